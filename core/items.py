@@ -1,0 +1,19 @@
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRef:
+    """One listed item: what a manifest part holds of it and what a worker needs to fetch it.
+
+    `index` is the item's position in the job's whole listing and its identity within the job.
+    `key` is relative to the source unless `uri` says where the item really lies. `size` (bytes),
+    `etag` and `modified` (seconds since 1970) are as they were when the item was listed.
+    """
+
+    index: int
+    key: str
+    uri: str | None = None
+    size: int | None = None
+    etag: str | None = None
+    modified: float | None = None
+    kind: str = "image"

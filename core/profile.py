@@ -1,0 +1,114 @@
+"""What a worker can run, and what a job was planned to run on."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Self
+
+from core.errors import FatalError, UsageError
+
+
+def _read(fields: Mapping[str, type], data: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """The named fields of `data`; what a newer version added beside them is passed over."""
+    missing = [name for name in fields if name not in data]
+    if missing:
+        raise FatalError(f"{what} lacks {', '.join(missing)}")
+    for name, kind in fields.items():
+        # `type is`, not isinstance: JSON's true would pass for a batch size of 1.
+        if type(data[name]) is not kind:
+            raise FatalError(f"{what}: {name} must be {kind.__name__}, not {data[name]!r}")
+    return {name: data[name] for name in fields}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class EngineOffer:
+    """One way in which a worker can run a network.
+
+    Two offers are equal exactly when the same network gives the same bits on both, so every
+    field names something that changes numerics: `device` is a class of devices
+    (`cpu-avx512`, `cpu-avx2`), never one machine.
+    """
+
+    engine: str
+    version: str
+    device: str
+    precision: str
+
+    @property
+    def key(self) -> str:
+        """One word for it, as measured rates are kept by."""
+        return f"{self.engine}/{self.version}/{self.device}/{self.precision}"
+
+    def to_json(self) -> dict[str, str]:
+        """Plain values under the field names."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The offer that `to_json` wrote; unknown keys are ignored.
+
+        Raises:
+            FatalError: a field is missing or of the wrong type.
+        """
+        return cls(**_read(_OFFER_FIELDS, data, "engine offer"))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ExecutionProfile:
+    """Everything that decides a job's bytes besides its inputs, model and options.
+
+    It is frozen when the job is planned: within one profile every rerun of a shard writes the
+    same bytes. `batch_size` is the size of every batch (a partial one is padded), `threads` the
+    math threads of each predictor, `jpeg_quality` (1..100) that of annotated pictures.
+
+    Raises:
+        UsageError: a number is out of its range.
+    """
+
+    engine: str
+    version: str
+    device: str
+    precision: str
+    batch_size: int
+    threads: int
+    jpeg_quality: int
+
+    def __post_init__(self) -> None:
+        """Refuse what no worker could run."""
+        if self.batch_size < 1:
+            raise UsageError(f"the batch size must be at least 1, not {self.batch_size}")
+        if self.threads < 1:
+            raise UsageError(f"the number of threads must be at least 1, not {self.threads}")
+        if not 1 <= self.jpeg_quality <= 100:  # noqa: PLR2004 - the scale of JPEG encoders
+            raise UsageError(f"the JPEG quality must be 1 to 100, not {self.jpeg_quality}")
+
+    @property
+    def offer(self) -> EngineOffer:
+        """What a worker has to offer to take this job's shards."""
+        return EngineOffer(self.engine, self.version, self.device, self.precision)
+
+    def runs_on(self, offer: EngineOffer) -> bool:
+        """Whether a worker with `offer` gives the bytes that this profile promises."""
+        return offer == self.offer
+
+    def to_json(self) -> dict[str, str | int]:
+        """Plain values under the field names."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The profile that `to_json` wrote; unknown keys are ignored.
+
+        Raises:
+            FatalError: a field is missing or of the wrong type.
+            UsageError: a number is out of its range.
+        """
+        return cls(**_read(_PROFILE_FIELDS, data, "execution profile"))
+
+
+_OFFER_FIELDS: dict[str, type] = {"engine": str, "version": str, "device": str, "precision": str}
+_PROFILE_FIELDS: dict[str, type] = {
+    **_OFFER_FIELDS,
+    "batch_size": int,
+    "threads": int,
+    "jpeg_quality": int,
+}

@@ -1,0 +1,45 @@
+"""What happens to a shard whose run failed: a pure decision."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+_FIRST_DELAY = 1.0
+_LONGEST_DELAY = 60.0
+_DOUBLINGS = 6  # more would change nothing but the exponent
+
+
+class Failure(StrEnum):
+    """Why a run of a shard ended without a result."""
+
+    HANDED_BACK = "handed_back"  # drained or paused
+    RETRYABLE = "retryable"  # the world was in the way
+    LEASE_LOST = "lease_lost"  # no progress in time, but its process lives
+    PROCESS_DIED = "process_died"  # its process is gone
+
+
+@dataclass(frozen=True, slots=True)
+class RunAgain:
+    """Back to pending, after `delay` seconds; `alone` in an isolated one-slot process."""
+
+    delay: float
+    counts: bool
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The shard is out of tries."""
+
+
+def decide(failure: Failure, *, tries: int, max_tries: int) -> RunAgain | GiveUp:
+    """Decide from the number of tries so far, the failed one included.
+
+    Tries are counted before a run begins, so whatever kills the process has been counted.
+    A hand-back gives its try back. Delays double: 1, 2, 4 ... 60 seconds.
+    """
+    if failure is Failure.HANDED_BACK:
+        return RunAgain(delay=0.0, counts=False, alone=False)
+    if tries >= max_tries:
+        return GiveUp()
+    delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(tries - 1, _DOUBLINGS))
+    return RunAgain(delay=delay, counts=True, alone=failure is Failure.PROCESS_DIED)

@@ -1,0 +1,68 @@
+"""Which listed objects become items: include, exclude, size, age, limit."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".jfif"}
+)
+VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".ts", ".mpg"})
+
+
+def media_kind(key: str) -> str | None:
+    """Return `image` or `video` by the key's suffix, or None for anything else."""
+    name = key.rpartition("/")[2].lower()
+    suffix = name[name.rfind(".") :] if "." in name else ""
+    if suffix in IMAGE_SUFFIXES:
+        return "image"
+    return "video" if suffix in VIDEO_SUFFIXES else None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Filters over a listing.
+
+    Patterns are shell globs over the whole key, in which `*` crosses `/`; a pattern without a
+    slash matches the key's last part, too. Sizes are bytes, `since` seconds since the epoch.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    min_size: int | None = None
+    max_size: int | None = None
+    since: float | None = None
+    limit: int | None = None
+
+    def passes_over(self, key: str, *, size: int | None, modified: float | None) -> str | None:
+        """Return why an object is no item of the job, or None if it is one.
+
+        What the listing does not know (size or time of a bare list of names) is no reason.
+        """
+        if self.include and not any(_matches(key, p) for p in self.include):
+            return "not included"
+        if any(_matches(key, p) for p in self.exclude):
+            return "excluded"
+        if size is not None and self.min_size is not None and size < self.min_size:
+            return "smaller than --min-size"
+        if size is not None and self.max_size is not None and size > self.max_size:
+            return "larger than --max-size"
+        if modified is not None and self.since is not None and modified < self.since:
+            return "older than --since"
+        return None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for the job's row."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Selection":
+        """Read what `to_json` wrote."""
+        lists = {name: tuple(data[name]) for name in ("include", "exclude")}
+        return cls(**{**data, **lists})
+
+
+def _matches(key: str, pattern: str) -> bool:
+    name = key if "/" in pattern else key.rpartition("/")[2]
+    return fnmatchcase(name, pattern)

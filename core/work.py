@@ -1,0 +1,78 @@
+"""What a worker gets to do, and what it says about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from core.options import JobOptions, ModelRef
+from core.profile import ExecutionProfile
+from core.states import ShardKind
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A claim on a shard: who runs it as which attempt. Every write names it."""
+
+    shard: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkUnit:
+    """One claimed shard with everything that its run depends on.
+
+    Its items are the rows `start:stop` of the item manifest at `items_key` under `output`.
+    `deaths` counts, for items by their position in the listing, how often each killed an
+    isolated process alone. `previous_part` is the committed part of an earlier generation:
+    only what did not succeed there is run again.
+    """
+
+    hold: Hold
+    job: str
+    seq: int
+    kind: ShardKind
+    task: str
+    source: str
+    output: str
+    items_key: str
+    start: int
+    stop: int
+    model: ModelRef
+    options: JobOptions
+    profile: ExecutionProfile
+    suspect: bool
+    deaths: Mapping[int, int]
+    previous_part: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Items of a shard or a job by what became of them."""
+
+    succeeded: int = 0
+    skipped: int = 0
+    quarantined: int = 0
+
+    @property
+    def settled(self) -> int:
+        """Items that have a result row."""
+        return self.succeeded + self.skipped + self.quarantined
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedPart:
+    """A staged result part, as its row in the database describes it."""
+
+    digest: str
+    size: int
+    counts: Counts
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+class Directive(StrEnum):
+    """What the database tells a worker about a shard that it holds."""
+
+    GO_ON = "go_on"
+    HAND_BACK = "hand_back"  # the job is paused
+    CANCEL = "cancel"  # the job is being cancelled or has failed
+    STALE = "stale"  # the lease is somebody else's by now

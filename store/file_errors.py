@@ -1,0 +1,55 @@
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from core.errors import BadInputError, RetryableError
+
+VANISHED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+"""There is no such file, or not any more."""
+
+_MISSING = VANISHED | {errno.EISDIR, errno.ENXIO}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_UNFIT = {errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ}
+_TAKEN = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
+_HINTS = {
+    errno.ENOSPC: "the disk is full: free some space",
+    errno.EDQUOT: "the disk quota is used up: free some space",
+    errno.EMFILE: "too many files are open: raise `ulimit -n`",
+    errno.EIO: "the disk reports errors: check it and its connection",
+    errno.ESTALE: "the network file system lost the file: check the mount",
+}
+
+
+@contextmanager
+def reading(key: str) -> Iterator[None]:
+    """Say in our words what the operating system says against reading a key."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _MISSING:
+            raise BadInputError("source_missing", _message(key, error)) from error
+        raise _translated(key, error) from error
+
+
+@contextmanager
+def writing(key: str) -> Iterator[None]:
+    """Say in our words what the operating system says against writing a key."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _TAKEN:
+            raise BadInputError("bad_key", _message(key, error)) from error
+        raise _translated(key, error) from error
+
+
+def _translated(key: str, error: OSError) -> BadInputError | RetryableError:
+    if error.errno in _DENIED:
+        return BadInputError("access_denied", _message(key, error))
+    if error.errno in _UNFIT:
+        return BadInputError("bad_key", _message(key, error))
+    hint = _HINTS.get(error.errno or 0, "check the file system")
+    return RetryableError(_message(key, error), hint=hint)
+
+
+def _message(key: str, error: OSError) -> str:
+    return f"{key!r}: {error.strerror or error}"

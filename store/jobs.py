@@ -1,0 +1,230 @@
+"""Jobs: create, find, move, count."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, func, select, update
+from sqlalchemy.orm import Session
+
+from core.errors import UsageError
+from core.states import (
+    ENDED_JOBS,
+    ENDED_SHARDS,
+    OUTSTANDING_SHARDS,
+    JobMoves,
+    JobState,
+    Move,
+    ShardMoves,
+    ShardState,
+)
+from store.rows import changed, count, printable
+from store.tables import UNHELD, UNPLANNED, Job, Shard
+
+
+def move_job(session: Session, job_id: str, move: Move[JobState], **values: Any) -> bool:
+    """Move a job along the table; False if it was in none of the move's states."""
+    return changed(
+        session,
+        update(Job)
+        .where(Job.id == job_id, Job.state.in_(move.sources))
+        .values(state=move.target, **values),
+    )
+
+
+def get_job(session: Session, job_id: str) -> Job:
+    """Return the job with exactly this id."""
+    return session.get_one(Job, job_id, populate_existing=True)
+
+
+def find_job(session: Session, ref: str) -> Job:
+    """Return the job that a person means: a prefix of its id, or `latest`.
+
+    Raises:
+        UsageError: none or several match.
+    """
+    if ref == "latest":
+        latest = session.scalars(select(Job).order_by(Job.created_at.desc()).limit(1)).first()
+        if latest is None:
+            raise UsageError("there are no jobs yet", hint="regatta submit SOURCE --model M")
+        return latest
+    wanted = ref.lower()
+    found: Sequence[Job] = ()
+    if wanted:  # every id begins with nothing: an unset variable must not mean a job
+        named = select(Job).where(Job.id.startswith(wanted, autoescape=True))
+        found = session.scalars(named.order_by(Job.id).limit(5)).all()
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise UsageError(f"no job {ref!r}", hint="`regatta jobs` lists them")
+    raise UsageError(
+        f"{ref!r} may be any of {', '.join(job.id for job in found)}",
+        hint="write more of the id",
+    )
+
+
+def list_jobs(
+    session: Session, *, states: Iterable[JobState] = (), limit: int | None = None
+) -> Sequence[Job]:
+    """Return jobs, newest first."""
+    query = select(Job).order_by(Job.created_at.desc(), Job.id)
+    if wanted := tuple(states):
+        query = query.where(Job.state.in_(wanted))
+    return session.scalars(query.limit(limit)).all()
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A job's items and shards, as its shards' rows add up.
+
+    listed = succeeded + skipped + quarantined + cancelled + pending, always.
+    """
+
+    listed: int
+    succeeded: int
+    skipped: int
+    quarantined: int
+    cancelled: int
+    pending: int
+    in_progress: int
+    shards: Mapping[ShardState, int]
+
+
+def tally(session: Session, jobs: Sequence[Job]) -> dict[str, Tally]:
+    """Count the items and shards of `jobs`, by job id, in one query."""
+    rows = session.execute(
+        select(
+            Shard.job_id,
+            Shard.state,
+            func.count(),
+            func.sum(Shard.items),
+            func.sum(Shard.succeeded),
+            func.sum(Shard.skipped),
+            func.sum(_quarantined()),
+            func.sum(Shard.progress),
+        )
+        .where(Shard.job_id.in_([job.id for job in jobs]))
+        .group_by(Shard.job_id, Shard.state)
+    ).all()
+    by_job: dict[str, list[Sequence[Any]]] = {job.id: [] for job in jobs}
+    for row in rows:
+        by_job[row[0]].append(row[1:])
+    return {job.id: _add_up(job, by_job[job.id]) for job in jobs}
+
+
+def _quarantined() -> ColumnElement[int]:
+    """Quarantined items for good: those of a reopened shard are pending until it commits."""
+    settled = (*ENDED_SHARDS, ShardState.COMMITTED)
+    return case((Shard.state.in_(settled), Shard.quarantined), else_=0)
+
+
+def _add_up(job: Job, rows: Sequence[Sequence[Any]]) -> Tally:
+    sums = [sum(int(row[column] or 0) for row in rows) for column in range(2, 6)]
+    items, succeeded, skipped, quarantined = sums
+    rest = items - succeeded - skipped - quarantined
+    ended = job.state in ENDED_JOBS
+    called_off = sum(
+        row[2] - row[3] - row[4] - row[5] for row in rows if row[0] is ShardState.CANCELLED
+    )
+    cancelled = rest if ended else called_off
+    return Tally(
+        listed=items,
+        succeeded=succeeded,
+        skipped=skipped,
+        quarantined=quarantined,
+        cancelled=cancelled,
+        pending=rest - cancelled,
+        in_progress=sum(int(row[6] or 0) for row in rows if row[0] is ShardState.RUNNING),
+        shards={row[0]: row[1] for row in rows},
+    )
+
+
+def pause(session: Session, job_id: str, *, now: float) -> bool:
+    """Stop a job from starting anything; what runs is handed back by its workers."""
+    if not move_job(session, job_id, JobMoves.PAUSE):
+        return False
+    recall(session, job_id, now=now)
+    return True
+
+
+def resume(session: Session, job_id: str) -> bool:
+    """Let a paused job go on where it was."""
+    job = get_job(session, job_id)
+    if job.planned_at is not None:
+        return move_job(session, job_id, JobMoves.RESUME)
+    return move_job(session, job_id, JobMoves.RESUME_PLANNING, **UNPLANNED)
+
+
+def stop(
+    session: Session, job_id: str, move: Move[JobState], *, now: float, error: str | None = None
+) -> bool:
+    """Cancel or fail a job: what has not started is called off at once.
+
+    Running shards are called off by their workers; `settle` ends the job after the last one.
+    """
+    if not move_job(session, job_id, move, **({"error": printable(error)} if error else {})):
+        return False
+    call_off(session, Shard.job_id == job_id, Shard.state != ShardState.RUNNING, now=now)
+    return True
+
+
+def call_off(session: Session, *which: ColumnElement[bool], now: float) -> None:
+    """Cancel shards; a reopened one goes back to the result that it already has."""
+    session.execute(
+        update(Shard)
+        .where(*which, Shard.state.in_(ShardMoves.RESTORE.sources), Shard.part_attempt.is_not(None))
+        .values(state=ShardMoves.RESTORE.target, finished_at=now, **UNHELD)
+    )
+    session.execute(
+        update(Shard)
+        .where(*which, Shard.state.in_(ShardMoves.CANCEL.sources))
+        .values(state=ShardMoves.CANCEL.target, finished_at=now, **UNHELD)
+    )
+
+
+def recall(session: Session, job_id: str, *, now: float) -> None:
+    """Take a job's queued shards back: their messages find another attempt and are dropped."""
+    session.execute(
+        update(Shard)
+        .where(Shard.job_id == job_id, Shard.state.in_(ShardMoves.RECALL.sources))
+        .values(state=ShardMoves.RECALL.target, available_at=now)
+    )
+
+
+def reopen(session: Session, job_id: str, *, now: float) -> int | None:
+    """Open a new generation: run again what was quarantined, failed or cancelled.
+
+    Returns:
+        How many shards run again, or None if the job has not ended or has nothing to retry.
+    """
+    job = get_job(session, job_id)
+    move = JobMoves.REOPEN if job.planned_at is not None else JobMoves.REOPEN_PLANNING
+    generation = job.generation + 1
+    values = {"generation": generation, "finished_at": None, "error": None, **UNPLANNED}
+    if not move_job(session, job_id, move, **values):
+        return None
+    return count(
+        session,
+        update(Shard)
+        .where(
+            Shard.job_id == job_id,
+            Shard.state.in_(ShardMoves.REOPEN.sources),
+            (Shard.quarantined > 0) | (Shard.state != ShardState.DONE),
+        )
+        .values(
+            state=ShardMoves.REOPEN.target,
+            tries=0,
+            available_at=now,
+            suspect=False,
+            deaths={},
+            error=None,
+            finished_at=None,
+            progress=0,
+        ),
+    )
+
+
+def outstanding(session: Session, job_id: str) -> int:
+    """Count a job's queued and running shards."""
+    query = select(func.count()).where(Shard.job_id == job_id)
+    return session.scalar(query.where(Shard.state.in_(OUTSTANDING_SHARDS))) or 0

@@ -1,0 +1,253 @@
+"""A worker's hold on a shard: claim it, keep it, let it go.
+
+Every write compares the attempt, which only ever counts up: whoever was overtaken changes
+nothing and is told so. All of it may be repeated after a lost connection.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy.orm import Session
+
+from core.layout import results_part
+from core.options import JobOptions, ModelRef
+from core.profile import EngineOffer, ExecutionProfile
+from core.retry import Failure, GiveUp, decide
+from core.sources import parse_source
+from core.states import LIVE_JOBS, JobState, Move, ShardMoves, ShardState
+from core.work import CommittedPart, Directive, Hold, WorkUnit
+from store.jobs import call_off
+from store.rows import changed, printable
+from store.tables import UNHELD, Job, Shard
+
+
+class Refusal(StrEnum):
+    """Why a claim was refused."""
+
+    STALE = "stale"  # run already, queued again since, or its job does not run
+    UNSUITED = "unsuited"  # this worker does not offer the job's profile; it was recalled
+
+
+def held(hold: Hold) -> ColumnElement[bool]:
+    """The condition that the shard is running as this very attempt."""
+    return (
+        (Shard.id == hold.shard)
+        & (Shard.attempt == hold.attempt)
+        & (Shard.state == ShardState.RUNNING)
+    )
+
+
+def claim(
+    session: Session,
+    hold: Hold,
+    *,
+    worker_id: str,
+    offers: Iterable[EngineOffer],
+    now: float,
+    lease_seconds: float,
+) -> WorkUnit | Refusal:
+    """Take a queued shard. The try is counted here, before anything runs."""
+    shard = session.get(Shard, hold.shard)
+    if shard is None or shard.attempt != hold.attempt:
+        return Refusal.STALE
+    if shard.state is ShardState.RUNNING and shard.worker_id == worker_id:
+        # Either this claim's answer was lost and it is asked again, or the message came twice
+        # to one worker, which holds each attempt once: both get the same unit.
+        return _work_unit(session, shard, hold)
+    job = session.get_one(Job, shard.job_id)
+    profile = ExecutionProfile.from_json(job.profile or {})
+    queued = (Shard.id == hold.shard) & (Shard.attempt == hold.attempt)
+    if not any(profile.runs_on(offer) for offer in offers):
+        _move(session, queued, ShardMoves.RECALL, available_at=now + 1.0)
+        return Refusal.UNSUITED
+    live = exists().where(Job.id == Shard.job_id, Job.state.in_(LIVE_JOBS))
+    taken = _move(
+        session,
+        queued & live,
+        ShardMoves.CLAIM,
+        tries=Shard.tries + 1,
+        worker_id=worker_id,
+        started_at=now,
+        lease_until=now + lease_seconds,
+        progress=0,
+        trial=None,
+    )
+    if not taken:
+        return Refusal.STALE
+    if job.started_at is None:
+        session.execute(
+            update(Job).where(Job.id == job.id, Job.started_at.is_(None)).values(started_at=now)
+        )
+    return _work_unit(session, shard, hold)
+
+
+def _work_unit(session: Session, shard: Shard, hold: Hold) -> WorkUnit:
+    job = session.get_one(Job, shard.job_id)
+    return WorkUnit(
+        hold=hold,
+        job=job.id,
+        seq=shard.seq,
+        kind=shard.kind,
+        task=job.task,
+        source=parse_source(job.source).root,
+        output=job.output,
+        items_key=shard.items_key,
+        start=shard.start,
+        stop=shard.stop,
+        model=ModelRef.from_json(job.model),
+        options=JobOptions.from_json(job.options),
+        profile=ExecutionProfile.from_json(job.profile or {}),
+        suspect=shard.suspect,
+        deaths={int(index): deaths for index, deaths in shard.deaths.items()},
+        previous_part=None if shard.part_attempt is None else results_part(shard.seq),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Items done so far in a held shard, and whether that is news since the last renewal."""
+
+    done: int
+    moved: bool
+
+
+def renew(
+    session: Session, progress: Mapping[Hold, Progress], *, now: float, lease_seconds: float
+) -> dict[Hold, Directive]:
+    """Renew the leases that made progress, and say what to do with each shard held.
+
+    A lease that has ended but that nobody has taken away yet is renewed like any other.
+    """
+    rows = session.execute(
+        select(Shard.id, Shard.attempt, Shard.state, Job.state)
+        .join(Job, Job.id == Shard.job_id)
+        .where(Shard.id.in_([hold.shard for hold in progress]))
+    ).all()
+    found = {Hold(row[0], row[1]): (row[2], row[3]) for row in rows}
+    directives = {hold: _directive(found.get(hold)) for hold in progress}
+    for hold, step in progress.items():
+        if directives[hold] is Directive.GO_ON and step.moved:
+            session.execute(
+                update(Shard)
+                .where(held(hold))
+                .values(lease_until=now + lease_seconds, progress=step.done)
+            )
+    return directives
+
+
+def _directive(found: tuple[ShardState, JobState] | None) -> Directive:
+    if found is None or found[0] is not ShardState.RUNNING:
+        return Directive.STALE
+    if found[1] in LIVE_JOBS:
+        return Directive.GO_ON
+    return Directive.HAND_BACK if found[1] is JobState.PAUSED else Directive.CANCEL
+
+
+def commit(session: Session, hold: Hold, part: CommittedPart, *, now: float) -> bool:
+    """Make the staged part of this attempt the shard's result; False if overtaken.
+
+    Repeating a commit that happened is a success: nobody else can have had this attempt.
+    """
+    done = _move(
+        session,
+        held(hold),
+        ShardMoves.COMMIT,
+        **UNHELD,
+        part_attempt=hold.attempt,
+        part_digest=part.digest,
+        part_size=part.size,
+        succeeded=part.counts.succeeded,
+        skipped=part.counts.skipped,
+        quarantined=part.counts.quarantined,
+        timings=dict(part.timings),
+        finished_at=now,
+        error=None,
+        suspect=False,
+    )
+    return done or is_committed(session, hold)
+
+
+def is_committed(session: Session, hold: Hold) -> bool:
+    """Whether this very attempt made the shard's result."""
+    shard = session.get(Shard, hold.shard, populate_existing=True)
+    return shard is not None and shard.part_attempt == hold.attempt
+
+
+def published(session: Session, hold: Hold) -> bool:
+    """Note that the committed part lies under its final key."""
+    mine = (Shard.id == hold.shard) & (Shard.attempt == hold.attempt)
+    return _move(session, mine, ShardMoves.PUBLISH)
+
+
+def hand_back(session: Session, hold: Hold, *, now: float) -> bool:
+    """Give a shard back unfinished, without using up a try."""
+    return _move(
+        session,
+        held(hold),
+        ShardMoves.HAND_BACK,
+        **UNHELD,
+        tries=Shard.tries - 1,
+        available_at=now,
+    )
+
+
+def fail(
+    session: Session, hold: Hold, failure: Failure, error: str, *, now: float, max_tries: int
+) -> bool:
+    """End a run without a result: back to pending after a delay, or out of tries."""
+    shard = session.get(Shard, hold.shard, populate_existing=True)
+    if shard is None:
+        return False
+    verdict = decide(failure, tries=shard.tries, max_tries=max_tries)
+    if isinstance(verdict, GiveUp):
+        return _move(
+            session,
+            held(hold),
+            ShardMoves.EXHAUST,
+            **UNHELD,
+            error=printable(error),
+            finished_at=now,
+            attempt=Shard.attempt + 1,  # what the overtaken run staged can't meet its tombstone
+            quarantined=Shard.items - Shard.succeeded - Shard.skipped,
+        )
+    lost_lease = failure in {Failure.LEASE_LOST, Failure.PROCESS_DIED}
+    return _move(
+        session,
+        held(hold),
+        ShardMoves.LAPSE if lost_lease else ShardMoves.RETRY,
+        **UNHELD,
+        tries=Shard.tries if verdict.counts else Shard.tries - 1,
+        suspect=shard.suspect or verdict.alone,
+        available_at=now + verdict.delay,
+        error=printable(error),
+    )
+
+
+def cancel(session: Session, hold: Hold, *, now: float) -> None:
+    """Let a shard of a cancelled or failed job go."""
+    call_off(session, held(hold), now=now)
+
+
+def note_trial(session: Session, hold: Hold, start: int, stop: int) -> bool:
+    """Say which items an isolated process is about to try; False if overtaken."""
+    trial = {"start": start, "stop": stop}
+    return changed(session, update(Shard).where(held(hold)).values(trial=trial))
+
+
+def note_deaths(session: Session, hold: Hold, deaths: Mapping[int, int]) -> bool:
+    """Say how often items have killed an isolated process alone; False if overtaken."""
+    counted = {str(index): times for index, times in deaths.items()}
+    return changed(session, update(Shard).where(held(hold)).values(deaths=counted, trial=None))
+
+
+def _move(
+    session: Session, which: ColumnElement[bool], move: Move[ShardState], **values: object
+) -> bool:
+    return changed(
+        session,
+        update(Shard)
+        .where(which, Shard.state.in_(move.sources))
+        .values(state=move.target, **values),
+    )

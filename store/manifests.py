@@ -1,0 +1,69 @@
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from core.items import ItemRef
+from core.keys import key_to_text, text_to_key
+from store.parquet import encode_tables, open_table, read_groups
+
+_SCHEMA = pa.schema(
+    [
+        pa.field("index", pa.int64(), nullable=False),
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("uri", pa.string()),
+        pa.field("size", pa.int64()),
+        pa.field("etag", pa.string()),
+        pa.field("modified", pa.float64()),
+        pa.field("kind", pa.string(), nullable=False),
+    ]
+)
+_SCHEMA_KEY = "regatta.items"
+_VERSION = "1"
+_ROW_GROUP_ROWS = 2048  # a shard's slice costs reading at most this many rows beside its own
+
+
+def encode_items(items: Sequence[ItemRef]) -> bytes:
+    """An item manifest part: Parquet, one row an item, in the order given.
+
+    Equal items give equal bytes. Parquet text is valid UTF-8, so that `key` is the key's text
+    as `core.keys.key_to_text` makes it: undecodable bytes of file names are U+FFFD and two hex
+    digits there.
+    """
+    slices = range(0, len(items), _ROW_GROUP_ROWS)
+    return encode_tables(
+        _SCHEMA,
+        (_table(items[start : start + _ROW_GROUP_ROWS]) for start in slices),
+        metadata={_SCHEMA_KEY: _VERSION},
+    )
+
+
+def decode_items(data: bytes, start: int = 0, stop: int | None = None) -> list[ItemRef]:
+    """The items of rows `start` to `stop` (exclusive; the end if None) of a manifest part.
+
+    Only the row groups that hold them are decoded. Rows past the end are not an error.
+
+    Raises:
+        FatalError: The part is damaged or of another version.
+    """
+    with open_table(data, schema_key=_SCHEMA_KEY, version=_VERSION) as file:
+        total = file.metadata.num_rows
+        stop = total if stop is None else min(stop, total)
+        if start >= stop:
+            return []
+        group_rows = file.metadata.row_group(0).num_rows  # only the last group has fewer
+        first = start // group_rows
+        groups = list(range(first, (stop - 1) // group_rows + 1))
+        table = read_groups(file, groups).slice(start - first * group_rows, stop - start)
+    index, key, uri, size, etag, modified, kind = (column.to_pylist() for column in table.columns)
+    keys = map(text_to_key, key)
+    return list(map(ItemRef, index, keys, uri, size, etag, modified, kind))
+
+
+def _table(items: Sequence[ItemRef]) -> pa.Table:
+    columns = {
+        field.name: pa.array([getattr(item, field.name) for item in items], field.type)
+        for field in _SCHEMA
+        if field.name != "key"
+    }
+    columns["key"] = pa.array([key_to_text(item.key) for item in items], pa.string())
+    return pa.table([columns[name] for name in _SCHEMA.names], schema=_SCHEMA)

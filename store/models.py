@@ -1,0 +1,61 @@
+"""The model registry: names for exported models."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from core.errors import UsageError
+from core.options import ModelRef
+from store.rows import changed
+from store.tables import Model
+
+
+def add_model(session: Session, ref: ModelRef, card: dict[str, Any], *, now: float) -> None:
+    """Register a model under its name.
+
+    Raises:
+        UsageError: the name is taken by a model with another digest.
+    """
+    known = session.get(Model, ref.name)
+    if known is not None and known.digest != ref.digest:
+        raise UsageError(
+            f"there is a model {ref.name!r} with another digest, {known.digest[:12]}",
+            hint=f"choose another name, or `regatta models remove {ref.name}` first",
+        )
+    session.merge(
+        Model(
+            name=ref.name,
+            task=ref.task,
+            digest=ref.digest,
+            location=ref.location,
+            card=card,
+            added_at=now,
+        )
+    )
+
+
+def find_model(session: Session, name: str) -> Model:
+    """Return a registered model.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    model = session.get(Model, name)
+    if model is None:
+        raise UsageError(
+            f"there is no model {name!r}",
+            hint="`regatta models list` shows the names; a path to an exported model works, too",
+        )
+    return model
+
+
+def list_models(session: Session) -> Sequence[Model]:
+    """Return the registered models by name."""
+    return session.scalars(select(Model).order_by(Model.name)).all()
+
+
+def remove_model(session: Session, name: str) -> bool:
+    """Forget a model; its files and its jobs stay. False if there was none."""
+    return changed(session, delete(Model).where(Model.name == name))

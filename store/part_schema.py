@@ -1,0 +1,64 @@
+import pyarrow as pa
+
+SCHEMA_KEY = "regatta.schema"
+"""The metadata entry of a result part that holds `VERSION`."""
+
+VERSION = "1"
+"""Columns and fields may be added under the same version; anything else is a new one."""
+
+ROW_GROUP_ROWS = 512
+
+
+def _list(element: pa.DataType) -> pa.DataType:
+    return pa.list_(pa.field("element", element))
+
+
+BOX = _list(pa.float32())
+
+DETECTION = pa.struct(
+    [
+        pa.field("label", pa.string()),
+        pa.field("class_id", pa.int32()),
+        pa.field("score", pa.float32()),
+        pa.field("box", BOX),
+        pa.field("keypoints", _list(_list(pa.float32()))),
+        pa.field(
+            "mask",
+            pa.struct([pa.field("size", _list(pa.int32())), pa.field("counts", pa.string())]),
+        ),
+        pa.field("polygon", _list(_list(pa.float32()))),
+        pa.field("text", pa.string()),
+        pa.field("track_id", pa.int64()),
+    ]
+)
+
+CLASS = pa.struct(
+    [
+        pa.field("label", pa.string()),
+        pa.field("class_id", pa.int32()),
+        pa.field("score", pa.float32()),
+    ]
+)
+
+SOURCE = pa.struct([pa.field("etag", pa.string()), pa.field("size", pa.int64())])
+
+SCHEMA = pa.schema(
+    [
+        pa.field("index", pa.int64(), nullable=False),
+        pa.field("item", pa.string(), nullable=False),
+        pa.field("task", pa.string(), nullable=False),
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("state", pa.string(), nullable=False),
+        pa.field("width", pa.int32()),
+        pa.field("height", pa.int32()),
+        pa.field("frame", pa.int64()),
+        pa.field("pts", pa.float64()),
+        pa.field("detections", _list(DETECTION)),
+        pa.field("classes", _list(CLASS)),
+        pa.field("mask", pa.string()),
+        pa.field("annotated", pa.string()),
+        pa.field("source", SOURCE, nullable=False),
+        pa.field("reason", pa.string()),
+    ]
+)
+"""The columns of a result part: those of a printed row, and the item's place in the listing."""

@@ -1,0 +1,203 @@
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from core.keys import key_to_text
+from core.states import ItemState
+from store.parquet import encode_tables, open_table, read_groups
+from store.part_schema import BOX, CLASS, DETECTION, ROW_GROUP_ROWS, SCHEMA, SCHEMA_KEY, VERSION
+from store.results import BoxColumns, ClassScore, ResultRow
+
+__all__ = [
+    "BoxColumns",
+    "ClassScore",
+    "ResultRow",
+    "count_states",
+    "encode_rows",
+    "iter_rows",
+    "merge_rows",
+    "unsucceeded",
+]
+
+
+def encode_rows(rows: Sequence[ResultRow]) -> bytes:
+    """A result part: Parquet, one row a result, in the order given; equal rows, equal bytes.
+
+    Scores and boxes are 32-bit floats. `item` is the text of the key, see
+    `core.keys.key_to_text`.
+    """
+    slices = range(0, len(rows), ROW_GROUP_ROWS)
+    return _encode(_table(rows[start : start + ROW_GROUP_ROWS]) for start in slices)
+
+
+def merge_rows(old: bytes, new: Sequence[ResultRow]) -> bytes:
+    """The part with all rows of the items in `new` replaced, in the order of the listing.
+
+    Rows of items that the old part lacks are added. The bytes are those of a part that was
+    encoded from the same rows at once.
+
+    Raises:
+        FatalError: The old part is damaged or of another version.
+    """
+    with open_table(old, schema_key=SCHEMA_KEY, version=VERSION) as file:
+        kept = read_groups(file, list(range(file.num_row_groups)))
+    table = _table(new)
+    replaced = pc.is_in(kept["index"], value_set=table["index"].combine_chunks())
+    merged = pa.concat_tables([kept.filter(pc.invert(replaced)), table])
+    # Frames of one item stay in their order: the sort is stable.
+    order = np.argsort(merged["index"].to_numpy(), kind="stable")
+    merged = merged.take(pa.array(order))
+    slices = range(0, len(merged), ROW_GROUP_ROWS)
+    return _encode(merged.slice(start, ROW_GROUP_ROWS) for start in slices)
+
+
+def count_states(part: bytes) -> Counter[str]:
+    """How many rows of a part are in which state.
+
+    Raises:
+        FatalError: The part is damaged or of another version.
+    """
+    with open_table(part, schema_key=SCHEMA_KEY, version=VERSION) as file:
+        table = read_groups(file, list(range(file.num_row_groups)))
+    return Counter(table["state"].to_pylist())
+
+
+def unsucceeded(part: bytes) -> set[int]:
+    """The positions of the items that have no success in a part: what a retry runs again.
+
+    Raises:
+        FatalError: The part is damaged or of another version.
+    """
+    with open_table(part, schema_key=SCHEMA_KEY, version=VERSION) as file:
+        table = read_groups(file, list(range(file.num_row_groups)))
+    kept = {ItemState.SUCCEEDED.value, ItemState.SKIPPED.value}
+    rows = zip(table["index"].to_pylist(), table["state"].to_pylist(), strict=True)
+    return {index for index, state in rows if state not in kept}
+
+
+def iter_rows(source: bytes | Path) -> Iterator[dict[str, Any]]:
+    """The rows of a part as `regatta results --format ndjson` prints them, one at a time.
+
+    Numbers that are stored in 32 bits get the fewest digits that tell them apart. Fields that a
+    detection does not have are absent; those of a row are None. All text is valid Unicode.
+
+    Raises:
+        FatalError: The part is damaged or of another version.
+    """
+    with open_table(source, schema_key=SCHEMA_KEY, version=VERSION) as file:
+        for group in range(file.num_row_groups):
+            yield from _printed(read_groups(file, [group]))
+
+
+def _encode(tables: Iterable[pa.Table]) -> bytes:
+    return encode_tables(SCHEMA, tables, metadata={SCHEMA_KEY: VERSION})
+
+
+def _table(rows: Sequence[ResultRow]) -> pa.Table:
+    columns: dict[str, Any] = {
+        "index": [row.item.index for row in rows],
+        "item": [key_to_text(row.item.key) for row in rows],
+        "source": [{"etag": row.item.etag, "size": row.item.size} for row in rows],
+        "detections": _detections([row.detections for row in rows]),
+        "classes": _classes([row.classes for row in rows]),
+        "reason": [_printable(row.reason) for row in rows],
+    }
+    for name in ("task", "model", "state", "width", "height", "frame", "pts", "mask", "annotated"):
+        columns[name] = [getattr(row, name) for row in rows]
+    return pa.table(
+        [
+            column if isinstance(column, pa.Array) else pa.array(column, field.type)
+            for field in SCHEMA
+            for column in [columns[field.name]]
+        ],
+        schema=SCHEMA,
+    )
+
+
+def _detections(boxes: Sequence[BoxColumns | None]) -> pa.Array:
+    present = [columns for columns in boxes if columns is not None]
+    # The lookup tables of all rows one after another; usually there is a single one.
+    starts: dict[tuple[str, ...], int] = {}
+    labels: list[str] = []
+    for columns in present:
+        if columns.labels not in starts:
+            starts[columns.labels] = len(labels)
+            labels.extend(columns.labels)
+    places = _concat([columns.class_ids + starts[columns.labels] for columns in present], "int64")
+    xyxy = _concat([columns.xyxy.reshape(-1) for columns in present], "float32")
+    count = len(places)
+    fields = {field.name: pa.nulls(count, field.type) for field in DETECTION}
+    fields["label"] = pa.array(labels, pa.string()).take(pa.array(places))
+    fields["class_id"] = pa.array(_concat([columns.class_ids for columns in present], "int32"))
+    fields["score"] = pa.array(_concat([columns.scores for columns in present], "float32"))
+    corners = pa.array(np.arange(0, 4 * count + 1, 4, dtype=np.int32))
+    fields["box"] = pa.ListArray.from_arrays(corners, pa.array(xyxy), type=BOX)
+    values = pa.StructArray.from_arrays(list(fields.values()), fields=list(DETECTION))
+    return _lists([None if columns is None else len(columns.scores) for columns in boxes], values)
+
+
+def _classes(classes: Sequence[tuple[ClassScore, ...] | None]) -> pa.Array:
+    scores = [score for row in classes for score in row or ()]
+    values = pa.StructArray.from_arrays(
+        [pa.array([getattr(score, field.name) for score in scores], field.type) for field in CLASS],
+        fields=list(CLASS),
+    )
+    return _lists([None if row is None else len(row) for row in classes], values)
+
+
+def _lists(lengths: Sequence[int | None], values: pa.Array) -> pa.Array:
+    """Values as lists of these lengths; None is a missing list."""
+    offsets = np.cumsum([0, *(length or 0 for length in lengths)], dtype=np.int32)
+    return pa.ListArray.from_arrays(
+        pa.array(offsets),
+        values,
+        type=pa.list_(pa.field("element", values.type)),
+        mask=pa.array([length is None for length in lengths], pa.bool_()),
+    )
+
+
+def _concat(arrays: Sequence[Any], dtype: str) -> Any:
+    return np.concatenate([np.empty(0, dtype), *arrays], dtype=dtype, casting="unsafe")
+
+
+def _printable(text: str | None) -> str | None:
+    return None if text is None else text.encode(errors="backslashreplace").decode()
+
+
+def _printed(table: pa.Table) -> Iterator[dict[str, Any]]:
+    names = [name for name in table.column_names if name not in {"index", "detections", "classes"}]
+    columns = [table[name].to_pylist() for name in names]
+    detections = _entries(table["detections"].combine_chunks())
+    classes = _entries(table["classes"].combine_chunks())
+    for values, found, given in zip(zip(*columns, strict=True), detections, classes, strict=True):
+        row = dict(zip(names, values, strict=True)) | {"detections": found, "classes": given}
+        yield {name: row[name] for name in table.column_names if name != "index"}
+
+
+def _entries(lists: pa.ListArray) -> Iterator[list[dict[str, Any]] | None]:
+    """The lists of a column of detections or classes, one row at a time."""
+    structs = lists.values
+    fields = {name: structs.field(name) for name in ("label", "class_id")}
+    numbers = {"score": _shortest(structs.field("score"))}
+    if structs.type.get_field_index("box") >= 0:
+        numbers["box"] = _shortest(structs.field("box").values).reshape(-1, 4)
+    names = [*fields, *numbers]
+    offsets = lists.offsets.to_pylist()
+    valid = lists.is_valid().to_pylist()
+    for start, stop, is_there in zip(offsets, offsets[1:], valid, strict=False):
+        if not is_there:
+            yield None
+            continue
+        columns = [column[start:stop].to_pylist() for column in fields.values()]
+        columns += [column[start:stop].tolist() for column in numbers.values()]
+        yield [dict(zip(names, entry, strict=True)) for entry in zip(*columns, strict=True)]
+
+
+def _shortest(numbers: pa.Array) -> Any:
+    """32-bit floats as the 64-bit floats with the fewest digits that still are the same number."""
+    return pc.cast(pc.cast(numbers, pa.string()), pa.float64()).to_numpy()

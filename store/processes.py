@@ -1,0 +1,107 @@
+"""Heartbeats: which workers and schedulers live, and what they can run."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from core.profile import EngineOffer
+from store.rows import count
+from store.tables import Process
+
+WORKER = "worker"
+SCHEDULER = "scheduler"
+_FORGOTTEN_SECONDS = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """What a process says of itself. A scheduler has no slots, queues or offers."""
+
+    id: str
+    role: str
+    host: str
+    pid: int
+    version: str
+    draining: bool = False
+    slots: int = 0
+    queues: tuple[str, ...] = ()
+    offers: tuple[EngineOffer, ...] = ()
+
+
+def draining(heartbeat: Heartbeat) -> Heartbeat:
+    """The heartbeat of a process that takes no more work."""
+    return replace(heartbeat, draining=True)
+
+
+def beat(session: Session, heartbeat: Heartbeat, *, now: float) -> None:
+    """Write a heartbeat, the first one included."""
+    values: dict[str, Any] = {
+        "draining": heartbeat.draining,
+        "slots": heartbeat.slots,
+        "queues": list(heartbeat.queues),
+        "offers": [offer.to_json() for offer in heartbeat.offers],
+        "heartbeat_at": now,
+    }
+    row = session.get(Process, heartbeat.id)
+    if row is None:
+        session.add(
+            Process(
+                id=heartbeat.id,
+                role=heartbeat.role,
+                host=heartbeat.host,
+                pid=heartbeat.pid,
+                version=heartbeat.version,
+                started_at=now,
+                **values,
+            )
+        )
+        return
+    for name, value in values.items():
+        setattr(row, name, value)
+
+
+def leave(session: Session, process_id: str) -> None:
+    """Forget a process that ends in order."""
+    session.execute(delete(Process).where(Process.id == process_id))
+
+
+def live(session: Session, role: str, *, now: float, within: float) -> Sequence[Process]:
+    """Return the processes of a role that were heard of within the last `within` seconds."""
+    return session.scalars(
+        select(Process)
+        .where(Process.role == role, Process.heartbeat_at > now - within)
+        .order_by(Process.started_at, Process.id)
+    ).all()
+
+
+def offers_of(process: Process) -> tuple[EngineOffer, ...]:
+    """What a worker said that it can run."""
+    return tuple(EngineOffer.from_json(offer) for offer in process.offers)
+
+
+def alive_ids(session: Session, ids: Iterable[str], *, now: float, within: float) -> set[str]:
+    """Which of these processes were heard of lately."""
+    return set(
+        session.scalars(
+            select(Process.id).where(
+                Process.id.in_(tuple(ids)), Process.heartbeat_at > now - within
+            )
+        )
+    )
+
+
+def forget_silent(session: Session, *, now: float) -> None:
+    """Drop the rows of processes that nobody has heard of for a day."""
+    session.execute(delete(Process).where(Process.heartbeat_at < now - _FORGOTTEN_SECONDS))
+
+
+def forget(session: Session, host: str, pid: int) -> int:
+    """Drop the rows of a process that is known to have died, so that its shards go on at once.
+
+    Returns:
+        How many rows there were.
+    """
+    return count(session, delete(Process).where(Process.host == host, Process.pid == pid))

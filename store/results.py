@@ -1,0 +1,90 @@
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.items import ItemRef
+from core.states import ItemState
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoxColumns:
+    """The boxes found in one image, as columns.
+
+    `xyxy` is [N, 4] in pixels of the upright source image, `scores` [N], `class_ids` [N], and
+    `labels` is what the class ids are looked up in: share one tuple between the rows of a model.
+
+    Raises:
+        ValueError: The columns don't fit together, or a number in them is not finite.
+    """
+
+    xyxy: NDArray[np.floating]
+    scores: NDArray[np.floating]
+    class_ids: NDArray[np.integer]
+    labels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        count = len(self.scores)
+        shapes = (self.xyxy.shape, self.scores.shape, self.class_ids.shape)
+        if shapes != ((count, 4), (count,), (count,)):
+            raise ValueError(f"boxes, scores and class ids have the shapes {shapes}")
+        if not (np.isfinite(self.xyxy).all() and np.isfinite(self.scores).all()):
+            raise ValueError("a box or a score is not a finite number")
+        if count and not 0 <= self.class_ids.min() <= self.class_ids.max() < len(self.labels):
+            raise ValueError(f"a class id is outside of the {len(self.labels)} labels")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    """One class that a whole image was given."""
+
+    label: str
+    class_id: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResultRow:
+    """What became of one item, or of one frame of it, under one model.
+
+    `item` is the source as it was read. `width` and `height` are those of the upright image,
+    `pts` is in seconds. `detections` is None where the item has no result, and holds no boxes
+    where nothing was found. `mask` and `annotated` are keys under the job's output prefix.
+    `reason` begins with a short code (see `core.errors.BadInputError`).
+    """
+
+    item: ItemRef
+    task: str
+    model: str
+    state: ItemState
+    width: int | None = None
+    height: int | None = None
+    frame: int | None = None
+    pts: float | None = None
+    detections: BoxColumns | None = None
+    classes: tuple[ClassScore, ...] | None = None
+    mask: str | None = None
+    annotated: str | None = None
+    reason: str | None = None
+
+    @classmethod
+    def quarantined(
+        cls,
+        item: ItemRef,
+        *,
+        task: str,
+        model: str,
+        reason: str,
+        size: tuple[int, int] | None = None,
+    ) -> "ResultRow":
+        """The row of an item that has no result; `size` is its width and height, if known."""
+        width, height = size or (None, None)
+        return cls(
+            item=item,
+            task=task,
+            model=model,
+            state=ItemState.QUARANTINED,
+            width=width,
+            height=height,
+            reason=reason,
+        )

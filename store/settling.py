@@ -1,0 +1,165 @@
+"""What the scheduler tidies up: lapsed leases, unpublished parts, jobs at their end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import and_, exists, not_, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from core.states import ENDED_SHARDS, JobState, Move, ShardMoves, ShardState
+from core.work import Hold
+from store.jobs import call_off
+from store.rows import changed, count
+from store.tables import Job, Process, Shard, ShardDependency
+
+
+_STOPPING = frozenset({JobState.CANCELLING, JobState.FAILING})
+_UNSTARTED = Shard.state.in_({ShardState.WAITING, ShardState.PENDING, ShardState.QUEUED})
+
+
+@dataclass(frozen=True, slots=True)
+class Lapsed:
+    """A running shard whose lease has ended, or whose worker is known to be gone."""
+
+    hold: Hold
+    job_id: str
+    worker_id: str
+    stopping: bool  # its job is being cancelled or has failed
+
+
+def lapsed(session: Session, *, now: float, limit: int = 100) -> list[Lapsed]:
+    """Return running shards that nobody holds any more."""
+    gone = not_(exists().where(Process.id == Shard.worker_id))
+    rows = session.execute(
+        select(Shard.id, Shard.attempt, Shard.job_id, Shard.worker_id, Job.state)
+        .join(Job, Job.id == Shard.job_id)
+        .where(Shard.state == ShardState.RUNNING, or_(Shard.lease_until <= now, gone))
+        .order_by(Shard.lease_until)
+        .limit(limit)
+    ).all()
+    return [Lapsed(Hold(r[0], r[1]), r[2], r[3] or "", r[4] in _STOPPING) for r in rows]
+
+
+def stopping_with_unstarted(session: Session) -> Sequence[str]:
+    """Return the cancelled and failed jobs that have shards which nobody runs.
+
+    A shard comes back to pending when its worker drains, or dies, while its job is called off.
+    """
+    return session.scalars(
+        select(Job.id).where(
+            Job.state.in_(_STOPPING), exists().where(Shard.job_id == Job.id, _UNSTARTED)
+        )
+    ).all()
+
+
+def call_off_unstarted(session: Session, job_id: str, *, now: float) -> None:
+    """Cancel those shards, if the job is still being called off."""
+    stopping = exists().where(Job.id == Shard.job_id, Job.state.in_(_STOPPING))
+    call_off(session, Shard.job_id == job_id, _UNSTARTED, stopping, now=now)
+
+
+def unpublished(session: Session, *, before: float, limit: int = 100) -> Sequence[Shard]:
+    """Return the shards whose part was committed before `before` but not published yet."""
+    return session.scalars(
+        select(Shard)
+        .where(Shard.state == ShardState.COMMITTED, Shard.finished_at <= before)
+        .order_by(Shard.finished_at)
+        .limit(limit)
+    ).all()
+
+
+_NO_TOMBSTONE = and_(
+    Shard.state == ShardState.FAILED,
+    or_(Shard.part_attempt.is_(None), Shard.part_attempt != Shard.attempt),
+)
+
+
+def without_tombstone(session: Session, *, limit: int = 100) -> Sequence[Shard]:
+    """Return the shards that are out of tries and whose items have no rows yet."""
+    return session.scalars(select(Shard).where(_NO_TOMBSTONE).order_by(Shard.id).limit(limit)).all()
+
+
+def bury(session: Session, hold: Hold, *, digest: str, size: int) -> bool:
+    """Note that the rows of a failed shard's items lie under its final key."""
+    return changed(
+        session,
+        update(Shard)
+        .where(Shard.id == hold.shard, Shard.attempt == hold.attempt, _NO_TOMBSTONE)
+        .values(part_attempt=hold.attempt, part_digest=digest, part_size=size),
+    )
+
+
+def has_waiting(session: Session) -> bool:
+    """Whether any shard waits for others."""
+    query = select(Shard.id).where(Shard.state == ShardState.WAITING).limit(1)
+    return session.scalar(query) is not None
+
+
+def unblock(session: Session) -> int:
+    """Let the shards go whose dependencies have all ended; return how many.
+
+    A failed one has ended, too: who depends on it finds its items quarantined.
+    """
+    needed = aliased(Shard)
+    blocked = (
+        exists()
+        .where(ShardDependency.shard_id == Shard.id)
+        .where(needed.id == ShardDependency.needs_id, needed.state.not_in(ENDED_SHARDS))
+    )
+    move = ShardMoves.UNBLOCK
+    return count(
+        session,
+        update(Shard)
+        .where(Shard.state.in_(move.sources), not_(blocked))
+        .values(state=move.target)
+        .execution_options(synchronize_session=False),
+    )
+
+
+_UNFINISHED = exists().where(
+    Shard.job_id == Job.id, or_(Shard.state.not_in(ENDED_SHARDS), _NO_TOMBSTONE)
+)
+
+
+def at_their_end(session: Session) -> Sequence[Job]:
+    """Return the jobs of which nothing is left to do but to end them."""
+    return session.scalars(
+        select(Job)
+        .where(
+            Job.state.in_({JobState.RUNNING, *_STOPPING}),
+            not_(_UNFINISHED),
+        )
+        .order_by(Job.created_at)
+    ).all()
+
+
+def end(session: Session, job: Job, move: Move[JobState], *, now: float) -> bool:
+    """End a job as it was read; False if it has moved, or was retried, meanwhile."""
+    return changed(
+        session,
+        update(Job)
+        .where(
+            Job.id == job.id,
+            Job.state == job.state,
+            Job.state.in_(move.sources),
+            Job.generation == job.generation,
+            not_(_UNFINISHED),
+        )
+        .values(state=move.target, finished_at=now)
+        .execution_options(synchronize_session=False),
+    )
+
+
+def parts_of(session: Session, job_id: str) -> Sequence[Shard]:
+    """Return the shards of a job that have a committed part, in listing order."""
+    return session.scalars(
+        select(Shard)
+        .where(Shard.job_id == job_id, Shard.part_attempt.is_not(None))
+        .order_by(Shard.seq)
+        .execution_options(yield_per=1000)
+    ).all()
+
+
+def items_keys(session: Session, job_id: str) -> set[str]:
+    """Return the item manifest parts that a job's shards are slices of."""
+    return set(session.scalars(select(Shard.items_key).where(Shard.job_id == job_id).distinct()))

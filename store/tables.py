@@ -1,0 +1,197 @@
+"""The tables. Times are seconds since the epoch, UTC; items are never rows here.
+
+Each table has one module beside this one that reads and writes it.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Enum,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import Double
+
+from core.states import JobState, ShardKind, ShardState
+
+_JSON = JSON(none_as_null=True)  # so that `IS NULL` finds what is missing
+# States are stored as the words that people read, and a new one needs no migration.
+_WORD = Enum(
+    StrEnum,
+    native_enum=False,
+    create_constraint=False,
+    length=16,
+    values_callable=lambda words: [word.value for word in words],
+)
+_BIG = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only INTEGER keys
+
+
+class Base(DeclarativeBase):
+    """Names constraints alike on every database, so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own way to declare it
+        dict[str, Any]: _JSON,
+        list[Any]: _JSON,
+        float: Double,
+        StrEnum: _WORD,
+    }
+
+
+class Model(Base):
+    """A registered model: a name for a directory, as its export's digest fixes it."""
+
+    __tablename__ = "models"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    task: Mapped[str]
+    digest: Mapped[str]
+    location: Mapped[str]
+    card: Mapped[dict[str, Any]]
+    added_at: Mapped[float]
+
+
+class Job(Base):
+    """A dataset job. `state` drives; `error` and the times only report."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index(None, "state"), Index(None, "created_at"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    task: Mapped[str]
+    source: Mapped[str]
+    output: Mapped[str]
+    model: Mapped[dict[str, Any]]
+    options: Mapped[dict[str, Any]]
+    selection: Mapped[dict[str, Any]]
+    tags: Mapped[list[Any]]
+    version: Mapped[str]
+    state: Mapped[JobState]
+    priority: Mapped[int]
+    generation: Mapped[int] = mapped_column(default=0)
+    profile: Mapped[dict[str, Any] | None]
+    created_at: Mapped[float]
+    started_at: Mapped[float | None]
+    finished_at: Mapped[float | None]
+    error: Mapped[str | None]
+    # Planning: a leased, fenced walk over the listing. `plan_cursor` says after which key it
+    # goes on; it moves in the transaction that adds the shards up to there.
+    planned_at: Mapped[float | None]
+    plan_owner: Mapped[str | None]
+    plan_lease_until: Mapped[float | None]
+    plan_attempt: Mapped[int] = mapped_column(default=0)
+    plan_cursor: Mapped[dict[str, Any] | None]
+    plan_parts: Mapped[int] = mapped_column(default=0)
+    listed: Mapped[int] = mapped_column(_BIG, default=0)
+    shards: Mapped[int] = mapped_column(default=0)
+    passed_over: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class Shard(Base):
+    """A slice of a job's items: rows `start:stop` of the item manifest `items_key`."""
+
+    __tablename__ = "shards"
+    __table_args__ = (
+        UniqueConstraint("job_id", "seq"),
+        Index(None, "state", "available_at"),
+        Index(None, "job_id", "state"),
+        Index(None, "queue", "state"),
+    )
+
+    id: Mapped[int] = mapped_column(_BIG, primary_key=True, autoincrement=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    seq: Mapped[int]
+    kind: Mapped[ShardKind]
+    queue: Mapped[str]
+    items_key: Mapped[str]
+    start: Mapped[int]
+    stop: Mapped[int]
+    items: Mapped[int]
+    state: Mapped[ShardState]
+    attempt: Mapped[int] = mapped_column(default=0)  # the fencing token: only ever counts up
+    tries: Mapped[int] = mapped_column(default=0)  # runs that count against the limit
+    available_at: Mapped[float] = mapped_column(default=0.0)
+    queued_at: Mapped[float | None]
+    started_at: Mapped[float | None]
+    finished_at: Mapped[float | None]
+    lease_until: Mapped[float | None]
+    worker_id: Mapped[str | None]
+    progress: Mapped[int] = mapped_column(default=0)  # items of the running attempt, for people
+    error: Mapped[str | None]
+    # A suspect was running when its process died; it runs alone until it has committed.
+    suspect: Mapped[bool] = mapped_column(default=False)
+    deaths: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    trial: Mapped[dict[str, Any] | None]
+    # The committed part. A reopened shard keeps it: only its quarantined items run again.
+    part_attempt: Mapped[int | None]
+    part_digest: Mapped[str | None]
+    part_size: Mapped[int | None]
+    succeeded: Mapped[int] = mapped_column(default=0)
+    skipped: Mapped[int] = mapped_column(default=0)
+    quarantined: Mapped[int] = mapped_column(default=0)
+    timings: Mapped[dict[str, Any] | None]
+
+
+class ShardDependency(Base):
+    """`shard_id` waits until `needs_id` is done."""
+
+    __tablename__ = "shard_dependencies"
+
+    shard_id: Mapped[int] = mapped_column(
+        ForeignKey("shards.id", ondelete="CASCADE"), primary_key=True
+    )
+    needs_id: Mapped[int] = mapped_column(
+        ForeignKey("shards.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+
+
+class Process(Base):
+    """A worker or a scheduler, as its last heartbeat left it."""
+
+    __tablename__ = "processes"
+    __table_args__ = (Index(None, "role", "heartbeat_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    role: Mapped[str]
+    host: Mapped[str]
+    pid: Mapped[int]
+    version: Mapped[str]
+    started_at: Mapped[float]
+    heartbeat_at: Mapped[float]
+    draining: Mapped[bool] = mapped_column(default=False)
+    slots: Mapped[int] = mapped_column(default=0)
+    queues: Mapped[list[Any]]
+    offers: Mapped[list[Any]]
+
+
+class Rate(Base):
+    """How many items a second one process ran of a model on an engine, lately."""
+
+    __tablename__ = "rates"
+
+    model_digest: Mapped[str] = mapped_column(primary_key=True)
+    engine: Mapped[str] = mapped_column(primary_key=True)
+    items_per_second: Mapped[float]
+    measured_at: Mapped[float]
+
+
+UNHELD: dict[str, Any] = {"lease_until": None, "worker_id": None, "trial": None, "progress": 0}
+"""What a shard's row says while nobody holds it."""
+
+UNPLANNED: dict[str, Any] = {"plan_owner": None, "plan_lease_until": None}
+"""What a job's row says while nobody plans it."""

@@ -1,0 +1,79 @@
+"""What a detector found in one image: the columns that everything downstream speaks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """The objects found in one image, one row each, as read-only columns.
+
+    `xyxy` is float32 (N, 4): x1, y1, x2, y2 in pixels of the upright source image; boxes may
+    reach over its edges, as some models say so. `scores` is float32 (N,), `class_ids` int32 (N,),
+    not negative. All values are finite.
+
+    Raises:
+        ValueError: The columns do not fit together, or hold what no detection can be.
+    """
+
+    xyxy: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    class_ids: NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        xyxy, scores = _frozen(self.xyxy, np.float32), _frozen(self.scores, np.float32)
+        class_ids = _frozen(self.class_ids, np.int32)
+        rows = len(scores) if scores.ndim == 1 else -1
+        if rows < 0 or xyxy.shape != (rows, 4) or class_ids.shape != (rows,):
+            shapes = f"xyxy {xyxy.shape}, scores {scores.shape}, class_ids {class_ids.shape}"
+            raise ValueError(f"the columns must be (N, 4), (N,) and (N,), got {shapes}")
+        if not (np.isfinite(xyxy).all() and np.isfinite(scores).all()):
+            raise ValueError("boxes and scores must be finite numbers")
+        if (class_ids < 0).any():
+            raise ValueError("class ids must not be negative")
+        object.__setattr__(self, "xyxy", xyxy)
+        object.__setattr__(self, "scores", scores)
+        object.__setattr__(self, "class_ids", class_ids)
+
+    @classmethod
+    def empty(cls) -> Self:
+        """Nothing found, which is an answer too."""
+        return cls(
+            xyxy=np.empty((0, 4), np.float32),
+            scores=np.empty(0, np.float32),
+            class_ids=np.empty(0, np.int32),
+        )
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
+        """The rows that a mask (N,) is true for, or those of an array of indices, in its order."""
+        return type(self)(
+            xyxy=self.xyxy[rows], scores=self.scores[rows], class_ids=self.class_ids[rows]
+        )
+
+    def above(self, threshold: float) -> Self:
+        """The rows whose score is greater than `threshold`, as the official tools cut."""
+        return self.select(self.scores > threshold)
+
+    def by_score(self) -> Self:
+        """The same rows, best score first; equal scores keep their order."""
+        return self.select(np.argsort(-self.scores, kind="stable"))
+
+
+def label_of(labels: Sequence[str], class_id: int) -> str:
+    """The name of a class; a class that the model's label list lacks is named by its number."""
+    return labels[class_id] if class_id < len(labels) else f"class {class_id}"
+
+
+def _frozen(values: ArrayLike, dtype: type[_Scalar]) -> NDArray[_Scalar]:
+    column = np.asarray(values, dtype=dtype).view()
+    column.flags.writeable = False
+    return column

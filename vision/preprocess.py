@@ -1,0 +1,67 @@
+"""From an upright picture to the arrays that a detector wants."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.ops import LetterBoxResize, Op, Resize, Sample
+from vision.resize import Size
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """One image as a detector's graph takes it.
+
+    `image` is contiguous float32 (3, H, W), RGB. `im_shape` float32 (2,) is the height and width
+    of the scaled image without padding; `scale_factor` float32 (2,) what it was scaled by, y and x.
+    """
+
+    image: NDArray[np.float32]
+    im_shape: NDArray[np.float32]
+    scale_factor: NDArray[np.float32]
+
+
+class Preprocessor:
+    """A model's preprocessing, with the arithmetic of PaddleDetection's own tools.
+
+    It keeps no state between images and may be shared by threads.
+    """
+
+    def __init__(self, ops: Sequence[Op]) -> None:
+        # Scaling does not mix channels, so RGB can wait until the image is small.
+        first = 1 if ops and isinstance(ops[0], Resize | LetterBoxResize) else 0
+        self._ops = (*ops[:first], _ToRgb(), *ops[first:])
+
+    @property
+    def fixed_shape(self) -> Size | None:
+        """The (height, width) that every image gets, or `None` if it depends on the image."""
+        size: Size | None = None
+        for op in self._ops:
+            size = op.output_size(size)
+        return size
+
+    def __call__(self, image_bgr: NDArray[np.uint8]) -> Prepared:
+        """Prepare an upright uint8 (H, W, 3) image, which is left as it is.
+
+        Raises:
+            BadInputError: `preprocess_failed`: the model's preprocessing cannot take this size.
+        """
+        height, width = image_bgr.shape[:2]
+        sample = Sample(image_bgr, im_shape=(height, width))
+        for op in self._ops:
+            sample = op.apply(sample)
+        return Prepared(
+            image=np.ascontiguousarray(sample.image, np.float32),
+            im_shape=np.array(sample.im_shape, np.float32),
+            scale_factor=np.array(sample.scale_factor, np.float32),
+        )
+
+
+class _ToRgb(Op):
+    """From cv2's channel order to that of the models."""
+
+    def apply(self, sample: Sample) -> Sample:
+        return replace(sample, image=cv2.cvtColor(sample.image, cv2.COLOR_BGR2RGB))

@@ -1,0 +1,147 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from config.settings_errors import usage_error
+from config.settings_file import SettingsFile, default_home, find_settings_file
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Count = Annotated[int, Field(ge=1)]
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+def _absolute_if_path(location: str) -> str:
+    return location if "://" in location else str(_absolute(Path(location)))
+
+
+def _in_home(pattern: str) -> Callable[[dict[str, Any]], str]:
+    return lambda values: pattern.format(home=values["home"])
+
+
+class Settings(BaseSettings):
+    """What one process was told, read once where it starts and passed down as plain values.
+
+    Each setting comes from the flags, else `REGATTA_<NAME>` in the environment, else the
+    settings file, else its default.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="REGATTA_", env_ignore_empty=True
+    )
+
+    home: Annotated[Path, AfterValidator(_absolute)] = Field(
+        default_factory=default_home,
+        description="Where the embedded broker, database and outputs live. Two homes are two "
+        "separate Regattas.",
+    )
+    database_url: str = Field(
+        default_factory=_in_home("sqlite:///{home}/regatta.db"),
+        repr=False,
+        description="Job state: `sqlite:///<path>` or `postgresql+psycopg://...`.",
+    )
+    broker_url: str | None = Field(
+        default=None,
+        repr=False,
+        description="Message broker, `redis://...`. Without one, a broker is started in `home`.",
+    )
+    objects: Annotated[str, AfterValidator(_absolute_if_path)] = Field(
+        default_factory=_in_home("{home}/outputs"),
+        min_length=1,
+        description="Where jobs without `--output` write: each to a directory with its id.",
+    )
+    lease_seconds: Seconds = Field(
+        default=30, description="A shard whose worker is silent for so long goes to another."
+    )
+    heartbeat_seconds: Seconds = Field(
+        default=2,
+        description="How often workers show that they live. At most a third of `lease_seconds`.",
+    )
+    stall_seconds: Seconds = Field(
+        default=300, description="A worker in which nothing moves for so long ends itself."
+    )
+    max_tries: Count = Field(
+        default=5, description="How often a shard is tried before its items are quarantined."
+    )
+    republish_seconds: Seconds = Field(
+        default=10, description="A message that no worker took for so long is sent again."
+    )
+    drain_seconds: Seconds = Field(
+        default=20, description="How long a stopping worker may finish what it has begun."
+    )
+    concurrency: Count = Field(
+        default=2, description="Shards that overlap in one worker process, so that none waits."
+    )
+    predictors: Count | None = Field(
+        default=None, description="Predictors per process. By default as the device suggests."
+    )
+    decode_threads: Count | None = Field(
+        default=None, description="Threads that decode images. By default as the cores suggest."
+    )
+    batch_size: Count | None = Field(
+        default=None, description="Images per inference. By default as the device suggests."
+    )
+    max_pixels: Count = Field(
+        default=200_000_000, description="Images with more pixels are quarantined undecoded."
+    )
+    max_item_bytes: Count = Field(
+        default=256 * 1024 * 1024, description="Images with more bytes are quarantined unread."
+    )
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=90, description="Quality of annotated pictures."
+    )
+    shard_items: Count | None = Field(
+        default=None, description="Items per shard. By default about a minute of work."
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        default="auto", description="`auto` is `console` on a terminal, else `json`."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least severe level that is logged."
+    )
+    engine: str = Field(
+        default="worker.predictors.paddle",
+        pattern=r"^\w+(\.\w+)*$",
+        description="The module that runs networks: it has `offers` and `load_predictors`.",
+    )
+
+    @model_validator(mode="after")
+    def _renew_in_time(self) -> Self:
+        if self.heartbeat_seconds * 3 > self.lease_seconds:
+            raise ValueError(
+                f"heartbeat_seconds ({self.heartbeat_seconds:g}) may be at most a third of "
+                f"lease_seconds ({self.lease_seconds:g}): a lease must outlast lost heartbeats"
+            )
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - there is no such file
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - nor such a folder
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The sources, the strongest first."""
+        path = find_settings_file(init_settings())
+        return init_settings, env_settings, SettingsFile(settings_cls, path)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings of this process, with `overrides` from flags; None means not given.
+
+    Raises:
+        UsageError: A value is not allowed, a name in the settings file is unknown, or the file
+            can't be read. The message names the setting, where it came from, and what is allowed.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise usage_error(error, given, Settings.model_fields) from None

@@ -1,0 +1,111 @@
+"""The scheduler's loop: one process, two threads, any number of them side by side.
+
+Planning reads listings and may take its time, so it turns in a thread of its own; everything
+else is short.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from core.errors import RetryableError
+from scheduler.dispatch import Dispatcher
+from scheduler.doorbell import Doorbell
+from scheduler.plan import Planner
+from scheduler.profiles import Profiler
+from scheduler.reap import Reaper
+from scheduler.settle import Settler
+from store import processes
+from store.database import Database
+
+_TICK_SECONDS = 0.25
+_IDLE_SECONDS = 0.25
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The scheduler's settings, all in seconds but `max_tries`."""
+
+    lease_seconds: float
+    heartbeat_seconds: float
+    republish_seconds: float
+    max_tries: int
+
+    @property
+    def worker_ttl(self) -> float:
+        """After how long without a heartbeat a process counts as dead."""
+        return max(self.lease_seconds, 3 * self.heartbeat_seconds)
+
+
+class Scheduler:
+    """Everything that a scheduler does, one turn (`tick`) at a time, or until stopped (`run`)."""
+
+    def __init__(
+        self, db: Database, doorbell: Doorbell, heartbeat: processes.Heartbeat, timing: Timing
+    ) -> None:
+        self._db = db
+        self._heartbeat = heartbeat
+        self._timing = timing
+        self._last_beat = float("-inf")
+        ttl = timing.worker_ttl
+        self.planner = Planner(db, heartbeat.id, lease_seconds=timing.lease_seconds)
+        self.profiler = Profiler(db, worker_ttl=ttl)
+        self.dispatcher = Dispatcher(
+            db, doorbell, worker_ttl=ttl, republish_seconds=timing.republish_seconds
+        )
+        self.reaper = Reaper(db, worker_ttl=ttl, max_tries=timing.max_tries)
+        self.settler = Settler(db)
+
+    def tick(self) -> None:
+        """Turn everything but the planner once; one part's trouble doesn't stop the others."""
+        for turn in (
+            self._beat,
+            self.profiler.tick,
+            self.reaper.tick,
+            self.settler.tick,
+            self.dispatcher.tick,
+        ):
+            _quietly(turn)
+
+    def run(self, stop: threading.Event) -> None:
+        """Turn until `stop` is set, then leave in order."""
+        planning = threading.Thread(target=self._plan, args=(stop,), name="planner")
+        planning.start()
+        _log.info("scheduler started", id=self._heartbeat.id)
+        try:
+            while not stop.wait(_TICK_SECONDS):
+                self.tick()
+        finally:
+            stop.set()
+            planning.join()
+            _quietly(lambda: self._db.write(lambda s: processes.leave(s, self._heartbeat.id)))
+            _log.info("scheduler stopped", id=self._heartbeat.id)
+
+    def _plan(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            if not _quietly(self.planner.tick):
+                stop.wait(_IDLE_SECONDS)
+        _quietly(self.planner.close)
+
+    def _beat(self) -> None:
+        if time.monotonic() - self._last_beat < self._timing.heartbeat_seconds:
+            return
+        self._db.write(lambda s: processes.beat(s, self._heartbeat, now=self._db.now(s)))
+        self._db.write(lambda s: processes.forget_silent(s, now=self._db.now(s)))
+        self._last_beat = time.monotonic()
+
+
+def _quietly(turn: Callable[[], object]) -> bool:
+    """Run one turn; what may pass later, and what nobody foresaw, is logged and tried again."""
+    try:
+        return bool(turn())
+    except RetryableError as error:
+        _log.warning("will try again", error=str(error))
+    except Exception:
+        _log.exception("unexpected; will try again")
+    return False

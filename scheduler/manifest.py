@@ -1,0 +1,61 @@
+"""The final manifest: what a job was, and where its parts lie."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from core.layout import results_part
+from core.states import JobState
+from store.jobs import Tally
+from store.tables import Job, Shard
+
+_FORMAT_VERSION = 1
+
+
+def job_manifest(
+    job: Job, state: JobState, tally: Tally, shards: Sequence[Shard], *, finished: float
+) -> dict[str, Any]:
+    """Return the content of `manifest.json` of a job that ends as `state`."""
+    return {
+        "format": _FORMAT_VERSION,
+        "job": {
+            "id": job.id,
+            "name": job.name,
+            "state": state.value,
+            "generation": job.generation,
+            "priority": job.priority,
+            "tags": job.tags,
+            "created": job.created_at,
+            "started": job.started_at,
+            "finished": finished,
+            "error": job.error,
+        },
+        "task": job.task,
+        "source": job.source,
+        "selection": job.selection,
+        "model": job.model,
+        "options": job.options,
+        "profile": job.profile,
+        "regatta": job.version,
+        "items": {
+            "listed": tally.listed,
+            "succeeded": tally.succeeded,
+            "skipped": tally.skipped,
+            "quarantined": tally.quarantined,
+            "cancelled": tally.cancelled,
+            "passed_over": job.passed_over,
+        },
+        "parts": [_part(shard) for shard in shards],
+    }
+
+
+def _part(shard: Shard) -> dict[str, Any]:
+    return {
+        "key": results_part(shard.seq),
+        "sha256": shard.part_digest,
+        "bytes": shard.part_size,
+        "items": {"key": shard.items_key, "start": shard.start, "stop": shard.stop},
+        "succeeded": shard.succeeded,
+        "skipped": shard.skipped,
+        "quarantined": shard.quarantined,
+        "timings": shard.timings,
+    }

@@ -1,0 +1,231 @@
+"""The planner: turns a source into item manifests and shards, part by part.
+
+A part of the listing is written to the job's output first; its shard rows, the counts and the
+cursor are then committed together. Whoever takes over goes on behind the cursor, and what a
+killed planner had written but not committed is never read. Memory is one part's.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import structlog
+
+from core.errors import RegattaError, RetryableError
+from core.items import ItemRef
+from core.layout import items_part
+from core.messages import queue_for
+from core.options import JobOptions, ModelRef
+from core.profile import ExecutionProfile
+from core.selection import Selection, media_kind
+from core.sources import parse_source
+from core.states import JobMoves, ShardKind
+from scheduler.listing import Listed, listing
+from store import planning
+from store.database import Database
+from store.jobs import get_job, stop
+from store.locations import open_store
+from store.manifests import encode_items
+from store.rates import rate_of
+from store.tables import Job
+
+SHARD_SECONDS = 60.0
+FIRST_SHARD_ITEMS = 256  # where nothing was measured yet
+_SMALLEST_SHARD, _LARGEST_SHARD = 32, 4096
+_PART_ITEMS = 20_000
+_PART_SECONDS = 5.0
+_ASK_CLOCK_EVERY = 256
+
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Walk:
+    """A planning in progress: what is known of the job, and where its listing stands."""
+
+    hold: planning.PlanHold
+    job: Job
+    shard_items: int
+    objects: Iterator[Listed]
+    selection: Selection
+    passed_over: Counter[str]
+    listed: int
+    parts: int
+
+
+@dataclass(slots=True)
+class _Part:
+    items: list[ItemRef] = field(default_factory=list)
+    cursor: dict[str, object] | None = None
+    is_last: bool = False
+
+
+class Planner:
+    """Plans jobs one part a `tick`. Any number of planners may run at once.
+
+    `monotonic` paces the parts: shards must become ready, and leases renewed, while a long
+    listing goes on.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        owner: str,
+        *,
+        lease_seconds: float,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._db = db
+        self._owner = owner
+        self._lease_seconds = lease_seconds
+        self._monotonic = monotonic
+        self._walk: _Walk | None = None
+
+    def tick(self) -> bool:
+        """Plan one part; return whether there was anything to plan."""
+        if self._walk is None:
+            self._walk = self._claim()
+        if self._walk is None:
+            return False
+        walk = self._walk
+        try:
+            if not self._advance(walk):
+                self._walk = None
+        except RetryableError:
+            self.close()  # whoever is next goes on behind the cursor
+            raise
+        except RegattaError as error:
+            self._walk = None
+            self._fail(walk, error)
+        return True
+
+    def close(self) -> None:
+        """Leave a planning in progress to others."""
+        walk, self._walk = self._walk, None
+        if walk is not None:
+            self._db.write(lambda s: planning.release_plan(s, walk.hold))
+
+    def _claim(self) -> _Walk | None:
+        hold = self._db.write(
+            lambda s: planning.claim_plan(
+                s, self._owner, now=self._db.now(s), lease_seconds=self._lease_seconds
+            )
+        )
+        if hold is None:
+            return None
+        job = self._db.read(lambda s: get_job(s, hold.job))
+        _log.info("planning", job=job.id, source=job.source, after=job.plan_cursor)
+        return _Walk(
+            hold=hold,
+            job=job,
+            shard_items=self._shard_items(job),
+            objects=listing(parse_source(job.source), job.plan_cursor),
+            selection=Selection.from_json(job.selection),
+            passed_over=Counter(job.passed_over),
+            listed=job.listed,
+            parts=job.plan_parts,
+        )
+
+    def _shard_items(self, job: Job) -> int:
+        """About a minute of one worker's work, by the rate measured last."""
+        pinned = JobOptions.from_json(job.options).shard_items
+        if pinned is not None:
+            return pinned
+        if job.profile is None:
+            return FIRST_SHARD_ITEMS
+        engine = ExecutionProfile.from_json(job.profile).offer.key
+        digest = ModelRef.from_json(job.model).digest
+        rate = self._db.read(lambda s: rate_of(s, digest, engine))
+        if rate is None:
+            return FIRST_SHARD_ITEMS
+        return round(min(_LARGEST_SHARD, max(_SMALLEST_SHARD, rate * SHARD_SECONDS)))
+
+    def _advance(self, walk: _Walk) -> bool:
+        """Plan the next part; False when the walk is over or somebody else's."""
+        part = self._read_part(walk)
+        if part.cursor is not None and not self._commit(walk, part):
+            _log.info("planning was taken over or stopped", job=walk.job.id)
+            return False
+        if not part.is_last:
+            return True
+        self._db.write(lambda s: planning.finish_plan(s, walk.hold, now=self._db.now(s)))
+        _log.info("planned", job=walk.job.id, items=walk.listed)
+        return False
+
+    def _read_part(self, walk: _Walk) -> _Part:
+        part = _Part()
+        until = self._monotonic() + _PART_SECONDS
+        # The first part is one shard, so that work starts while the listing goes on.
+        full = walk.shard_items if walk.parts == 0 else max(_PART_ITEMS, walk.shard_items)
+        for seen, found in enumerate(walk.objects, start=1):
+            part.cursor = dict(found.cursor)
+            self._sort_in(walk, part, found)
+            if walk.listed + len(part.items) == walk.selection.limit:
+                break
+            if len(part.items) >= full:
+                return part
+            if seen % _ASK_CLOCK_EVERY == 0 and self._monotonic() > until:
+                return part
+        part.is_last = True
+        return part
+
+    @staticmethod
+    def _sort_in(walk: _Walk, part: _Part, found: Listed) -> None:
+        reason = _not_an_image(found.key) or walk.selection.passes_over(
+            found.key, size=found.size, modified=found.modified
+        )
+        if reason is not None:
+            walk.passed_over[reason] += 1
+            return
+        part.items.append(
+            ItemRef(
+                index=walk.listed + len(part.items),
+                key=found.key,
+                uri=found.uri,
+                size=found.size,
+                etag=found.etag,
+                modified=found.modified,
+            )
+        )
+
+    def _commit(self, walk: _Walk, part: _Part) -> bool:
+        key = items_part(walk.parts, walk.hold.attempt)
+        if part.items:
+            open_store(walk.job.output).put(key, encode_items(part.items), durable=True)
+        count = len(part.items)
+        shards = [
+            planning.NewShard(start, min(start + walk.shard_items, count))
+            for start in range(0, count, walk.shard_items)
+        ]
+        committed = self._db.write(
+            lambda s: planning.commit_plan_part(
+                s,
+                walk.hold,
+                items_key=key,
+                queue=queue_for(walk.job.task, ShardKind.INFER),
+                shards=shards,
+                cursor=part.cursor or {},
+                passed_over=walk.passed_over,
+                now=self._db.now(s),
+                lease_seconds=self._lease_seconds,
+            )
+        )
+        walk.listed += count
+        walk.parts += bool(shards)
+        return committed
+
+    def _fail(self, walk: _Walk, error: RegattaError) -> None:
+        _log.error("cannot plan", job=walk.job.id, error=str(error))
+        self._db.write(
+            lambda s: stop(
+                s, walk.job.id, JobMoves.FAIL, now=self._db.now(s), error=f"cannot plan: {error}"
+            )
+        )
+
+
+def _not_an_image(key: str) -> str | None:
+    kind = media_kind(key)
+    if kind == "image":
+        return None
+    return "not an image" if kind is None else f"a {kind}, not an image"

@@ -1,0 +1,112 @@
+"""The settler: publishes what was committed, buries what failed, and ends jobs.
+
+Every step may be repeated: copies write the same bytes, and the moves compare first.
+"""
+
+import hashlib
+import json
+
+import structlog
+
+from core.layout import ATTEMPTS, ITEMS, MANIFEST, results_part, staged_results_part
+from core.options import ModelRef
+from core.states import JobMoves, JobState, Move
+from core.work import Hold
+from scheduler.manifest import job_manifest
+from store import leases, settling
+from store.database import Database
+from store.jobs import get_job, move_job, tally
+from store.locations import open_store
+from store.manifests import decode_items
+from store.objects import ObjectStore
+from store.parts import ResultRow, encode_rows, merge_rows, unsucceeded
+from store.tables import Job, Shard
+
+_GRACE_SECONDS = 5.0  # workers publish their own parts; what is older was left behind
+
+_log = structlog.get_logger()
+
+
+class Settler:
+    """Brings shards and jobs to their end (`tick`). Any number may run at once."""
+
+    def __init__(self, db: Database, *, grace_seconds: float = _GRACE_SECONDS) -> None:
+        self._db = db
+        self._grace_seconds = grace_seconds
+
+    def tick(self) -> int:
+        """Settle what can be settled; return how many jobs ended."""
+        for shard in self._db.read(
+            lambda s: settling.unpublished(s, before=self._db.now(s) - self._grace_seconds)
+        ):
+            self._publish(shard)
+        for shard in self._db.read(settling.without_tombstone):
+            self._bury(shard)
+        if self._db.read(settling.has_waiting):
+            self._db.write(settling.unblock)
+        return sum(self._end(job) for job in self._db.read(settling.at_their_end))
+
+    def _output(self, shard: Shard) -> tuple[Job, ObjectStore]:
+        job = self._db.read(lambda s: get_job(s, shard.job_id))
+        return job, open_store(job.output)
+
+    def _publish(self, shard: Shard) -> None:
+        _, output = self._output(shard)
+        hold = Hold(shard.id, shard.attempt)
+        output.copy(staged_results_part(shard.seq, shard.attempt), results_part(shard.seq))
+        self._db.write(lambda s: leases.published(s, hold))
+        _log.info("published", job=shard.job_id, shard=shard.id)
+
+    def _bury(self, shard: Shard) -> None:
+        """Write a row for every item that a failed shard leaves behind: none may be silent."""
+        job, output = self._output(shard)
+        items = decode_items(output.get(shard.items_key), shard.start, shard.stop)
+        model = ModelRef.from_json(job.model)
+        reason = f"shard_failed: {shard.error}"
+        rows = [
+            ResultRow.quarantined(item, task=job.task, model=model.name, reason=reason)
+            for item in items
+        ]
+        key = results_part(shard.seq)
+        if shard.part_attempt is None:
+            part = encode_rows(rows)
+        else:  # a retry that failed: what had succeeded before stands
+            before = output.get(key)
+            redone = unsucceeded(before)
+            part = merge_rows(before, [row for row in rows if row.item.index in redone])
+        output.put(key, part, durable=True)
+        digest = hashlib.sha256(part).hexdigest()
+        hold = Hold(shard.id, shard.attempt)
+        self._db.write(lambda s: settling.bury(s, hold, digest=digest, size=len(part)))
+        _log.error("shard failed", job=shard.job_id, shard=shard.id, reason=shard.error)
+
+    def _end(self, job: Job) -> bool:
+        """Write the final manifest and end the job; a job that was retried meanwhile goes on."""
+        counts = self._db.read(lambda s: tally(s, [job]))[job.id]
+        move = _last_move(job.state, quarantined=counts.quarantined)
+        now = self._db.read(self._db.now)
+        shards = self._db.read(lambda s: settling.parts_of(s, job.id))
+        output = open_store(job.output)
+        manifest = job_manifest(job, move.target, counts, shards, finished=now)
+        output.put(MANIFEST, json.dumps(manifest, indent=2).encode() + b"\n", durable=True)
+        ended = self._db.write(lambda s: move_job(s, job.id, move, finished_at=now))
+        if ended:
+            _log.info("job ended", job=job.id, state=move.target.value)
+            self._sweep(job, output)
+        return ended
+
+    def _sweep(self, job: Job, output: ObjectStore) -> None:
+        """Remove staged parts and what overtaken planners wrote."""
+        committed = self._db.read(lambda s: settling.items_keys(s, job.id))
+        stale = [info.key for info in output.list(ATTEMPTS)]
+        stale += [info.key for info in output.list(ITEMS) if info.key not in committed]
+        for key in stale:
+            output.delete(key)
+
+
+def _last_move(state: JobState, *, quarantined: int) -> Move[JobState]:
+    if state is JobState.CANCELLING:
+        return JobMoves.END_CANCELLED
+    if state is JobState.FAILING:
+        return JobMoves.END_FAILED
+    return JobMoves.END_PARTIAL if quarantined else JobMoves.SUCCEED

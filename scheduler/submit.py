@@ -1,0 +1,266 @@
+"""Accepts a job: everything that can be checked without work is checked, then one row is written.
+
+What is refused here costs nobody anything. What is accepted is the scheduler's from then on.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.errors import BadInputError, RetryableError, UsageError
+from core.ids import new_id
+from core.layout import ATTEMPTS, MANIFEST
+from core.messages import TASKS
+from core.options import JobOptions, ModelRef
+from core.selection import Selection
+from core.states import JobState
+from scheduler.dataset import locate
+from store.database import Database
+from store.locations import open_store
+from store.models import find_model
+from store.tables import Job
+from vision.export import ExportedModel, export_digest, read_export
+from vision.preprocess import Preprocessor
+
+PRIORITIES = range(10)
+"""A job's weight is two to the power of its priority."""
+
+DEFAULT_PRIORITY = 5
+LARGEST_BATCH = 1024
+FIXED_SHAPE_BATCH = 8
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """A job as a person asks for it. None leaves the choice to the settings or the model."""
+
+    source: str
+    model: str
+    output: str | None = None
+    name: str | None = None
+    selection: Selection = field(default_factory=Selection)
+    threshold: float | None = None
+    annotate: bool = True
+    priority: int = DEFAULT_PRIORITY
+    tags: tuple[str, ...] = ()
+    shard_items: int | None = None
+    batch_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobDefaults:
+    """What the settings say where a request says nothing.
+
+    `objects` is the location under which a job without an output gets one of its own.
+    """
+
+    objects: str
+    max_pixels: int
+    max_item_bytes: int
+    jpeg_quality: int
+    batch_size: int | None = None
+    shard_items: int | None = None
+
+
+def submit(
+    db: Database,
+    request: JobRequest,
+    defaults: JobDefaults,
+    *,
+    rng: random.Random | None = None,
+) -> Job:
+    """Check a request and write its job, which then waits to be planned.
+
+    Raises:
+        UsageError: the request cannot be carried out as it stands; nothing was written.
+    """
+    draft = check(db, request, defaults)
+    job_id = new_id(rng or random.SystemRandom())
+    output = request.output or f"{defaults.objects.rstrip('/')}/{job_id}"
+    output = _usable_output(db, output, draft.source, job_id)
+    return db.write(lambda s: _write(s, draft, request, job_id, output, db.now(s)))
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A checked request: what of its job is settled before there is one."""
+
+    name: str
+    source: str
+    model: ModelRef
+    options: JobOptions
+
+
+def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
+    """Check everything about a request but its output; nothing is written.
+
+    Raises:
+        UsageError: the request cannot be carried out as it stands.
+    """
+    _check_numbers(request)
+    dataset = locate(request.source)
+    ref, export = resolve_model(db, request.model)
+    return Draft(
+        name=_one_line("name", request.name) if request.name else dataset.name,
+        source=dataset.source,
+        model=ref,
+        options=JobOptions(
+            max_pixels=defaults.max_pixels,
+            max_item_bytes=defaults.max_item_bytes,
+            jpeg_quality=defaults.jpeg_quality,
+            threshold=request.threshold,
+            annotate=request.annotate,
+            shard_items=request.shard_items or defaults.shard_items,
+            batch_size=request.batch_size or defaults.batch_size or _batch_size(export),
+        ),
+    )
+
+
+def resolve_model(db: Database, name: str) -> tuple[ModelRef, ExportedModel]:
+    """Return the model of a registered name, or that of an exported directory.
+
+    Raises:
+        UsageError: there is no such model, it is not what was registered, or its task is none
+            that this version runs.
+    """
+    known = db.read(lambda s: _registered(s, name))
+    if known is not None:
+        ref = known
+    elif Path(name).expanduser().is_dir():
+        ref = describe(Path(name).expanduser())
+    else:
+        db.read(lambda s: find_model(s, name))  # says what is missing, and what would do
+        raise AssertionError(name)
+    export = read_export(Path(ref.location))
+    if export_digest(Path(ref.location)) != ref.digest:
+        raise UsageError(
+            f"the files of model {ref.name!r} in {ref.location} are not those that were registered",
+            hint=f"restore them, or `regatta models remove {ref.name}` and add it again",
+        )
+    if ref.task not in TASKS:
+        raise UsageError(
+            f"model {ref.name!r} is for the task {ref.task!r}",
+            hint=f"this version runs {', '.join(TASKS)}",
+        )
+    return ref, export
+
+
+def describe(directory: Path) -> ModelRef:
+    """Return what an exported directory is, under the name that its export gives it.
+
+    Raises:
+        UsageError: the directory is incomplete, or not a model that this version can run.
+    """
+    place = directory.resolve()
+    export = read_export(place)
+    return ModelRef(export.name, export.task, export_digest(place), str(place))
+
+
+def _registered(session: Session, name: str) -> ModelRef | None:
+    try:
+        row = find_model(session, name)
+    except UsageError:
+        return None
+    return ModelRef(row.name, row.task, row.digest, row.location)
+
+
+def _batch_size(export: ExportedModel) -> int:
+    """One image a run where shapes vary: padding a batch of many shapes would waste the work."""
+    return 1 if Preprocessor(export.ops).fixed_shape is None else FIXED_SHAPE_BATCH
+
+
+def _check_numbers(request: JobRequest) -> None:
+    selection = request.selection
+    numbers: list[tuple[str, float | None, Callable[[float], bool], str]] = [
+        ("--threshold", request.threshold, lambda n: 0 <= n <= 1, "between 0 and 1"),
+        ("--priority", request.priority, lambda n: n in PRIORITIES, "0 to 9"),
+        ("--shard-items", request.shard_items, lambda n: n >= 1, "at least 1"),
+        ("--batch-size", request.batch_size, lambda n: 1 <= n <= LARGEST_BATCH, "1 to 1024"),
+        ("--limit", selection.limit, lambda n: n >= 1, "at least 1"),
+        ("--min-size", selection.min_size, lambda n: n >= 0, "at least 0 bytes"),
+        ("--max-size", selection.max_size, lambda n: n >= 0, "at least 0 bytes"),
+    ]
+    for option, number, is_sane, sane in numbers:
+        if number is not None and not is_sane(number):
+            raise UsageError(f"{option} must be {sane}, not {number}")
+    if (selection.min_size or 0) > (selection.max_size or float("inf")):
+        raise UsageError("--min-size is above --max-size: nothing would be left")
+    for tag in request.tags:
+        _one_line("tag", tag)
+
+
+def _one_line(what: str, text: str) -> str:
+    if not text.strip() or not text.isprintable() or len(text) > _LONGEST_NAME:
+        raise UsageError(
+            f"{text[:_LONGEST_NAME]!r} cannot be a {what}",
+            hint=f"use 1 to {_LONGEST_NAME} printable characters",
+        )
+    return text
+
+
+def _usable_output(db: Database, output: str, source: str, job_id: str) -> str:
+    """Return the output with an absolute path, after something was written there and removed."""
+    place = locate_output(output)
+    folder = source[: source.rfind("/") + 1]
+    if f"{place}/".startswith(folder):
+        raise UsageError(
+            f"the output {place!r} lies in the source: its pictures would become items",
+            hint="name an --output elsewhere",
+        )
+    taken = db.read(lambda s: s.scalar(select(Job.id).where(Job.output == place).limit(1)))
+    store = open_store(place)
+    probe = f"{ATTEMPTS}probe-{job_id}"
+    try:
+        if taken or store.exists(MANIFEST):
+            raise UsageError(
+                f"the output {place!r} already belongs to {f'job {taken}' if taken else 'a job'}",
+                hint="name another --output, or leave it out",
+            )
+        store.put(probe, b"")
+        store.delete(probe)
+    except (BadInputError, RetryableError) as error:
+        raise UsageError(
+            f"the output {place!r} cannot be written: {error}", hint=error.hint
+        ) from error
+    return place
+
+
+def locate_output(output: str) -> str:
+    """Return an output as an absolute path.
+
+    Raises:
+        UsageError: it is no location.
+    """
+    return locate(f"{output.rstrip('/')}/", must_exist=False).source.rstrip("/")
+
+
+def _write(
+    session: Session, draft: Draft, request: JobRequest, job_id: str, output: str, now: float
+) -> Job:
+    # A commit whose answer was lost is asked for again: the row may be there by now.
+    job = session.get(Job, job_id)
+    if job is None:
+        job = Job(
+            id=job_id,
+            name=draft.name,
+            task=draft.model.task,
+            source=draft.source,
+            output=output,
+            model=draft.model.to_json(),
+            options=draft.options.to_json(),
+            selection=request.selection.to_json(),
+            tags=list(request.tags),
+            version=version("regatta"),
+            state=JobState.PLANNING,
+            priority=request.priority,
+            created_at=now,
+        )
+        session.add(job)
+        session.flush()
+    return job

@@ -1,0 +1,44 @@
+"""The worker's Celery application: `celery -A worker.app worker` is a whole Regatta worker."""
+
+from typing import Any
+
+from celery import Celery
+from celery.signals import (
+    setup_logging,
+    worker_init,
+    worker_shutdown,
+    worker_shutting_down,
+)
+
+from config.broker import broker_of, celery_settings
+from config.logs import configure_logs
+from config.settings import load_settings
+from core.messages import QUEUES
+from worker import runtime
+
+_settings = load_settings()
+
+app = Celery("regatta", include=["worker.tasks"])
+app.conf.update(celery_settings(broker_of(_settings)))
+app.conf.update(worker_concurrency=_settings.concurrency)
+
+
+@setup_logging.connect  # a receiver here keeps Celery's hands off logging
+def _configure_logs(**_: Any) -> None:
+    configure_logs(_settings)
+
+
+@worker_init.connect
+def _begin(sender: Any, **_: Any) -> None:
+    queues = tuple(str(name) for name in sender.app.amqp.queues.consume_from)
+    runtime.begin(_settings, tuple(name for name in queues if name in QUEUES))
+
+
+@worker_shutting_down.connect
+def _drain(**_: Any) -> None:
+    runtime.current().drain()
+
+
+@worker_shutdown.connect
+def _end(**_: Any) -> None:
+    runtime.end()

@@ -1,0 +1,207 @@
+"""The pipeline, one per process: fetch, decode, batch, predict, finish, upload.
+
+Every run of a shard feeds the same stages, so the head of one shard fills the gaps that the
+tail of another leaves, and the predictors never wait at a shard's border. Each predictor is
+owned by one thread; the CPU work around it overlaps, as decoding, drawing and inference all
+release the GIL.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from core.errors import RegattaError, RetryableError
+from core.items import ItemRef
+from core.layout import annotated_image
+from core.states import ItemState
+from store.locations import open_store, split_location
+from store.parts import ResultRow
+from vision.decode import decode_image
+from vision.encode import encode_jpeg
+from worker.batcher import Batcher
+from worker.models import Models, ResidentModel
+from worker.predictors.protocol import OutOfMemoryError, PredictError
+from worker.run import ShardRun, Ticket
+from worker.stage import Stage, quarantine
+
+_POOL = 64  # prepared items that wait for a predictor
+_WINDOW_BATCHES = 4  # a run's items in flight, in batches per predictor
+
+_log = structlog.get_logger()
+_store = lru_cache(maxsize=64)(open_store)
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """How many threads each stage has. Fetching and uploading wait; the others compute."""
+
+    fetch: int
+    decode: int
+    predict: int
+    finish: int
+    upload: int
+
+
+class Engine:
+    """The stages of this process and their threads."""
+
+    def __init__(self, models: Models, threads: Threads) -> None:
+        self.models = models
+        self._threads = threads
+        self._upload = Stage("upload", _upload, _leave, threads=threads.upload, depth=16)
+        self._finish = Stage("finish", _finish, self._upload.put, threads=threads.finish, depth=32)
+        self._batcher = Batcher(_POOL, upstream=lambda: self._fetch.load + self._decode.load)
+        self._decode = Stage("decode", _decode, self._batcher.put, threads=threads.decode, depth=16)
+        self._fetch = Stage("fetch", _fetch, self._decode.put, threads=threads.fetch, depth=16)
+        self._predictors = [
+            threading.Thread(target=self._predict, args=(n,), name=f"predict-{n}", daemon=True)
+            for n in range(threads.predict)
+        ]
+        for thread in self._predictors:
+            thread.start()
+
+    def rows(
+        self, run: ShardRun, items: Sequence[ItemRef], model: ResidentModel
+    ) -> list[ResultRow]:
+        """Run the items through the stages and return their rows in the order given.
+
+        Raises:
+            RegattaError: the run was stopped, overtaken, or can't go on.
+        """
+        window = _WINDOW_BATCHES * max(8, model.batch_size) * self._threads.predict
+        try:
+            for item in items:
+                run.enter(window)
+                self._fetch.put(Ticket(run, item, model))
+        except RegattaError as error:
+            run.fail(error)
+        return run.rows(items)
+
+    def close(self) -> None:
+        """End the threads. No run may be going on."""
+        self._fetch.close()
+        self._decode.close()
+        self._batcher.close()
+        for thread in self._predictors:
+            thread.join()
+        self._finish.close()
+        self._upload.close()
+
+    def _predict(self, number: int) -> None:
+        """Own predictor `number` of every model: take batches, run them, hand the rows on."""
+        while (batch := self._batcher.take()) is not None:
+            alive = []
+            for ticket in batch:
+                if ticket.run.stopping:
+                    ticket.run.leave(None)
+                else:
+                    alive.append(ticket)
+            if alive:
+                self._run_batch(alive, number)
+
+    def _run_batch(self, batch: Sequence[Ticket], number: int) -> None:
+        """Run a batch. One too large is halved; of one that fails, each image is tried alone."""
+        model: ResidentModel = batch[0].model
+        begun = time.perf_counter()
+        try:
+            outputs = _answers(batch, model, number)
+        except (OutOfMemoryError, MemoryError) as error:
+            self._halve(batch, model, number, error)
+        except PredictError as error:
+            if len(batch) == 1:
+                quarantine(batch[0], "predict_failed", str(error))
+                return
+            for ticket in batch:
+                self._run_batch([ticket], number)
+        except Exception as error:
+            _log.exception("unexpected", stage="predict", model=model.key[0][:12])
+            for ticket in batch:
+                ticket.run.fail(
+                    error if isinstance(error, RegattaError) else RetryableError(repr(error))
+                )
+                ticket.run.leave(None)
+        else:
+            share = (time.perf_counter() - begun) / len(batch)
+            for ticket, output in zip(batch, outputs, strict=True):
+                ticket.output, ticket.prepared = output, None
+                ticket.run.moved("predict", share)
+                self._finish.put(ticket)
+
+    def _halve(
+        self, batch: Sequence[Ticket], model: ResidentModel, number: int, error: BaseException
+    ) -> None:
+        if model.batch_size == 1:
+            for ticket in batch:
+                quarantine(ticket, "out_of_memory", f"even alone in a batch: {error}")
+            return
+        model.halve_batch()
+        _log.warning("out of memory: batch halved", batch_size=model.batch_size)
+        for start in range(0, len(batch), model.batch_size):
+            self._run_batch(batch[start : start + model.batch_size], number)
+
+
+def _answers(
+    batch: Sequence[Ticket], model: ResidentModel, number: int
+) -> list[NDArray[np.float32]]:
+    """Return each image's rows; what filled the batch up is left out."""
+    prepared = [ticket.prepared for ticket in batch if ticket.prepared is not None]
+    size = max(model.batch_size, len(prepared))
+    outputs = model.predictors[number].predict(model.detector.feeds(prepared, size))
+    return model.detector.split(outputs, size)[: len(batch)]
+
+
+def _fetch(ticket: Ticket) -> None:
+    unit, item = ticket.run.unit, ticket.item
+    root, key = split_location(item.uri) if item.uri else (unit.source, item.key)
+    # Only what the listing knew can be held against the object: a list of names knows no etag.
+    ticket.data = _store(root).get(key, if_match=item.etag, max_bytes=unit.options.max_item_bytes)
+
+
+def _decode(ticket: Ticket) -> None:
+    assert ticket.data is not None
+    image = decode_image(ticket.data, max_pixels=ticket.run.unit.options.max_pixels)
+    ticket.data = None
+    ticket.size = (image.shape[1], image.shape[0])
+    ticket.prepared = ticket.model.detector.prepare(image)
+    if ticket.run.unit.options.annotate:
+        ticket.image = image
+
+
+def _finish(ticket: Ticket) -> None:
+    unit, detector = ticket.run.unit, ticket.model.detector
+    assert ticket.output is not None
+    ticket.detections = detector.read(ticket.output, unit.options.threshold)
+    if ticket.image is not None:
+        picture = detector.draw(ticket.image, ticket.detections)
+        ticket.picture = encode_jpeg(picture, unit.profile.jpeg_quality)
+        ticket.image = None
+
+
+def _upload(ticket: Ticket) -> None:
+    if ticket.picture is not None:
+        # The final key at once: within a profile a second writer writes the same bytes.
+        _store(ticket.run.unit.output).put(annotated_image(ticket.item.key), ticket.picture)
+
+
+def _leave(ticket: Ticket) -> None:
+    unit, detections = ticket.run.unit, ticket.detections
+    assert detections is not None
+    width, height = ticket.size or (None, None)
+    ticket.run.leave(
+        ResultRow(
+            item=ticket.item,
+            task=unit.task,
+            model=unit.model.name,
+            state=ItemState.SUCCEEDED,
+            width=width,
+            height=height,
+            detections=ticket.model.detector.columns(detections),
+            annotated=annotated_image(ticket.item.key) if ticket.picture is not None else None,
+        )
+    )

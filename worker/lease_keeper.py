@@ -1,0 +1,106 @@
+"""Keeps this process's leases: one write a tick renews them all, and brings back orders."""
+
+import threading
+import time
+
+import structlog
+from sqlalchemy.orm import Session
+
+from core.errors import RetryableError
+from core.work import Directive, Hold
+from store import leases, processes
+from store.database import Database
+from worker.run import ShardRun
+
+_log = structlog.get_logger()
+
+
+class LeaseKeeper:
+    """Heartbeat and renewals of a worker (`tick`), in a thread of its own (`start`).
+
+    A run in which nothing has moved for `stall_seconds` is not renewed any more: somebody else
+    gets its shard.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        heartbeat: processes.Heartbeat,
+        *,
+        lease_seconds: float,
+        heartbeat_seconds: float,
+        stall_seconds: float,
+    ) -> None:
+        self._db = db
+        self._heartbeat = heartbeat
+        self._lease_seconds = lease_seconds
+        self._heartbeat_seconds = heartbeat_seconds
+        self._stall_seconds = stall_seconds
+        self._runs: dict[Hold, ShardRun] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="lease-keeper", daemon=True)
+
+    def start(self) -> None:
+        """Write the first heartbeat, then go on in the background."""
+        self._db.write(lambda s: processes.beat(s, self._heartbeat, now=self._db.now(s)))
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop, and take this process off the list."""
+        self._stop.set()
+        self._thread.join()
+        self._db.write(lambda s: processes.leave(s, self._heartbeat.id))
+
+    def hold(self, run: ShardRun) -> None:
+        """Renew the lease of a run from now on."""
+        with self._lock:
+            self._runs[run.unit.hold] = run
+
+    def let_go(self, run: ShardRun) -> None:
+        """Renew it no more."""
+        with self._lock:
+            self._runs.pop(run.unit.hold, None)
+
+    def runs(self) -> list[ShardRun]:
+        """Return the runs whose leases are kept."""
+        with self._lock:
+            return list(self._runs.values())
+
+    def drain(self) -> None:
+        """Say with the next heartbeat that no more work is wanted."""
+        self._heartbeat = processes.draining(self._heartbeat)
+
+    def tick(self) -> None:
+        """Renew what moved and pass on what the database says about each run.
+
+        Raises:
+            RetryableError: the database is away; leases run on meanwhile.
+        """
+        asked = time.monotonic()
+        runs = {run.unit.hold: run for run in self.runs()}
+        progress = {
+            hold: leases.Progress(run.done, moved=asked - run.moved_at < self._stall_seconds)
+            for hold, run in runs.items()
+        }
+
+        def renew(session: Session) -> dict[Hold, Directive]:
+            now = self._db.now(session)
+            processes.beat(session, self._heartbeat, now=now)
+            return leases.renew(session, progress, now=now, lease_seconds=self._lease_seconds)
+
+        for hold, directive in self._db.write(renew).items():
+            if directive is not Directive.GO_ON:
+                _log.info("told to stop", shard=hold.shard, directive=directive.value)
+                runs[hold].stop(directive)
+            elif progress[hold].moved:
+                runs[hold].renewed(asked)
+
+    def _loop(self) -> None:
+        while not self._stop.wait(self._heartbeat_seconds):
+            try:
+                self.tick()
+            except RetryableError as error:
+                _log.warning("leases not renewed", error=str(error))
+            except Exception:
+                _log.exception("unexpected; will try again")

@@ -1,0 +1,145 @@
+"""The models that are resident in this process."""
+
+import importlib
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol, cast
+
+import structlog
+
+from core.errors import FatalError, UsageError
+from core.options import ModelRef
+from core.profile import EngineOffer, ExecutionProfile
+from store.locations import split_location
+from vision.export import export_digest, read_export
+from worker.detector import Detector
+from worker.predictors.protocol import Predictor
+
+_RESIDENT = 3  # models kept loaded; least recently used out first
+
+_log = structlog.get_logger()
+
+
+class ResidentModel:
+    """A loaded model: one predictor per predictor thread, and the batch size in force.
+
+    `batch_size` shrinks when memory runs out and stays so for this process.
+    """
+
+    def __init__(
+        self,
+        key: tuple[str, ExecutionProfile],
+        detector: Detector,
+        predictors: Sequence[Predictor],
+    ) -> None:
+        self.key = key
+        self.detector = detector
+        self.predictors = predictors
+        self.batch_size = key[1].batch_size
+        self.users = 0
+
+    def halve_batch(self) -> None:
+        """Remember that a batch of the present size does not fit into memory."""
+        self.batch_size = max(1, self.batch_size // 2)
+
+
+class Models:
+    """Loads models, checks that they are the registered ones, and keeps a few of them."""
+
+    def __init__(self, engine: "EngineModule", *, replicas: int) -> None:
+        self._engine = engine
+        self._replicas = replicas
+        self._lock = threading.Lock()
+        self._models: OrderedDict[tuple[str, ExecutionProfile], ResidentModel] = OrderedDict()
+
+    def acquire(self, ref: ModelRef, profile: ExecutionProfile) -> ResidentModel:
+        """Return the model, loaded, and keep it until it is released as often.
+
+        Raises:
+            FatalError: it is not there, not the registered one, or the engine can't load it.
+        """
+        key = (ref.digest, profile)
+        with self._lock:
+            model = self._models.get(key)
+            if model is None:
+                self._evict()
+                model = self._models[key] = self._load(ref, profile)
+            self._models.move_to_end(key)
+            model.users += 1
+            return model
+
+    def release(self, model: ResidentModel) -> None:
+        """Say that a run is done with a model; it stays resident."""
+        with self._lock:
+            model.users -= 1
+
+    def close(self) -> None:
+        """Free every model."""
+        with self._lock:
+            for model in self._models.values():
+                _close(model)
+            self._models.clear()
+
+    def _evict(self) -> None:
+        idle = [key for key, model in self._models.items() if not model.users]
+        for key in idle[: max(0, len(self._models) - _RESIDENT + 1)]:
+            _close(self._models.pop(key))
+
+    def _load(self, ref: ModelRef, profile: ExecutionProfile) -> ResidentModel:
+        directory = Path(*split_location(ref.location))
+        try:
+            export = read_export(directory)
+            digest = export_digest(directory)
+        except UsageError as error:
+            raise FatalError(f"model {ref.name}: {error}", hint=error.hint) from error
+        if digest != ref.digest:
+            raise FatalError(
+                f"model {ref.name} at {directory} is not the one this job was submitted with: "
+                f"its digest is {digest[:12]}, not {ref.digest[:12]}",
+                hint="put the model's files back, or submit a new job",
+            )
+        predictors = self._engine.load_predictors(
+            export.model_file, export.params_file, profile=profile, count=self._replicas
+        )
+        _log.info("model loaded", model=ref.name, digest=digest[:12], predictors=len(predictors))
+        return ResidentModel((ref.digest, profile), Detector(export), predictors)
+
+
+def _close(model: ResidentModel) -> None:
+    for predictor in model.predictors:
+        predictor.close()
+
+
+class EngineModule(Protocol):
+    """A module that runs networks, as the setting `engine` names it."""
+
+    def offers(self) -> tuple[EngineOffer, ...]:
+        """What this process can run."""
+        ...
+
+    def load_predictors(
+        self, model_file: Path, params_file: Path, *, profile: ExecutionProfile, count: int
+    ) -> Sequence[Predictor]:
+        """Load a network once for each of `count` threads."""
+        ...
+
+
+def engine_module(dotted: str) -> EngineModule:
+    """Import the module that runs networks.
+
+    Raises:
+        UsageError: there is none of that name, or it is no engine.
+    """
+    try:
+        module = importlib.import_module(dotted)
+    except ImportError as error:
+        raise UsageError(
+            f"the engine {dotted!r} cannot be imported: {error}",
+            hint="set REGATTA_ENGINE to a module, or leave it unset",
+        ) from error
+    missing = [name for name in ("offers", "load_predictors") if not hasattr(module, name)]
+    if missing:
+        raise UsageError(f"the engine {dotted!r} has no {' and no '.join(missing)}")
+    return cast("EngineModule", module)

@@ -1,0 +1,180 @@
+"""Paddle's own inference engine on CPU."""
+
+import os
+import platform
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from core.errors import FatalError
+from core.profile import EngineOffer, ExecutionProfile
+from worker.predictors.protocol import OutOfMemoryError, PredictError
+from worker.predictors.vendor import paddle
+
+_log = structlog.get_logger()
+
+# What Paddle's C++ errors become in Python; MemoryError is told apart before them.
+_VENDOR_ERRORS = (IndexError, OSError, RuntimeError, SystemError, TypeError, ValueError)
+
+# Whatever oneDNN throws arrives as this and no more. Shapes and types are checked before oneDNN
+# sees them, so that it is memory, if anything can be done about it.
+_NAMELESS = "std::exception"
+
+
+class PaddlePredictor:
+    """A network in Paddle Inference. See `Predictor` for what it promises."""
+
+    def __init__(self, vendor: Any) -> None:
+        self._vendor = vendor
+        self.input_names: tuple[str, ...] = tuple(vendor.get_input_names())
+        self._output_names = tuple(vendor.get_output_names())
+
+    def predict(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """Run one batch; see `Predictor.predict`."""
+        arrays = [np.ascontiguousarray(feeds[name]) for name in self._checked(feeds)]
+        try:
+            for name, array in zip(self.input_names, arrays, strict=True):
+                self._vendor.get_input_handle(name).copy_from_cpu(array)
+            self._vendor.run()
+            return [
+                self._vendor.get_output_handle(name).copy_to_cpu() for name in self._output_names
+            ]
+        except MemoryError as error:
+            raise OutOfMemoryError(_summary(error)) from error
+        except _VENDOR_ERRORS as error:
+            many = any(len(array) > 1 for array in arrays)
+            if many and str(error) == _NAMELESS:
+                raise OutOfMemoryError("oneDNN failed, most likely for memory") from error
+            raise PredictError(_summary(error)) from error
+
+    def replicate(self) -> "PaddlePredictor":
+        """Another predictor of the same network, for another thread.
+
+        It shares what weights oneDNN has not reordered, gives the same bits, and outlives this
+        one. This one must not be running meanwhile.
+        """
+        return PaddlePredictor(self._vendor.clone())
+
+    def close(self) -> None:
+        """Free the network; see `Predictor.close`."""
+        self._vendor = None
+
+    def _checked(self, feeds: Mapping[str, NDArray[Any]]) -> tuple[str, ...]:
+        unknown = [name for name in self.input_names if name not in feeds]
+        if unknown:
+            raise FatalError(
+                f"the network reads {', '.join(unknown)}, which its preprocessing does not make "
+                f"(it makes {', '.join(feeds)})"
+            )
+        return self.input_names
+
+
+def offers() -> tuple[EngineOffer, ...]:
+    """What this process can run; nothing is loaded to find out."""
+    return (EngineOffer("paddle", paddle.__version__, _cpu_class(), "fp32"),)
+
+
+def load_predictor(
+    model_file: Path, params_file: Path, *, profile: ExecutionProfile
+) -> PaddlePredictor:
+    """The network, loaded and ready to run under the profile.
+
+    Args:
+        model_file: The graph: `.json` (Paddle 3) or `.pdmodel` (Paddle 2).
+        params_file: Its weights, `.pdiparams`.
+        profile: Says the number of threads, and must be one that `offers` names.
+
+    Raises:
+        FatalError: a file is missing or unusable, or the profile is for another engine.
+        OutOfMemoryError: there is no memory for it now.
+    """
+    if not any(profile.runs_on(offer) for offer in offers()):
+        raise FatalError(f"this process offers {offers()} and can't run {profile}")
+    for path in (model_file, params_file):
+        # Paddle loads a graph without its weights in silence, and computes with nothing.
+        if not path.is_file():
+            raise FatalError(f"there is no model file {path}")
+    try:
+        return PaddlePredictor(
+            paddle.inference.create_predictor(_config(model_file, params_file, profile.threads))
+        )
+    except MemoryError as error:
+        raise OutOfMemoryError(f"{model_file} does not fit into memory") from error
+    except _VENDOR_ERRORS as error:
+        raise FatalError(
+            f"Paddle {paddle.__version__} can't load {model_file} with {params_file.name}: "
+            f"{_summary(error)}",
+            hint="a damaged download, or an export by a newer Paddle: export it again",
+        ) from error
+
+
+def load_predictors(
+    model_file: Path, params_file: Path, *, profile: ExecutionProfile, count: int
+) -> tuple[PaddlePredictor, ...]:
+    """`count` predictors of one network, one for each thread; see `load_predictor`."""
+    first = load_predictor(model_file, params_file, profile=profile)
+    return (first, *(first.replicate() for _ in range(count - 1)))
+
+
+def _config(model_file: Path, params_file: Path, threads: int) -> Any:
+    config = paddle.inference.Config(str(model_file), str(params_file))
+    config.disable_gpu()
+    config.disable_glog_info()
+    config.set_cpu_math_library_num_threads(threads)
+    # A `.json` graph loads with memory optimization only under the new executor.
+    config.enable_new_ir()
+    config.enable_new_executor()
+    config.enable_memory_optim()
+    if _onednn_works(paddle.__version__):
+        config.enable_mkldnn()
+    else:
+        config.disable_mkldnn()
+    return config
+
+
+@cache
+def _onednn_works(version: str) -> bool:
+    """Whether oneDNN can be on: since 3.3 it fails on every graph with an interpolation."""
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+    if numbers < (3, 3):
+        return True
+    _log.warning("onednn off", paddle=version, reason="fails on interpolation", hint="use 3.2.2")
+    return False
+
+
+@cache
+def _cpu_class() -> str:
+    """The instruction set that numerics depend on: kernels are chosen by it.
+
+    oneDNN can be held below what the CPU has, the other libraries can't: a class of its own.
+    """
+    if paddle.base.core.supports_avx512f():
+        name = "cpu-avx512"
+    elif "avx2" in _cpu_flags():
+        name = "cpu-avx2"
+    else:
+        name = f"cpu-{platform.machine().lower()}"
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA")
+    return f"{name}-onednn-{limit.lower()}" if limit else name
+
+
+def _cpu_flags() -> frozenset[str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return frozenset()  # not Linux
+    return frozenset(next((line.split() for line in lines if line.startswith("flags")), ()))
+
+
+def _summary(error: BaseException) -> str:
+    """The line of Paddle's many that says what was wrong."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    telling = [line for line in lines if line and line != "In user code:"]
+    named = (line for line in telling if re.match(r"\w*Error:|\(\w+\)", line))
+    return next(named, telling[0] if telling else type(error).__name__)[:300]

@@ -1,0 +1,158 @@
+"""One run of a shard: what its items in flight share, and what the lease keeper needs to know."""
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import FatalError, RegattaError, StaleError
+from core.items import ItemRef
+from core.work import Directive, WorkUnit
+from store.parts import ResultRow
+from vision.detections import Detections
+from vision.preprocess import Prepared
+
+
+class StoppedError(RegattaError):
+    """The run was told to stop; `directive` says what becomes of its shard."""
+
+    def __init__(self, directive: Directive) -> None:
+        super().__init__(f"stopped: {directive}")
+        self.directive = directive
+
+
+class ShardRun:
+    """A shard's rows as they come in, and the reasons to stop. Shared by all stages' threads.
+
+    A lease that was not renewed counts as lost `margin` seconds before its end, so that nothing
+    is committed by somebody who may have been overtaken.
+    """
+
+    def __init__(self, unit: WorkUnit, *, lease_seconds: float, margin: float) -> None:
+        self.unit = unit
+        self.moved_at = time.monotonic()
+        self._lease_seconds = lease_seconds - margin
+        self._lease_ends = self.moved_at + self._lease_seconds
+        self._changed = threading.Condition()
+        self._rows: dict[int, ResultRow] = {}
+        self._directive: Directive | None = None
+        self._error: BaseException | None = None
+        self._in_flight = 0
+        self._alone = 0
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+
+    @property
+    def done(self) -> int:
+        """Items that have their row."""
+        return len(self._rows) + self._alone
+
+    @property
+    def stopping(self) -> bool:
+        """Whether items of this run should be dropped where they are."""
+        return (
+            self._error is not None
+            or self._directive is not None
+            or time.monotonic() > self._lease_ends
+        )
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """Busy seconds by stage, all threads together."""
+        with self._changed:
+            return {stage: round(spent, 3) for stage, spent in sorted(self._seconds.items())}
+
+    def moved(self, stage: str, seconds: float) -> None:
+        """Note work done: progress, for the lease and the watchdog."""
+        with self._changed:
+            self.moved_at = time.monotonic()
+            self._seconds[stage] += seconds
+
+    def renewed(self, since: float) -> None:
+        """The lease was renewed by a request made at `since` (monotonic)."""
+        self._lease_ends = since + self._lease_seconds
+
+    def enter(self, window: int) -> None:
+        """Wait until fewer than `window` items are in flight, then count one more in.
+
+        Raises:
+            RegattaError: the run is stopping; as `check`.
+        """
+        with self._changed:
+            while self._in_flight >= window and not self.stopping:
+                self._changed.wait(timeout=0.1)
+            self.check()
+            self._in_flight += 1
+
+    def leave(self, row: ResultRow | None) -> None:
+        """Count an item out, with its row unless it was dropped."""
+        with self._changed:
+            self._in_flight -= 1
+            if row is not None:
+                self._rows[row.item.index] = row
+            self._changed.notify_all()
+
+    def alone(self, items: int) -> None:
+        """Count items whose rows an isolated process made."""
+        self._alone += items
+
+    def stop(self, directive: Directive) -> None:
+        """Drop what is in flight. The first reason stands."""
+        with self._changed:
+            if self._directive is None:
+                self._directive = directive
+            self._changed.notify_all()
+
+    def fail(self, error: BaseException) -> None:
+        """Stop because the shard, or its whole job, can't go on."""
+        with self._changed:
+            if self._error is None or isinstance(error, FatalError):
+                self._error = error
+            self._changed.notify_all()
+
+    def check(self) -> None:
+        """Raise the reason to stop, if there is one.
+
+        Raises:
+            StoppedError: it was told to.
+            StaleError: its lease is over.
+            RegattaError: what `fail` was given.
+        """
+        if self._error is not None:
+            raise self._error
+        if self._directive is not None:
+            raise StoppedError(self._directive)
+        if time.monotonic() > self._lease_ends:
+            raise StaleError("the lease could not be renewed in time")
+
+    def rows(self, items: Sequence[ItemRef]) -> list[ResultRow]:
+        """Wait for the rows of all items that were let in, and return them in listing order.
+
+        Raises:
+            RegattaError: as `check`; by then nothing is in flight any more.
+        """
+        with self._changed:
+            while self._in_flight:
+                self._changed.wait(timeout=0.5)
+            self.check()
+            return [self._rows[item.index] for item in items]
+
+
+@dataclass(slots=True)
+class Ticket:
+    """An item on its way through the stages; each fills in its field and drops what is spent."""
+
+    run: ShardRun
+    item: ItemRef
+    model: Any
+    data: bytes | None = None
+    image: NDArray[np.uint8] | None = None
+    size: tuple[int, int] | None = None  # width, height
+    prepared: Prepared | None = None
+    output: NDArray[np.float32] | None = None
+    detections: Detections | None = None
+    picture: bytes | None = None

@@ -1,0 +1,126 @@
+"""What a worker process has one of, made when its Celery worker is ready and ended with it."""
+
+import os
+import random
+import socket
+import threading
+from importlib.metadata import version
+
+import structlog
+
+from config.settings import Settings
+from core.errors import UsageError
+from core.ids import new_id
+from core.work import Directive, Hold
+from store.database import Database
+from store.processes import WORKER, Heartbeat
+from worker.assembly import build_engine
+from worker.lease_keeper import LeaseKeeper
+from worker.models import engine_module
+from worker.shard import ShardRunner
+from worker.watchdog import Watchdog
+
+_log = structlog.get_logger()
+
+
+class Runtime:
+    """Engine, leases and watchdog of this process."""
+
+    def __init__(self, settings: Settings, queues: tuple[str, ...]) -> None:
+        self._settings = settings
+        self._draining = threading.Event()
+        self._db = Database(settings.database_url)
+        offers = engine_module(settings.engine).offers()
+        worker_id = f"{socket.gethostname()}-{os.getpid()}-{new_id(random.SystemRandom())}"
+        self._keeper = LeaseKeeper(
+            self._db,
+            Heartbeat(
+                id=worker_id,
+                role=WORKER,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                version=version("regatta"),
+                slots=settings.concurrency,
+                queues=queues,
+                offers=offers,
+            ),
+            lease_seconds=settings.lease_seconds,
+            heartbeat_seconds=settings.heartbeat_seconds,
+            stall_seconds=settings.stall_seconds,
+        )
+        self._engine = build_engine(settings)
+        self._watchdog = Watchdog(self._keeper.runs, stall_seconds=settings.stall_seconds)
+        self._runner = ShardRunner(
+            db=self._db,
+            engine=self._engine,
+            keeper=self._keeper,
+            worker_id=worker_id,
+            offers=offers,
+            lease_seconds=settings.lease_seconds,
+            stall_seconds=settings.stall_seconds,
+            max_tries=settings.max_tries,
+            draining=self._draining.is_set,
+        )
+
+    def start(self) -> None:
+        """Become visible to schedulers."""
+        self._keeper.start()
+        self._watchdog.start()
+        _log.info("worker ready", offers=[offer.key for offer in self._runner.offers])
+
+    def run(self, hold: Hold) -> str:
+        """Run the shard that a message names; say how it ended."""
+        return self._runner.run(hold)
+
+    def drain(self) -> None:
+        """Take nothing more; what runs may finish within the drain time, or is handed back."""
+        if self._draining.is_set():
+            return
+        self._draining.set()
+        self._keeper.drain()
+        _log.info("draining", running=len(self._keeper.runs()))
+        timer = threading.Timer(self._settings.drain_seconds, self._hand_back)
+        timer.daemon = True
+        timer.start()
+
+    def close(self) -> None:
+        """Leave in order; nothing runs any more."""
+        self._watchdog.close()
+        self._keeper.close()
+        self._engine.close()
+        self._engine.models.close()
+        self._db.close()
+
+    def _hand_back(self) -> None:
+        for run in self._keeper.runs():
+            run.stop(Directive.HAND_BACK)
+
+
+_current: Runtime | None = None
+
+
+def current() -> Runtime:
+    """Return this process's runtime.
+
+    Raises:
+        UsageError: the process is no running worker.
+    """
+    if _current is None:
+        raise UsageError("this process is no worker", hint="start one with `regatta worker`")
+    return _current
+
+
+def begin(settings: Settings, queues: tuple[str, ...]) -> Runtime:
+    """Make and start the runtime of this process."""
+    global _current  # noqa: PLW0603 - one per process, as Celery's tasks find it
+    _current = Runtime(settings, queues)
+    _current.start()
+    return _current
+
+
+def end() -> None:
+    """Close the runtime, if there is one."""
+    global _current
+    runtime, _current = _current, None
+    if runtime is not None:
+        runtime.close()

@@ -1,0 +1,32 @@
+"""The Celery task: decode the message, call, map the outcome. Nothing else knows of Celery."""
+
+from typing import Any
+
+import structlog
+from celery import shared_task
+
+from core.errors import RegattaError
+from core.messages import RUN_SHARD, ShardMessage, UnknownMessageError
+from core.work import Hold
+from worker import runtime
+
+_log = structlog.get_logger()
+
+
+@shared_task(name=RUN_SHARD)
+def run_shard(message: dict[str, Any]) -> str:
+    """Run one shard.
+
+    Nothing is raised to Celery: the database says what becomes of a shard, and a message that
+    led to nothing is published again by the scheduler.
+    """
+    try:
+        doorbell = ShardMessage.from_json(message)
+    except UnknownMessageError as error:
+        _log.warning("message left for a newer worker", error=str(error))
+        return "unknown"
+    try:
+        return runtime.current().run(Hold(doorbell.shard, doorbell.attempt))
+    except RegattaError as error:
+        _log.warning("shard left to its lease", shard=doorbell.shard, error=str(error))
+        return "left"

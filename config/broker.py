@@ -1,7 +1,6 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from config.settings import Settings
 from core.errors import UsageError
 from core.messages import TASKS
 
@@ -25,15 +24,15 @@ _REDIS_OPTIONS = {
 }
 
 
-def broker_of(settings: Settings) -> str:
-    """The broker's URL, for a process that can't start one itself.
+def required_broker(url: str | None) -> str:
+    """The broker's URL from the settings, for a process that can't start one itself.
 
     Raises:
         UsageError: None is set.
     """
-    if settings.broker_url is None:
+    if url is None:
         raise UsageError("no broker is set", hint="set REGATTA_BROKER_URL, or use `regatta up`")
-    return settings.broker_url
+    return url
 
 
 def celery_settings(broker_url: str) -> dict[str, Any]:

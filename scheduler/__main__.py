@@ -8,7 +8,7 @@ import sys
 import threading
 from importlib.metadata import version
 
-from config.broker import broker_of, celery_settings
+from config.broker import celery_settings, required_broker
 from config.logs import configure_logs
 from config.settings import load_settings
 from core.errors import RegattaError
@@ -24,7 +24,7 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logs(settings)
-        doorbell = Doorbell(celery_settings(broker_of(settings)))
+        doorbell = Doorbell(celery_settings(required_broker(settings.broker_url)))
     except RegattaError as error:
         sys.stderr.write(f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
         return 2

@@ -18,7 +18,8 @@ class Claimant:
 def allocate(free: int, claimants: Sequence[Claimant]) -> dict[str, int]:
     """Share `free` slots so that outstanding shards are in proportion to 2^priority.
 
-    Each slot goes to the job that has least for its weight; ties go to the earlier claimant.
+    Each slot goes to the job that has least for its weight, so that every job gets one before
+    any gets its whole share; ties go to the higher priority, then to the earlier claimant.
     A job without ready shards or room leaves its share to the others.
     """
     given = {claimant.job_id: 0 for claimant in claimants}
@@ -26,6 +27,9 @@ def allocate(free: int, claimants: Sequence[Claimant]) -> dict[str, int]:
         hungry = [c for c in claimants if given[c.job_id] < min(c.ready, c.room)]
         if not hungry:
             break
-        poorest = min(hungry, key=lambda c: (c.outstanding + given[c.job_id]) / 2.0**c.priority)
+        poorest = min(
+            hungry,
+            key=lambda c: ((c.outstanding + given[c.job_id]) / 2.0**c.priority, -c.priority),
+        )
         given[poorest.job_id] += 1
     return {job_id: slots for job_id, slots in given.items() if slots}

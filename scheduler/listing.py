@@ -3,18 +3,21 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
 
-from core.errors import UsageError
+from core.errors import BadInputError, UsageError
+from core.keys import key_to_text
 from core.sources import Source, SourceKind
 from store.locations import open_store
 from store.objects import ObjectInfo, ObjectStore
 
 _KEY_FIELDS = ("key", "item", "path", "uri", "url")
+_WHOLE = re.compile(r"\d{1,18}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +58,16 @@ def _stored(store: ObjectStore, source: Source, start_after: str) -> Iterator[Li
 
 def _matches(key: str, pattern: str) -> bool:
     """Match as a shell does: `*` stays within a folder, `**` crosses folders."""
-    if "**" in pattern:
-        return fnmatchcase(key, pattern.replace("**/", "*").replace("**", "*"))
-    parts, patterns = key.split("/"), pattern.split("/")
-    return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))
+    return _match(key.split("/"), pattern.split("/"))
+
+
+def _match(parts: Sequence[str], patterns: Sequence[str]) -> bool:
+    if not patterns:
+        return not parts
+    rest = patterns[1:]
+    if patterns[0] == "**":
+        return any(_match(parts[skip:], rest) for skip in range(len(parts) + 1))
+    return bool(parts) and fnmatchcase(parts[0], patterns[0]) and _match(parts[1:], rest)
 
 
 def _found(info: ObjectInfo) -> Listed:
@@ -73,58 +82,71 @@ def _found(info: ObjectInfo) -> Listed:
 
 def _named(store: ObjectStore, source: Source, skip: int) -> Iterator[Listed]:
     with store.open(source.name) as raw:
-        text = io.TextIOWrapper(raw, encoding="utf-8", errors="surrogateescape", newline="")
-        for number, row in enumerate(_rows(text, source), start=1):
-            if number > skip and row is not None:
+        # Editors and spreadsheets may begin a file with a byte order mark.
+        text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        rows = _records(text, source) if source.kind is SourceKind.CSV else _rows(text, source)
+        for number, row in rows:
+            if number > skip:
                 yield _item(row, number, source)
 
 
-def _rows(text: io.TextIOWrapper, source: Source) -> Iterator[Mapping[str, Any] | None]:
-    """Yield a mapping per line, None for blank ones, so that line numbers stay true."""
-    if source.kind is SourceKind.CSV:
-        yield from csv.DictReader(text)
-        return
+def _records(text: io.TextIOWrapper, source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Yield the number of each record's last line, and the record by its header."""
+    reader = csv.DictReader(text)
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            raise _bad(source, reader.reader.line_num, f"no CSV: {error}") from error
+        if row is None:
+            return
+        yield reader.line_num, row
+
+
+def _rows(text: io.TextIOWrapper, source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Yield each line's number and what it says; blank lines and comments say nothing."""
+    is_json = source.kind is SourceKind.JSONL
     for number, line in enumerate(text, start=1):
         bare = line.rstrip("\r\n")
-        if not bare.strip() or (source.kind is SourceKind.LINES and bare.startswith("#")):
-            yield None
-        elif source.kind is SourceKind.LINES:
-            yield {"key": bare}
-        else:
-            yield _object(bare, number, source)
+        if bare.strip() and (is_json or not bare.startswith("#")):
+            yield number, _object(bare, number, source) if is_json else {"key": bare}
 
 
 def _object(line: str, number: int, source: Source) -> Mapping[str, Any]:
     try:
         row = json.loads(line)
-    except ValueError as error:
-        raise UsageError(f"{source.root}{source.name}, line {number}: no JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise _bad(source, number, f"no JSON: {error}") from error
     if isinstance(row, str):
         return {"key": row}
     if not isinstance(row, dict):
-        raise UsageError(f"{source.root}{source.name}, line {number}: no JSON object: {line[:80]}")
+        raise _bad(source, number, f"no JSON object: {line[:80]}")
     return row
 
 
 def _item(row: Mapping[str, Any], number: int, source: Source) -> Listed:
     name = next((row[field] for field in _KEY_FIELDS if row.get(field)), None)
     if not isinstance(name, str):
-        raise UsageError(
-            f"{source.root}{source.name}, line {number}: no item is named",
-            hint=f"give each line one of the fields {', '.join(_KEY_FIELDS)}",
-        )
-    size = row.get("size")
+        raise _bad(source, number, f"none of the fields {', '.join(_KEY_FIELDS)} names an item")
     try:
-        size = None if size in (None, "") else int(size)
-    except (TypeError, ValueError) as error:
-        raise UsageError(
-            f"{source.root}{source.name}, line {number}: size {size!r} is no whole number"
-        ) from error
+        key_to_text(name)
+    except BadInputError as error:
+        raise _bad(source, number, str(error)) from error
+    size = row.get("size") or None
+    if size is not None and not _WHOLE.fullmatch(str(size)):
+        raise _bad(source, number, f"size {size!r} is no whole number of bytes")
+    etag = row.get("etag") or None
+    if etag is not None and not isinstance(etag, str):
+        raise _bad(source, number, f"etag {etag!r} is no text")
     elsewhere = name.startswith("/") or urlsplit(name).scheme in {"file", "s3"}
     return Listed(
         name,
         {"line": number},
         uri=name if elsewhere else None,
-        size=size,
-        etag=row.get("etag") or None,
+        size=None if size is None else int(size),
+        etag=etag,
     )
+
+
+def _bad(source: Source, number: int, what: str) -> UsageError:
+    return UsageError(f"{source.root}{source.name}, line {number}: {what}")

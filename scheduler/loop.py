@@ -38,8 +38,13 @@ class Timing:
 
     @property
     def worker_ttl(self) -> float:
-        """After how long without a heartbeat a process counts as dead."""
-        return max(self.lease_seconds, 3 * self.heartbeat_seconds)
+        """For how long after its last heartbeat a worker's slots are counted on."""
+        return max(self.lease_seconds, self.silence)
+
+    @property
+    def silence(self) -> float:
+        """After how long without a heartbeat a process that lost its lease counts as dead."""
+        return 3 * self.heartbeat_seconds
 
 
 class Scheduler:
@@ -58,7 +63,7 @@ class Scheduler:
         self.dispatcher = Dispatcher(
             db, doorbell, worker_ttl=ttl, republish_seconds=timing.republish_seconds
         )
-        self.reaper = Reaper(db, worker_ttl=ttl, max_tries=timing.max_tries)
+        self.reaper = Reaper(db, silence=timing.silence, max_tries=timing.max_tries)
         self.settler = Settler(db)
 
     def tick(self) -> None:

@@ -20,11 +20,11 @@ from core.options import JobOptions, ModelRef
 from core.profile import ExecutionProfile
 from core.selection import Selection, media_kind
 from core.sources import parse_source
-from core.states import JobMoves, ShardKind
+from core.states import ShardKind
 from scheduler.listing import Listed, listing
 from store import planning
 from store.database import Database
-from store.jobs import get_job, stop
+from store.jobs import get_job
 from store.locations import open_store
 from store.manifests import encode_items
 from store.rates import rate_of
@@ -52,6 +52,10 @@ class _Walk:
     passed_over: Counter[str]
     listed: int
     parts: int
+
+    def is_over(self, more: int) -> bool:
+        """Whether `more` items beside those planned are all that the job may have."""
+        return self.selection.limit is not None and self.listed + more >= self.selection.limit
 
 
 @dataclass(slots=True)
@@ -98,6 +102,11 @@ class Planner:
         except RegattaError as error:
             self._walk = None
             self._fail(walk, error)
+        except BaseException:
+            # A listing that broke must not pass for one that ended. The lease is left to lapse,
+            # so that what nobody foresaw is tried again slowly.
+            self._walk = None
+            raise
         return True
 
     def close(self) -> None:
@@ -149,19 +158,21 @@ class Planner:
             return False
         if not part.is_last:
             return True
-        self._db.write(lambda s: planning.finish_plan(s, walk.hold, now=self._db.now(s)))
-        _log.info("planned", job=walk.job.id, items=walk.listed)
+        if self._db.write(lambda s: planning.finish_plan(s, walk.hold, now=self._db.now(s))):
+            _log.info("planned", job=walk.job.id, items=walk.listed)
         return False
 
     def _read_part(self, walk: _Walk) -> _Part:
-        part = _Part()
+        part = _Part(is_last=walk.is_over(0))
+        if part.is_last:
+            return part
         until = self._monotonic() + _PART_SECONDS
         # The first part is one shard, so that work starts while the listing goes on.
         full = walk.shard_items if walk.parts == 0 else max(_PART_ITEMS, walk.shard_items)
         for seen, found in enumerate(walk.objects, start=1):
             part.cursor = dict(found.cursor)
             self._sort_in(walk, part, found)
-            if walk.listed + len(part.items) == walk.selection.limit:
+            if walk.is_over(len(part.items)):
                 break
             if len(part.items) >= full:
                 return part
@@ -217,11 +228,8 @@ class Planner:
 
     def _fail(self, walk: _Walk, error: RegattaError) -> None:
         _log.error("cannot plan", job=walk.job.id, error=str(error))
-        self._db.write(
-            lambda s: stop(
-                s, walk.job.id, JobMoves.FAIL, now=self._db.now(s), error=f"cannot plan: {error}"
-            )
-        )
+        why = f"cannot plan: {error}"
+        self._db.write(lambda s: planning.fail_plan(s, walk.hold, now=self._db.now(s), error=why))
 
 
 def _not_an_image(key: str) -> str | None:

@@ -17,8 +17,11 @@ _log = structlog.get_logger()
 
 def best_offer(offers: Iterable[EngineOffer]) -> EngineOffer | None:
     """Return the offer that most of the fleet's power likely stands behind: a GPU before a CPU."""
-    ranked = sorted(set(offers), key=lambda o: (o.device.startswith("cpu"), o.device, o.version))
-    return ranked[0] if ranked else None
+    return min(
+        offers,
+        key=lambda o: (o.device.startswith("cpu"), o.device, o.version, o.engine, o.precision),
+        default=None,
+    )
 
 
 class Profiler:

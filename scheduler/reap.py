@@ -11,11 +11,14 @@ _log = structlog.get_logger()
 
 
 class Reaper:
-    """Ends lapsed leases (`tick`)."""
+    """Ends lapsed leases (`tick`).
 
-    def __init__(self, db: Database, *, worker_ttl: float, max_tries: int) -> None:
+    A worker that was silent for `silence` seconds when its lease had ended counts as dead.
+    """
+
+    def __init__(self, db: Database, *, silence: float, max_tries: int) -> None:
         self._db = db
-        self._worker_ttl = worker_ttl
+        self._silence = silence
         self._max_tries = max_tries
 
     def tick(self) -> int:
@@ -28,7 +31,7 @@ class Reaper:
                 s,
                 {lapse.worker_id for lapse in found},
                 now=self._db.now(s),
-                within=self._worker_ttl,
+                within=self._silence,
             )
         )
         return sum(self._take_back(lapse, died=lapse.worker_id not in alive) for lapse in found)

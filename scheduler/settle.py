@@ -5,9 +5,12 @@ Every step may be repeated: copies write the same bytes, and the moves compare f
 
 import hashlib
 import json
+from collections.abc import Callable
+from typing import TypeVar
 
 import structlog
 
+from core.errors import RegattaError
 from core.layout import ATTEMPTS, ITEMS, MANIFEST, results_part, staged_results_part
 from core.options import ModelRef
 from core.states import JobMoves, JobState, Move
@@ -15,7 +18,7 @@ from core.work import Hold
 from scheduler.manifest import job_manifest
 from store import leases, settling
 from store.database import Database
-from store.jobs import get_job, move_job, tally
+from store.jobs import get_job, tally
 from store.locations import open_store
 from store.manifests import decode_items
 from store.objects import ObjectStore
@@ -23,6 +26,8 @@ from store.parts import ResultRow, encode_rows, merge_rows, unsucceeded
 from store.tables import Job, Shard
 
 _GRACE_SECONDS = 5.0  # workers publish their own parts; what is older was left behind
+
+T = TypeVar("T")
 
 _log = structlog.get_logger()
 
@@ -39,25 +44,30 @@ class Settler:
         for shard in self._db.read(
             lambda s: settling.unpublished(s, before=self._db.now(s) - self._grace_seconds)
         ):
-            self._publish(shard)
+            _alone(self._publish, shard, shard.job_id)
         for shard in self._db.read(settling.without_tombstone):
-            self._bury(shard)
+            _alone(self._bury, shard, shard.job_id)
         if self._db.read(settling.has_waiting):
             self._db.write(settling.unblock)
-        return sum(self._end(job) for job in self._db.read(settling.at_their_end))
+        for job_id in self._db.read(settling.stopping_with_unstarted):
+            self._call_off(job_id)
+        return sum(_alone(self._end, job, job.id) for job in self._db.read(settling.at_their_end))
+
+    def _call_off(self, job_id: str) -> None:
+        self._db.write(lambda s: settling.call_off_unstarted(s, job_id, now=self._db.now(s)))
 
     def _output(self, shard: Shard) -> tuple[Job, ObjectStore]:
         job = self._db.read(lambda s: get_job(s, shard.job_id))
         return job, open_store(job.output)
 
-    def _publish(self, shard: Shard) -> None:
+    def _publish(self, shard: Shard) -> bool:
         _, output = self._output(shard)
         hold = Hold(shard.id, shard.attempt)
         output.copy(staged_results_part(shard.seq, shard.attempt), results_part(shard.seq))
-        self._db.write(lambda s: leases.published(s, hold))
         _log.info("published", job=shard.job_id, shard=shard.id)
+        return self._db.write(lambda s: leases.published(s, hold))
 
-    def _bury(self, shard: Shard) -> None:
+    def _bury(self, shard: Shard) -> bool:
         """Write a row for every item that a failed shard leaves behind: none may be silent."""
         job, output = self._output(shard)
         items = decode_items(output.get(shard.items_key), shard.start, shard.stop)
@@ -77,8 +87,8 @@ class Settler:
         output.put(key, part, durable=True)
         digest = hashlib.sha256(part).hexdigest()
         hold = Hold(shard.id, shard.attempt)
-        self._db.write(lambda s: settling.bury(s, hold, digest=digest, size=len(part)))
         _log.error("shard failed", job=shard.job_id, shard=shard.id, reason=shard.error)
+        return self._db.write(lambda s: settling.bury(s, hold, digest=digest, size=len(part)))
 
     def _end(self, job: Job) -> bool:
         """Write the final manifest and end the job; a job that was retried meanwhile goes on."""
@@ -89,10 +99,11 @@ class Settler:
         output = open_store(job.output)
         manifest = job_manifest(job, move.target, counts, shards, finished=now)
         output.put(MANIFEST, json.dumps(manifest, indent=2).encode() + b"\n", durable=True)
-        ended = self._db.write(lambda s: move_job(s, job.id, move, finished_at=now))
+        # Nobody stages anything now; once the job has ended, a retry may begin to.
+        self._sweep(job, output)
+        ended = self._db.write(lambda s: settling.end(s, job, move, now=now))
         if ended:
             _log.info("job ended", job=job.id, state=move.target.value)
-            self._sweep(job, output)
         return ended
 
     def _sweep(self, job: Job, output: ObjectStore) -> None:
@@ -102,6 +113,15 @@ class Settler:
         stale += [info.key for info in output.list(ITEMS) if info.key not in committed]
         for key in stale:
             output.delete(key)
+
+
+def _alone(step: Callable[[T], bool], thing: T, job_id: str) -> bool:
+    """Take one step; where one job's output cannot be written, the other jobs go on."""
+    try:
+        return step(thing)
+    except RegattaError as error:
+        _log.warning("cannot settle yet", job=job_id, error=str(error))
+        return False
 
 
 def _last_move(state: JobState, *, quarantined: int) -> Move[JobState]:

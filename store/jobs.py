@@ -11,7 +11,6 @@ from core.errors import UsageError
 from core.states import (
     ENDED_JOBS,
     ENDED_SHARDS,
-    OUTSTANDING_SHARDS,
     JobMoves,
     JobState,
     Move,
@@ -224,7 +223,9 @@ def reopen(session: Session, job_id: str, *, now: float) -> int | None:
     )
 
 
-def outstanding(session: Session, job_id: str) -> int:
-    """Count a job's queued and running shards."""
-    query = select(func.count()).where(Shard.job_id == job_id)
-    return session.scalar(query.where(Shard.state.in_(OUTSTANDING_SHARDS))) or 0
+def set_priority(session: Session, job_id: str, priority: int) -> bool:
+    """Change how urgent a job is; the next slots are shared accordingly. False if it has ended."""
+    return changed(
+        session,
+        update(Job).where(Job.id == job_id, Job.state.not_in(ENDED_JOBS)).values(priority=priority),
+    )

@@ -12,7 +12,6 @@ from store.jobs import call_off
 from store.rows import changed, count
 from store.tables import Job, Process, Shard, ShardDependency
 
-
 _STOPPING = frozenset({JobState.CANCELLING, JobState.FAILING})
 _UNSTARTED = Shard.state.in_({ShardState.WAITING, ShardState.PENDING, ShardState.QUEUED})
 

@@ -10,7 +10,7 @@ from celery.signals import (
     worker_shutting_down,
 )
 
-from config.broker import broker_of, celery_settings
+from config.broker import celery_settings, required_broker
 from config.logs import configure_logs
 from config.settings import load_settings
 from core.messages import QUEUES
@@ -19,7 +19,7 @@ from worker import runtime
 _settings = load_settings()
 
 app = Celery("regatta", include=["worker.tasks"])
-app.conf.update(celery_settings(broker_of(_settings)))
+app.conf.update(celery_settings(required_broker(_settings.broker_url)))
 app.conf.update(worker_concurrency=_settings.concurrency)
 
 

@@ -1,17 +1,29 @@
 """The one place that imports Paddle, and undoes what the import does to its process.
 
-Seen with 3.2.2: it installs C++ handlers for SIGTERM, SIGSEGV and others that print a stack and
-abort, puts a handler on the root logger (every log line would come twice), warns where no ccache
-is installed, changes the warning filters and sets OMP_NUM_THREADS for every child process.
+Seen with 3.2.2: it replaces the handlers of SIGTERM, SIGSEGV and others by its own, which print a
+stack and abort; puts a handler on the root logger (every line would come twice); warns where no
+ccache is installed; changes the warning filters; sets OMP_NUM_THREADS for every child process.
 """
 
+import ctypes
 import logging
 import os
+import signal
 import warnings
-from types import ModuleType
+from typing import Any
+
+_SIGNALS = (
+    signal.SIGABRT,
+    signal.SIGBUS,
+    signal.SIGFPE,
+    signal.SIGILL,
+    signal.SIGSEGV,
+    signal.SIGTERM,
+)
 
 
-def _import_paddle() -> ModuleType:
+def _import_paddle() -> Any:
+    actions = _signal_actions()
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     omp_threads = os.environ.get("OMP_NUM_THREADS")
@@ -25,8 +37,25 @@ def _import_paddle() -> ModuleType:
     root.setLevel(level)
     if omp_threads is None:
         os.environ.pop("OMP_NUM_THREADS", None)
-    paddle.disable_signal_handler()
+    _restore(actions)
     return paddle
 
 
-paddle = _import_paddle()
+def _signal_actions() -> dict[int, Any]:
+    """The handlers in force, as opaque `struct sigaction`s.
+
+    By libc, as `signal.signal` works in the main thread only, and `paddle.disable_signal_handler`
+    sets the default, which takes SIGTERM from a worker that installed its drain before.
+    """
+    actions: dict[int, Any] = {number: ctypes.create_string_buffer(256) for number in _SIGNALS}
+    for number, action in actions.items():
+        ctypes.CDLL(None).sigaction(number, None, action)
+    return actions
+
+
+def _restore(actions: dict[int, Any]) -> None:
+    for number, action in actions.items():
+        ctypes.CDLL(None).sigaction(number, action, None)
+
+
+paddle: Any = _import_paddle()

@@ -1,0 +1,54 @@
+# One door for everything: `make help` lists it.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help install test lint types format bench docs lock up clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## Make .venv with the regatta command, from the hash-locked requirements
+
+# uv when it can be had (seconds), else pip (a minute): the same lock, the same hashes.
+$(INSTALLED): requirements.lock requirements-uv.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock || true
+	$(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python --require-hashes -r requirements.lock \
+	  || $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+test: install ## Run all tests, with branch coverage of core, scheduler and store
+	$(BIN)/python -m pytest --numprocesses=2 --cov --cov-report=term
+
+lint: install ## Check style, types and the layers of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+types: install ## Check types only
+	$(BIN)/mypy
+
+format: install ## Put the code into shape
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: install ## Measure; results as JSON in benchmarks/results
+	$(BIN)/python -m benchmarks.pipeline
+
+docs: install ## Regenerate the settings and command references
+	$(BIN)/python -m config.reference
+
+lock: ## Compile the lock files from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
+
+up: install ## Run everything on this machine, in the foreground
+	$(BIN)/regatta up
+
+clean: ## Remove what was built
+	rm -rf $(VENV) build dist *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache

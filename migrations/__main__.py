@@ -1,0 +1,29 @@
+"""Migrates the database of `REGATTA_DATABASE_URL` and answers in JSON, for who can't import it.
+
+`python -P -m migrations upgrade` brings it to the newest revision; `check` only looks.
+"""
+
+import json
+import os
+import sys
+
+from core.errors import RegattaError
+from migrations.upgrade import current, is_current, upgrade
+
+
+def main(arguments: list[str]) -> int:
+    """Do what was asked and print one JSON object."""
+    url = os.environ["REGATTA_DATABASE_URL"]
+    try:
+        if arguments == ["upgrade"]:
+            upgrade(url)
+        answer = {"revision": current(url), "is_current": is_current(url)}
+    except RegattaError as error:
+        sys.stdout.write(json.dumps({"error": str(error), "hint": error.hint}) + "\n")
+        return 1
+    sys.stdout.write(json.dumps(answer) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

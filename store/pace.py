@@ -1,0 +1,58 @@
+"""How fast jobs go, from the shards that ran lately."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from core.states import ShardState
+from store.tables import Shard
+
+WINDOW_SECONDS = 60.0
+_SHORTEST_SECONDS = 1.0
+
+
+def pace(
+    session: Session,
+    started: Mapping[str, float],
+    *,
+    now: float,
+    window: float = WINDOW_SECONDS,
+) -> dict[str, float]:
+    """Return the items a second of jobs over the last `window` seconds, in one query.
+
+    `started` says when each job began. Items of a shard count as spread evenly over its run.
+    """
+    since = now - window
+    rows = session.execute(
+        select(
+            Shard.job_id,
+            Shard.started_at,
+            Shard.finished_at,
+            Shard.state,
+            Shard.progress,
+            Shard.succeeded + Shard.skipped + Shard.quarantined,
+        ).where(
+            Shard.job_id.in_(started),
+            Shard.started_at.is_not(None),
+            or_(Shard.state == ShardState.RUNNING, Shard.finished_at > since),
+        )
+    ).all()
+    done = dict.fromkeys(started, 0.0)
+    for job, begin, finish, state, progress, settled in rows:
+        runs = state is ShardState.RUNNING
+        done[job] += _within(begin or since, now if runs else finish, since) * (
+            progress if runs else settled
+        )
+    return {job: items / _span(started[job], now, window) for job, items in done.items()}
+
+
+def _within(begin: float, end: float | None, since: float) -> float:
+    """Which share of a run lies after `since`; all of one that ended at once, or nobody knows."""
+    if begin >= since or end is None or end <= begin:
+        return 1.0
+    return max(0.0, (end - since) / (end - begin))
+
+
+def _span(started: float, now: float, window: float) -> float:
+    return max(_SHORTEST_SECONDS, min(window, now - started))

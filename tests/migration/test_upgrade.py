@@ -1,0 +1,152 @@
+import os
+import sqlite3
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, inspect
+
+from core.errors import UsageError
+from migrations.upgrade import current, downgrade, is_current, upgrade
+from store.database import Database
+from store.tables import Base, Rate
+
+OURS = {"jobs", "models", "processes", "rates", "shard_dependencies", "shards"}
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'regatta.db'}"
+
+
+def tables(url: str) -> set[str]:
+    engine = create_engine(url)
+    try:
+        return set(inspect(engine).get_table_names()) - {"alembic_version"}
+    finally:
+        engine.dispose()
+
+
+def test_empty_to_head_to_base_to_head(url: str) -> None:
+    assert current(url) is None
+    assert not is_current(url)
+    upgrade(url)
+    assert current(url) == "0001"
+    assert is_current(url)
+    assert tables(url) == OURS
+    downgrade(url, "base")
+    assert current(url) is None
+    assert tables(url) == set()
+    upgrade(url)
+    assert is_current(url)
+    assert tables(url) == OURS
+
+
+def test_head_is_what_the_code_declares(url: str) -> None:
+    upgrade(url)
+    db = Database(url)
+    with db.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+    db.close()
+
+
+def test_every_constraint_has_the_name_that_the_code_gives_it(url: str) -> None:
+    upgrade(url)
+    engine = create_engine(url)
+    found = inspect(engine)
+    for name, table in Base.metadata.tables.items():
+        names = {found.get_pk_constraint(name)["name"]}
+        names |= {constraint["name"] for constraint in found.get_unique_constraints(name)}
+        names |= {constraint["name"] for constraint in found.get_foreign_keys(name)}
+        assert names == {str(constraint.name) for constraint in table.constraints}
+    engine.dispose()
+
+
+def test_upgrading_again_keeps_what_is_there(url: str) -> None:
+    upgrade(url)
+    db = Database(url)
+    db.write(
+        lambda s: s.add(Rate(model_digest="d", engine="e", items_per_second=2.5, measured_at=1.0))
+    )
+    upgrade(url)
+    rate = db.read(lambda s: s.get_one(Rate, ("d", "e")))
+    assert rate.items_per_second == 2.5
+    db.close()
+
+
+def test_a_database_of_a_newer_version_is_refused(url: str, tmp_path: Path) -> None:
+    upgrade(url)
+    with sqlite3.connect(tmp_path / "regatta.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    assert not is_current(url)
+    with pytest.raises(UsageError, match="9999") as caught:
+        upgrade(url)
+    assert caught.value.hint is not None
+    assert "newer" in caught.value.hint
+
+
+def test_a_failed_migration_leaves_nothing_behind(url: str, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "regatta.db") as connection:
+        connection.execute("CREATE TABLE processes (id INTEGER)")  # in the way
+    connection.close()
+    with pytest.raises(Exception, match="already exists"):
+        upgrade(url)
+    assert tables(url) == {"processes"}
+    assert current(url) is None
+
+
+UPGRADE = "import sys; from migrations.upgrade import upgrade; upgrade(sys.argv[1])"
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def started(url: str, cwd: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", UPGRADE, url],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_three_processes_at_once_in_another_directory(url: str, tmp_path: Path) -> None:
+    with (
+        started(url, tmp_path) as one,
+        started(url, tmp_path) as two,
+        started(url, tmp_path) as three,
+    ):
+        for process in (one, two, three):
+            _, stderr = process.communicate(timeout=60)
+            assert process.returncode == 0, stderr
+    assert is_current(url)
+
+
+def test_an_installation_under_a_name_with_a_percent_sign(tmp_path: Path, url: str) -> None:
+    copy = tmp_path / "100%s"
+    for package in ("core", "migrations", "store"):
+        for file in (ROOT / package).rglob("*.py"):
+            target = copy / file.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(file.read_bytes())
+    subprocess.run([sys.executable, "-c", UPGRADE, url], cwd=copy, check=True, timeout=60)
+    assert is_current(url)
+
+
+def test_every_revision_is_packaged() -> None:
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"][
+        "packages"
+    ]
+    files = [f for f in (ROOT / "migrations").rglob("*") if "__pycache__" not in f.parts]
+    assert {f.suffix for f in files if f.is_file()} == {".py"}
+    folders = {
+        f.parent.relative_to(ROOT).as_posix().replace("/", ".") for f in files if f.is_file()
+    }
+    assert folders <= set(packages)

@@ -1,0 +1,274 @@
+import errno
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from core.errors import BadInputError, RetryableError
+from store.files import FileObjects
+
+
+def failing(code: int) -> Callable[..., NoReturn]:
+    def fail(*_args: Any, **_options: Any) -> NoReturn:
+        raise OSError(code, os.strerror(code))
+
+    return fail
+
+
+def keys_of(store: FileObjects, prefix: str = "", start_after: str = "") -> list[str]:
+    return [info.key for info in store.list(prefix, start_after)]
+
+
+def files_in(root: Path) -> list[str]:
+    return sorted(path.name for path in root.rglob("*"))
+
+
+def reason_of(call: Callable[[], object]) -> str:
+    with pytest.raises(BadInputError) as caught:
+        call()
+    return caught.value.reason
+
+
+def test_undecodable_names(tmp_path: Path) -> None:
+    store = FileObjects(tmp_path)
+    raw = [b"\x80", b"\xff.jpg", b"\xc3", "\u00e9".encode(), b"\xc3\xa9a"]
+    for name in raw:
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(name)
+    expected = [os.fsdecode(name) for name in sorted(raw)]
+    assert keys_of(store) == expected
+    for position, key in enumerate(expected):
+        assert store.get(key) == os.fsencode(key)
+        assert keys_of(store, start_after=key) == expected[position + 1 :]
+    store.put(os.fsdecode(b"d\xff/\xfe"), b"x")
+    assert (tmp_path / os.fsdecode(b"d\xff/\xfe")).read_bytes() == b"x"
+
+
+def test_the_root_is_made_by_the_first_put_and_must_exist_to_be_listed(tmp_path: Path) -> None:
+    store = FileObjects(tmp_path / "new" / "root")
+    assert reason_of(lambda: list(store.list())) == "source_missing"
+    store.put("a/b", b"x", durable=True)
+    assert keys_of(store) == ["a/b"]
+
+
+def test_files_get_the_mode_that_the_umask_says(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        FileObjects(tmp_path).put("a", b"")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o640
+
+
+def test_what_a_killed_writer_leaves_is_hidden_and_harmless(tmp_path: Path) -> None:
+    store = FileObjects(tmp_path)
+    leftover = ".regatta-" + "0" * 32 + ".tmp"
+    (tmp_path / leftover).write_bytes(b"half")
+    (tmp_path / ".regatta-note.tmp").write_bytes(b"somebody's own")
+    assert keys_of(store) == [".regatta-note.tmp"]
+    assert reason_of(lambda: store.put(leftover, b"")) == "bad_key"
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_failed_put_leaves_the_old_content_and_no_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durable: bool
+) -> None:
+    store = FileObjects(tmp_path)
+    store.put("a", b"old")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", failing(errno.ENOSPC))
+        with pytest.raises(RetryableError) as caught:
+            store.put("a", b"new", durable=durable)
+    assert caught.value.hint is not None
+    assert "full" in caught.value.hint
+    assert store.get("a") == b"old"
+    assert files_in(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EDQUOT, errno.ENOSPC, errno.ESTALE])
+def test_the_world_in_the_way_is_retryable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    store = FileObjects(tmp_path)
+    store.put("a", b"x")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fstat", failing(code))
+        with pytest.raises(RetryableError):
+            store.get("a")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", failing(code))
+        with pytest.raises(RetryableError):
+            store.put("b", b"x", durable=True)
+
+
+def test_denied_access(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Simulated, because root is never denied.
+    store = FileObjects(tmp_path)
+    store.put("a/b", b"x")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", failing(errno.EACCES))
+        patch.setattr(Path, "mkdir", failing(errno.EROFS))
+        patch.setattr(Path, "unlink", failing(errno.EPERM))
+        assert reason_of(lambda: store.get("a/b")) == "access_denied"
+        assert reason_of(lambda: store.put("a/b", b"")) == "access_denied"
+        assert reason_of(lambda: store.delete("a/b")) == "access_denied"
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", failing(errno.EACCES))
+        with pytest.raises(RetryableError, match="can't be listed"):
+            list(store.list())
+
+
+def test_a_file_that_grows_while_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FileObjects(tmp_path)
+    store.put("a", b"1234")
+    etag = store.head("a").etag
+    real, calls = os.fstat, iter(range(10))
+
+    def grow(descriptor: int) -> os.stat_result:
+        status = real(descriptor)
+        if next(calls) == 1:  # the first call asks whether it is a file at all
+            with (tmp_path / "a").open("ab") as file:
+                file.write(b"5678")
+        return status
+
+    monkeypatch.setattr(os, "fstat", grow)
+    assert reason_of(lambda: store.get("a", if_match=etag)) == "source_changed"
+    (tmp_path / "a").write_bytes(b"1234")
+    calls = iter(range(10))
+    assert reason_of(lambda: store.get("a", max_bytes=6)) == "too_large"
+
+
+def test_what_is_no_regular_file_is_no_object(tmp_path: Path) -> None:
+    store = FileObjects(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "itself").symlink_to("itself")
+    assert keys_of(store) == []
+    for key in ("pipe", "folder", "dangling", "itself"):
+        assert not store.exists(key)
+        assert reason_of(lambda key=key: store.get(key)) == "source_missing"  # type: ignore[misc]
+    store.delete("folder")
+    assert (tmp_path / "folder").is_dir()
+
+
+def test_a_file_and_a_directory_of_one_name_exclude_each_other(tmp_path: Path) -> None:
+    store = FileObjects(tmp_path)
+    store.put("a", b"x")
+    assert reason_of(lambda: store.put("a/b", b"")) == "bad_key"
+    assert reason_of(lambda: store.put("a/b/c", b"")) == "bad_key"
+    store.put("d/e", b"x")
+    assert reason_of(lambda: store.put("d", b"")) == "bad_key"
+    assert keys_of(store) == ["a", "d/e"]
+    assert files_in(tmp_path) == ["a", "d", "e"]
+
+
+def test_links_are_followed_for_reading_but_nothing_is_written_through_them_to_the_outside(
+    tmp_path: Path,
+) -> None:
+    outside, root = tmp_path / "outside", tmp_path / "root"
+    FileObjects(outside).put("photo", b"x")
+    store = FileObjects(root)
+    store.put("inside/a", b"1")
+    (root / "link").symlink_to(outside)
+    (root / "photo").symlink_to(outside / "photo")
+    assert keys_of(store) == ["inside/a", "link/photo", "photo"]
+    assert store.get("link/photo") == store.get("photo") == b"x"
+    for write in (
+        lambda: store.put("link/new", b""),
+        lambda: store.put("link/sub/new", b""),
+        lambda: store.copy("inside/a", "link/new"),
+        lambda: store.delete("link/photo"),
+    ):
+        assert reason_of(write) == "bad_key"
+    store.put("photo", b"mine now")
+    assert files_in(outside) == ["photo"]
+    assert (outside / "photo").read_bytes() == b"x"
+
+
+def test_a_root_behind_a_link_is_written_to(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    FileObjects(tmp_path / "link").put("a/b", b"x", durable=True)
+    assert (tmp_path / "real/a/b").read_bytes() == b"x"
+
+
+def test_directories_that_link_to_an_ancestor_are_listed_once(tmp_path: Path) -> None:
+    store = FileObjects(tmp_path)
+    store.put("a/b/c", b"")
+    (tmp_path / "a/b/up").symlink_to(tmp_path / "a")
+    (tmp_path / "a/self").symlink_to(".")
+    (tmp_path / "twin").symlink_to("a")
+    assert keys_of(store) == ["a/b/c", "twin/b/c"]
+    assert keys_of(store, prefix="a/b/up/") == []
+    assert keys_of(store, prefix="twin/") == ["twin/b/c"]
+
+
+def test_resuming_reads_no_directory_that_lies_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FileObjects(tmp_path)
+    for key in ("a/1", "b/1", "b/c/1", "b/d/1", "e/1"):
+        store.put(key, b"")
+    read: list[str] = []
+    real = os.scandir
+
+    def scandir(path: bytes) -> Any:
+        read.append(os.path.relpath(os.fsdecode(path), tmp_path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert keys_of(store, start_after="b/c/1") == ["b/d/1", "e/1"]
+    assert read == [".", "b", "b/c", "b/d", "e"]
+    read.clear()
+    assert keys_of(store, prefix="b/d") == ["b/d/1"]
+    assert read == ["b", "b/d"]
+
+
+def test_a_directory_that_vanishes_during_the_listing_is_passed_over(tmp_path: Path) -> None:
+    store = FileObjects(tmp_path)
+    for key in ("a/1", "b/1", "c"):
+        store.put(key, b"")
+    listing = store.list()
+    assert next(listing).key == "a/1"
+    (tmp_path / "b/1").unlink()
+    (tmp_path / "b").rmdir()
+    assert [info.key for info in listing] == ["c"]
+
+
+def test_a_directory_that_goes_between_its_status_and_its_names_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FileObjects(tmp_path)
+    store.put("a/1", b"")
+    store.put("b", b"")
+    real = os.scandir
+
+    def scandir(path: bytes) -> Any:
+        if path.endswith(b"/a/"):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert keys_of(store) == ["b"]
+
+
+def test_a_file_whose_status_is_denied_fails_the_listing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FileObjects(tmp_path)
+    store.put("a", b"")
+    real = os.stat
+
+    def deny(path: bytes, **options: Any) -> os.stat_result:
+        if os.fsencode(path).endswith(b"/a"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(path, **options)
+
+    monkeypatch.setattr(os, "stat", deny)
+    with pytest.raises(RetryableError, match="can't be listed"):
+        list(store.list())

@@ -1,0 +1,69 @@
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+
+from core.errors import FatalError, UsageError
+from core.profile import EngineOffer, ExecutionProfile
+
+OFFER = EngineOffer(engine="paddle", version="3.2.2", device="cpu-avx512", precision="fp32")
+PROFILE = ExecutionProfile(
+    engine="paddle",
+    version="3.2.2",
+    device="cpu-avx512",
+    precision="fp32",
+    batch_size=8,
+    threads=1,
+    jpeg_quality=90,
+)
+
+
+def test_a_profile_survives_json() -> None:
+    assert ExecutionProfile.from_json(json.loads(json.dumps(PROFILE.to_json()))) == PROFILE
+    assert EngineOffer.from_json(json.loads(json.dumps(OFFER.to_json()))) == OFFER
+
+
+def test_what_a_newer_version_adds_is_passed_over() -> None:
+    assert ExecutionProfile.from_json({**PROFILE.to_json(), "encoder": "x264"}) == PROFILE
+    assert EngineOffer.from_json(PROFILE.to_json()) == OFFER
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(ExecutionProfile)])
+def test_a_missing_field_is_named(name: str) -> None:
+    data = PROFILE.to_json()
+    del data[name]
+
+    with pytest.raises(FatalError, match=f"profile lacks {name}$"):
+        ExecutionProfile.from_json(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("batch_size", "8"), ("threads", True), ("version", 3), ("device", None)]
+)
+def test_a_field_of_the_wrong_type_is_named(name: str, value: Any) -> None:
+    with pytest.raises(FatalError, match=f"{name} must be (int|str), not"):
+        ExecutionProfile.from_json({**PROFILE.to_json(), name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("batch_size", 0), ("threads", 0), ("jpeg_quality", 0), ("jpeg_quality", 101)],
+)
+def test_numbers_out_of_range_are_refused(name: str, value: int) -> None:
+    with pytest.raises(UsageError, match=str(value)):
+        ExecutionProfile.from_json({**PROFILE.to_json(), name: value})
+
+
+def test_it_runs_on_the_offer_that_it_was_made_for() -> None:
+    assert PROFILE.offer == OFFER
+    assert PROFILE.runs_on(OFFER)
+    assert dataclasses.replace(PROFILE, batch_size=1, threads=4).runs_on(OFFER)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("engine", "onnx"), ("version", "3.2.3"), ("device", "cpu-avx2"), ("precision", "fp16")],
+)
+def test_any_other_offer_is_none_of_its(name: str, value: str) -> None:
+    assert not PROFILE.runs_on(EngineOffer.from_json({**OFFER.to_json(), name: value}))

@@ -37,11 +37,12 @@ format: install ## Put the code into shape
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: install ## Measure; results as JSON in benchmarks/results
-	$(BIN)/python -m benchmarks.pipeline
+bench: install ## Measure the pipeline beside bare references (IMAGES=folder MODEL=export)
+	$(BIN)/python -m benchmarks.pipeline $(if $(IMAGES),--images $(IMAGES)) $(if $(MODEL),--model $(MODEL))
 
 docs: install ## Regenerate the settings and command references
-	$(BIN)/python -m config.reference
+	$(BIN)/python -m config.reference > docs/settings.md
+	$(BIN)/python -m cli.reference > docs/cli.md
 
 lock: ## Compile the lock files from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \

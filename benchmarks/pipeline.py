@@ -1,6 +1,9 @@
 """Images a second through the pipeline, beside bare references on the same images.
 
-    python -m benchmarks.pipeline --images DIR --model EXPORT [--rounds 5] [--json FILE]
+    python -m benchmarks.pipeline [--images DIR] [--model EXPORT] [--rounds 5] [--json FILE]
+
+Without images and model, drawn scenes and the tiny detector of the tests are measured: good for
+comparing two versions of the code, while a real model and real photos say what to expect.
 
 Three things run in turn, `--rounds` times, so that a machine whose speed drifts treats them
 alike; medians are printed, and ratios round by round:
@@ -34,6 +37,8 @@ from core.profile import ExecutionProfile
 from core.states import ShardKind
 from core.work import Hold, WorkUnit
 from store.parts import encode_rows
+from tests.nets import export_blob_detector
+from tests.scenes import draw_blobs
 from vision.export import export_digest, read_export
 from worker.detector import Detector
 from worker.engine import Engine, Threads
@@ -43,6 +48,7 @@ from worker.run import ShardRun
 
 CORES = len(os.sched_getaffinity(0))
 BATCH = 8
+SCENES = 400
 
 
 @dataclass(frozen=True)
@@ -147,20 +153,30 @@ class Bench:
         return measured(rounds * len(self.batches) * BATCH, lambda: in_threads(loop))
 
 
+def drawn_scenes(folder: Path) -> Path:
+    folder.mkdir()
+    for seed in range(SCENES):
+        image, _ = draw_blobs(seed, size=(640, 480))
+        cv2.imwrite(str(folder / f"{seed:04d}.jpg"), image)
+    return folder
+
+
 def _used(part: bytes) -> None:
     assert part
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="images a second through the pipeline")
-    parser.add_argument("--images", type=Path, required=True, help="a folder of images")
-    parser.add_argument("--model", type=Path, required=True, help="an exported detector")
+    parser.add_argument("--images", type=Path, help="a folder of images")
+    parser.add_argument("--model", type=Path, help="an exported detector")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args()
-    paths = sorted(path.absolute() for path in options.images.iterdir() if path.is_file())
-    with tempfile.TemporaryDirectory() as output:
-        bench = Bench(options.model.absolute(), paths, Path(output))
+    with tempfile.TemporaryDirectory() as scratch:
+        images = options.images or drawn_scenes(Path(scratch, "images"))
+        model = options.model or export_blob_detector(Path(scratch, "model"))
+        paths = sorted(path.absolute() for path in images.iterdir() if path.is_file())
+        bench = Bench(model.absolute(), paths, Path(scratch, "output"))
         runs: dict[str, Callable[[], Measured]] = {
             "pipeline": lambda: bench.pipeline(annotate=False),
             "pipeline, annotated": lambda: bench.pipeline(annotate=True),

@@ -7,8 +7,11 @@ import json
 import os
 import sys
 
+from sqlalchemy.exc import DBAPIError
+
 from core.errors import RegattaError
 from migrations.upgrade import current, is_current, upgrade
+from store.database import redacted
 
 
 def main(arguments: list[str]) -> int:
@@ -19,10 +22,16 @@ def main(arguments: list[str]) -> int:
             upgrade(url)
         answer = {"revision": current(url), "is_current": is_current(url)}
     except RegattaError as error:
-        sys.stdout.write(json.dumps({"error": str(error), "hint": error.hint}) + "\n")
-        return 1
+        return _fail(str(error), error.hint)
+    except DBAPIError as error:
+        return _fail(f"the database {redacted(url)} cannot be used: {error.orig}", None)
     sys.stdout.write(json.dumps(answer) + "\n")
     return 0
+
+
+def _fail(message: str, hint: str | None) -> int:
+    sys.stdout.write(json.dumps({"error": message, "hint": hint}) + "\n")
+    return 1
 
 
 if __name__ == "__main__":

@@ -38,13 +38,14 @@ def locate(text: str, *, must_exist: bool = True) -> Dataset:
     path = _absolute(text)
     if not path.endswith("/") and _is_dir(path):
         path += "/"
+    name = _name(path)
     if not path.endswith("/") and _is_file(path):
         path = _of_file(path)
     if must_exist:
         if parse_source(path).kind is SourceKind.FOLDER and not _is_dir(path):
             raise UsageError(f"there is no folder {path!r}", hint="see that the path is right")
         _check_readable(path, parse_source(path))
-    return Dataset(_name(path), path)
+    return Dataset(name, path)
 
 
 def _name(path: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from core.layout import results_part
 from core.states import JobState
+from core.times import iso
 from store.jobs import Tally
 from store.tables import Job, Shard
 
@@ -24,9 +25,9 @@ def job_manifest(
             "generation": job.generation,
             "priority": job.priority,
             "tags": job.tags,
-            "created": job.created_at,
-            "started": job.started_at,
-            "finished": finished,
+            "created": iso(job.created_at),
+            "started": iso(job.started_at),
+            "finished": iso(finished),
             "error": job.error,
         },
         "task": job.task,

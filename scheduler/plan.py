@@ -6,7 +6,7 @@ killed planner had written but not committed is never read. Memory is one part's
 """
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -18,9 +18,10 @@ from core.layout import items_part
 from core.messages import queue_for
 from core.options import JobOptions, ModelRef
 from core.profile import ExecutionProfile
-from core.selection import Selection, media_kind
+from core.selection import Selection
 from core.sources import parse_source
 from core.states import ShardKind
+from scheduler.dataset import why_passed_over
 from scheduler.listing import Listed, listing
 from store import planning
 from store.database import Database
@@ -36,6 +37,7 @@ _SMALLEST_SHARD, _LARGEST_SHARD = 32, 4096
 _PART_ITEMS = 20_000
 _PART_SECONDS = 5.0
 _ASK_CLOCK_EVERY = 256
+_MOST_WALKS = 4  # each needs a turn before its lease ends
 
 _log = structlog.get_logger()
 
@@ -66,7 +68,9 @@ class _Part:
 
 
 class Planner:
-    """Plans jobs one part a `tick`. Any number of planners may run at once.
+    """Plans jobs one part a `tick`, so that a long listing does not bury the others.
+
+    Any number of planners may run at once.
 
     `monotonic` paces the parts: shards must become ready, and leases renewed, while a long
     listing goes on.
@@ -84,36 +88,34 @@ class Planner:
         self._owner = owner
         self._lease_seconds = lease_seconds
         self._monotonic = monotonic
-        self._walk: _Walk | None = None
+        self._walks: deque[_Walk] = deque()
 
     def tick(self) -> bool:
-        """Plan one part; return whether there was anything to plan."""
-        if self._walk is None:
-            self._walk = self._claim()
-        if self._walk is None:
+        """Plan one part of one job, taking turns; return whether there was anything to plan."""
+        if len(self._walks) < _MOST_WALKS and (claimed := self._claim()) is not None:
+            self._walks.append(claimed)
+        if not self._walks:
             return False
-        walk = self._walk
+        # It comes back only if it goes on. A listing that broke must not pass for one that ended:
+        # after an error that nobody foresaw its lease lapses, and it is read again from the cursor.
+        walk = self._walks.popleft()
         try:
-            if not self._advance(walk):
-                self._walk = None
+            if self._advance(walk):
+                self._walks.append(walk)
         except RetryableError:
-            self.close()  # whoever is next goes on behind the cursor
+            self._release(walk)  # whoever is next goes on behind the cursor
             raise
         except RegattaError as error:
-            self._walk = None
             self._fail(walk, error)
-        except BaseException:
-            # A listing that broke must not pass for one that ended. The lease is left to lapse,
-            # so that what nobody foresaw is tried again slowly.
-            self._walk = None
-            raise
         return True
 
     def close(self) -> None:
-        """Leave a planning in progress to others."""
-        walk, self._walk = self._walk, None
-        if walk is not None:
-            self._db.write(lambda s: planning.release_plan(s, walk.hold))
+        """Leave what is being planned to others."""
+        while self._walks:
+            self._release(self._walks.popleft())
+
+    def _release(self, walk: _Walk) -> None:
+        self._db.write(lambda s: planning.release_plan(s, walk.hold))
 
     def _claim(self) -> _Walk | None:
         hold = self._db.write(
@@ -183,9 +185,7 @@ class Planner:
 
     @staticmethod
     def _sort_in(walk: _Walk, part: _Part, found: Listed) -> None:
-        reason = _not_an_image(found.key) or walk.selection.passes_over(
-            found.key, size=found.size, modified=found.modified
-        )
+        reason = why_passed_over(found, walk.selection)
         if reason is not None:
             walk.passed_over[reason] += 1
             return
@@ -230,10 +230,3 @@ class Planner:
         _log.error("cannot plan", job=walk.job.id, error=str(error))
         why = f"cannot plan: {error}"
         self._db.write(lambda s: planning.fail_plan(s, walk.hold, now=self._db.now(s), error=why))
-
-
-def _not_an_image(key: str) -> str | None:
-    kind = media_kind(key)
-    if kind == "image":
-        return None
-    return "not an image" if kind is None else f"a {kind}, not an image"

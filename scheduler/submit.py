@@ -18,6 +18,7 @@ from core.layout import ATTEMPTS, MANIFEST
 from core.messages import TASKS
 from core.options import JobOptions, ModelRef
 from core.selection import Selection
+from core.sources import SourceKind, parse_source
 from core.states import JobState
 from scheduler.dataset import locate
 from store.database import Database
@@ -207,8 +208,9 @@ def _one_line(what: str, text: str) -> str:
 def _usable_output(db: Database, output: str, source: str, job_id: str) -> str:
     """Return the output with an absolute path, after something was written there and removed."""
     place = locate_output(output)
-    folder = source[: source.rfind("/") + 1]
-    if f"{place}/".startswith(folder):
+    read = parse_source(source)
+    is_walked = read.kind in {SourceKind.FOLDER, SourceKind.GLOB}
+    if is_walked and f"{place}/".startswith(read.root):
         raise UsageError(
             f"the output {place!r} lies in the source: its pictures would become items",
             hint="name an --output elsewhere",

@@ -3,12 +3,13 @@
 A shard is suspect when the process that ran it died: one of its items may be to blame, or
 nothing. It runs again in a child process, a batch at a time; if the child dies of a batch, its
 items are tried one by one, and an item that has killed two children alone is quarantined. The
-range that is about to be tried is noted in the database first. What was killed from outside
-proves nothing and is tried again.
+range that is about to be tried is noted in the database first. What was killed from outside, or
+died before it had loaded its model, proves nothing and is tried again.
 """
 
 import multiprocessing
 import signal
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,8 +27,13 @@ from worker.run import ShardRun
 
 DEATHS_THAT_PROVE = 2
 _KILLED_FROM_OUTSIDE = 5  # so often in one run, then the shard is tried again later
+_START_SECONDS = 300.0  # for a child to load the model; no item has a part in that
 _POLL_SECONDS = 0.2
+_OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/proc/vmstat")
 _FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+
+# One suspect at a time: what one does to the machine's memory must not be held against another.
+_SLOT = threading.Lock()
 
 _log = structlog.get_logger()
 
@@ -51,6 +57,7 @@ class Child:
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(unit, theirs), daemon=True)
         self._process.start()
+        self._ready = False
         theirs.close()
 
     def rows(self, run: ShardRun, items: Sequence[ItemRef]) -> list[ResultRow]:
@@ -61,13 +68,13 @@ class Child:
             RegattaError: the run was stopped, or what the child raised.
         """
         try:
+            if not self._ready:
+                self._receive(run, _START_SECONDS)
+                self._ready = True
             self._pipe.send(list(items))
-            answer = self._answer(run)
+            return self._receive(run, self._stall_seconds)
         except (EOFError, OSError) as error:
             raise self._post_mortem() from error
-        if isinstance(answer, RegattaError):
-            raise answer
-        return answer
 
     def kill(self) -> None:
         """End the child."""
@@ -75,25 +82,27 @@ class Child:
         self._process.join()
         self._pipe.close()
 
-    def _answer(self, run: ShardRun) -> list[ResultRow] | RegattaError:
-        until = time.monotonic() + self._stall_seconds
+    def _receive(self, run: ShardRun, patience: float) -> list[ResultRow]:
+        until = time.monotonic() + patience
         while not self._pipe.poll(_POLL_SECONDS):
             run.check()
             run.moved("alone", _POLL_SECONDS)
             if time.monotonic() > until:
                 self._process.kill()
-                raise DiedError(f"hung for {self._stall_seconds:g} s", proves=True)
+                raise DiedError(f"hung for {patience:g} s", proves=self._ready)
         answer: list[ResultRow] | RegattaError = self._pipe.recv()
+        if isinstance(answer, RegattaError):
+            raise answer
         return answer
 
     def _post_mortem(self) -> DiedError:
         self._process.join()
         code = self._process.exitcode or 0
         if code >= 0:
-            return DiedError(f"exited with status {code}", proves=True)
+            return DiedError(f"exited with status {code}", proves=self._ready)
         name = signal.Signals(-code).name
         out_of_memory = _oom_kills() > self._oom_kills
-        proves = out_of_memory or -code not in _FROM_OUTSIDE
+        proves = self._ready and (out_of_memory or -code not in _FROM_OUTSIDE)
         return DiedError(name + (" (out of memory)" if out_of_memory else ""), proves=proves)
 
 
@@ -105,6 +114,9 @@ def run_alone(
     Raises:
         RegattaError: the run was stopped, overtaken, or can't go on.
     """
+    while not _SLOT.acquire(timeout=_POLL_SECONDS):
+        run.check()
+        run.moved("wait", _POLL_SECONDS)
     trial = _Trial(run, db, stall_seconds)
     try:
         size = run.unit.profile.batch_size
@@ -113,6 +125,7 @@ def run_alone(
         return trial.rows
     finally:
         trial.close()
+        _SLOT.release()
 
 
 class _Trial:
@@ -191,9 +204,13 @@ class _Trial:
 
 
 def _oom_kills() -> int:
-    """How often the kernel killed for memory in this control group; 0 where it doesn't say."""
-    try:
-        lines = Path("/sys/fs/cgroup/memory.events").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+    """How often the kernel killed for memory, in this control group where there is one."""
+    for path in _OOM_COUNTERS:
+        try:
+            lines = Path(path).read_text(encoding="ascii").splitlines()
+        except OSError:
+            continue
+        counts = [int(line.split()[1]) for line in lines if line.startswith("oom_kill ")]
+        if counts:
+            return counts[0]
+    return 0

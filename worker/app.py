@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import structlog
 from celery import Celery
 from celery.signals import (
     setup_logging,
@@ -13,9 +14,11 @@ from celery.signals import (
 from config.broker import celery_settings, required_broker
 from config.logs import configure_logs
 from config.settings import load_settings
+from core.errors import RegattaError
 from core.messages import QUEUES
 from worker import runtime
 
+_log = structlog.get_logger()
 _settings = load_settings()
 
 app = Celery("regatta", include=["worker.tasks"])
@@ -31,7 +34,16 @@ def _configure_logs(**_: Any) -> None:
 @worker_init.connect
 def _begin(sender: Any, **_: Any) -> None:
     queues = tuple(str(name) for name in sender.app.amqp.queues.consume_from)
-    runtime.begin(_settings, tuple(name for name in queues if name in QUEUES))
+    try:
+        runtime.begin(_settings, tuple(name for name in queues if name in QUEUES))
+    except Exception as error:
+        # Celery would log it and go on, as a worker that takes messages and can do nothing.
+        _log.critical(
+            "the worker cannot start",
+            error=str(error),
+            exc_info=not isinstance(error, RegattaError),
+        )
+        raise SystemExit(1) from error
 
 
 @worker_shutting_down.connect

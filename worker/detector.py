@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import BadInputError
 from store.parts import BoxColumns
 from vision.annotate import draw_detections
 from vision.detections import Detections
@@ -41,8 +42,20 @@ class Detector:
         return split_rows(outputs, size)
 
     def read(self, rows: NDArray[np.float32], threshold: float | None) -> Detections:
-        """Return one image's detections."""
-        return read_rows(rows, threshold=self.threshold if threshold is None else threshold)
+        """Return one image's detections.
+
+        Raises:
+            BadInputError: `model_output_invalid`: a row is no number, or of no known class.
+        """
+        limit = self.threshold if threshold is None else threshold
+        detections = read_rows(rows, threshold=limit)
+        last = detections.class_ids.max(initial=-1)
+        if last >= len(self.labels):
+            raise BadInputError(
+                "model_output_invalid",
+                f"class {last} was found, but the model names only {len(self.labels)} classes",
+            )
+        return detections
 
     def columns(self, detections: Detections) -> BoxColumns:
         """Return detections as a result row holds them."""

@@ -16,11 +16,11 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from core.errors import RegattaError, RetryableError
+from core.errors import RegattaError
 from core.items import ItemRef
 from core.layout import annotated_image
 from core.states import ItemState
-from store.locations import open_store, split_location
+from store.locations import open_store
 from store.parts import ResultRow
 from vision.decode import decode_image
 from vision.encode import encode_jpeg
@@ -28,6 +28,7 @@ from worker.batcher import Batcher
 from worker.models import Models, ResidentModel
 from worker.predictors.protocol import OutOfMemoryError, PredictError
 from worker.run import ShardRun, Ticket
+from worker.source import place_of
 from worker.stage import Stage, quarantine
 
 _POOL = 64  # prepared items that wait for a predictor
@@ -108,24 +109,21 @@ class Engine:
     def _run_batch(self, batch: Sequence[Ticket], number: int) -> None:
         """Run a batch. One too large is halved; of one that fails, each image is tried alone."""
         model: ResidentModel = batch[0].model
+        size = max(model.batch_size, len(batch))
         begun = time.perf_counter()
         try:
-            outputs = _answers(batch, model, number)
+            outputs = _answers(batch, size, model, number)
         except (OutOfMemoryError, MemoryError) as error:
-            self._halve(batch, model, number, error)
+            self._halve(batch, size, number, error)
         except PredictError as error:
-            if len(batch) == 1:
-                quarantine(batch[0], "predict_failed", str(error))
-                return
+            self._single_out(batch, number, "predict_failed", str(error))
+        except RegattaError as error:
             for ticket in batch:
-                self._run_batch([ticket], number)
+                ticket.run.fail(error)
+                ticket.run.leave(None)
         except Exception as error:
             _log.exception("unexpected", stage="predict", model=model.key[0][:12])
-            for ticket in batch:
-                ticket.run.fail(
-                    error if isinstance(error, RegattaError) else RetryableError(repr(error))
-                )
-                ticket.run.leave(None)
+            self._single_out(batch, number, "internal_error", f"predict: {error!r}")
         else:
             share = (time.perf_counter() - begun) / len(batch)
             for ticket, output in zip(batch, outputs, strict=True):
@@ -133,32 +131,38 @@ class Engine:
                 ticket.run.moved("predict", share)
                 self._finish.put(ticket)
 
-    def _halve(
-        self, batch: Sequence[Ticket], model: ResidentModel, number: int, error: BaseException
-    ) -> None:
-        if model.batch_size == 1:
-            for ticket in batch:
-                quarantine(ticket, "out_of_memory", f"even alone in a batch: {error}")
+    def _single_out(self, batch: Sequence[Ticket], number: int, reason: str, message: str) -> None:
+        if len(batch) == 1:
+            batch[0].run.moved("predict", 0.0)
+            quarantine(batch[0], reason, message)
             return
-        model.halve_batch()
-        _log.warning("out of memory: batch halved", batch_size=model.batch_size)
+        for ticket in batch:
+            self._run_batch([ticket], number)
+
+    def _halve(self, batch: Sequence[Ticket], size: int, number: int, error: BaseException) -> None:
+        """Run in parts a batch of which `size` images, padding included, were too many."""
+        if size == 1:
+            self._single_out(batch, number, "out_of_memory", f"even alone in a batch: {error}")
+            return
+        model: ResidentModel = batch[0].model
+        if model.shrink(size // 2):
+            _log.warning("out of memory: batch halved", batch_size=model.batch_size)
         for start in range(0, len(batch), model.batch_size):
             self._run_batch(batch[start : start + model.batch_size], number)
 
 
 def _answers(
-    batch: Sequence[Ticket], model: ResidentModel, number: int
+    batch: Sequence[Ticket], size: int, model: ResidentModel, number: int
 ) -> list[NDArray[np.float32]]:
-    """Return each image's rows; what filled the batch up is left out."""
+    """Return each image's rows of a batch of `size`; what filled it up is left out."""
     prepared = [ticket.prepared for ticket in batch if ticket.prepared is not None]
-    size = max(model.batch_size, len(prepared))
     outputs = model.predictors[number].predict(model.detector.feeds(prepared, size))
     return model.detector.split(outputs, size)[: len(batch)]
 
 
 def _fetch(ticket: Ticket) -> None:
     unit, item = ticket.run.unit, ticket.item
-    root, key = split_location(item.uri) if item.uri else (unit.source, item.key)
+    root, key = place_of(item, unit.source)
     # Only what the listing knew can be held against the object: a list of names knows no etag.
     ticket.data = _store(root).get(key, if_match=item.etag, max_bytes=unit.options.max_item_bytes)
 
@@ -176,32 +180,32 @@ def _decode(ticket: Ticket) -> None:
 def _finish(ticket: Ticket) -> None:
     unit, detector = ticket.run.unit, ticket.model.detector
     assert ticket.output is not None
-    ticket.detections = detector.read(ticket.output, unit.options.threshold)
+    detections = detector.read(ticket.output, unit.options.threshold)
+    annotated = None
     if ticket.image is not None:
-        picture = detector.draw(ticket.image, ticket.detections)
+        picture = detector.draw(ticket.image, detections)
         ticket.picture = encode_jpeg(picture, unit.profile.jpeg_quality)
+        annotated = annotated_image(ticket.item.key)
         ticket.image = None
+    width, height = ticket.size or (None, None)
+    ticket.row = ResultRow(
+        item=ticket.item,
+        task=unit.task,
+        model=unit.model.name,
+        state=ItemState.SUCCEEDED,
+        width=width,
+        height=height,
+        detections=detector.columns(detections),
+        annotated=annotated,
+    )
 
 
 def _upload(ticket: Ticket) -> None:
-    if ticket.picture is not None:
+    assert ticket.row is not None
+    if ticket.picture is not None and ticket.row.annotated is not None:
         # The final key at once: within a profile a second writer writes the same bytes.
-        _store(ticket.run.unit.output).put(annotated_image(ticket.item.key), ticket.picture)
+        _store(ticket.run.unit.output).put(ticket.row.annotated, ticket.picture)
 
 
 def _leave(ticket: Ticket) -> None:
-    unit, detections = ticket.run.unit, ticket.detections
-    assert detections is not None
-    width, height = ticket.size or (None, None)
-    ticket.run.leave(
-        ResultRow(
-            item=ticket.item,
-            task=unit.task,
-            model=unit.model.name,
-            state=ItemState.SUCCEEDED,
-            width=width,
-            height=height,
-            detections=ticket.model.detector.columns(detections),
-            annotated=annotated_image(ticket.item.key) if ticket.picture is not None else None,
-        )
-    )
+    ticket.run.leave(ticket.row)

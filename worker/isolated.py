@@ -1,7 +1,12 @@
 """The isolated process: an engine of its own for ranges of one shard."""
 
+import multiprocessing
+import os
 import signal
+import threading
 from multiprocessing.connection import Connection
+
+import structlog
 
 from config.logs import configure_logs
 from config.settings import load_settings
@@ -14,18 +19,23 @@ _NEVER = 1e9  # seconds: the parent keeps the lease
 
 
 def serve(unit: WorkUnit, pipe: Connection) -> None:
-    """Answer each list of items that comes through the pipe with its rows, or with an error."""
+    """Answer each list of items that comes through the pipe with its rows, or with an error.
+
+    The first message, before any was asked, is an empty list: the model is loaded.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, name="orphan", daemon=True).start()
     settings = load_settings()
     configure_logs(settings)
+    structlog.contextvars.bind_contextvars(job=unit.job, shard=unit.hold.shard)
     engine = build_engine(settings, predictors=1)
     try:
         model = engine.models.acquire(unit.model, unit.profile)
     except RegattaError as error:
-        pipe.recv()
         pipe.send(error)
         return
+    pipe.send([])
     while True:
         try:
             items = pipe.recv()
@@ -36,3 +46,11 @@ def serve(unit: WorkUnit, pipe: Connection) -> None:
             pipe.send(engine.rows(run, items, model))
         except RegattaError as error:
             pipe.send(error)
+
+
+def _end_with_parent() -> None:
+    """Leave no hung process behind when the worker is killed: nobody else would end it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

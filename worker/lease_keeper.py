@@ -37,7 +37,7 @@ class LeaseKeeper:
         self._heartbeat_seconds = heartbeat_seconds
         self._stall_seconds = stall_seconds
         self._runs: dict[Hold, ShardRun] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="lease-keeper", daemon=True)
 
@@ -52,15 +52,21 @@ class LeaseKeeper:
         self._thread.join()
         self._db.write(lambda s: processes.leave(s, self._heartbeat.id))
 
-    def hold(self, run: ShardRun) -> None:
-        """Renew the lease of a run from now on."""
+    def hold(self, run: ShardRun) -> bool:
+        """Renew the lease of a run from now on; False if this attempt runs here already."""
         with self._lock:
-            self._runs[run.unit.hold] = run
+            return self._runs.setdefault(run.unit.hold, run) is run
 
     def let_go(self, run: ShardRun) -> None:
         """Renew it no more."""
         with self._lock:
             self._runs.pop(run.unit.hold, None)
+            self._lock.notify_all()
+
+    def await_idle(self, timeout: float) -> bool:
+        """Wait until no lease is held; False if one still is after `timeout` seconds."""
+        with self._lock:
+            return self._lock.wait_for(lambda: not self._runs, timeout)
 
     def runs(self) -> list[ShardRun]:
         """Return the runs whose leases are kept."""
@@ -78,7 +84,7 @@ class LeaseKeeper:
             RetryableError: the database is away; leases run on meanwhile.
         """
         asked = time.monotonic()
-        runs = {run.unit.hold: run for run in self.runs()}
+        runs = {run.unit.hold: run for run in self.runs() if not run.lost}
         progress = {
             hold: leases.Progress(run.done, moved=asked - run.moved_at < self._stall_seconds)
             for hold, run in runs.items()

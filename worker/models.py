@@ -40,9 +40,12 @@ class ResidentModel:
         self.batch_size = key[1].batch_size
         self.users = 0
 
-    def halve_batch(self) -> None:
-        """Remember that a batch of the present size does not fit into memory."""
-        self.batch_size = max(1, self.batch_size // 2)
+    def shrink(self, batch_size: int) -> bool:
+        """Remember that no larger batch fits into memory; False if that was known."""
+        if batch_size >= self.batch_size:
+            return False
+        self.batch_size = batch_size
+        return True
 
 
 class Models:
@@ -88,8 +91,8 @@ class Models:
             _close(self._models.pop(key))
 
     def _load(self, ref: ModelRef, profile: ExecutionProfile) -> ResidentModel:
-        directory = Path(*split_location(ref.location))
         try:
+            directory = Path(*split_location(ref.location))
             export = read_export(directory)
             digest = export_digest(directory)
         except UsageError as error:

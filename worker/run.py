@@ -14,7 +14,6 @@ from core.errors import FatalError, RegattaError, StaleError
 from core.items import ItemRef
 from core.work import Directive, WorkUnit
 from store.parts import ResultRow
-from vision.detections import Detections
 from vision.preprocess import Prepared
 
 
@@ -30,7 +29,8 @@ class ShardRun:
     """A shard's rows as they come in, and the reasons to stop. Shared by all stages' threads.
 
     A lease that was not renewed counts as lost `margin` seconds before its end, so that nothing
-    is committed by somebody who may have been overtaken.
+    is committed by somebody who may have been overtaken. A run that has a reason to stop has it
+    for good, whatever is renewed later: some of its items may have been dropped for it.
     """
 
     def __init__(self, unit: WorkUnit, *, lease_seconds: float, margin: float) -> None:
@@ -40,8 +40,7 @@ class ShardRun:
         self._lease_ends = self.moved_at + self._lease_seconds
         self._changed = threading.Condition()
         self._rows: dict[int, ResultRow] = {}
-        self._directive: Directive | None = None
-        self._error: BaseException | None = None
+        self._reason: RegattaError | None = None
         self._in_flight = 0
         self._alone = 0
         self._seconds: defaultdict[str, float] = defaultdict(float)
@@ -54,11 +53,12 @@ class ShardRun:
     @property
     def stopping(self) -> bool:
         """Whether items of this run should be dropped where they are."""
-        return (
-            self._error is not None
-            or self._directive is not None
-            or time.monotonic() > self._lease_ends
-        )
+        return self._reason_to_stop() is not None
+
+    @property
+    def lost(self) -> bool:
+        """Whether the lease ended before it was renewed."""
+        return isinstance(self._reason_to_stop(), StaleError)
 
     @property
     def seconds(self) -> Mapping[str, float]:
@@ -74,7 +74,9 @@ class ShardRun:
 
     def renewed(self, since: float) -> None:
         """The lease was renewed by a request made at `since` (monotonic)."""
-        self._lease_ends = since + self._lease_seconds
+        with self._changed:
+            if self._reason_to_stop() is None:
+                self._lease_ends = since + self._lease_seconds
 
     def enter(self, window: int) -> None:
         """Wait until fewer than `window` items are in flight, then count one more in.
@@ -101,17 +103,14 @@ class ShardRun:
         self._alone += items
 
     def stop(self, directive: Directive) -> None:
-        """Drop what is in flight. The first reason stands."""
-        with self._changed:
-            if self._directive is None:
-                self._directive = directive
-            self._changed.notify_all()
+        """Drop what is in flight, as the database or a drain says."""
+        self.fail(StoppedError(directive))
 
-    def fail(self, error: BaseException) -> None:
-        """Stop because the shard, or its whole job, can't go on."""
+    def fail(self, error: RegattaError) -> None:
+        """Stop because the shard can't go on. The first reason stands, but for a fatal one."""
         with self._changed:
-            if self._error is None or isinstance(error, FatalError):
-                self._error = error
+            if self._reason_to_stop() is None or isinstance(error, FatalError):
+                self._reason = error
             self._changed.notify_all()
 
     def check(self) -> None:
@@ -122,12 +121,15 @@ class ShardRun:
             StaleError: its lease is over.
             RegattaError: what `fail` was given.
         """
-        if self._error is not None:
-            raise self._error
-        if self._directive is not None:
-            raise StoppedError(self._directive)
-        if time.monotonic() > self._lease_ends:
-            raise StaleError("the lease could not be renewed in time")
+        reason = self._reason_to_stop()
+        if reason is not None:
+            raise reason
+
+    def _reason_to_stop(self) -> RegattaError | None:
+        with self._changed:
+            if self._reason is None and time.monotonic() > self._lease_ends:
+                self._reason = StaleError("the lease could not be renewed in time")
+            return self._reason
 
     def rows(self, items: Sequence[ItemRef]) -> list[ResultRow]:
         """Wait for the rows of all items that were let in, and return them in listing order.
@@ -154,5 +156,5 @@ class Ticket:
     size: tuple[int, int] | None = None  # width, height
     prepared: Prepared | None = None
     output: NDArray[np.float32] | None = None
-    detections: Detections | None = None
     picture: bytes | None = None
+    row: ResultRow | None = None

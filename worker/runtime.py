@@ -84,7 +84,11 @@ class Runtime:
         timer.start()
 
     def close(self) -> None:
-        """Leave in order; nothing runs any more."""
+        """Leave in order. What still runs (a second signal cuts a drain short) is handed back."""
+        self._hand_back()
+        if not self._keeper.await_idle(self._settings.drain_seconds):
+            _log.warning("something hangs; its lease will lapse")
+            return
         self._watchdog.close()
         self._keeper.close()
         self._engine.close()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.errors import FatalError, RegattaError, StaleError
@@ -26,10 +27,12 @@ from store.jobs import stop as stop_job
 from store.locations import open_store
 from store.manifests import decode_items
 from store.parts import ResultRow, count_states, encode_rows, merge_rows, unsucceeded
+from store.tables import Shard
 from worker.alone import run_alone
 from worker.engine import Engine
 from worker.lease_keeper import LeaseKeeper
 from worker.run import ShardRun, StoppedError
+from worker.source import as_it_is_now
 
 _log = structlog.get_logger()
 
@@ -52,36 +55,42 @@ class ShardRunner:
 
     def run(self, hold: Hold) -> str:
         """Run the shard that a message names, if it is still to be had; say how it ended."""
-        unit = self._claim(hold)
-        if isinstance(unit, leases.Refusal):
-            return unit.value
-        run = ShardRun(unit, lease_seconds=self.lease_seconds, margin=self.lease_seconds * _MARGIN)
-        if self.draining():
-            run.stop(Directive.HAND_BACK)
-        with structlog.contextvars.bound_contextvars(job=unit.job, shard=hold.shard):
-            self.keeper.hold(run)
+        run = self.db.write(lambda s: self._claim(s, hold))
+        if isinstance(run, leases.Refusal):
+            return run.value
+        with structlog.contextvars.bound_contextvars(job=run.unit.job, shard=hold.shard):
+            if not self.keeper.hold(run):
+                _log.info("message came twice")
+                return "held"
+            # Asked only now: a drain hands back what it finds held, or is seen here.
+            if self.draining():
+                run.stop(Directive.HAND_BACK)
             try:
                 return self._end(run, self._result(run))
             finally:
                 self.keeper.let_go(run)
 
-    def _claim(self, hold: Hold) -> WorkUnit | leases.Refusal:
-        return self.db.write(
-            lambda s: leases.claim(
-                s,
-                hold,
-                worker_id=self.worker_id,
-                offers=self.offers,
-                now=self.db.now(s),
-                lease_seconds=self.lease_seconds,
-            )
+    def _claim(self, session: Session, hold: Hold) -> ShardRun | leases.Refusal:
+        unit = leases.claim(
+            session,
+            hold,
+            worker_id=self.worker_id,
+            offers=self.offers,
+            now=self.db.now(session),
+            lease_seconds=self.lease_seconds,
         )
+        if isinstance(unit, leases.Refusal):
+            return unit
+        # Made here, as its clock has to start with the lease and not after the commit.
+        margin = self.lease_seconds * _MARGIN
+        return ShardRun(unit, lease_seconds=self.lease_seconds, margin=margin)
 
     def _result(self, run: ShardRun) -> CommittedPart | RegattaError:
         """Run the shard's items and stage their part; a failure is returned, not raised."""
         begun = time.monotonic()
         _log.info("shard started", seq=run.unit.seq, attempt=run.unit.hold.attempt)
         try:
+            run.check()
             part = self._part(run)
             run.check()
             key = staged_results_part(run.unit.seq, run.unit.hold.attempt)
@@ -103,8 +112,9 @@ class ShardRunner:
         if unit.previous_part is None:
             return encode_rows(self._rows(run, items))
         before = output.get(unit.previous_part)
-        again = unsucceeded(before)
-        return merge_rows(before, self._rows(run, [i for i in items if i.index in again]))
+        failed = unsucceeded(before)
+        again = [as_it_is_now(item, unit.source) for item in items if item.index in failed]
+        return merge_rows(before, self._rows(run, again))
 
     def _rows(self, run: ShardRun, items: Sequence[ItemRef]) -> list[ResultRow]:
         if run.unit.suspect:
@@ -173,13 +183,15 @@ class ShardRunner:
         text = f"{error} ({error.hint})" if error.hint else str(error)
         _log.error("job failed", error=text)
 
-        def fail(session: Session) -> None:
+        def fail(session: Session) -> bool:
             now = self.db.now(session)
-            stop_job(session, unit.job, JobMoves.FAIL, now=now, error=text)
-            leases.cancel(session, unit.hold, now=now)
+            held = session.scalar(select(Shard.id).where(leases.held(unit.hold))) is not None
+            if held:  # who was overtaken has no say in a job that may have been retried since
+                stop_job(session, unit.job, JobMoves.FAIL, now=now, error=text)
+                leases.cancel(session, unit.hold, now=now)
+            return held
 
-        self.db.write(fail)
-        return "fatal"
+        return "fatal" if self.db.write(fail) else "stale"
 
 
 def _counts(part: bytes) -> Counts:

@@ -65,9 +65,18 @@ class Stage:
     def _loop(self) -> None:
         while (ticket := self._queue.get()) is not None:
             if handled(self.name, ticket, self._work):
-                self._then(ticket)
+                self._hand_over(ticket)
             with self._count:
                 self._load -= 1
+
+    def _hand_over(self, ticket: Ticket) -> None:
+        try:
+            self._then(ticket)
+        except Exception as error:
+            # It cannot fail; but a ticket that got lost would keep its run waiting for ever.
+            _log.exception("unexpected", job=ticket.run.unit.job, stage=self.name)
+            ticket.run.fail(RetryableError(f"{self.name}: {error!r}"))
+            ticket.run.leave(None)
 
 
 def handled(stage: str, ticket: Ticket, work: Callable[[Ticket], None]) -> bool:

@@ -49,8 +49,10 @@ class Watchdog:
             return False
         shards = [run.unit.hold.shard for run in runs]
         _log.critical("nothing moves; ending this process", shards=shards)
-        faulthandler.dump_traceback(file=sys.__stderr__ or sys.stderr, all_threads=True)
-        self._end(EXIT_STALLED)
+        try:
+            faulthandler.dump_traceback(file=sys.__stderr__ or sys.stderr, all_threads=True)
+        finally:  # with nowhere to write to, too
+            self._end(EXIT_STALLED)
         return True
 
     def _loop(self) -> None:

@@ -131,7 +131,7 @@ def _config(model_file: Path, params_file: Path, threads: int) -> Any:
     config.enable_new_ir()
     config.enable_new_executor()
     config.enable_memory_optim()
-    if _onednn_works(paddle.__version__):
+    if _onednn_works(paddle.__version__) and not _has_loop(model_file):
         config.enable_mkldnn()
     else:
         config.disable_mkldnn()
@@ -146,6 +146,18 @@ def _onednn_works(version: str) -> bool:
         return True
     _log.warning("onednn off", paddle=version, reason="fails on interpolation", hint="use 3.2.2")
     return False
+
+
+def _has_loop(model_file: Path) -> bool:
+    """Whether a graph loops, as those of the RCNN family do around their NMS.
+
+    oneDNN (3.0.0 to 3.2.2) fails on what they hold in the loop: "expand_v2" gets a wrong shape.
+    """
+    graph = model_file.read_bytes()
+    loops = b'"1.while"' in graph if model_file.suffix == ".json" else b"while" in graph
+    if loops:
+        _log.warning("onednn off", model=str(model_file), reason="fails on loops in a graph")
+    return loops
 
 
 @cache

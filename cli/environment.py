@@ -1,0 +1,22 @@
+"""The environment of child processes: they are told every setting, and read no file again."""
+
+import os
+import sys
+
+from config.settings import Settings
+
+
+def environment(settings: Settings, **changes: str) -> dict[str, str]:
+    """Return this process's environment with the settings in it, `changes` before them."""
+    values = {name: getattr(settings, name) for name in type(settings).model_fields}
+    told = {name: str(value) for name, value in (values | changes).items() if value is not None}
+    ours = {f"REGATTA_{name.upper()}": value for name, value in told.items()}
+    return {**os.environ, **ours}
+
+
+def python_module(module: str, *arguments: str) -> list[str]:
+    """Return the command line that runs a module of ours.
+
+    `-P` keeps the current directory off the path: a user's own `config/` can't shadow ours.
+    """
+    return [sys.executable, "-P", "-m", module, *arguments]

@@ -1,0 +1,82 @@
+"""The command line: `regatta`. Each command's module is imported only when it is used."""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from cli.failure import DEBUG, explain
+
+COMMANDS = {
+    "run": ("cli.run", "Run a model over a dataset, here and now, and wait for it."),
+    "up": ("cli.up", "Run everything on this machine, in the foreground."),
+    "submit": ("cli.submit", "Hand a job to whoever runs the stack."),
+    "jobs": ("cli.jobs", "List jobs, newest first."),
+    "status": ("cli.status", "Show how a job, or everything that is under way, goes."),
+    "results": ("cli.results", "Print what was found, while the job still runs, too."),
+    "cancel": ("cli.steering", "Stop a job for good; what is done stays."),
+    "pause": ("cli.steering", "Stop a job for now."),
+    "resume": ("cli.steering", "Let a paused job go on."),
+    "retry": ("cli.steering", "Run again what a job left undone."),
+    "priority": ("cli.steering", "Change how urgent a job is."),
+    "quarantine": ("cli.quarantine", "Look at items that could not be processed."),
+    "models": ("cli.models", "Name the models that jobs run."),
+    "worker": ("cli.processes", "Run a worker, in the foreground."),
+    "scheduler": ("cli.processes", "Run a scheduler, in the foreground."),
+    "db": ("cli.db", "Look after the job database."),
+    "doctor": ("cli.doctor", "Check everything that Regatta depends on."),
+    "completion": ("cli.completion", "Print the shell's completion script."),
+}
+"""Where each command is, and its line in the overview."""
+
+
+class LazyGroup(click.Group):
+    """The top of the command line; it also turns every failure into words and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """The commands in the order in which people meet them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of this name; now its module is imported."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The overview, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command and leave the process with its exit code."""
+        extra["standalone_mode"] = False
+        try:
+            code = super().main(*args, **extra)
+        except SystemExit:
+            raise
+        except BaseException as error:
+            code = explain(error)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    no_args_is_help=True,
+    epilog="Example: regatta run photos --model models/picodet",
+)
+@click.option("--debug", is_flag=True, help="On failure, print the traceback as well.")
+@click.version_option(package_name="regatta", prog_name="regatta")
+def cli(*, debug: bool) -> None:
+    """Run PaddlePaddle models over whole datasets of images."""
+    if debug:
+        DEBUG.set()
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    cli(prog_name="regatta")

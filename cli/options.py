@@ -1,0 +1,72 @@
+"""Options that several commands share, as named values."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from cli.parameters import SINCE, SIZE
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PRIORITY = click.IntRange(0, 9)
+"""A job's weight is two to the power of its priority."""
+
+FORMATS = ("table", "json", "ndjson", "csv")
+
+job_argument = click.argument("job", metavar="JOB")
+
+format_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    help="How to print; a table on a terminal, ndjson elsewhere, if not given.",
+)
+
+watch_option = click.option("--watch", is_flag=True, help="Go on showing it until it ends.")
+
+_JOB_OPTIONS = (
+    click.option(
+        "-m", "--model", help="A registered model's name, or the directory of an exported model."
+    ),
+    click.option("-o", "--output", help="Where results and pictures go.  [default: in the home]"),
+    click.option("--name", help="What to call the job.  [default: the source's name]"),
+    click.option("--include", multiple=True, metavar="GLOB", help="Only keys like this."),
+    click.option("--exclude", multiple=True, metavar="GLOB", help="No keys like this."),
+    click.option("--min-size", type=SIZE, help="Only files at least so large (10kB)."),
+    click.option("--max-size", type=SIZE, help="Only files at most so large (20MB)."),
+    click.option("--since", type=SINCE, help="Only files changed since (2026-01-31, 36h, 7d)."),
+    click.option("--limit", type=click.IntRange(min=1), help="Only so many items."),
+    click.option(
+        "--threshold",
+        type=click.FloatRange(0, 1),
+        help="Only detections with at least this score.  [default: the model's own]",
+    ),
+    click.option(
+        "--annotate/--no-annotate", default=True, show_default=True, help="Draw pictures."
+    ),
+    click.option(
+        "--priority",
+        type=PRIORITY,
+        default=5,
+        show_default=True,
+        help="Higher goes first; each step doubles a job's share.",
+    ),
+    click.option("--tag", "tags", multiple=True, help="A word to find the job by."),
+    click.option(
+        "--shard-items", type=click.IntRange(min=1), help="Items per shard.  [default: by rate]"
+    ),
+    click.option(
+        "--batch-size",
+        type=click.IntRange(1, 1024),
+        help="Images per inference.  [default: by model]",
+    ),
+    click.option("--dry-run", is_flag=True, help="Only say what would be done."),
+)
+
+
+def job_options(command: F) -> F:
+    """Give a command the options that describe a job, in the order above."""
+    for option in reversed(_JOB_OPTIONS):
+        command = option(command)
+    return command

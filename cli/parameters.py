@@ -1,0 +1,54 @@
+"""What the values of options look like: sizes, ages."""
+
+import re
+import time
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgt]?)(i?)b?)", re.IGNORECASE)
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d|w)", re.IGNORECASE)
+_UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+class Size(click.ParamType[int]):
+    """A number of bytes: `500`, `10kB` (thousands), `10KiB` (1,024s), `1.5M`."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number of bytes."""
+        match = _SIZE.fullmatch(str(value).strip())
+        if match is None:
+            self.fail(f"{value!r} is no size; write 500, 10kB, 2MB or 1.5GiB", param, ctx)
+        base = 1024 if match[3] else 1000
+        return int(float(match[1]) * base ** _POWERS[match[2].lower()])
+
+
+class Since(click.ParamType[float]):
+    """A point in time: a date, a date with time, or an age such as `36h`, `7d`."""
+
+    name = "date|age"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Seconds since 1970; dates without a zone are this machine's local time."""
+        if isinstance(value, float):
+            return value
+        text = str(value).strip()
+        if match := _DURATION.fullmatch(text):
+            return (
+                time.time()
+                - timedelta(**{_UNITS[match[2].lower()]: float(match[1])}).total_seconds()
+            )
+        try:
+            return datetime.fromisoformat(text).timestamp()
+        except (ValueError, OverflowError, OSError):
+            self.fail(f"{value!r} is no date or age; write 2026-01-31, 36h or 7d", param, ctx)
+
+
+SIZE = Size()
+SINCE = Since()

@@ -1,0 +1,30 @@
+"""`regatta quarantine`: items that could not be processed."""
+
+import click
+
+from cli.committed import quarantined_rows
+from cli.options import format_option, job_argument
+from cli.output import chosen, print_records
+from cli.session import job_of, opened
+from cli.steering import run_again
+
+
+@click.group(epilog="Example: regatta quarantine list latest")
+def quarantine() -> None:
+    """Look at items that could not be processed, and try them again."""
+
+
+@quarantine.command("list", epilog="Example: regatta quarantine list latest --format csv")
+@job_argument
+@format_option
+def list_(*, job: str, form: str | None) -> None:
+    """Print the quarantined items of JOB with their reasons."""
+    with opened() as (_, db):
+        print_records(quarantined_rows(db, job_of(db, job)), ("item", "reason"), chosen(form))
+
+
+@quarantine.command(epilog="Example: regatta quarantine retry latest")
+@job_argument
+def retry(*, job: str) -> None:
+    """Run the quarantined items of JOB again; what succeeded stays."""
+    run_again(job)

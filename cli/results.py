@@ -1,0 +1,112 @@
+"""`regatta results`: what was found."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from fnmatch import fnmatchcase
+from typing import Any
+
+import click
+
+from cli.committed import committed_rows
+from cli.options import format_option, job_argument
+from cli.output import chosen, print_records
+from cli.session import job_of, opened
+from core.states import ItemState
+
+Row = dict[str, Any]
+
+_TABLE = ("item", "state", "found", "best", "annotated", "reason")
+_CSV = (
+    *("item", "task", "model", "state", "width", "height", "label", "class_id", "score"),
+    *("x1", "y1", "x2", "y2", "annotated", "reason"),
+)
+
+
+@click.command(epilog="Example: regatta results latest --label person --min-score 0.5 --format csv")
+@job_argument
+@click.option("--item", "items", multiple=True, metavar="GLOB", help="Only items like this.")
+@click.option("--label", "labels", multiple=True, help="Only detections with this label.")
+@click.option("--min-score", type=click.FloatRange(0, 1), help="Only detections so sure.")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice([state.value for state in ItemState]),
+    help="Only items that ended like this.",
+)
+@format_option
+def results(
+    *,
+    job: str,
+    items: tuple[str, ...],
+    labels: tuple[str, ...],
+    min_score: float | None,
+    states: tuple[str, ...],
+    form: str | None,
+) -> None:
+    """Print what JOB found so far: every committed result, in listing order.
+
+    JSON formats print a row an item, CSV a line a detection. With --label or --min-score,
+    items without such a detection are left out.
+    """
+    keep = _filter(items, frozenset(states))
+    narrow = _narrowing(frozenset(labels), min_score)
+    with opened() as (_, db):
+        rows = committed_rows(db, job_of(db, job))
+        rows = (narrowed for row in rows if keep(row) and (narrowed := narrow(row)) is not None)
+        form = chosen(form)
+        if form == "table":
+            print_records(map(_table_row, rows), _TABLE, form)
+        elif form == "csv":
+            print_records(_csv_rows(rows), _CSV, form)
+        else:
+            print_records(rows, (), form)
+
+
+def _filter(items: tuple[str, ...], states: frozenset[str]) -> Callable[[Row], bool]:
+    def keeps(row: Row) -> bool:
+        named = not items or any(_is_like(row["item"], pattern) for pattern in items)
+        return named and (not states or row["state"] in states)
+
+    return keeps
+
+
+def _is_like(item: str, pattern: str) -> bool:
+    # A name that looks like a pattern is still a name.
+    return item == pattern or fnmatchcase(item, pattern)
+
+
+def _narrowing(labels: frozenset[str], min_score: float | None) -> Callable[[Row], Row | None]:
+    """Return what leaves only the wanted detections of a row, and None of a row without any."""
+
+    def wanted(found: Row) -> bool:
+        return (not labels or found["label"] in labels) and found["score"] >= (min_score or 0.0)
+
+    def narrow(row: Row) -> Row | None:
+        found = [one for one in row["detections"] or () if wanted(one)]
+        return {**row, "detections": found} if found else None
+
+    return narrow if labels or min_score is not None else lambda row: row
+
+
+def _table_row(row: Row) -> Row:
+    found = row["detections"] or []
+    labels = Counter(one["label"] for one in found)
+    best = max(found, key=lambda one: one["score"], default=None)
+    return {
+        **row,
+        "found": dict(labels.most_common(4)) if found else None,
+        "best": None if best is None else f"{best['label']} {best['score']:.2f}",
+    }
+
+
+def _csv_rows(rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield a line per detection; an item without any keeps one line, so that none is silent."""
+    for row in rows:
+        for found in row["detections"] or [None]:
+            yield {**row, **(_csv_detection(found) if found else {})}
+
+
+def _csv_detection(found: Row) -> Row:
+    box = dict(zip(("x1", "y1", "x2", "y2"), found["box"], strict=True))
+    return {name: found[name] for name in ("label", "class_id", "score")} | box

@@ -1,0 +1,137 @@
+"""`regatta run`: submit, work and wait, in one go."""
+
+import time
+from typing import Any
+
+import click
+
+from cli.dryrun import dry_run as try_out
+from cli.failure import INTERRUPTED
+from cli.interrupt import hand_back, terminate_as_interrupt
+from cli.options import format_option, job_options
+from cli.outcome import exit_code
+from cli.output import chosen, print_object
+from cli.progress import progress_view
+from cli.request import job_defaults, job_request
+from cli.session import job_of, open_database, say
+from cli.snapshot import Snapshot
+from cli.stack import Stack
+from cli.summary import summary
+from cli.watch import watch
+from config.settings import Settings, load_settings
+from core.errors import RegattaError, UsageError
+from core.states import ENDED_JOBS, JobState
+from scheduler.submit import JobRequest, submit
+from store.database import Database
+from store.jobs import resume as resume_job
+
+_LOOK_SECONDS = 2.0
+
+
+@click.command(epilog="Example: regatta run photos/ --model models/picodet_xs_320 --limit 100")
+@click.argument("source", required=False)
+@job_options
+@click.option("--resume", "resume", metavar="JOB", help="Go on with a job instead.")
+@format_option
+@click.pass_context
+def run(
+    ctx: click.Context,
+    /,
+    *,
+    source: str | None,
+    model: str | None,
+    dry_run: bool,
+    resume: str | None,
+    form: str | None,
+    **options: Any,
+) -> None:
+    """Run a model over SOURCE on this machine, show how it goes, and sum up.
+
+    SOURCE is a folder, a glob, an image, or a list of items (.txt, .jsonl, .csv).
+    What is needed (broker, scheduler, worker) is started, and shared with other commands.
+    Ctrl-C hands back what runs and prints the command that goes on with it.
+    """
+    settings = load_settings()
+    if resume and (source or model):
+        raise click.UsageError("--resume goes on with a job as it is: leave the rest out", ctx)
+    request = None if resume else job_request(source, model, options)
+    with terminate_as_interrupt(), open_database(settings) as db:
+        if dry_run:
+            assert request is not None
+            print_object(try_out(db, request, job_defaults(settings)), chosen(form))
+            return
+        started = time.monotonic()
+        job_id = _begin(db, settings, request, resume)
+        end = _work(db, settings, job_id)
+        if end is None:
+            ctx.exit(INTERRUPTED)
+        _sum_up(db, end, form, time.monotonic() - started)
+        ctx.exit(exit_code(end["state"]))
+
+
+def _begin(db: Database, settings: Settings, request: JobRequest | None, resume: str | None) -> str:
+    """Submit the job, or take up the one to resume; return its id."""
+    if request is not None:
+        job_id = submit(db, request, job_defaults(settings)).id
+        say(f"job {job_id}")
+        return job_id
+    job = job_of(db, resume or "")
+    if job.state in ENDED_JOBS:
+        raise UsageError(
+            f"job {job.id} has ended: {job.state}",
+            hint=f"`regatta retry {job.id}` runs again what it left undone",
+        )
+    if job.state is JobState.PAUSED:
+        db.write(lambda s: resume_job(s, job.id))
+    return job.id
+
+
+def _work(db: Database, settings: Settings, job_id: str) -> Snapshot | None:
+    """Run the stack until the job has ended; None if it was interrupted, or paused by others."""
+    try:
+        with Stack(settings, say) as stack:
+            try:
+                with progress_view() as view:
+                    end = watch(
+                        db,
+                        settings,
+                        job_id,
+                        view,
+                        between=_Look(stack).now_and_then,
+                        until_rest=True,
+                    )
+            except KeyboardInterrupt:
+                hand_back(db, job_id, patience=settings.drain_seconds)
+                return None
+    except KeyboardInterrupt:  # while the stack was starting: nothing runs yet
+        hand_back(db, job_id, patience=0.0)
+        return None
+    if end["state"] == JobState.PAUSED:
+        say(f"job {job_id} was paused; go on with: regatta run --resume {job_id}")
+        return None
+    return end
+
+
+class _Look:
+    """Sees now and then that the stack still is there, and starts it again if it is not."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._next = time.monotonic() + _LOOK_SECONDS
+
+    def now_and_then(self) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + _LOOK_SECONDS
+        try:
+            self._stack.ensure()
+        except RegattaError as error:
+            say(f"{error}; trying again")
+
+
+def _sum_up(db: Database, end: Snapshot, form: str | None, seconds: float) -> None:
+    if form in {"json", "ndjson", "csv"}:
+        print_object(end, form)
+        return
+    for line in summary(db, end, seconds):
+        click.echo(line)

@@ -1,0 +1,88 @@
+"""What most commands begin with: the settings, and the job database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from sqlalchemy import inspect
+
+from cli.escape import printable
+from cli.schema import upgrade
+from config.settings import Settings, load_settings
+from core.errors import RetryableError, UsageError
+from core.states import ShardState
+from store import processes
+from store.database import Database, redacted
+from store.jobs import find_job, get_job, tally
+from store.tables import Job, Process
+
+
+def say(message: str) -> None:
+    """Say something that is talk, not data."""
+    click.echo(printable(message), err=True)
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[Database]:
+    """The job database, closed at the end. One machine's own is made if it is not there yet.
+
+    Raises:
+        UsageError: it has no tables of ours.
+        RetryableError: it cannot be reached.
+    """
+    db = Database(settings.database_url)
+    try:
+        if not db.read(lambda s: inspect(s.connection()).has_table("jobs")):
+            if not db.is_sqlite:
+                raise UsageError(
+                    f"the database {redacted(db.url)} has no tables of Regatta's",
+                    hint="`regatta db upgrade` makes them",
+                )
+            upgrade(settings.database_url)
+        yield db
+    finally:
+        db.close()
+
+
+@contextmanager
+def opened() -> Iterator[tuple[Settings, Database]]:
+    """This process's settings and its job database."""
+    settings = load_settings()
+    with open_database(settings) as db:
+        yield settings, db
+
+
+def job_of(db: Database, ref: str) -> Job:
+    """Return the job that a person means.
+
+    Raises:
+        UsageError: none or several match.
+    """
+    return db.read(lambda s: find_job(s, ref))
+
+
+def live_for(settings: Settings) -> float:
+    """After how many seconds of silence a process counts as dead, as the scheduler counts."""
+    return max(settings.lease_seconds, 3 * settings.heartbeat_seconds)
+
+
+def live_processes(db: Database, settings: Settings, role: str) -> list[Process]:
+    """Return the workers or schedulers that live."""
+    within = live_for(settings)
+    return list(db.read(lambda s: processes.live(s, role, now=db.now(s), within=within)))
+
+
+def warn_if_nobody_schedules(db: Database, settings: Settings) -> None:
+    """Say so if nothing will happen to a job, because no scheduler lives."""
+    try:
+        if live_processes(db, settings, processes.SCHEDULER):
+            return
+    except RetryableError:
+        return
+    say("no scheduler is running: the job waits until `regatta up` or `regatta scheduler` runs")
+
+
+def running_shards(db: Database, job_id: str) -> int:
+    """Return how many shards of a job run at this moment."""
+    counts = db.read(lambda s: tally(s, [get_job(s, job_id)]))[job_id]
+    return counts.shards.get(ShardState.RUNNING, 0)

@@ -1,0 +1,78 @@
+"""`regatta status`: how a job, or everything that is under way, goes."""
+
+import click
+
+from cli.jobs import print_jobs
+from cli.options import format_option, watch_option
+from cli.outcome import exit_code
+from cli.output import cell, chosen, print_object
+from cli.progress import progress_view
+from cli.session import job_of, live_processes, opened, say, warn_if_nobody_schedules
+from cli.snapshot import Snapshot, snapshot, snapshots
+from cli.watch import watch as wait_for
+from cli.wording import count, duration, speed, tallied, waiting_for
+from config.settings import Settings
+from core.states import ENDED_JOBS, LIVE_JOBS, JobState
+from store import processes
+from store.database import Database
+from store.jobs import list_jobs
+
+
+@click.command(epilog="Example: regatta status latest --watch")
+@click.argument("job", required=False)
+@watch_option
+@format_option
+@click.pass_context
+def status(ctx: click.Context, /, *, job: str | None, watch: bool, form: str | None) -> None:
+    """Show how JOB goes, or everything that is under way.
+
+    JOB is the start of a job's id, or `latest`. With --watch, the exit code is the job's.
+    """
+    with opened() as (settings, db):
+        if job is None:
+            if watch:
+                raise click.UsageError("--watch needs a JOB", ctx)
+            _overview(db, settings, chosen(form))
+            return
+        job_id = job_of(db, job).id
+        if watch:
+            with progress_view() as view:
+                wait_for(db, settings, job_id, view)
+        seen = snapshot(db, settings, job_id)
+        _print(seen, chosen(form))
+        if watch:
+            ctx.exit(exit_code(seen["state"]))
+        if JobState(seen["state"]) in LIVE_JOBS:
+            warn_if_nobody_schedules(db, settings)
+
+
+def _overview(db: Database, settings: Settings, form: str) -> None:
+    alive = [state for state in JobState if state not in ENDED_JOBS]
+    found = db.read(lambda s: list_jobs(s, states=alive))
+    seen = snapshots(db, settings, found)
+    print_jobs(seen, form)
+    for role in (processes.SCHEDULER, processes.WORKER):
+        say(f"{count(len(live_processes(db, settings, role)), role)} alive")
+    for queue in sorted({job["queue_without_consumer"] or "" for job in seen} - {""}):
+        say(f"no live worker serves the queue {queue!r}, but jobs wait for it")
+
+
+def _print(seen: Snapshot, form: str) -> None:
+    if form != "table":
+        print_object(seen, form)
+        return
+    words = {
+        **{name: seen[name] for name in ("id", "name", "model", "source", "output", "state")},
+        "items": tallied(seen["items"]),
+        "passed over": seen["passed_over"],
+        "shards": tallied(seen["shards"]),
+        "rate": speed(seen["rate"]),
+        "eta": duration(seen["eta_seconds"]),
+        **{name: seen[name] for name in ("priority", "created", "started", "finished", "error")},
+    }
+    width = max(map(len, words))
+    for name, value in words.items():
+        if value not in (None, {}, []):
+            click.echo(f"{name.ljust(width)}  {cell(value)}")
+    if waiting := waiting_for(seen):
+        say(waiting)

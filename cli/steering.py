@@ -1,0 +1,109 @@
+"""Commands that change what a job does: cancel, pause, resume, retry, priority."""
+
+from collections.abc import Callable
+
+import click
+from sqlalchemy.orm import Session
+
+from cli.options import PRIORITY, job_argument
+from cli.session import job_of, opened, running_shards, say, warn_if_nobody_schedules
+from core.errors import UsageError
+from core.states import ENDED_JOBS, JobMoves, JobState
+from store import jobs
+from store.database import Database
+from store.jobs import set_priority
+from store.tables import Job
+
+
+@click.command(epilog="Example: regatta cancel latest")
+@job_argument
+def cancel(*, job: str) -> None:
+    """Stop JOB for good; what is done stays, and `retry` takes it up again."""
+    with opened() as (_, db):
+        found = job_of(db, job)
+        move = JobMoves.CANCEL
+        _change(db, found, "cancel", lambda s: jobs.stop(s, found.id, move, now=db.now(s)))
+        say(f"job {found.id} is being cancelled: {_running(db, found.id)}")
+
+
+@click.command(epilog="Example: regatta pause 4k2")
+@job_argument
+def pause(*, job: str) -> None:
+    """Stop JOB for now; what runs is handed back, and nothing is lost."""
+    with opened() as (_, db):
+        found = job_of(db, job)
+        _change(db, found, "pause", lambda s: jobs.pause(s, found.id, now=db.now(s)))
+        say(f"job {found.id} is paused: {_running(db, found.id)}")
+        say(f"go on with: regatta resume {found.id}")
+
+
+@click.command(epilog="Example: regatta resume 4k2")
+@job_argument
+def resume(*, job: str) -> None:
+    """Let the paused JOB go on where it was."""
+    with opened() as (settings, db):
+        found = job_of(db, job)
+        _change(db, found, "resume", lambda s: jobs.resume(s, found.id))
+        say(f"job {found.id} goes on")
+        warn_if_nobody_schedules(db, settings)
+
+
+@click.command(epilog="Example: regatta retry latest")
+@job_argument
+def retry(*, job: str) -> None:
+    """Run again what JOB left quarantined, failed or cancelled; what succeeded stays."""
+    run_again(job)
+
+
+@click.command(epilog="Example: regatta priority latest 9")
+@job_argument
+@click.argument("number", type=PRIORITY)
+def priority(*, job: str, number: int) -> None:
+    """Give JOB the priority NUMBER (0 to 9), also while it runs; each step doubles its share."""
+    with opened() as (_, db):
+        found = job_of(db, job)
+        if found.state in ENDED_JOBS:
+            raise UsageError(f"job {found.id} has ended: {found.state}")
+        db.write(lambda s: set_priority(s, found.id, number))
+        say(f"job {found.id}: priority {found.priority} is now {number}")
+
+
+def run_again(ref: str) -> None:
+    """Reopen a job that has ended.
+
+    Raises:
+        UsageError: it has not ended, or left nothing undone.
+    """
+    with opened() as (settings, db):
+        job = job_of(db, ref)
+        if job.state not in ENDED_JOBS:
+            raise UsageError(
+                f"job {job.id} has not ended: it is {job.state}",
+                hint=f"wait for it (`regatta status {job.id} --watch`), or cancel it first",
+            )
+        shards = db.write(lambda s: jobs.reopen(s, job.id, now=db.now(s)))
+        if shards is None:
+            raise UsageError(f"job {job.id} left nothing to retry: it ended as {job.state}")
+        planning = " and the rest of its listing" if job.planned_at is None else ""
+        say(f"job {job.id} runs again: {shards:,} shard{'' if shards == 1 else 's'}{planning}")
+        warn_if_nobody_schedules(db, settings)
+
+
+def _change(db: Database, job: Job, verb: str, change: Callable[[Session], bool]) -> None:
+    if db.write(change):
+        return
+    state = job_of(db, job.id).state
+    hint = None
+    if verb == "pause" and state is JobState.PAUSED:
+        hint = f"`regatta resume {job.id}` lets it go on"
+    elif verb == "resume" and state in ENDED_JOBS:
+        hint = f"`regatta retry {job.id}` runs again what it left undone"
+    now = f"it has ended ({state})" if state in ENDED_JOBS else f"it is {state}"
+    raise UsageError(f"cannot {verb} job {job.id}: {now}", hint=hint)
+
+
+def _running(db: Database, job_id: str) -> str:
+    number = running_shards(db, job_id)
+    if not number:
+        return "nothing of it runs"
+    return f"{number} shard{' is' if number == 1 else 's are'} being handed back"

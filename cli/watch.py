@@ -1,0 +1,37 @@
+"""Waits for a job and shows how it goes."""
+
+import time
+from collections.abc import Callable
+
+from cli.progress import View
+from cli.snapshot import Snapshot, snapshot
+from config.settings import Settings
+from core.states import ENDED_JOBS, JobState
+from store.database import Database
+
+_TICK_SECONDS = 0.25
+
+_RESTING = ENDED_JOBS | {JobState.PAUSED}
+
+
+def watch(
+    db: Database,
+    settings: Settings,
+    job_id: str,
+    view: View,
+    *,
+    between: Callable[[], object] = lambda: None,
+    until_rest: bool = False,
+) -> Snapshot:
+    """Show a job until it has ended (or was paused, with `until_rest`); return how it ended.
+
+    `between` is called between any two looks.
+    """
+    states = _RESTING if until_rest else ENDED_JOBS
+    while True:
+        seen = snapshot(db, settings, job_id)
+        view.show(seen)
+        if JobState(seen["state"]) in states:
+            return seen
+        between()
+        time.sleep(_TICK_SECONDS)

@@ -1,0 +1,66 @@
+"""Numbers and states in words for people."""
+
+from collections.abc import Mapping
+
+from cli.snapshot import Snapshot
+from core.states import JobState
+
+_MINUTE, _HOUR = 60, 3600
+_TENTHS_BELOW = 10
+
+
+def duration(seconds: float | None) -> str:
+    """Return `7.2s`, `42s`, `3m 05s`, `2h 07m`, or a dash for None."""
+    if seconds is None:
+        return "-"
+    if seconds < _TENTHS_BELOW:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole}s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE}m {whole % _MINUTE:02d}s"
+    return f"{whole // _HOUR}h {whole % _HOUR // _MINUTE:02d}m"
+
+
+def speed(rate: float | None) -> str:
+    """Return items a second."""
+    return "-" if rate is None else f"{rate:,.1f}/s"
+
+
+def count(number: int, noun: str) -> str:
+    """Return `1 item`, `2,000 items`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def tallied(counts: Mapping[str, int]) -> str:
+    """Return what is not zero: `3 done, 1 running`."""
+    return ", ".join(f"{number:,} {name}" for name, number in counts.items() if number) or "none"
+
+
+def done_of(snapshot: Snapshot) -> int:
+    """Return how many items have a result or are about to."""
+    items = snapshot["items"]
+    return int(items["listed"] - items["pending"] + snapshot["in_progress"])
+
+
+def progress_line(snapshot: Snapshot) -> str:
+    """Return a job's progress as one line."""
+    items = snapshot["items"]
+    more = "+" if snapshot["state"] == JobState.PLANNING else ""
+    parts = [
+        f"{snapshot['state']}: {done_of(snapshot):,}/{items['listed']:,}{more} items",
+        speed(snapshot["rate"]),
+        f"ETA {duration(snapshot['eta_seconds'])}",
+        f"{items['quarantined']:,} quarantined",
+        f"shards: {tallied(snapshot['shards'])}",
+    ]
+    return ", ".join(parts)
+
+
+def waiting_for(snapshot: Snapshot) -> str | None:
+    """Return what keeps a job from going on, if it is that nobody serves its queue."""
+    queue = snapshot["queue_without_consumer"]
+    if not queue:
+        return None
+    return f"no live worker serves the queue {queue!r} for this job; the worker's log may say why"

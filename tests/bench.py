@@ -1,0 +1,182 @@
+"""A job database to try things on: a migrated SQLite file, a clock that stands still."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.items import ItemRef
+from core.options import JobOptions, ModelRef
+from core.profile import EngineOffer, ExecutionProfile
+from core.retry import Failure
+from core.selection import Selection
+from core.states import JobState, ShardKind, ShardState
+from core.work import CommittedPart, Counts, Hold, WorkUnit
+from store import jobs, leases, processes, queueing
+from store.database import Database
+from store.locations import open_store
+from store.manifests import encode_items
+from store.objects import ObjectStore
+from store.tables import Job, Shard, ShardDependency
+
+OFFER = EngineOffer("null", "1", "cpu-test", "fp32")
+PROFILE = ExecutionProfile(
+    "null", "1", "cpu-test", "fp32", batch_size=4, threads=1, jpeg_quality=90
+)
+OPTIONS = JobOptions(max_pixels=1_000_000, max_item_bytes=1_000_000, jpeg_quality=90)
+MODEL = ModelRef("m", "detect", "d" * 64, "file:///models/m")
+
+
+@dataclass
+class Clock:
+    """Seconds since the epoch, as the test says."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Bench:
+    """Jobs whose outputs are folders beside the database."""
+
+    def __init__(self, path: Path, *, patience: float = 10.0) -> None:
+        self.root = path.parent
+        self.clock = Clock()
+        self.db = Database(f"sqlite:///{path}", clock=self.clock, patience=patience)
+
+    def job(
+        self,
+        job_id: str,
+        shards: Sequence[int] = (),
+        *,
+        state: JobState = JobState.RUNNING,
+        **values: Any,
+    ) -> str:
+        """Add a planned job with pending shards of these sizes, its one items part written."""
+        defaults: dict[str, Any] = {
+            "name": job_id,
+            "task": "detect",
+            "source": "/nowhere/",
+            "output": str(self.root / job_id),
+            "model": MODEL.to_json(),
+            "options": OPTIONS.to_json(),
+            "selection": Selection().to_json(),
+            "tags": [],
+            "version": "0",
+            "priority": 0,
+            "profile": PROFILE.to_json(),
+            "created_at": self.clock.now,
+            "planned_at": None if state is JobState.PLANNING else self.clock.now,
+            "listed": sum(shards),
+            "shards": len(shards),
+        }
+        self.db.write(lambda s: s.add(Job(id=job_id, state=state, **(defaults | values))))
+        if shards:
+            items = [ItemRef(index, f"{index}.jpg", size=9) for index in range(sum(shards))]
+            self.output(job_id).put("items/part-00000-1.parquet", encode_items(items))
+        start = 0
+        for seq, count in enumerate(shards):
+            self.shard(job_id, seq=seq, start=start, stop=start + count)
+            start += count
+        return job_id
+
+    def shard(self, job_id: str, *, seq: int, start: int = 0, stop: int = 1, **values: Any) -> int:
+        """Add one shard and return its id."""
+        row = Shard(
+            job_id=job_id,
+            seq=seq,
+            queue="detect",
+            items_key="items/part-00000-1.parquet",
+            start=start,
+            stop=stop,
+            items=stop - start,
+            **{"kind": ShardKind.INFER, "state": ShardState.PENDING} | values,
+        )
+        self.db.write(lambda s: s.add(row))
+        return row.id
+
+    def needs(self, shard: int, other: int) -> None:
+        """Make a shard wait for another."""
+        self.db.write(lambda s: s.add(ShardDependency(shard_id=shard, needs_id=other)))
+
+    def output(self, job_id: str) -> ObjectStore:
+        """Where the job writes."""
+        return open_store(str(self.root / job_id))
+
+    def worker(self, worker_id: str = "w", *, slots: int = 2, **values: Any) -> None:
+        """Let a worker's heart beat."""
+        defaults: dict[str, Any] = {
+            "role": processes.WORKER,
+            "host": "h",
+            "pid": 1,
+            "version": "0",
+            "queues": ("detect",),
+            "offers": (OFFER,),
+        }
+        heartbeat = processes.Heartbeat(id=worker_id, slots=slots, **(defaults | values))
+        self.db.write(lambda s: processes.beat(s, heartbeat, now=self.clock.now))
+
+    def read_job(self, job_id: str) -> Job:
+        """The job's row."""
+        return self.db.read(lambda s: jobs.get_job(s, job_id))
+
+    def read_shard(self, shard: int) -> Shard:
+        """The shard's row."""
+        return self.db.read(lambda s: s.get_one(Shard, shard))
+
+    def states(self, job_id: str) -> list[str]:
+        """The states of the job's shards, in order."""
+        return [
+            shard.state.value
+            for shard in self.db.read(
+                lambda s: s.query(Shard).where(Shard.job_id == job_id).order_by(Shard.seq).all()
+            )
+        ]
+
+    def tally(self, job_id: str) -> jobs.Tally:
+        """What became of the job's items."""
+        return self.db.read(lambda s: jobs.tally(s, [jobs.get_job(s, job_id)]))[job_id]
+
+    def queue(self, job_id: str, limit: int = 1) -> list[Hold]:
+        """Queue the job's next shards."""
+        return self.db.write(
+            lambda s: queueing.queue_next(s, job_id, "detect", limit, now=self.clock.now)
+        )
+
+    def claim(self, hold: Hold, worker_id: str = "w") -> WorkUnit | leases.Refusal:
+        """Try to claim a queued shard."""
+        return self.db.write(
+            lambda s: leases.claim(
+                s, hold, worker_id=worker_id, offers=[OFFER], now=self.clock.now, lease_seconds=30
+            )
+        )
+
+    def run(self, job_id: str, worker_id: str = "w") -> Hold:
+        """Queue and claim the job's next shard."""
+        [hold] = self.queue(job_id)
+        assert isinstance(self.claim(hold, worker_id), WorkUnit)
+        return hold
+
+    def commit(self, hold: Hold, *, quarantined: int = 0, skipped: int = 0) -> bool:
+        """Commit a held shard; what is not quarantined or skipped has succeeded."""
+        items = self.read_shard(hold.shard).items
+        counts = Counts(items - quarantined - skipped, skipped, quarantined)
+        part = CommittedPart(digest="p" * 64, size=7, counts=counts)
+        return self.db.write(lambda s: leases.commit(s, hold, part, now=self.clock.now))
+
+    def publish(self, hold: Hold) -> bool:
+        """Note that a committed part was published."""
+        return self.db.write(lambda s: leases.published(s, hold))
+
+    def fail(self, hold: Hold, failure: Failure = Failure.RETRYABLE, *, max_tries: int = 3) -> bool:
+        """End a run without a result."""
+        return self.db.write(
+            lambda s: leases.fail(
+                s, hold, failure, "it broke", now=self.clock.now, max_tries=max_tries
+            )
+        )
+
+    def hand_back(self, hold: Hold) -> bool:
+        """Give a shard back."""
+        return self.db.write(lambda s: leases.hand_back(s, hold, now=self.clock.now))

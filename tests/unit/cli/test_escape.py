@@ -1,0 +1,25 @@
+import json
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli.escape import printable, printable_json
+
+
+def test_what_steers_a_terminal_is_spelled_out() -> None:
+    assert printable("a\x1b[31m\n\t\x9b\x7f") == r"a\x1b[31m\n\t\x9b\x7f"
+    assert printable("jpg.\u202egnp\u200b\udcff") == r"jpg.\u202egnp\u200b\udcff"
+    assert printable("Größe 写真 🚣") == "Größe 写真 🚣"
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_json_stays_the_same_json(text: str) -> None:
+    shown = printable_json(json.dumps({text: text}, ensure_ascii=False))
+    assert json.loads(shown) == {text: text}
+    assert not any(unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"} for c in shown)
+
+
+def test_json_shows_no_control_characters() -> None:
+    shown = printable_json(json.dumps("\x9b31m\u202e\U000e0041", ensure_ascii=False))
+    assert shown == '"\\u009b31m\\u202e\\udb40\\udc41"'

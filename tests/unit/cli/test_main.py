@@ -1,0 +1,107 @@
+import importlib
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from cli.main import COMMANDS, cli
+from tests.unit.cli.conftest import Regatta
+
+HEAVY = ("pydantic", "sqlalchemy", "rich", "pyarrow", "celery", "numpy", "cv2", "paddle")
+
+
+def commands() -> list[tuple[str, click.Command]]:
+    found: list[tuple[str, click.Command]] = []
+    for name, (module, _) in COMMANDS.items():
+        command = getattr(importlib.import_module(module), name)
+        found.append((name, command))
+        if isinstance(command, click.Group):
+            found += [(f"{name} {sub}", each) for sub, each in command.commands.items()]
+    return found
+
+
+@pytest.mark.parametrize(("name", "command"), commands())
+def test_help_ends_with_an_example_of_the_command(name: str, command: click.Command) -> None:
+    result = CliRunner().invoke(cli, [*name.split(), "--help"])
+    assert result.exit_code == 0
+    last = " ".join(result.output.strip().split("\n\n")[-1].split())
+    assert last.startswith("Example: ")
+    assert f"regatta {name}" in last
+
+
+def test_the_overview_names_every_command_without_importing_any() -> None:
+    code = (
+        "import sys; from cli.main import main; sys.argv = ['regatta', '--help']\n"
+        "try: main()\nexcept SystemExit as end: assert end.code == 0\n"
+        f"loaded = [name for name in {HEAVY!r} if name in sys.modules]\n"
+        "assert not loaded, loaded"
+    )
+    result = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    for name in COMMANDS:
+        assert f"  {name} " in result.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nonsense"],
+        ["submit"],
+        ["submit", "photos"],
+        ["run"],
+        ["status", "nothing"],
+        ["jobs", "--limit", "0"],
+        ["worker", "--queues", "detekt"],
+        ["scheduler"],
+    ],
+)
+def test_what_cannot_be_asked_is_said_with_a_hint(regatta: Regatta, words: list[str]) -> None:
+    result = regatta(*words)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    first, second = result.stderr.splitlines()
+    assert first.startswith("error: ")
+    assert second.startswith("hint: ")
+
+
+def test_tracebacks_are_for_those_who_ask(
+    regatta: Regatta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.failure.DEBUG", __import__("threading").Event())
+    monkeypatch.setattr("cli.main.DEBUG", importlib.import_module("cli.failure").DEBUG)
+    assert "Traceback" not in regatta("status", "nothing").stderr
+    assert "Traceback" in regatta("--debug", "status", "nothing").stderr
+
+
+def test_what_nobody_foresaw_is_one_line(regatta: Regatta, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: object) -> None:
+        raise ZeroDivisionError("oh\x1b[2J")
+
+    monkeypatch.setattr("cli.jobs.opened", fail)
+    result = regatta("jobs")
+    assert result.exit_code == 1
+    assert "ZeroDivisionError: oh\\x1b[2J" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_ask_regatta(regatta: Regatta, shell: str) -> None:
+    result = regatta("completion", shell)
+    assert result.exit_code == 0
+    assert f"_REGATTA_COMPLETE={shell}_complete" in result.stdout
+
+
+def test_an_interrupt_has_its_own_exit_code(
+    regatta: Regatta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cli.jobs.opened", interrupt)
+    result = regatta("jobs")
+    assert result.exit_code == 130
+    assert "interrupted" in result.stderr

@@ -1,0 +1,38 @@
+from datetime import datetime
+
+import click
+import pytest
+
+from cli.parameters import SINCE, SIZE
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("0", 0), ("500", 500), ("10kB", 10_000), ("1.5M", 1_500_000), ("2 GiB", 2 * 1024**3)],
+)
+def test_sizes(text: str, size: int) -> None:
+    assert SIZE.convert(text, None, None) == size
+
+
+@pytest.mark.parametrize("text", ["", "-1", "ten", "5 apples", "1..5"])
+def test_no_sizes(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is no size"):
+        SIZE.convert(text, None, None)
+
+
+def test_since_a_date() -> None:
+    expected = datetime(2026, 1, 31, 12, 30).astimezone().timestamp()
+    assert SINCE.convert("2026-01-31T12:30", None, None) == expected
+    assert SINCE.convert("1970-01-02T00:00+00:00", None, None) == 86_400
+
+
+@pytest.mark.parametrize(("text", "age"), [("90s", 90), ("36h", 129_600), ("7d", 604_800)])
+def test_since_an_age(text: str, age: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time", lambda: 1e9)
+    assert SINCE.convert(text, None, None) == 1e9 - age
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "7", "2026-13-01"])
+def test_no_points_in_time(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="no date or age"):
+        SINCE.convert(text, None, None)

@@ -1,0 +1,66 @@
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from cli.progress import LineView, render
+from cli.wording import count, duration, progress_line
+
+Captured = pytest.CaptureFixture[str]
+
+
+def seen(**changes: Any) -> dict[str, Any]:
+    items = {"listed": 10, "succeeded": 3, "skipped": 0, "quarantined": 1, "cancelled": 0}
+    base = {
+        "id": "abc",
+        "name": "p\x1b[2J",
+        "state": "running",
+        "items": {**items, "pending": 6},
+        "in_progress": 2,
+        "shards": {"done": 2, "running": 1, "failed": 0},
+        "rate": 12.34,
+        "eta_seconds": 75.0,
+        "queue_without_consumer": None,
+    }
+    return base | changes
+
+
+def test_a_line_says_it_all() -> None:
+    assert progress_line(seen()) == (
+        "running: 6/10 items, 12.3/s, ETA 1m 15s, 1 quarantined, shards: 2 done, 1 running"
+    )
+    assert progress_line(seen(state="planning")).startswith("planning: 6/10+ items")
+
+
+def test_lines_come_when_the_state_changes_or_some_seconds_have_passed(capsys: Captured) -> None:
+    times: Iterator[float] = iter([0.0, 0.0, 1.0, 2.0, 4.9, 7.1, 30.0])
+    view = LineView(lambda: next(times))
+    with view:
+        view.show(seen())
+        view.show(seen())
+        view.show(seen(state="paused"))
+        view.show(seen(state="paused"))
+        view.show(seen(state="paused"))
+        view.show(seen(state="paused", queue_without_consumer="detect"))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(":")[0] for line in lines[:4]] == ["running", *["paused"] * 3]
+    assert "no live worker serves the queue 'detect'" in lines[4]
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_the_live_view_fits_and_is_harmless(width: int) -> None:
+    console = Console(width=width, force_terminal=True, color_system=None)
+    with console.capture() as capture:
+        console.print(render(seen(queue_without_consumer="detect"), is_warm=True))
+    text = capture.get()
+    assert all(len(line) <= width for line in text.splitlines())
+    assert "\x1b[2J" not in text
+    assert "no live worker" in text
+
+
+def test_words_for_numbers() -> None:
+    assert [duration(s) for s in (None, 0.04, 9.94, 42.4, 59.7, 185, 7620)] == [
+        *("-", "0.0s", "9.9s", "42s", "1m 00s", "3m 05s", "2h 07m"),
+    ]
+    assert [count(1, "item"), count(2000, "item")] == ["1 item", "2,000 items"]

@@ -1,0 +1,113 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.states import JobMoves, JobState
+from store.jobs import move_job
+from store.processes import SCHEDULER
+from tests.bench import Bench
+from tests.unit.cli.conftest import Regatta
+
+
+def submit(regatta: Regatta, photos: Path, model: Path, *words: str) -> str:
+    result = regatta("submit", str(photos), "--model", str(model), *words)
+    assert result.exit_code == 0, result.stderr
+    return result.stdout.strip()
+
+
+def test_stdout_is_the_job_id(bench: Bench, regatta: Regatta, photos: Path, model: Path) -> None:
+    job = bench.read_job(submit(regatta, photos, model))
+    assert job.state is JobState.PLANNING
+    assert job.source == f"{photos}/"
+    assert job.name == "photos"
+    assert job.output == str(bench.root / "outputs" / job.id)
+    assert job.options["batch_size"] == 8
+
+
+def test_options_reach_the_job(bench: Bench, regatta: Regatta, photos: Path, model: Path) -> None:
+    words = ["--include", "*.jpg", "--exclude", "x*", "--exclude", "y*", "--min-size", "1kB"]
+    words += ["--max-size", "1MiB", "--since", "1970-01-01T01:00+00:00", "--limit", "7"]
+    words += ["--threshold", "0.25", "--no-annotate", "--priority", "9", "--tag", "night"]
+    words += ["--shard-items", "3", "--batch-size", "2", "--name", "Möwen", "--output", "out"]
+    job = bench.read_job(submit(regatta, photos, model, *words))
+    assert job.selection == {
+        "include": ["*.jpg"],
+        "exclude": ["x*", "y*"],
+        "min_size": 1000,
+        "max_size": 1024**2,
+        "since": 3600.0,
+        "limit": 7,
+    }
+    options = job.options
+    assert (options["threshold"], options["annotate"]) == (0.25, False)
+    assert (options["shard_items"], options["batch_size"]) == (3, 2)
+    assert (job.priority, job.tags, job.name) == (9, ["night"], "Möwen")
+    assert job.output == str(bench.root / "out")
+
+
+def test_says_that_nobody_schedules(
+    bench: Bench, regatta: Regatta, photos: Path, model: Path
+) -> None:
+    result = regatta("submit", str(photos), "--model", str(model))
+    assert "no scheduler is running" in result.stderr
+    bench.clock.now = 1e12  # heard of just now, as far as anybody's clock can say
+    bench.worker("s", role=SCHEDULER, slots=0, queues=(), offers=())
+    result = regatta("submit", str(photos), "--model", str(model))
+    assert result.stderr == ""
+
+
+def test_a_dry_run_counts_and_leaves_no_job(
+    bench: Bench, regatta: Regatta, photos: Path, model: Path
+) -> None:
+    words = ["--model", str(model), "--dry-run", "--format", "json", "--exclude", "c*"]
+    result = regatta("submit", str(photos), *words, "--shard-items", "1")
+    told: dict[str, Any] = json.loads(result.stdout)
+    assert (told["items"], told["bytes"], told["shards"]) == (2, 10, 2)
+    assert told["passed_over"] == {"excluded": 1, "a video, not an image": 1, "not an image": 1}
+    assert told["examples"] == ["a.jpg", "b.JPG"]
+    assert json.loads(regatta("jobs", "--format", "json").stdout) == []
+    assert not (bench.root / "outputs").exists()
+
+
+@pytest.mark.parametrize("command", ["submit", "run"])
+def test_a_broken_model_is_an_error_before_any_work(
+    bench: Bench, regatta: Regatta, photos: Path, model: Path, command: str
+) -> None:
+    (model / "model.pdiparams").unlink()
+    result = regatta(command, str(photos), "--model", str(model))
+    assert result.exit_code == 2
+    assert "no model.pdiparams" in result.stderr
+    assert not (bench.root / "stack.json").exists()
+    assert json.loads(regatta("jobs", "--format", "json").stdout) == []
+
+
+def test_watching_ends_with_the_jobs_exit_code(
+    bench: Bench,
+    regatta: Regatta,
+    photos: Path,
+    model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def cancel(_seconds: float) -> None:
+        [job] = json.loads(regatta("jobs", "--format", "json").stdout)
+        if job["state"] == "planning":
+            regatta("cancel", "latest")
+        else:
+            bench.db.write(
+                lambda s: move_job(s, job["id"], JobMoves.END_CANCELLED, finished_at=5.0)
+            )
+
+    monkeypatch.setattr("cli.watch.time.sleep", cancel)
+    result = regatta("submit", str(photos), "--model", str(model), "--watch")
+    assert result.exit_code == 4
+    assert "cancelling: 0/0 items" in result.stderr
+
+
+def test_a_database_that_is_not_there_is_made(
+    tmp_path: Path, regatta: Regatta, monkeypatch: pytest.MonkeyPatch, photos: Path, model: Path
+) -> None:
+    monkeypatch.setenv("REGATTA_HOME", str(tmp_path / "new"))
+    submit(regatta, photos, model)
+    assert (tmp_path / "new" / "regatta.db").is_file()

@@ -1,0 +1,154 @@
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.items import ItemRef
+from tests.bench import Clock
+from tests.workshop import PATIENCE
+from vision.preprocess import Prepared
+from worker.batcher import Batcher
+from worker.run import Ticket
+
+
+class Pool:
+    """A batcher, the number of tickets that are on their way to it, and a clock."""
+
+    def __init__(self, capacity: int = 8) -> None:
+        self.coming = 1
+        self.clock = Clock()
+        self.batcher = Batcher(capacity, lambda: self.coming, clock=self.clock)
+
+    def put(self, index: int, model: Any, side: int = 4) -> None:
+        pair = np.ones(2, np.float32)
+        prepared = Prepared(np.zeros((3, side, side), np.float32), pair, pair)
+        run: Any = None
+        self.batcher.put(Ticket(run, ItemRef(index, "a"), model, prepared=prepared))
+
+    def take(self) -> list[int]:
+        batch = self.batcher.take()
+        assert batch is not None
+        return [ticket.item.index for ticket in batch]
+
+    @property
+    def is_ready(self) -> bool:
+        return self.batcher._ready() is not None
+
+
+def model(name: str = "m", batch_size: int = 3) -> Any:
+    return SimpleNamespace(key=name, batch_size=batch_size)
+
+
+@pytest.fixture
+def pool() -> Pool:
+    return Pool()
+
+
+def test_a_full_batch_is_given_out_at_once_and_in_order(pool: Pool) -> None:
+    for index in range(4):
+        pool.put(index, model())
+    assert pool.take() == [0, 1, 2]
+    assert not pool.is_ready
+
+
+def test_a_partial_batch_waits_for_what_is_on_its_way(pool: Pool) -> None:
+    pool.put(0, model())
+    assert not pool.is_ready
+    pool.coming = 0
+    assert pool.take() == [0]
+
+
+def test_a_partial_batch_that_has_waited_too_long_goes(pool: Pool) -> None:
+    pool.put(0, model())
+    pool.clock.now += 0.2
+    assert not pool.is_ready
+    pool.clock.now += 0.1
+    assert pool.take() == [0]
+
+
+def test_a_full_pool_gives_out_the_group_whose_first_ticket_is_oldest() -> None:
+    pool = Pool(capacity=4)
+    pair = model(batch_size=2)
+    for index in range(4):
+        assert not pool.is_ready
+        pool.put(index, pair, side=4 + index)
+        pool.clock.now += 0.01
+    assert pool.take() == [0]
+    assert not pool.is_ready
+
+
+def test_images_of_different_shapes_or_models_never_share_a_batch(pool: Pool) -> None:
+    first, second = model("a"), model("b")
+    pool.put(0, first, side=4)
+    pool.put(1, first, side=5)
+    pool.put(2, second, side=4)
+    pool.put(3, first, side=4)
+    pool.coming = 0
+    assert [pool.take(), pool.take(), pool.take()] == [[0, 3], [1], [2]]
+
+
+def test_a_flood_of_one_model_does_not_starve_another(pool: Pool) -> None:
+    rare, flood = model("rare"), model("flood", batch_size=2)
+    pool.put(0, rare)
+    pool.put(1, flood)
+    pool.put(2, flood)
+    assert pool.take() == [1, 2]
+    pool.clock.now += 1.0
+    pool.put(3, flood)
+    pool.put(4, flood)
+    assert pool.take() == [0]
+
+
+def test_a_model_whose_batch_has_shrunk_gets_smaller_ones(pool: Pool) -> None:
+    shrunk = model(batch_size=4)
+    for index in range(3):
+        pool.put(index, shrunk)
+    shrunk.batch_size = 2
+    assert pool.take() == [0, 1]
+
+
+def test_two_batches_fit_however_large_the_model_wants_them() -> None:
+    pool = Pool(capacity=1)
+    large = model(batch_size=5)
+    for index in range(9):  # would wait for ever if one were the limit
+        pool.put(index, large)
+    assert pool.take() == [0, 1, 2, 3, 4]
+
+
+def test_a_full_pool_holds_back_who_puts(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = Pool(capacity=2)
+    single = model(batch_size=1)
+    held_back = threading.Event()
+    wait = pool.batcher._changed.wait
+
+    def noted(timeout: float | None = None) -> bool:
+        held_back.set()
+        return wait(timeout)
+
+    for index in range(2):
+        pool.put(index, single)
+    monkeypatch.setattr(pool.batcher._changed, "wait", noted)
+    third = threading.Thread(target=pool.put, args=(2, single))
+    third.start()
+    assert held_back.wait(PATIENCE)
+    assert pool.take() == [0]
+    third.join(PATIENCE)
+    assert [pool.take(), pool.take()] == [[1], [2]]
+
+
+def test_a_closed_pool_gives_out_what_is_left_and_then_ends(pool: Pool) -> None:
+    pool.put(0, model())
+    pool.batcher.close()
+    assert pool.take() == [0]
+    assert pool.batcher.take() is None
+
+
+def test_closing_ends_who_waits_for_a_batch(pool: Pool) -> None:
+    taken: list[object] = []
+    waiting = threading.Thread(target=lambda: taken.append(pool.batcher.take()))
+    waiting.start()
+    pool.batcher.close()
+    waiting.join(PATIENCE)
+    assert taken == [None]

@@ -1,0 +1,104 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.errors import FatalError, UsageError
+from core.options import ModelRef
+from tests.bench import PROFILE
+from tests.workshop import Network, write_model
+from worker.models import Models, engine_module
+
+
+@pytest.fixture
+def network() -> Network:
+    return Network()
+
+
+@pytest.fixture
+def models(network: Network) -> Models:
+    return Models(network, replicas=2)
+
+
+@pytest.fixture
+def ref(tmp_path: Path) -> ModelRef:
+    return write_model(tmp_path / "model")
+
+
+def others(folder: Path, count: int) -> list[ModelRef]:
+    return [write_model(folder / f"{n}", labels=("a", f"b{n}")) for n in range(count)]
+
+
+def test_a_model_is_loaded_once_with_a_predictor_for_each_thread(
+    models: Models, network: Network, ref: ModelRef
+) -> None:
+    first = models.acquire(ref, PROFILE)
+    assert models.acquire(ref, PROFILE) is first
+    assert network.loaded == len(first.predictors) == 2
+    assert first.batch_size == PROFILE.batch_size
+
+
+def test_another_profile_is_another_load(models: Models, ref: ModelRef) -> None:
+    first = models.acquire(ref, PROFILE)
+    assert models.acquire(ref, replace(PROFILE, threads=2)) is not first
+
+
+def test_a_model_that_was_changed_is_refused(models: Models, ref: ModelRef, tmp_path: Path) -> None:
+    (tmp_path / "model" / "model.pdiparams").write_bytes(b"\1")
+    with pytest.raises(FatalError, match="not the one") as refused:
+        models.acquire(ref, PROFILE)
+    assert ref.digest[:12] in str(refused.value)
+    assert refused.value.hint is not None
+
+
+@pytest.mark.parametrize("location", ["file:///nowhere/model", "ftp://host/model", "/model/"])
+def test_a_model_that_is_not_there_is_fatal(models: Models, ref: ModelRef, location: str) -> None:
+    with pytest.raises(FatalError, match="numbers"):
+        models.acquire(replace(ref, location=location), PROFILE)
+
+
+def test_the_least_recently_used_makes_room(
+    models: Models, network: Network, tmp_path: Path
+) -> None:
+    first, second, third, fourth = others(tmp_path, 4)
+    for ref in (first, second, third, first):
+        models.release(models.acquire(ref, PROFILE))
+    assert network.closed == 0
+    models.release(models.acquire(fourth, PROFILE))
+    assert network.closed == 2  # the second's
+    models.release(models.acquire(first, PROFILE))
+    assert network.loaded == 8
+    models.release(models.acquire(second, PROFILE))
+    assert network.loaded == 10
+
+
+def test_a_model_in_use_is_never_closed(models: Models, network: Network, tmp_path: Path) -> None:
+    refs = others(tmp_path, 5)
+    held = [models.acquire(ref, PROFILE) for ref in refs]
+    assert network.closed == 0
+    for model in held:
+        models.release(model)
+    models.acquire(write_model(tmp_path / "last"), PROFILE)
+    assert network.closed == 6  # down to three with the new one
+
+
+def test_closing_frees_every_predictor(models: Models, network: Network, ref: ModelRef) -> None:
+    models.release(models.acquire(ref, PROFILE))
+    models.close()
+    assert network.closed == 2
+
+
+def test_a_batch_size_only_shrinks(models: Models, ref: ModelRef) -> None:
+    model = models.acquire(ref, PROFILE)
+    assert model.shrink(2)
+    assert not model.shrink(2)
+    assert not model.shrink(3)
+    assert model.batch_size == 2
+
+
+def test_an_engine_is_a_module_that_has_what_it_takes() -> None:
+    assert hasattr(engine_module("tests.acceptance.standin"), "offers")
+    with pytest.raises(UsageError, match="cannot be imported"):
+        engine_module("worker.predictors.nosuch")
+    with pytest.raises(UsageError, match="has no offers and no load_predictors"):
+        engine_module("core.items")

@@ -1,0 +1,233 @@
+"""Jobs under any sequence of events: the sums are right and nobody's work is taken twice."""
+
+import itertools
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import run_state_machine_as_test as run_machine
+
+from core.retry import Failure
+from core.states import ENDED_JOBS, JobMoves, JobState, ShardState
+from core.work import Directive, Hold, WorkUnit
+from store import jobs, leases, settling
+from store.tables import Job, Shard
+from tests.bench import Bench
+
+JOB = "job"
+MAX_TRIES = 2
+
+
+class JobMachine(RuleBasedStateMachine):
+    """One job on a real database; `new_bench` is set by the test.
+
+    What should be is tracked here only from the answers to the calls.
+    """
+
+    new_bench: Callable[[], Bench]
+
+    @initialize(sizes=st.lists(st.integers(1, 5), min_size=1, max_size=3))
+    def begin(self, sizes: list[int]) -> None:
+        self.bench = self.new_bench()
+        self.bench.job(JOB, sizes)
+        self.items = sum(sizes)
+        self.sent: list[Hold] = []
+        self.holders: dict[Hold, str] = {}
+        self.attempts: dict[int, int] = {}
+        self.parts: dict[int, Hold] = {}
+
+    def teardown(self) -> None:
+        if hasattr(self, "bench"):
+            self.bench.db.close()
+
+    def _state(self) -> JobState:
+        return self.bench.read_job(JOB).state
+
+    @rule(limit=st.integers(1, 3), revive=st.booleans(), deliver=st.booleans())
+    def queue(self, limit: int, revive: bool, deliver: bool) -> None:
+        self.bench.clock.now += 100.0
+        if revive:
+            self.bench.db.write(lambda s: jobs.resume(s, JOB))
+            self._reopen()
+        holds = self.bench.queue(JOB, limit)
+        assert not holds or self._state() is JobState.RUNNING
+        for hold in holds:
+            assert hold.attempt > self.attempts.get(hold.shard, 0)
+            assert not any(held.shard == hold.shard for held in self.holders)
+        self.sent += holds
+        for hold in holds if deliver else ():
+            self._deliver(hold, "w1")
+
+    def _reopen(self) -> None:
+        before = self._state()
+        count = self.bench.db.write(lambda s: jobs.reopen(s, JOB, now=self.bench.clock.now))
+        assert (count is not None) == (before in ENDED_JOBS - {JobState.SUCCEEDED})
+
+    @precondition(lambda self: self.sent)
+    @rule(data=st.data(), worker=st.sampled_from(["w1", "w2"]))
+    def deliver(self, data: st.DataObject, worker: str) -> None:
+        """A message arrives, maybe for the second time."""
+        self._deliver(data.draw(st.sampled_from(self.sent)), worker)
+
+    def _deliver(self, hold: Hold, worker: str) -> None:
+        unit = self.bench.claim(hold, worker)
+        if isinstance(unit, WorkUnit):
+            assert self.holders.setdefault(hold, worker) == worker
+            assert [held.shard for held in self.holders].count(hold.shard) == 1
+
+    @precondition(lambda self: self.sent)
+    @rule(data=st.data(), event=st.sampled_from([*Failure, "commit", "hand_back", "ask"]))
+    def work(self, data: st.DataObject, event: str) -> None:
+        """A worker says something about a shard that it holds, or held once."""
+        hold = data.draw(st.sampled_from([*self.holders, *self.holders, *self.sent]))
+        if event == "commit":
+            self._commit(data, hold)
+        elif event == "ask":
+            self._ask(hold)
+        else:
+            is_held = self.holders.pop(hold, None) is not None
+            if event == "hand_back":
+                assert self.bench.hand_back(hold) == is_held
+            else:
+                assert self.bench.fail(hold, Failure(event), max_tries=MAX_TRIES) == is_held
+
+    def _commit(self, data: st.DataObject, hold: Hold) -> None:
+        items = self.bench.read_shard(hold.shard).items
+        bad = data.draw(st.integers(0, items))
+        skipped = data.draw(st.integers(0, items - bad))
+        done = self.bench.commit(hold, quarantined=bad, skipped=skipped)
+        # A repeated commit is a success as long as nobody has made another part since.
+        is_held = self.holders.pop(hold, None) is not None
+        assert done == (is_held or self.parts.get(hold.shard) == hold)
+        if is_held:
+            self.parts[hold.shard] = hold
+
+    def _ask(self, hold: Hold) -> None:
+        """A worker does as the database tells it."""
+        progress = {hold: leases.Progress(0, moved=True)}
+        now = self.bench.clock.now
+        directive = self.bench.db.write(
+            lambda s: leases.renew(s, progress, now=now, lease_seconds=30)
+        )[hold]
+        assert (directive is Directive.STALE) == (hold not in self.holders)
+        if directive is Directive.CANCEL:
+            self.bench.db.write(lambda s: leases.cancel(s, hold, now=now))
+            del self.holders[hold]
+
+    @precondition(lambda self: self.sent)
+    @rule(data=st.data())
+    def publish(self, data: st.DataObject) -> None:
+        hold = data.draw(st.sampled_from([*self.parts.values(), *self.sent]))
+        is_committed = self.bench.read_shard(hold.shard).state is ShardState.COMMITTED
+        is_last = self.parts.get(hold.shard) == hold
+        assert self.bench.publish(hold) == (is_committed and is_last)
+
+    @precondition(lambda self: len(self.sent) > 1)
+    @rule(order=st.sampled_from(["pause", "cancel", "fail"]))
+    def steer(self, order: str) -> None:
+        now = self.bench.clock.now
+        if order == "pause":
+            self.bench.db.write(lambda s: jobs.pause(s, JOB, now=now))
+        else:
+            move = JobMoves.CANCEL if order == "cancel" else JobMoves.FAIL
+            self.bench.db.write(lambda s: jobs.stop(s, JOB, move, now=now))
+
+    @precondition(lambda self: self.sent)
+    @rule()
+    def settle(self) -> None:
+        """What the scheduler does, without the files."""
+        now = self.bench.clock.now
+        self.bench.db.write(lambda s: settling.call_off_unstarted(s, JOB, now=now))
+        for shard in self.bench.db.read(settling.without_tombstone):
+            hold = Hold(shard.id, shard.attempt)
+            assert self._bury(hold)
+            self.parts[shard.id] = hold
+            assert hold not in self.sent
+        for job in self.bench.db.read(settling.at_their_end):
+            assert not self.holders
+            move = {
+                JobState.CANCELLING: JobMoves.END_CANCELLED,
+                JobState.FAILING: JobMoves.END_FAILED,
+            }.get(job.state)
+            if move is None:
+                bad = self.bench.tally(JOB).quarantined
+                move = JobMoves.END_PARTIAL if bad else JobMoves.SUCCEED
+            self._end(job, move)
+
+    def _bury(self, hold: Hold) -> bool:
+        return self.bench.db.write(lambda s: settling.bury(s, hold, digest="t", size=1))
+
+    def _end(self, job: Job, move: object) -> None:
+        moves = [m for m in vars(JobMoves).values() if m == move]
+        assert self.bench.db.write(lambda s: settling.end(s, job, moves[0], now=1.0))
+
+    @invariant()
+    def everything_adds_up(self) -> None:
+        if not hasattr(self, "bench"):
+            return
+        job, tally, shards = self.bench.db.read(
+            lambda s: (
+                job := jobs.get_job(s, JOB),
+                jobs.tally(s, [job])[JOB],
+                s.query(Shard).all(),
+            )
+        )
+        self._check_sums(job.state, tally)
+        for shard in shards:
+            self._check_shard(shard)
+        assert self.holders == {
+            Hold(shard.id, shard.attempt): shard.worker_id
+            for shard in shards
+            if shard.state is ShardState.RUNNING
+        }
+
+    def _check_sums(self, state: JobState, tally: jobs.Tally) -> None:
+        settled = tally.succeeded + tally.skipped + tally.quarantined
+        assert tally.listed == self.items
+        assert tally.listed == settled + tally.cancelled + tally.pending
+        assert min(tally.succeeded, tally.quarantined, tally.cancelled, tally.pending) >= 0
+        if state in ENDED_JOBS:
+            assert tally.pending == 0
+        if state is JobState.SUCCEEDED:
+            assert tally.succeeded + tally.skipped == self.items
+        if state is JobState.PARTIAL:
+            assert tally.quarantined > 0
+            assert tally.cancelled == 0
+
+    def _check_shard(self, shard: Shard) -> None:
+        assert shard.attempt >= self.attempts.get(shard.id, 0)
+        self.attempts[shard.id] = shard.attempt
+        assert 0 <= shard.tries <= MAX_TRIES
+        settled = shard.succeeded + shard.skipped + shard.quarantined
+        assert settled <= shard.items
+        if shard.state in {ShardState.DONE, ShardState.FAILED, ShardState.COMMITTED}:
+            assert settled == shard.items
+        is_running = shard.state is ShardState.RUNNING
+        assert (shard.worker_id is not None, shard.lease_until is not None) == (is_running,) * 2
+
+
+def test_the_sums_are_right_whatever_happens(empty_database: Path, tmp_path: Path) -> None:
+    numbers = itertools.count()
+
+    def new_bench() -> Bench:
+        folder = tmp_path / str(next(numbers))
+        folder.mkdir()
+        shutil.copyfile(empty_database, folder / "regatta.db")
+        return Bench(folder / "regatta.db")
+
+    class Machine(JobMachine):
+        pass
+
+    Machine.new_bench = staticmethod(new_bench)
+    run_machine(
+        Machine,
+        settings=settings(
+            max_examples=20,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,210 @@
+import time
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import select
+
+from core.errors import RetryableError, StaleError
+from core.states import JobMoves
+from core.work import Directive, Hold, WorkUnit
+from store import jobs
+from store.database import Database
+from store.processes import WORKER, Heartbeat
+from store.tables import Process
+from tests.bench import OFFER, Bench
+from tests.workshop import new_run
+from worker.lease_keeper import LeaseKeeper
+from worker.run import ShardRun, StoppedError
+
+
+def keeper_of(db: Database) -> LeaseKeeper:
+    return LeaseKeeper(
+        db,
+        Heartbeat("w", WORKER, "h", 1, "0", slots=2, queues=("detect",), offers=(OFFER,)),
+        lease_seconds=30.0,
+        heartbeat_seconds=1000.0,
+        stall_seconds=60.0,
+    )
+
+
+@pytest.fixture
+def keeper(bench: Bench) -> LeaseKeeper:
+    return keeper_of(bench.db)
+
+
+@pytest.fixture
+def hold(bench: Bench) -> Hold:
+    """A shard that this worker has claimed."""
+    bench.job("a", [3])
+    [hold] = bench.queue("a")
+    return hold
+
+
+@pytest.fixture
+def run(bench: Bench, hold: Hold, keeper: LeaseKeeper) -> ShardRun:
+    """Its run, whose lease is kept."""
+    unit = bench.claim(hold)
+    assert isinstance(unit, WorkUnit)
+    run = new_run(unit)
+    assert keeper.hold(run)
+    return run
+
+
+def lease(bench: Bench, hold: Hold) -> float | None:
+    return bench.read_shard(hold.shard).lease_until
+
+
+def heartbeat(bench: Bench) -> Process | None:
+    return bench.db.read(lambda s: s.scalar(select(Process).where(Process.id == "w")))
+
+
+def directive(run: ShardRun) -> Directive:
+    with pytest.raises(StoppedError) as stopped:
+        run.check()
+    return stopped.value.directive
+
+
+def test_a_tick_renews_the_lease_and_notes_the_progress(
+    bench: Bench, keeper: LeaseKeeper, hold: Hold, run: ShardRun
+) -> None:
+    run.alone(2)
+    bench.clock.now = 1020.0
+    keeper.tick()
+    assert lease(bench, hold) == 1050.0
+    assert bench.read_shard(hold.shard).progress == 2
+    run.check()
+
+
+def test_the_run_learns_of_its_renewal(
+    bench: Bench, keeper: LeaseKeeper, hold: Hold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unit = bench.claim(hold)
+    assert isinstance(unit, WorkUnit)
+    run = ShardRun(unit, lease_seconds=30.0, margin=5.0)
+    keeper.hold(run)
+    begun = run.moved_at
+    monkeypatch.setattr("worker.run.time.monotonic", lambda: begun + 20.0)
+    keeper.tick()
+    monkeypatch.setattr("worker.run.time.monotonic", lambda: begun + 44.0)
+    run.check()
+    monkeypatch.setattr("worker.run.time.monotonic", lambda: begun + 46.0)
+    with pytest.raises(StaleError):
+        run.check()
+
+
+def test_a_run_in_which_nothing_moves_is_not_renewed(
+    bench: Bench, keeper: LeaseKeeper, hold: Hold, run: ShardRun
+) -> None:
+    run.moved_at = time.monotonic() - 61.0
+    bench.clock.now = 1020.0
+    keeper.tick()
+    assert lease(bench, hold) == 1030.0
+
+
+def test_a_lost_lease_is_not_renewed_as_its_run_ends(
+    bench: Bench, keeper: LeaseKeeper, hold: Hold
+) -> None:
+    unit = bench.claim(hold)
+    assert isinstance(unit, WorkUnit)
+    run = new_run(unit, lease_seconds=-1.0)
+    keeper.hold(run)
+    bench.clock.now = 1020.0
+    keeper.tick()
+    assert lease(bench, hold) == 1030.0
+
+
+def test_a_paused_job_takes_its_shard_back(
+    bench: Bench, keeper: LeaseKeeper, run: ShardRun
+) -> None:
+    bench.db.write(lambda s: jobs.pause(s, "a", now=1000.0))
+    keeper.tick()
+    assert directive(run) is Directive.HAND_BACK
+
+
+@pytest.mark.parametrize("move", [JobMoves.CANCEL, JobMoves.FAIL])
+def test_a_job_that_is_called_off_cancels_its_shard(
+    bench: Bench, keeper: LeaseKeeper, run: ShardRun, move: JobMoves
+) -> None:
+    bench.db.write(lambda s: jobs.stop(s, "a", move, now=1000.0))  # type: ignore[arg-type]
+    keeper.tick()
+    assert directive(run) is Directive.CANCEL
+
+
+def test_a_run_that_was_overtaken_is_told_so(
+    bench: Bench, keeper: LeaseKeeper, hold: Hold, run: ShardRun
+) -> None:
+    assert bench.fail(hold)
+    keeper.tick()
+    assert directive(run) is Directive.STALE
+
+
+def test_one_tick_serves_all_runs(bench: Bench, keeper: LeaseKeeper, run: ShardRun) -> None:
+    bench.job("b", [1])
+    [second] = bench.queue("b")
+    unit = bench.claim(second)
+    assert isinstance(unit, WorkUnit)
+    other = new_run(unit)
+    keeper.hold(other)
+    bench.db.write(lambda s: jobs.pause(s, "b", now=1000.0))
+    bench.clock.now = 1005.0
+    keeper.tick()
+    assert directive(other) is Directive.HAND_BACK
+    run.check()
+    assert lease(bench, run.unit.hold) == 1035.0
+
+
+def test_what_was_let_go_is_not_renewed(
+    bench: Bench, keeper: LeaseKeeper, hold: Hold, run: ShardRun
+) -> None:
+    assert not keeper.await_idle(0.0)
+    keeper.let_go(run)
+    assert keeper.await_idle(0.0)
+    bench.clock.now = 1020.0
+    keeper.tick()
+    assert lease(bench, hold) == 1030.0
+
+
+def test_an_attempt_is_held_once(keeper: LeaseKeeper, run: ShardRun) -> None:
+    again = new_run(run.unit)
+    assert not keeper.hold(again)
+    assert keeper.runs() == [run]
+
+
+def test_a_worker_shows_itself_and_leaves(bench: Bench, keeper: LeaseKeeper) -> None:
+    keeper.start()
+    bench.clock.now = 1007.0
+    keeper.tick()
+    row = heartbeat(bench)
+    assert row is not None
+    assert (row.heartbeat_at, row.draining, row.slots) == (1007.0, False, 2)
+    keeper.drain()
+    keeper.tick()
+    row = heartbeat(bench)
+    assert row is not None
+    assert row.draining
+    keeper.close()
+    assert heartbeat(bench) is None
+
+
+@pytest.fixture
+def locked(bench: Bench) -> Iterator[None]:
+    """Somebody else holds the database's write lock."""
+    connection = bench.db.engine.raw_connection()
+    connection.cursor().execute("BEGIN IMMEDIATE")
+    yield
+    connection.cursor().execute("ROLLBACK")
+    connection.close()
+
+
+def test_a_locked_database_neither_stops_a_run_nor_renews_it(
+    bench: Bench, hold: Hold, run: ShardRun, locked: None
+) -> None:
+    db = Database(bench.db.url, clock=bench.clock, patience=0.0)
+    impatient = keeper_of(db)
+    impatient.hold(run)
+    bench.clock.now = 1020.0
+    with pytest.raises(RetryableError):
+        impatient.tick()
+    assert lease(bench, hold) == 1030.0
+    run.check()
+    db.close()

@@ -1,0 +1,328 @@
+import dataclasses
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from core.errors import FatalError
+from core.profile import ExecutionProfile
+from tests.scenes import SIDE, Blob, draw_blobs, paint, tolerance
+from worker.predictors import paddle as adapter
+from worker.predictors.paddle import load_predictor, load_predictors, offers
+from worker.predictors.protocol import OutOfMemoryError, PredictError, Predictor
+
+SIZE = (320, 240)
+MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+
+PROFILE = ExecutionProfile(**offers()[0].to_json(), batch_size=8, threads=1, jpeg_quality=90)
+
+Feeds = dict[str, NDArray[Any]]
+
+
+def load(model: Path, profile: ExecutionProfile = PROFILE) -> Predictor:
+    return load_predictor(model / "model.json", model / "model.pdiparams", profile=profile)
+
+
+def feeds_of(images: list[NDArray[np.uint8]], shape: tuple[int, int] = (SIDE, SIDE)) -> Feeds:
+    """A batch as the networks' configuration wants it: `shape` is height, width."""
+    height, width = shape
+    small = [cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC) for image in images]
+    rgb = np.stack([image[:, :, ::-1] for image in small])
+    return {
+        "image": ((rgb / 255 - MEAN) / STD).transpose(0, 3, 1, 2).astype(np.float32),
+        "im_shape": np.array([shape] * len(images), np.float32),
+        "scale_factor": np.array(
+            [(height / image.shape[0], width / image.shape[1]) for image in images], np.float32
+        ),
+    }
+
+
+def assert_found(rows: NDArray[Any], blobs: list[Blob], size: tuple[int, int] = SIZE) -> None:
+    """Each blob has one row [class, score, x1, y1, x2, y2], and there is no other row."""
+    for blob in blobs:
+        off = np.abs(rows[:, 2:] - blob.box).max(axis=1)
+        assert np.sum((rows[:, 0] == blob.class_id) & (off <= tolerance(size))) == 1
+    assert len(rows) == len(blobs)
+
+
+def run_python(*args: str) -> subprocess.CompletedProcess[str]:
+    root = Path(__file__).parents[2]
+    return subprocess.run(
+        [sys.executable, *args], cwd=root, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def bits(outputs: list[NDArray[Any]]) -> list[bytes]:
+    return [output.tobytes() for output in outputs]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_detector_finds_what_was_drawn(seed: int, blob_detector: Path) -> None:
+    image, blobs = draw_blobs(seed, SIZE)
+
+    with closing(load(blob_detector)) as predictor:
+        rows, counts = predictor.predict(feeds_of([image]))
+
+    assert predictor.input_names == ("image", "scale_factor")
+    assert counts.tolist() == [len(blobs)]
+    assert_found(rows, blobs)
+
+
+@pytest.mark.parametrize("size", [(320, 240), (240, 320)])
+def test_a_detr_finds_what_was_drawn(size: tuple[int, int], blob_detr: Path) -> None:
+    scenes = [draw_blobs(seed, size) for seed in range(3)]
+    shape = (SIDE * size[1] // min(size), SIDE * size[0] // min(size))
+
+    with closing(load(blob_detr)) as predictor:
+        rows, counts = predictor.predict(feeds_of([image for image, _ in scenes], shape))
+
+    assert counts.tolist() == [10, 10, 10]
+    for part, (_, blobs) in zip(np.split(rows, 3), scenes, strict=True):
+        assert_found(part[part[:, 1] > 0.5], blobs, size)
+
+
+def test_nothing_found_is_no_row(blob_detector: Path) -> None:
+    with closing(load(blob_detector)) as predictor:
+        rows, counts = predictor.predict(feeds_of([paint(SIZE, []), paint(SIZE, [])]))
+
+    assert rows.shape == (0, 6)
+    assert counts.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("net", ["blob_detector", "blob_detr"])
+def test_a_padded_batch_gives_the_bits_of_a_single_image(
+    net: str, request: pytest.FixtureRequest
+) -> None:
+    image, blobs = draw_blobs(5, SIZE)
+
+    with closing(load(request.getfixturevalue(net))) as predictor:
+        alone, (count,) = predictor.predict(feeds_of([image]))
+        for size in range(2, 9):
+            rows, counts = predictor.predict(feeds_of([image, *[paint(SIZE, blobs)] * (size - 1)]))
+            assert counts.tolist() == [count] * size
+            assert rows.tobytes() == alone.tobytes() * size
+
+
+def test_outputs_outlive_the_next_call_and_the_predictor(blob_detector: Path) -> None:
+    predictor = load(blob_detector)
+    outputs = predictor.predict(feeds_of([draw_blobs(1, SIZE)[0]]))
+    before = bits(outputs)
+
+    predictor.predict(feeds_of([draw_blobs(2, SIZE)[0]]))
+    predictor.close()
+    predictor.close()
+
+    assert bits(outputs) == before
+
+
+def test_replicas_run_at_once_without_mixing_results(blob_detector: Path) -> None:
+    replicas = load_predictors(
+        blob_detector / "model.json", blob_detector / "model.pdiparams", profile=PROFILE, count=3
+    )
+    batches = [feeds_of([draw_blobs(seed, SIZE)[0]] * 4) for seed in range(12)]
+    truth = [bits(replicas[0].predict(batch)) for batch in batches]
+
+    def run(predictor: Predictor) -> list[list[bytes]]:
+        return [bits(predictor.predict(batch)) for batch in batches for _ in range(5)]
+
+    with ThreadPoolExecutor(len(replicas)) as threads:
+        answers = list(threads.map(run, replicas))
+
+    assert len({str(one) for one in truth}) == len(batches)  # else mixing could not be seen
+    assert answers == [[one for one in truth for _ in range(5)]] * 3
+
+
+def test_a_replica_outlives_the_first(blob_detector: Path) -> None:
+    image, blobs = draw_blobs(4, SIZE)
+    first, second = load_predictors(
+        blob_detector / "model.json", blob_detector / "model.pdiparams", profile=PROFILE, count=2
+    )
+    first.close()
+
+    assert_found(second.predict(feeds_of([image]))[0], blobs)
+
+
+def test_an_input_that_nobody_makes_is_fatal(blob_detr: Path) -> None:
+    feeds = feeds_of([draw_blobs(1, SIZE)[0]])
+    del feeds["im_shape"]
+
+    with closing(load(blob_detr)) as predictor, pytest.raises(FatalError, match="im_shape"):
+        predictor.predict(feeds)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((2, 4, SIDE, SIDE), np.float32),  # four channels
+        np.zeros((2, 3, SIDE, SIDE), np.uint8),
+        np.zeros((3, SIDE), np.float32),
+        np.zeros((2, 3, SIDE, SIDE), object),
+    ],
+    ids=["channels", "type", "rank", "object"],
+)
+def test_what_the_network_refuses_harms_only_itself(
+    image: NDArray[Any], blob_detector: Path
+) -> None:
+    good, blobs = draw_blobs(3, SIZE)
+
+    with closing(load(blob_detector)) as predictor:
+        with pytest.raises(PredictError) as caught:
+            predictor.predict({**feeds_of([good, good]), "image": image})
+        rows, _ = predictor.predict(feeds_of([good]))
+
+    assert "\n" not in str(caught.value)
+    assert_found(rows, blobs)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "garbage", "missing"])
+@pytest.mark.parametrize("name", ["model.json", "model.pdiparams"])
+def test_a_damaged_model_is_fatal_and_named(
+    name: str, damage: str, blob_detector: Path, tmp_path: Path
+) -> None:
+    model = Path(shutil.copytree(blob_detector, tmp_path / "model"))
+    content = (model / name).read_bytes()
+    damaged = {
+        "truncated": content[: len(content) // 2],
+        "empty": b"",
+        "garbage": b"\xff" * len(content),
+    }
+    if damage == "missing":
+        (model / name).unlink()
+    else:
+        (model / name).write_bytes(damaged[damage])
+
+    with pytest.raises(FatalError, match=name):
+        load(model)
+
+
+def test_a_profile_that_is_not_offered_is_refused(blob_detector: Path) -> None:
+    with pytest.raises(FatalError, match=r"3\.0\.0"):
+        load(blob_detector, dataclasses.replace(PROFILE, version="3.0.0"))
+
+
+class Failing:
+    """What Paddle Inference looks like when it fails in `run`."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def get_input_names(self) -> list[str]:
+        return ["image"]
+
+    def get_output_names(self) -> list[str]:
+        return ["fetch_name_0"]
+
+    def get_input_handle(self, name: str) -> "Failing":
+        return self
+
+    def copy_from_cpu(self, array: NDArray[Any]) -> None:
+        pass
+
+    def run(self) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "batch", "expected"),
+    [
+        (MemoryError("In user code:\n\n ResourceExhaustedError: no"), 1, OutOfMemoryError),
+        (RuntimeError("std::exception"), 2, OutOfMemoryError),  # oneDNN names no cause
+        (RuntimeError("std::exception"), 1, PredictError),
+        (RuntimeError("Unavailable"), 2, PredictError),
+        (SystemError(""), 2, PredictError),
+    ],
+)
+def test_errors_say_what_to_do_next(
+    error: Exception, batch: int, expected: type[Exception]
+) -> None:
+    predictor = adapter.PaddlePredictor(Failing(error))
+
+    with pytest.raises(expected):
+        predictor.predict({"image": np.zeros((batch, 3, 4, 4), np.float32)})
+
+
+def test_a_batch_beyond_memory_is_told_from_a_bad_one(blob_detector: Path) -> None:
+    script = f"""
+import resource
+import numpy as np
+from core.profile import ExecutionProfile
+from pathlib import Path
+from worker.predictors.paddle import load_predictor, offers
+from worker.predictors.protocol import OutOfMemoryError
+profile = ExecutionProfile(**offers()[0].to_json(), batch_size=8, threads=1, jpeg_quality=90)
+model = Path({str(blob_detector)!r})
+predictor = load_predictor(model / "model.json", model / "model.pdiparams", profile=profile)
+def run(n):
+    return predictor.predict({{
+        "image": np.zeros((n, 3, {SIDE}, {SIDE}), np.float32),
+        "scale_factor": np.ones((n, 2), np.float32),
+    }})
+run(1)
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**27, used + 2**27))
+try:
+    run(1024)
+except OutOfMemoryError:
+    print("out of memory", run(1)[1].tolist())
+"""
+
+    done = run_python("-c", script)
+
+    assert (done.stdout, done.returncode) == ("out of memory [0]\n", 0), done.stderr
+
+
+@pytest.mark.parametrize("thread", ["main", "other"])
+def test_importing_paddle_leaves_the_process_as_it_was(thread: str) -> None:
+    script = f"""
+import importlib, logging, os, signal, sys, threading
+def state():
+    with open("/proc/self/status") as status:
+        caught = int(*(line.split()[1] for line in status if line.startswith("SigCgt")), 16)
+    caught &= 2**31 - 1  # the others are the C library's
+    return caught, logging.root.handlers[:], logging.root.level, os.environ.get("OMP_NUM_THREADS")
+signal.signal(signal.SIGTERM, lambda *_: print("drain"))
+before = state()
+load = threading.Thread(target=importlib.import_module, args=("worker.predictors.paddle",))
+load.run() if {thread!r} == "main" else (load.start(), load.join())
+assert "paddle" in sys.modules
+assert state() == before, (state(), before)
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+    done = run_python("-W", "error", "-c", script)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "drain\n", "")
+
+
+def test_the_offer_names_what_numerics_depend_on() -> None:
+    (offer,) = offers()
+
+    assert (offer.engine, offer.precision) == ("paddle", "fp32")
+    assert offer.device.startswith("cpu-")
+
+
+def test_a_limited_onednn_is_another_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = offers()[0].device
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    adapter._cpu_class.cache_clear()
+
+    limited = offers()[0].device
+    adapter._cpu_class.cache_clear()
+
+    assert limited == f"{free}-onednn-avx2"
+
+
+@pytest.mark.parametrize(
+    ("version", "works"),
+    [("3.2.2", True), ("3.0.0", True), ("2.6.2", True), ("3.3.0", False), ("3.10.0rc1", False)],
+)
+def test_onednn_is_off_where_it_is_broken(version: str, works: bool) -> None:
+    assert adapter._onednn_works(version) is works

@@ -1,0 +1,303 @@
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.items import ItemRef
+from core.layout import results_part, staged_results_part
+from core.retry import Failure
+from core.states import ItemState, JobMoves, JobState
+from core.work import CommittedPart, Counts, Hold
+from scheduler.settle import Settler
+from store import jobs, leases, settling
+from store.parts import ResultRow, encode_rows, iter_rows
+from tests.bench import MODEL, OPTIONS, PROFILE, Bench
+
+
+def settler(bench: Bench) -> Settler:
+    return Settler(bench.db, grace_seconds=5)
+
+
+def rows(start: int, stop: int, bad: tuple[int, ...] = ()) -> list[ResultRow]:
+    return [
+        ResultRow(
+            item=ItemRef(index, f"{index}.jpg", size=9),
+            task="detect",
+            model="m",
+            state=ItemState.QUARANTINED if index in bad else ItemState.SUCCEEDED,
+            reason="decode_failed: bad" if index in bad else None,
+        )
+        for index in range(start, stop)
+    ]
+
+
+def stage(bench: Bench, hold: Hold, bad: tuple[int, ...] = ()) -> bytes:
+    """What a worker does up to its commit."""
+    shard = bench.read_shard(hold.shard)
+    part = encode_rows(rows(shard.start, shard.stop, bad))
+    bench.output(shard.job_id).put(staged_results_part(shard.seq, hold.attempt), part)
+    counts = Counts(shard.items - len(bad), 0, len(bad))
+    committed = CommittedPart(hashlib.sha256(part).hexdigest(), len(part), counts)
+    assert bench.db.write(lambda s: leases.commit(s, hold, committed, now=bench.clock.now))
+    return part
+
+
+def finish(bench: Bench, hold: Hold, bad: tuple[int, ...] = ()) -> bytes:
+    """What a worker does up to the end."""
+    part = stage(bench, hold, bad)
+    shard = bench.read_shard(hold.shard)
+    bench.output(shard.job_id).copy(
+        staged_results_part(shard.seq, hold.attempt), results_part(shard.seq)
+    )
+    bench.publish(hold)
+    return part
+
+
+def manifest(bench: Bench) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(bench.output("a").get("manifest.json"))
+    return content
+
+
+def keys(bench: Bench, prefix: str) -> list[str]:
+    return [info.key for info in bench.output("a").list(prefix)]
+
+
+def result(bench: Bench, seq: int) -> list[tuple[str, str, str | None]]:
+    found = iter_rows(bench.output("a").get(results_part(seq)))
+    return [(row["item"], row["state"], row["reason"]) for row in found]
+
+
+def test_what_a_worker_left_unpublished_is_published(bench: Bench) -> None:
+    bench.job("a", [2, 2])
+    hold = bench.run("a")
+    part = stage(bench, hold)
+    bench.clock.now += 4
+    settler(bench).tick()
+    assert bench.states("a") == ["committed", "pending"]
+    bench.clock.now += 1
+    settler(bench).tick()
+    assert bench.states("a") == ["done", "pending"]
+    assert bench.output("a").get("results/part-000000.parquet") == part
+
+
+def test_a_killed_settler_is_followed_by_another(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.job("a", [2])
+    part = stage(bench, bench.run("a"))
+    bench.clock.now += 5
+
+    def die(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(leases, "published", die)
+        with pytest.raises(KeyboardInterrupt):
+            settler(bench).tick()
+    assert settler(bench).tick() == 1
+    assert bench.output("a").get("results/part-000000.parquet") == part
+    assert bench.read_job("a").state is JobState.SUCCEEDED
+
+
+def test_a_job_whose_items_all_succeeded(bench: Bench) -> None:
+    bench.job("a", [2, 1], priority=3, tags=["x"])
+    parts = [finish(bench, bench.run("a")) for _ in range(2)]
+    bench.output("a").put("_attempts/000000/9/part.parquet", b"of a worker that was overtaken")
+    bench.output("a").put("items/part-00000-7.parquet", b"of a planner that was overtaken")
+    bench.clock.now = 2000.0
+    assert settler(bench).tick() == 1
+    assert settler(bench).tick() == 0
+    job = bench.read_job("a")
+    assert (job.state, job.finished_at) == (JobState.SUCCEEDED, 2000.0)
+    assert keys(bench, "_attempts/") == []
+    assert keys(bench, "items/") == ["items/part-00000-1.parquet"]
+    found = manifest(bench)
+    described = found.pop("parts")
+    assert found == {
+        "format": 1,
+        "job": {
+            "id": "a",
+            "name": "a",
+            "state": "succeeded",
+            "generation": 0,
+            "priority": 3,
+            "tags": ["x"],
+            "created": "1970-01-01T00:16:40.000Z",
+            "started": "1970-01-01T00:16:40.000Z",
+            "finished": "1970-01-01T00:33:20.000Z",
+            "error": None,
+        },
+        "task": "detect",
+        "source": "/nowhere/",
+        "selection": job.selection,
+        "model": MODEL.to_json(),
+        "options": OPTIONS.to_json(),
+        "profile": PROFILE.to_json(),
+        "regatta": "0",
+        "items": {
+            "listed": 3,
+            "succeeded": 3,
+            "skipped": 0,
+            "quarantined": 0,
+            "cancelled": 0,
+            "passed_over": {},
+        },
+    }
+    assert [(p["key"], p["sha256"], p["bytes"], p["succeeded"]) for p in described] == [
+        (f"results/part-{seq:06d}.parquet", hashlib.sha256(part).hexdigest(), len(part), count)
+        for seq, (part, count) in enumerate(zip(parts, (2, 1), strict=True))
+    ]
+    assert described[1]["items"] == {"key": "items/part-00000-1.parquet", "start": 2, "stop": 3}
+
+
+def test_a_job_with_quarantined_items_is_partial(bench: Bench) -> None:
+    bench.job("a", [2])
+    finish(bench, bench.run("a"), bad=(1,))
+    settler(bench).tick()
+    assert bench.read_job("a").state is JobState.PARTIAL
+    assert manifest(bench)["items"]["quarantined"] == 1
+
+
+def test_a_job_without_items_succeeds(bench: Bench) -> None:
+    bench.job("a")
+    assert settler(bench).tick() == 1
+    assert bench.read_job("a").state is JobState.SUCCEEDED
+    assert manifest(bench)["parts"] == []
+
+
+@pytest.mark.parametrize(
+    ("move", "end"),
+    [(JobMoves.CANCEL, JobState.CANCELLED), (JobMoves.FAIL, JobState.FAILED)],
+)
+def test_a_job_that_was_called_off(bench: Bench, move: Any, end: JobState) -> None:
+    bench.job("a", [2, 2, 2, 2])
+    finish(bench, bench.run("a"))
+    drained, running = bench.run("a"), bench.run("a")
+    bench.db.write(lambda s: jobs.stop(s, "a", move, now=1.0, error="why"))
+    bench.hand_back(drained)
+    assert settler(bench).tick() == 0
+    assert bench.states("a") == ["done", "cancelled", "running", "cancelled"]
+    finish(bench, running, bad=(4,))
+    assert settler(bench).tick() == 1
+    assert bench.read_job("a").state is end
+    found = manifest(bench)
+    assert (found["job"]["state"], found["job"]["error"]) == (end.value, "why")
+    assert found["items"] == {
+        "listed": 8,
+        "succeeded": 3,
+        "skipped": 0,
+        "quarantined": 1,
+        "cancelled": 4,
+        "passed_over": {},
+    }
+    assert [part["key"] for part in found["parts"]] == [results_part(0), results_part(2)]
+
+
+def test_every_item_of_a_failed_shard_has_its_row(bench: Bench) -> None:
+    bench.job("a", [2, 2])
+    finish(bench, bench.run("a"))
+    bench.fail(bench.run("a"), max_tries=1)
+    assert settler(bench).tick() == 1
+    reason = "shard_failed: it broke"
+    assert result(bench, 1) == [
+        ("2.jpg", "quarantined", reason),
+        ("3.jpg", "quarantined", reason),
+    ]
+    shard = bench.read_shard(2)
+    part = bench.output("a").get(results_part(1))
+    assert (shard.part_digest, shard.part_size) == (hashlib.sha256(part).hexdigest(), len(part))
+    assert bench.read_job("a").state is JobState.PARTIAL
+
+
+def test_a_retry_that_fails_leaves_what_had_succeeded(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.job("a", [3])
+    finish(bench, bench.run("a"), bad=(1,))
+    settler(bench).tick()
+    assert bench.db.write(lambda s: jobs.reopen(s, "a", now=1.0)) == 1
+    bench.fail(bench.run("a"), Failure.PROCESS_DIED, max_tries=1)
+
+    def die(*_: object, **__: object) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(settling, "bury", die)
+        with pytest.raises(KeyboardInterrupt):
+            settler(bench).tick()
+    part = bench.output("a").get(results_part(0))
+    assert settler(bench).tick() == 1
+    assert bench.output("a").get(results_part(0)) == part
+    assert result(bench, 0) == [
+        ("0.jpg", "succeeded", None),
+        ("1.jpg", "quarantined", "shard_failed: it broke"),
+        ("2.jpg", "succeeded", None),
+    ]
+    tally = bench.tally("a")
+    assert (tally.succeeded, tally.quarantined, tally.pending) == (2, 1, 0)
+    assert manifest(bench)["job"]["generation"] == 1
+
+
+def test_a_failed_shard_may_be_retried_to_success(bench: Bench) -> None:
+    bench.job("a", [2])
+    bench.fail(bench.run("a"), max_tries=1)
+    settler(bench).tick()
+    bench.db.write(lambda s: jobs.reopen(s, "a", now=1.0))
+    finish(bench, bench.run("a"))
+    assert settler(bench).tick() == 1
+    assert bench.read_job("a").state is JobState.SUCCEEDED
+    assert {state for _, state, _ in result(bench, 0)} == {"succeeded"}
+
+
+def test_shards_that_waited_are_let_go(bench: Bench) -> None:
+    bench.job("a", [1, 1])
+    with bench.db.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE shards SET state = 'waiting' WHERE seq = 1")
+    bench.needs(2, 1)
+    settler(bench).tick()
+    assert bench.states("a") == ["pending", "waiting"]
+    finish(bench, bench.run("a"))
+    settler(bench).tick()
+    assert bench.states("a") == ["done", "pending"]
+
+
+def test_one_job_that_cannot_be_written_does_not_hold_up_the_others(
+    bench: Bench, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    for job in ("bad", "worse", "a"):
+        bench.job(job, [1])
+    stage(bench, bench.run("bad"))
+    bench.fail(bench.run("worse"), max_tries=1)
+    finish(bench, bench.run("a"))
+    bench.job("worst", output=str(tmp_path / "file" / "sub"), created_at=0.0)
+    with bench.db.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE jobs SET output = ? WHERE id IN ('bad', 'worse')",
+            (str(tmp_path / "file" / "sub"),),
+        )
+    bench.clock.now += 10
+    assert settler(bench).tick() == 1
+    states = {job: bench.read_job(job).state.value for job in ("bad", "worse", "worst", "a")}
+    assert states == {"bad": "running", "worse": "running", "worst": "running", "a": "succeeded"}
+
+
+def test_two_settlers_end_a_job_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.job("a", [2])
+    finish(bench, bench.run("a"), bad=(0,))
+    real = settling.parts_of
+    others: list[int] = []
+
+    def meanwhile(*args: Any) -> Any:
+        if not others:
+            others.append(0)
+            others.append(settler(bench).tick())
+            assert bench.db.write(lambda s: jobs.reopen(s, "a", now=1.0)) == 1
+        return real(*args)
+
+    monkeypatch.setattr(settling, "parts_of", meanwhile)
+    assert settler(bench).tick() == 0
+    assert others == [0, 1]
+    assert bench.read_job("a").state is JobState.RUNNING

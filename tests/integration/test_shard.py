@@ -1,0 +1,366 @@
+"""The life of a shard against a real database and real directories; its network is scripted."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import FatalError, RetryableError
+from core.items import ItemRef
+from core.layout import results_part, staged_results_part
+from core.profile import EngineOffer
+from core.states import ItemState, JobMoves, JobState
+from core.work import Hold
+from store import jobs, rates
+from store.files import FileObjects
+from store.manifests import encode_items
+from store.parts import ResultRow, iter_rows
+from store.processes import WORKER, Heartbeat
+from tests.bench import OFFER, PROFILE, Bench
+from tests.workshop import PATIENCE, Gate, Network, write_item, write_model
+from worker.engine import Engine, Threads
+from worker.lease_keeper import LeaseKeeper
+from worker.models import Models
+from worker.shard import ShardRunner
+
+
+class Station:
+    """A worker's shard runner, and job `a` over pictures 0, 1, 2 ... of one folder."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.network = Network()
+        self.draining = False
+        self.source = bench.root / "source"
+        self.model = write_model(bench.root / "model")
+        threads = Threads(fetch=1, decode=1, predict=1, finish=1, upload=1)
+        self.engine = Engine(Models(self.network, replicas=1), threads)
+        self.keeper = LeaseKeeper(
+            bench.db,
+            Heartbeat("w", WORKER, "h", 1, "0"),
+            lease_seconds=30.0,
+            heartbeat_seconds=1000.0,
+            stall_seconds=60.0,
+        )
+        self.runner = ShardRunner(
+            db=bench.db,
+            engine=self.engine,
+            keeper=self.keeper,
+            worker_id="w",
+            offers=(OFFER,),
+            lease_seconds=30.0,
+            stall_seconds=60.0,
+            max_tries=3,
+            draining=lambda: self.draining,
+        )
+        self.pool = ThreadPoolExecutor(2)
+
+    def queue(self, count: int = 3, **job: Any) -> Hold:
+        """Plan the job as one shard of `count` pictures, and queue that."""
+        items = [write_item(self.source, number) for number in range(count)]
+        places: dict[str, Any] = {"source": f"{self.source}/", "model": self.model.to_json()}
+        self.bench.job("a", [count], **places, **job)
+        self.list(items)
+        return self.queue_again()
+
+    def list(self, items: list[ItemRef]) -> None:
+        self.output.put("items/part-00000-1.parquet", encode_items(items))
+
+    def queue_again(self) -> Hold:
+        [hold] = self.bench.queue("a")
+        return hold
+
+    @property
+    def output(self) -> FileObjects:
+        return FileObjects(self.bench.root / "a")
+
+    def shard(self, hold: Hold) -> tuple[str, int, int]:
+        """Its state, its tries and the attempt of its part, 0 without one."""
+        row = self.bench.read_shard(hold.shard)
+        return row.state.value, row.tries, row.part_attempt or 0
+
+    def states(self) -> dict[str, str]:
+        """The published items' states."""
+        rows = iter_rows(self.output.get(results_part(0)))
+        return {row["item"]: row["state"] for row in rows}
+
+    def close(self) -> None:
+        self.pool.shutdown()
+        self.engine.close()
+
+
+@pytest.fixture
+def station(bench: Bench) -> Iterator[Station]:
+    station = Station(bench)
+    yield station
+    station.close()
+
+
+def fails_with(error: Exception) -> Any:
+    def fail(_: list[int]) -> None:
+        raise error
+
+    return fail
+
+
+def test_a_shard_is_run_committed_and_published(station: Station) -> None:
+    hold = station.queue(3)
+    assert station.runner.run(hold) == "done"
+    assert station.shard(hold) == ("done", 1, hold.attempt)
+    assert station.states() == dict.fromkeys(("000.png", "001.png", "002.png"), "succeeded")
+    row = station.bench.read_shard(hold.shard)
+    part = station.output.get(results_part(0))
+    assert (row.part_digest, row.part_size) == (sha256(part).hexdigest(), len(part))
+    assert (row.succeeded, row.quarantined, row.skipped) == (3, 0, 0)
+    assert row.timings is not None
+    assert row.timings["total"] > 0
+    assert {"fetch", "decode", "predict"} <= set(row.timings)
+    assert station.output.get(staged_results_part(0, hold.attempt)) == part
+    assert station.keeper.runs() == []
+
+
+def test_a_run_measures_the_models_rate(station: Station, bench: Bench) -> None:
+    station.runner.run(station.queue(3))
+    key = PROFILE.offer.key
+    rate = bench.db.read(lambda s: rates.rate_of(s, station.model.digest, key))
+    assert rate is not None
+    assert rate > 0
+
+
+def test_bad_items_are_counted_and_do_not_fail_the_shard(station: Station) -> None:
+    hold = station.queue(3)
+    (station.source / "001.png").write_bytes(b"broken")
+    assert station.runner.run(hold) == "done"
+    row = station.bench.read_shard(hold.shard)
+    assert (row.succeeded, row.quarantined) == (2, 1)
+    assert station.states()["001.png"] == "quarantined"
+
+
+def test_a_stale_message_runs_nothing(station: Station) -> None:
+    hold = station.queue()
+    assert station.runner.run(Hold(hold.shard, hold.attempt - 1)) == "stale"
+    assert station.runner.run(Hold(999, 1)) == "stale"
+    assert station.shard(hold) == ("queued", 0, 0)
+    assert station.network.loaded == 0
+
+
+def test_a_shard_for_another_engine_goes_back_to_the_queue(station: Station) -> None:
+    other = EngineOffer("other", "1", "gpu", "fp16")
+    profile = {**PROFILE.to_json(), **other.to_json()}
+    hold = station.queue(profile=profile)
+    assert station.runner.run(hold) == "unsuited"
+    assert station.shard(hold) == ("pending", 0, 0)
+
+
+def test_a_fatal_error_fails_the_job(station: Station) -> None:
+    hold = station.queue()
+    (station.bench.root / "model" / "model.json").write_text("another")
+    assert station.runner.run(hold) == "fatal"
+    job = station.bench.read_job("a")
+    assert job.state is JobState.FAILING
+    assert job.error is not None
+    assert "is not the one this job was submitted with" in job.error
+    assert "submit a new job" in job.error  # the hint
+    assert station.shard(hold) == ("cancelled", 1, 0)
+
+
+def test_who_was_overtaken_has_no_say_in_the_job(station: Station) -> None:
+    hold = station.queue()
+
+    def overtaken(_: list[int]) -> None:
+        assert station.bench.fail(hold)
+        raise FatalError("no such input")
+
+    station.network.before = overtaken
+    assert station.runner.run(hold) == "stale"
+    assert station.bench.read_job("a").state is JobState.RUNNING
+
+
+@pytest.mark.parametrize("error", [RetryableError("disk full"), None])
+def test_what_may_pass_is_tried_again_later(
+    station: Station, monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    hold = station.queue()
+    failing = fails_with(error or ZeroDivisionError("bug"))
+    monkeypatch.setattr("worker.shard.encode_rows", failing)
+    assert station.runner.run(hold) == "failed"
+    row = station.bench.read_shard(hold.shard)
+    assert station.shard(hold) == ("pending", 1, 0)
+    assert row.available_at == 1001.0
+    assert row.error == ("disk full" if error else "unexpected: ZeroDivisionError: bug")
+    assert not row.suspect
+    monkeypatch.undo()
+    station.bench.clock.now = 1001.0
+    assert station.runner.run(station.queue_again()) == "done"
+
+
+def test_a_shard_that_fails_again_and_again_is_given_up(station: Station) -> None:
+    hold = station.queue()
+    station.network.before = fails_with(RetryableError("no device"))
+    ends = []
+    for _ in range(3):
+        ends.append(station.runner.run(hold))
+        station.bench.clock.now += 100.0
+        if len(ends) < 3:
+            hold = station.queue_again()
+    assert ends == ["failed"] * 3
+    assert station.shard(hold) == ("failed", 3, 0)
+
+
+def test_a_draining_worker_hands_back_before_anything_is_loaded(station: Station) -> None:
+    hold = station.queue()
+    station.draining = True
+    assert station.runner.run(hold) == "hand_back"
+    assert station.shard(hold) == ("pending", 0, 0)
+    assert station.network.loaded == 0
+    station.draining = False
+    assert station.runner.run(station.queue_again()) == "done"
+
+
+def during(station: Station, hold: Hold, happens: Any) -> str:
+    """Run a shard, have something happen in the middle of it, and a turn of the lease keeper."""
+    gate = Gate()
+    station.network.before = gate.wait
+    ended = station.pool.submit(station.runner.run, hold)
+    gate.until_reached()
+    happens()
+    station.keeper.tick()
+    gate.open()
+    return ended.result(PATIENCE)
+
+
+def test_a_paused_job_gets_its_shard_back_without_a_try(station: Station, bench: Bench) -> None:
+    hold = station.queue(20)
+    pause = lambda: bench.db.write(lambda s: jobs.pause(s, "a", now=1000.0))  # noqa: E731
+    assert during(station, hold, pause) == "hand_back"
+    assert station.shard(hold) == ("pending", 0, 0)
+    assert not station.output.exists(staged_results_part(0, hold.attempt))
+
+
+def test_a_cancelled_job_cancels_its_shard(station: Station, bench: Bench) -> None:
+    hold = station.queue(20)
+    cancel = lambda: bench.db.write(  # noqa: E731
+        lambda s: jobs.stop(s, "a", JobMoves.CANCEL, now=1000.0)
+    )
+    assert during(station, hold, cancel) == "cancel"
+    assert station.shard(hold) == ("cancelled", 1, 0)
+
+
+def test_who_was_overtaken_stops_and_changes_nothing(station: Station, bench: Bench) -> None:
+    hold = station.queue(20)
+    assert during(station, hold, lambda: bench.fail(hold)) == "stale"
+    assert station.shard(hold) == ("pending", 1, 0)
+
+
+def test_a_lease_that_ended_ends_the_run(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold = station.queue(20)
+    gate = Gate()
+    station.network.before = gate.wait
+    ended = station.pool.submit(station.runner.run, hold)
+    gate.until_reached()
+    late = time.monotonic() + 26.0  # less than its 30 seconds: the margin counts
+    monkeypatch.setattr("worker.run.time.monotonic", lambda: late)
+    gate.open()
+    assert ended.result(PATIENCE) == "stale"
+    assert station.shard(hold) == ("running", 1, 0)
+
+
+def test_who_is_overtaken_after_the_last_item_does_not_commit(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold = station.queue()
+    put = FileObjects.put
+
+    def overtaken(self: FileObjects, key: str, data: bytes, *, durable: bool = False) -> None:
+        put(self, key, data, durable=durable)
+        if key == staged_results_part(0, hold.attempt):
+            assert station.bench.fail(hold)
+
+    monkeypatch.setattr(FileObjects, "put", overtaken)
+    assert station.runner.run(hold) == "stale"
+    assert station.shard(hold) == ("pending", 1, 0)
+    assert not station.output.exists(results_part(0))
+
+
+def test_a_message_that_comes_twice_runs_once(station: Station) -> None:
+    hold = station.queue(3)
+    second: list[str] = []
+    assert during(station, hold, lambda: second.append(station.runner.run(hold))) == "done"
+    assert second == ["held"]
+    assert len(station.network.batches) == 1
+    assert station.runner.run(hold) == "stale"
+
+
+def test_a_part_that_cannot_be_published_stays_committed(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold = station.queue()
+    monkeypatch.setattr(FileObjects, "copy", lambda *_: fails_with(RetryableError("full"))([]))
+    with pytest.raises(RetryableError):
+        station.runner.run(hold)
+    assert station.shard(hold) == ("committed", 1, hold.attempt)
+    assert station.keeper.runs() == []
+
+
+def test_a_retry_runs_only_what_did_not_succeed_and_keeps_the_rest(station: Station) -> None:
+    first = station.queue(3)
+    good = (station.source / "001.png").read_bytes()
+    (station.source / "001.png").write_bytes(b"broken")
+    station.runner.run(first)
+    with station.bench.db.engine.begin() as connection:  # as `settle` would
+        connection.exec_driver_sql("UPDATE jobs SET state = 'partial'")
+    assert station.bench.db.write(lambda s: jobs.reopen(s, "a", now=1000.0)) == 1
+    (station.source / "001.png").write_bytes(good)
+    (station.source / "000.png").unlink()  # has its result
+    station.network.batches.clear()
+    second = station.queue_again()
+    assert station.runner.run(second) == "done"
+    assert {number for batch in station.network.batches for number in batch} == {1}
+    assert station.states() == dict.fromkeys(("000.png", "001.png", "002.png"), "succeeded")
+    row = station.bench.read_shard(second.shard)
+    assert (row.succeeded, row.quarantined, row.part_attempt) == (3, 0, second.attempt)
+
+
+def test_two_shards_overlap_and_keep_their_own_results(station: Station) -> None:
+    items = [write_item(station.source, number) for number in range(40)]
+    places: dict[str, Any] = {"source": f"{station.source}/", "model": station.model.to_json()}
+    station.bench.job("a", [20, 20], **places)
+    station.list(items)
+    holds = station.bench.queue("a", 2)
+    gate = Gate()
+    station.network.before = gate.wait
+    ended = [station.pool.submit(station.runner.run, hold) for hold in holds]
+    gate.until_reached()
+    gate.open()
+    assert [end.result(PATIENCE) for end in ended] == ["done", "done"]
+    for seq in range(2):
+        rows = list(iter_rows(station.output.get(results_part(seq))))
+        assert [row["item"] for row in rows] == [
+            f"{n:03d}.png" for n in range(20 * seq, 20 * seq + 20)
+        ]
+        assert [row["detections"][0]["box"][0] for row in rows] == [
+            float(n) for n in range(20 * seq, 20 * seq + 20)
+        ]
+
+
+def test_a_suspect_runs_alone(
+    station: Station, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hold = station.queue(2)
+    with station.bench.db.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE shards SET suspect = 1, deaths = '{\"1\": 1}'")
+
+    def alone(run: Any, items: list[ItemRef], *_: object, **__: object) -> list[ResultRow]:
+        assert run.unit.deaths == {1: 1}
+        row = ResultRow.quarantined
+        return [row(item, task="detect", model="m", reason="killed_process: x") for item in items]
+
+    monkeypatch.setattr("worker.shard.run_alone", alone)
+    assert station.runner.run(hold) == "done"
+    assert set(station.states().values()) == {ItemState.QUARANTINED.value}
+    assert station.network.loaded == 0
+    assert not station.bench.read_shard(hold.shard).suspect

@@ -1,0 +1,187 @@
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from sqlalchemy.orm import Session
+
+from core.errors import UsageError
+from core.selection import Selection
+from core.states import JobState
+from scheduler.submit import JobDefaults, JobRequest, describe, submit
+from store import models
+from store.database import Database
+from store.tables import Job
+from tests.bench import Bench
+
+CONFIG: dict[str, Any] = {
+    "arch": "YOLO",
+    "draw_threshold": 0.4,
+    "label_list": ["boat", "buoy"],
+    "Preprocess": [
+        {"type": "Resize", "target_size": [64, 64], "keep_ratio": False, "interp": 2},
+        {"type": "Permute"},
+    ],
+}
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "infer_cfg.yml").write_text(yaml.safe_dump(CONFIG))
+    (folder / "model.json").write_text("{}")
+    (folder / "model.pdiparams").write_bytes(b"weights")
+    return folder
+
+
+@pytest.fixture
+def request_(tmp_path: Path, model: Path) -> dict[str, Any]:
+    """A request that is accepted."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"x")
+    return {"source": str(tmp_path / "photos"), "model": str(model)}
+
+
+def send(bench: Bench, request: dict[str, Any], **more: Any) -> Job:
+    defaults = JobDefaults(str(bench.root / "outputs"), 10, 20, 90)
+    return submit(bench.db, JobRequest(**request | more), defaults, rng=random.Random(1))
+
+
+def test_a_job_waits_to_be_planned(bench: Bench, request_: dict[str, Any]) -> None:
+    job = bench.read_job(send(bench, request_).id)
+    assert (job.state, job.task, job.name) == (JobState.PLANNING, "detect", "photos")
+    assert job.output == str(bench.root / "outputs" / job.id)
+    assert job.created_at == 1000.0
+    assert job.profile is None
+    assert not (bench.root / "outputs" / job.id / "_attempts" / f"probe-{job.id}").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"threshold": 1.1}, "--threshold must be between 0 and 1"),
+        ({"threshold": float("nan")}, "--threshold"),
+        ({"priority": 10}, "--priority must be 0 to 9"),
+        ({"shard_items": 0}, "--shard-items must be at least 1"),
+        ({"batch_size": 2000}, "--batch-size must be 1 to 1024"),
+        ({"selection": Selection(limit=0)}, "--limit must be at least 1"),
+        ({"selection": Selection(min_size=-1)}, "--min-size must be at least 0"),
+        ({"selection": Selection(min_size=2, max_size=1)}, "nothing would be left"),
+        ({"tags": ("a\nb",)}, "cannot be a tag"),
+        ({"name": "x" * 201}, "cannot be a name"),
+        ({"model": "nosuch"}, "no model 'nosuch'"),
+        ({"source": "/nowhere/at/all"}, "no folder"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(
+    bench: Bench, request_: dict[str, Any], more: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        send(bench, request_, **more)
+    assert bench.db.read(lambda s: s.query(Job).count()) == 0
+
+
+def test_an_output_in_a_folder_that_is_read_is_refused(
+    bench: Bench, request_: dict[str, Any]
+) -> None:
+    for source in (request_["source"], f"{request_['source']}/*.jpg"):
+        with pytest.raises(UsageError, match="lies in the source"):
+            send(bench, request_, source=source, output=f"{request_['source']}/out")
+
+
+def test_an_output_beside_a_single_file_or_a_list_is_fine(
+    bench: Bench, request_: dict[str, Any]
+) -> None:
+    (bench.root / "all.txt").write_text("photos/a.jpg")
+    for number, source in enumerate([f"{request_['source']}/a.jpg", f"{bench.root}/all.txt"]):
+        output = str(Path(source).parent / "out" / str(number))
+        request = JobRequest(source=source, model=request_["model"], output=output)
+        defaults = JobDefaults(str(bench.root / "outputs"), 10, 20, 90)
+        assert submit(bench.db, request, defaults).output == output
+
+
+def test_an_output_has_one_job(bench: Bench, request_: dict[str, Any]) -> None:
+    job = send(bench, request_, output=f"{bench.root}/out")
+    with pytest.raises(UsageError, match=f"belongs to job {job.id}"):
+        send(bench, request_, output=f"{bench.root}/out/")
+    (bench.root / "old").mkdir()
+    (bench.root / "old" / "manifest.json").write_text("{}")
+    with pytest.raises(UsageError, match="belongs to a job"):
+        send(bench, request_, output=f"{bench.root}/old")
+
+
+def test_an_output_that_cannot_be_written_is_refused(
+    bench: Bench, request_: dict[str, Any]
+) -> None:
+    (bench.root / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot be written"):
+        send(bench, request_, output=f"{bench.root}/file/out")
+
+
+def register(bench: Bench, model: Path, name: str = "mine", **changes: Any) -> None:
+    ref = describe(model)
+    values = {"task": ref.task, "digest": ref.digest, "location": ref.location} | changes
+    added = type(ref)(name=name, **values)
+    bench.db.write(lambda s: models.add_model(s, added, {}, now=1.0))
+
+
+def test_a_registered_model_goes_by_its_name(
+    bench: Bench, request_: dict[str, Any], model: Path
+) -> None:
+    register(bench, model)
+    job = send(bench, request_, model="mine")
+    assert job.model == {
+        "name": "mine",
+        "task": "detect",
+        "digest": describe(model).digest,
+        "location": str(model),
+    }
+
+
+def test_a_model_that_changed_since_it_was_registered_is_refused(
+    bench: Bench, request_: dict[str, Any], model: Path
+) -> None:
+    register(bench, model)
+    (model / "model.pdiparams").write_bytes(b"other weights")
+    with pytest.raises(UsageError, match="not those that were registered"):
+        send(bench, request_, model="mine")
+
+
+def test_a_model_for_another_task_is_refused(
+    bench: Bench, request_: dict[str, Any], model: Path
+) -> None:
+    register(bench, model, task="segment")
+    with pytest.raises(UsageError, match="for the task 'segment'"):
+        send(bench, request_, model="mine")
+
+
+def test_images_of_many_shapes_are_not_padded_into_batches(
+    bench: Bench, request_: dict[str, Any], model: Path
+) -> None:
+    assert send(bench, request_).options["batch_size"] == 8
+    resize = CONFIG["Preprocess"][0] | {"keep_ratio": True}
+    config = CONFIG | {"Preprocess": [resize, CONFIG["Preprocess"][1]]}
+    (model / "infer_cfg.yml").write_text(yaml.safe_dump(config))
+    request = request_ | {"output": f"{bench.root}/second"}
+    defaults = JobDefaults(str(bench.root / "outputs"), 10, 20, 90)
+    assert submit(bench.db, JobRequest(**request), defaults).options["batch_size"] == 1
+
+
+def test_a_submission_whose_answer_was_lost_is_one_job(
+    bench: Bench, request_: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Database.write
+
+    def twice(db: Database, work: Any) -> Any:
+        write(db, work)
+        return write(db, work)
+
+    monkeypatch.setattr(Database, "write", twice)
+    job = send(bench, request_)
+
+    def ids(session: Session) -> list[str]:
+        return [row.id for row in session.query(Job).all()]
+
+    assert bench.db.read(ids) == [job.id]

@@ -40,7 +40,7 @@ _JOB_OPTIONS = (
     click.option(
         "--threshold",
         type=click.FloatRange(0, 1),
-        help="Only detections with at least this score.  [default: the model's own]",
+        help="Only detections with a score above this.  [default: the model's own]",
     ),
     click.option(
         "--annotate/--no-annotate", default=True, show_default=True, help="Draw pictures."

@@ -15,6 +15,7 @@ from store.file_errors import reading, writing
 from store.file_listing import list_files
 from store.objects import ObjectInfo
 
+_CREATE_TRIES = 5
 _UNFINISHED = re.compile(rb"\.regatta-[0-9a-f]{32}\.tmp")
 
 
@@ -81,11 +82,15 @@ class FileObjects:
             self._replace(dst, lambda file: shutil.copyfileobj(source, file, 1 << 20), durable=True)
 
     def delete(self, key: str) -> None:
-        """Remove the file; see `ObjectStore.delete`. Directories stay."""
+        """Remove the file, and the directories that it leaves empty; see `ObjectStore.delete`."""
         path = self._writable_path(key)
         with writing(key), suppress(FileNotFoundError, NotADirectoryError):
-            if not stat.S_ISDIR(path.lstat().st_mode):
-                path.unlink()
+            if stat.S_ISDIR(path.lstat().st_mode):
+                return
+            path.unlink()
+        with suppress(OSError):  # the first that still holds something ends it
+            while (path := path.parent) != self._root:
+                path.rmdir()
 
     def list(self, prefix: str = "", start_after: str = "") -> Iterator[ObjectInfo]:
         """The files in order; see `ObjectStore.list`.
@@ -135,9 +140,8 @@ class FileObjects:
         path = self._writable_path(key)
         unfinished = path.with_name(f".regatta-{uuid4().hex}.tmp")
         with writing(key):
-            path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                with unfinished.open("xb") as file:
+                with _created(unfinished) as file:
                     write(file)
                     if durable:
                         file.flush()
@@ -161,6 +165,15 @@ class FileObjects:
             if folder == self._root:
                 return
             folder = folder.parent
+
+
+def _created(path: Path) -> BinaryIO:
+    """A new file in a directory that may be new, too, and that a `delete` may take away again."""
+    for _ in range(_CREATE_TRIES):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            return path.open("xb")
+    return path.open("xb")
 
 
 def _not_a_file(key: str) -> BadInputError:

@@ -26,13 +26,14 @@ app.conf.update(celery_settings(required_broker(_settings.broker_url)))
 app.conf.update(worker_concurrency=_settings.concurrency)
 
 
-@setup_logging.connect  # a receiver here keeps Celery's hands off logging
-def _configure_logs(**_: Any) -> None:
-    configure_logs(_settings)
+@setup_logging.connect
+def _leave_logs_alone(**_: Any) -> None:
+    """A receiver here keeps Celery from setting up logging; `_begin` has done it by then."""
 
 
 @worker_init.connect
 def _begin(sender: Any, **_: Any) -> None:
+    configure_logs(_settings)
     queues = tuple(str(name) for name in sender.app.amqp.queues.consume_from)
     try:
         runtime.begin(_settings, tuple(name for name in queues if name in QUEUES))

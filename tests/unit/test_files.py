@@ -1,7 +1,9 @@
 import errno
 import os
 import stat
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -272,3 +274,34 @@ def test_a_file_whose_status_is_denied_fails_the_listing(
     monkeypatch.setattr(os, "stat", deny)
     with pytest.raises(RetryableError, match="can't be listed"):
         list(store.list())
+
+
+def test_a_delete_takes_along_the_directories_that_it_empties(tmp_path: Path) -> None:
+    store = FileObjects(tmp_path)
+    store.put("a/b/c/one", b"1")
+    store.put("a/two", b"2")
+    store.delete("a/b/c/one")
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["two"]
+    store.delete("a/two")
+    assert tmp_path.is_dir()
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_writer_outlives_those_who_empty_its_directory(tmp_path: Path) -> None:
+    store = FileObjects(tmp_path)
+    written = threading.Event()
+
+    def empty() -> None:
+        while not written.is_set():
+            store.put("a/b/other", b"")
+            store.delete("a/b/other")
+
+    with ThreadPoolExecutor(1) as pool:
+        emptying = pool.submit(empty)
+        try:
+            for number in range(200):
+                store.put(f"a/b/{number}", b"x")
+                store.delete(f"a/b/{number}")
+        finally:
+            written.set()
+        emptying.result()

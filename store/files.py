@@ -15,7 +15,7 @@ from store.file_errors import reading, writing
 from store.file_listing import list_files
 from store.objects import ObjectInfo
 
-_CREATE_TRIES = 5
+_CREATE_TRIES = 50
 _UNFINISHED = re.compile(rb"\.regatta-[0-9a-f]{32}\.tmp")
 
 
@@ -170,9 +170,10 @@ class FileObjects:
 def _created(path: Path) -> BinaryIO:
     """A new file in a directory that may be new, too, and that a `delete` may take away again."""
     for _ in range(_CREATE_TRIES):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, FileExistsError):
+            path.parent.mkdir(parents=True, exist_ok=True)
             return path.open("xb")
+    path.parent.mkdir(parents=True, exist_ok=True)
     return path.open("xb")
 
 

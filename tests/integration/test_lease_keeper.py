@@ -1,3 +1,4 @@
+import threading
 import time
 from collections.abc import Iterator
 
@@ -12,17 +13,17 @@ from store.database import Database
 from store.processes import WORKER, Heartbeat
 from store.tables import Process
 from tests.bench import OFFER, Bench
-from tests.workshop import new_run
+from tests.workshop import PATIENCE, new_run
 from worker.lease_keeper import LeaseKeeper
 from worker.run import ShardRun, StoppedError
 
 
-def keeper_of(db: Database) -> LeaseKeeper:
+def keeper_of(db: Database, *, heartbeat_seconds: float = 1000.0) -> LeaseKeeper:
     return LeaseKeeper(
         db,
         Heartbeat("w", WORKER, "h", 1, "0", slots=2, queues=("detect",), offers=(OFFER,)),
         lease_seconds=30.0,
-        heartbeat_seconds=1000.0,
+        heartbeat_seconds=heartbeat_seconds,
         stall_seconds=60.0,
     )
 
@@ -208,3 +209,21 @@ def test_a_locked_database_neither_stops_a_run_nor_renews_it(
     assert lease(bench, hold) == 1030.0
     run.check()
     db.close()
+
+
+def test_its_thread_outlives_whatever_goes_wrong(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = keeper_of(bench.db, heartbeat_seconds=0.001)
+    troubles = [RetryableError("away"), ZeroDivisionError("bug")]
+    calm = threading.Event()
+
+    def tick() -> None:
+        if troubles:
+            raise troubles.pop(0)
+        calm.set()
+
+    monkeypatch.setattr(keeper, "tick", tick)
+    keeper.start()
+    assert calm.wait(PATIENCE)
+    keeper.close()

@@ -127,3 +127,19 @@ def test_an_engine_that_cannot_be_used_is_said_at_once(bench: Bench) -> None:
     settings = Settings(home=bench.root, database_url=bench.db.url, engine="core.items")
     with pytest.raises(UsageError, match="has no offers"):
         runtime.begin(settings, ("detect",))
+
+
+def test_what_hangs_does_not_keep_an_ending_worker(bench: Bench, tmp_path: Path) -> None:
+    settings = Settings(
+        home=bench.root, database_url=bench.db.url, engine=standin.__name__, drain_seconds=0.001
+    )
+    begun = runtime.begin(settings, ("detect",))
+    model = ModelRef("m", "detect", "d", "file:///m")
+    run = new_run(work_unit(model, source=tmp_path, output=tmp_path))
+    begun._keeper.hold(run)
+    begun.close()
+    with pytest.raises(StoppedError, match="hand_back"):
+        run.check()
+    assert len(workers(bench)) == 1  # its lease lapses like that of any other hung worker
+    begun._keeper.let_go(run)
+    runtime.end()

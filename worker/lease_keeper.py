@@ -97,7 +97,6 @@ class LeaseKeeper:
 
         for hold, directive in self._db.write(renew).items():
             if directive is not Directive.GO_ON:
-                _log.info("told to stop", shard=hold.shard, directive=directive.value)
                 runs[hold].stop(directive)
             elif progress[hold].moved:
                 runs[hold].renewed(asked)

@@ -73,8 +73,12 @@ class Runtime:
         return self._runner.run(hold)
 
     def drain(self) -> None:
-        """Take nothing more; what runs may finish within the drain time, or is handed back."""
+        """Take nothing more; what runs may finish within the drain time, or is handed back.
+
+        Asked again, it is handed back at once.
+        """
         if self._draining.is_set():
+            self._hand_back()
             return
         self._draining.set()
         self._keeper.drain()

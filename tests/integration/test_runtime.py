@@ -100,7 +100,6 @@ def test_a_draining_worker_hands_back_what_comes_in(
 ) -> None:
     hold = queued(bench)
     begun.drain()
-    begun.drain()
     [timer] = timers
     assert (timer.seconds, timer.daemon, timer.started) == (20.0, True, True)
     assert begun.run(hold) == "hand_back"
@@ -109,15 +108,17 @@ def test_a_draining_worker_hands_back_what_comes_in(
     assert [process.draining for process in workers(bench)] == [True]
 
 
-def test_what_runs_may_finish_until_the_drain_time_is_over(
-    bench: Bench, begun: Runtime, timers: list[Timer], tmp_path: Path
+@pytest.mark.parametrize("asked_again", [False, True])
+def test_what_runs_may_finish_until_the_drain_time_is_over_or_somebody_insists(
+    begun: Runtime, timers: list[Timer], tmp_path: Path, asked_again: bool
 ) -> None:
     model = ModelRef("m", "detect", "d", "file:///m")
     run = new_run(work_unit(model, source=tmp_path, output=tmp_path))
     begun._keeper.hold(run)
     begun.drain()
     run.check()
-    timers[0].action()
+    (begun.drain if asked_again else timers[0].action)()
+    assert len(timers) == 1
     with pytest.raises(StoppedError, match="hand_back"):
         run.check()
     begun._keeper.let_go(run)

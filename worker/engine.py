@@ -25,6 +25,7 @@ from store.parts import ResultRow
 from vision.decode import decode_image
 from vision.encode import encode_jpeg
 from worker.batcher import Batcher
+from worker.budget import ByteBudget
 from worker.models import Models, ResidentModel
 from worker.predictors.protocol import OutOfMemoryError, PredictError
 from worker.run import ShardRun, Ticket
@@ -32,6 +33,7 @@ from worker.source import place_of
 from worker.stage import Stage, quarantine
 
 _POOL = 64  # prepared items that wait for a predictor
+_PICTURE_BYTES = 512 * 1024 * 1024  # decoded pictures that wait to be drawn on
 _WINDOW_BATCHES = 4  # a run's items in flight, in batches per predictor
 
 _log = structlog.get_logger()
@@ -55,9 +57,10 @@ class Engine:
     def __init__(self, models: Models, threads: Threads) -> None:
         self.models = models
         self._threads = threads
+        self._pictures = ByteBudget(_PICTURE_BYTES)
         self._upload = Stage("upload", _upload, _leave, threads=threads.upload, depth=16)
         self._finish = Stage("finish", _finish, self._upload.put, threads=threads.finish, depth=32)
-        self._batcher = Batcher(_POOL, upstream=lambda: self._fetch.load + self._decode.load)
+        self._batcher = Batcher(_POOL, upstream=self._coming)
         self._decode = Stage("decode", _decode, self._batcher.put, threads=threads.decode, depth=16)
         self._fetch = Stage("fetch", _fetch, self._decode.put, threads=threads.fetch, depth=16)
         self._predictors = [
@@ -79,7 +82,7 @@ class Engine:
         try:
             for item in items:
                 run.enter(window)
-                self._fetch.put(Ticket(run, item, model))
+                self._fetch.put(Ticket(run, item, model, self._pictures))
         except RegattaError as error:
             run.fail(error)
         return run.rows(items)
@@ -94,13 +97,17 @@ class Engine:
         self._finish.close()
         self._upload.close()
 
+    def _coming(self) -> int:
+        """Tickets on their way to the batcher; none, if they wait for what its batches hold."""
+        return 0 if self._pictures.is_short else self._fetch.load + self._decode.load
+
     def _predict(self, number: int) -> None:
         """Own predictor `number` of every model: take batches, run them, hand the rows on."""
         while (batch := self._batcher.take()) is not None:
             alive = []
             for ticket in batch:
                 if ticket.run.stopping:
-                    ticket.run.leave(None)
+                    ticket.leave(None)
                 else:
                     alive.append(ticket)
             if alive:
@@ -120,7 +127,7 @@ class Engine:
         except RegattaError as error:
             for ticket in batch:
                 ticket.run.fail(error)
-                ticket.run.leave(None)
+                ticket.leave(None)
         except Exception as error:
             _log.exception("unexpected", stage="predict", model=model.key[0][:12])
             self._single_out(batch, number, "internal_error", f"predict: {error!r}")
@@ -174,7 +181,7 @@ def _decode(ticket: Ticket) -> None:
     ticket.size = (image.shape[1], image.shape[0])
     ticket.prepared = ticket.model.detector.prepare(image)
     if ticket.run.unit.options.annotate:
-        ticket.image = image
+        ticket.keep(image)
 
 
 def _finish(ticket: Ticket) -> None:
@@ -186,7 +193,7 @@ def _finish(ticket: Ticket) -> None:
         picture = detector.draw(ticket.image, detections)
         ticket.picture = encode_jpeg(picture, unit.profile.jpeg_quality)
         annotated = annotated_image(ticket.item.key)
-        ticket.image = None
+        ticket.drop_image()
     width, height = ticket.size or (None, None)
     ticket.row = ResultRow(
         item=ticket.item,
@@ -208,4 +215,4 @@ def _upload(ticket: Ticket) -> None:
 
 
 def _leave(ticket: Ticket) -> None:
-    ticket.run.leave(ticket.row)
+    ticket.leave(ticket.row)

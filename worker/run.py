@@ -15,6 +15,7 @@ from core.items import ItemRef
 from core.work import Directive, WorkUnit
 from store.parts import ResultRow
 from vision.preprocess import Prepared
+from worker.budget import ByteBudget
 
 
 class StoppedError(RegattaError):
@@ -151,6 +152,7 @@ class Ticket:
     run: ShardRun
     item: ItemRef
     model: Any
+    budget: ByteBudget
     data: bytes | None = None
     image: NDArray[np.uint8] | None = None
     size: tuple[int, int] | None = None  # width, height
@@ -158,3 +160,19 @@ class Ticket:
     output: NDArray[np.float32] | None = None
     picture: bytes | None = None
     row: ResultRow | None = None
+
+    def keep(self, image: NDArray[np.uint8]) -> None:
+        """Keep the decoded image to be drawn on; waits while too many are kept."""
+        self.budget.take(image.nbytes, lambda: self.run.stopping)
+        self.image = image
+
+    def drop_image(self) -> None:
+        """Let go of the decoded image, if it was kept."""
+        if self.image is not None:
+            self.budget.give_back(self.image.nbytes)
+            self.image = None
+
+    def leave(self, row: ResultRow | None) -> None:
+        """End here, with a row unless it was dropped."""
+        self.drop_image()
+        self.run.leave(row)

@@ -76,14 +76,14 @@ class Stage:
             # It cannot fail; but a ticket that got lost would keep its run waiting for ever.
             _log.exception("unexpected", job=ticket.run.unit.job, stage=self.name)
             ticket.run.fail(RetryableError(f"{self.name}: {error!r}"))
-            ticket.run.leave(None)
+            ticket.leave(None)
 
 
 def handled(stage: str, ticket: Ticket, work: Callable[[Ticket], None]) -> bool:
     """Run `work` on a ticket; False if the ticket ended here."""
     run = ticket.run
     if run.stopping:
-        run.leave(None)
+        ticket.leave(None)
         return False
     begun = time.perf_counter()
     try:
@@ -92,7 +92,7 @@ def handled(stage: str, ticket: Ticket, work: Callable[[Ticket], None]) -> bool:
         quarantine(ticket, error.reason, str(error))
     except (RetryableError, FatalError, MemoryError) as error:
         run.fail(RetryableError("out of memory") if isinstance(error, MemoryError) else error)
-        run.leave(None)
+        ticket.leave(None)
     except Exception as error:
         # A fault of ours that one item brings out must not cost its neighbours their result.
         _log.exception("unexpected", job=run.unit.job, shard=run.unit.hold.shard, stage=stage)
@@ -107,7 +107,7 @@ def handled(stage: str, ticket: Ticket, work: Callable[[Ticket], None]) -> bool:
 def quarantine(ticket: Ticket, reason: str, message: str) -> None:
     """End a ticket with a row that says why it has no result."""
     unit = ticket.run.unit
-    ticket.run.leave(
+    ticket.leave(
         ResultRow.quarantined(
             ticket.item,
             task=unit.task,

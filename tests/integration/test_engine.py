@@ -23,6 +23,7 @@ from store.files import FileObjects
 from store.parts import ResultRow
 from tests.bench import OPTIONS, PROFILE
 from tests.workshop import PATIENCE, Gate, Network, new_run, work_unit, write_item, write_model
+from worker import engine
 from worker.engine import Engine, Threads
 from worker.models import Models
 from worker.run import ShardRun, StoppedError
@@ -302,6 +303,25 @@ def test_items_in_flight_are_bounded(works: Works, monkeypatch: pytest.MonkeyPat
     items = works.items(range(100))
     assert_whole(works.rows(items, run), items)
     assert 0 < most["in flight"] <= most["window"] < 100
+
+
+def test_pictures_in_flight_are_bounded_by_their_bytes(
+    make_works: Callable[..., Works], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_PICTURE_BYTES", 1)  # one at a time, whatever the batch size
+    works = make_works()
+    budget, kept = works.engine._pictures, list[int]()
+    take = budget.take
+
+    def counted(size: int, given_up: Callable[[], bool]) -> None:
+        take(size, given_up)
+        kept.append(budget._held // size)
+
+    monkeypatch.setattr(budget, "take", counted)
+    items = works.items(range(40))
+    assert_whole(works.rows(items, works.new_run(annotate=True)), items)
+    assert kept == [1] * 40
+    assert budget._held == 0
 
 
 def test_times_are_kept_by_stage(works: Works) -> None:

@@ -10,6 +10,7 @@ from tests.bench import Clock
 from tests.workshop import PATIENCE
 from vision.preprocess import Prepared
 from worker.batcher import Batcher
+from worker.budget import ByteBudget
 from worker.run import Ticket
 
 
@@ -25,7 +26,7 @@ class Pool:
         pair = np.ones(2, np.float32)
         prepared = Prepared(np.zeros((3, side, side), np.float32), pair, pair)
         run: Any = None
-        self.batcher.put(Ticket(run, ItemRef(index, "a"), model, prepared=prepared))
+        self.batcher.put(Ticket(run, ItemRef(index, "a"), model, ByteBudget(1), prepared=prepared))
 
     def take(self) -> list[int]:
         batch = self.batcher.take()

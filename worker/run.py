@@ -37,6 +37,7 @@ class ShardRun:
     def __init__(self, unit: WorkUnit, *, lease_seconds: float, margin: float) -> None:
         self.unit = unit
         self.moved_at = time.monotonic()
+        self.batch_size = unit.profile.batch_size  # smaller at the end if memory ran out
         self._lease_seconds = lease_seconds - margin
         self._lease_ends = self.moved_at + self._lease_seconds
         self._changed = threading.Condition()

@@ -102,6 +102,8 @@ class ShardRunner:
             _log.exception("unexpected")
             return RegattaError(f"unexpected: {type(error).__name__}: {error}")
         timings = {**run.seconds, "total": round(time.monotonic() - begun, 3)}
+        if run.batch_size != run.unit.profile.batch_size:
+            timings["halved_to_batch"] = run.batch_size
         digest = hashlib.sha256(part).hexdigest()
         return CommittedPart(digest, len(part), _counts(part), timings)
 
@@ -123,6 +125,7 @@ class ShardRunner:
         try:
             return self.engine.rows(run, items, model)
         finally:
+            run.batch_size = model.batch_size
             self.engine.models.release(model)
 
     def _end(self, run: ShardRun, result: CommittedPart | RegattaError) -> str:

@@ -119,8 +119,18 @@ def test_a_shard_is_run_committed_and_published(station: Station) -> None:
     assert row.timings is not None
     assert row.timings["total"] > 0
     assert {"fetch", "decode", "predict"} <= set(row.timings)
+    assert "halved_to_batch" not in row.timings
     assert station.output.get(staged_results_part(0, hold.attempt)) == part
     assert station.keeper.runs() == []
+
+
+def test_a_batch_that_had_to_be_halved_is_told_of(station: Station) -> None:
+    hold = station.queue(6)
+    station.network.largest_batch = 1
+    assert station.runner.run(hold) == "done"
+    timings = station.bench.read_shard(hold.shard).timings
+    assert timings is not None
+    assert timings["halved_to_batch"] == 1
 
 
 def test_a_run_measures_the_models_rate(station: Station, bench: Bench) -> None:

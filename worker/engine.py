@@ -154,8 +154,9 @@ class Engine:
         model: ResidentModel = batch[0].model
         if model.shrink(size // 2):
             _log.warning("out of memory: batch halved", batch_size=model.batch_size)
-        for start in range(0, len(batch), model.batch_size):
-            self._run_batch(batch[start : start + model.batch_size], number)
+        step = model.batch_size  # as it is now: running a part may halve it again
+        for start in range(0, len(batch), step):
+            self._run_batch(batch[start : start + step], number)
 
 
 def _answers(

@@ -1,0 +1,209 @@
+"""A whole Regatta as processes, which a test may stop, freeze and kill."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import redis
+from sqlalchemy import select
+
+from cli.broker import answers, server_binary
+from core.states import ShardState
+from scheduler.submit import JobDefaults, JobRequest, submit
+from store.database import Database
+from store.jobs import Tally, get_job, tally
+from store.tables import Job, Process, Shard
+from tests.acceptance.environment import environment
+
+T = TypeVar("T")
+
+DEADLINE = 90.0
+_POLL_SECONDS = 0.02
+
+
+class Fleet:
+    """Processes of one home. Nothing runs until it is started; `close` ends all of it.
+
+    `gate` is the file that the stand-in's marked picture waits for while it exists; `settings`
+    are those of every process that is started from now on.
+    """
+
+    def __init__(self, folder: Path, database: Path) -> None:
+        self.folder = folder
+        self.gate = folder / "gate.closed"
+        self.settings: dict[str, str] = {}
+        # Paths of sockets are limited to about 100 bytes.
+        self.runtime = Path(tempfile.mkdtemp(prefix="regatta-test-", dir="/tmp"))
+        self.socket = self.runtime / "redis"
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(database, folder / "regatta.db")
+        self.db = Database(f"sqlite:///{folder / 'regatta.db'}")
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._workers: list[subprocess.Popen[bytes]] = []
+
+    # Processes
+
+    def start(self, *, schedulers: int = 1, workers: int = 1, **worker_settings: str) -> None:
+        """Start a broker, schedulers and workers."""
+        self.start_redis()
+        for _ in range(schedulers):
+            self.start_scheduler()
+        for _ in range(workers):
+            self.start_worker(**worker_settings)
+
+    def start_redis(self) -> subprocess.Popen[bytes]:
+        """Start the broker, empty, and wait until it answers."""
+        options = {"port": "0", "unixsocket": str(self.socket), "save": "", "dir": self.runtime}
+        words = [str(word) for name, v in options.items() for word in (f"--{name}", v)]
+        server = self._spawn("redis", [server_binary(), *words], {})
+        self.until(lambda: answers(self.socket), "Redis answers")
+        return server
+
+    def start_scheduler(self, **settings: str) -> subprocess.Popen[bytes]:
+        return self._spawn("scheduler", _module("scheduler"), settings)
+
+    def start_worker(self, **settings: str) -> subprocess.Popen[bytes]:
+        self._workers.append(self._spawn("worker", _module("worker"), settings))
+        return self._workers[-1]
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        """The environment of this home's processes; see `tests.acceptance.environment`."""
+        places = {
+            "HOME": str(self.folder),
+            "DATABASE_URL": self.db.url,
+            "BROKER_URL": f"redis+socket://{self.socket}",
+            "STANDIN_GATE": str(self.gate),
+        }
+        return environment(**(places | self.settings | settings))
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """End a process at once, as `kill -9` does."""
+        process.kill()
+        process.wait()
+
+    def stop(self, process: subprocess.Popen[bytes]) -> int:
+        """Ask a process to end and return its exit status."""
+        process.terminate()
+        return process.wait(DEADLINE)
+
+    def close(self) -> None:
+        """End whatever still runs."""
+        for process in reversed(self._processes):
+            # The group: an isolated process must not outlive the test that killed its parent.
+            _signal_group(process, signal.SIGKILL)
+            process.wait()
+        self.db.close()
+        shutil.rmtree(self.runtime)
+
+    def _spawn(
+        self, name: str, command: list[str], settings: dict[str, str]
+    ) -> subprocess.Popen[bytes]:
+        with (self.folder / f"{len(self._processes)}-{name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                command,
+                env=self.environment(**settings),
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._processes.append(process)
+        return process
+
+    def log(self, process: subprocess.Popen[bytes]) -> str:
+        """What a process has said so far."""
+        number = self._processes.index(process)
+        (path,) = self.folder.glob(f"{number}-*.log")
+        return path.read_text(errors="replace")
+
+    # The broker
+
+    def redis(self) -> "redis.Redis":
+        return redis.Redis(unix_socket_path=str(self.socket))
+
+    # The gate
+
+    def close_gate(self) -> None:
+        self.gate.touch()
+
+    def until_held(self) -> None:
+        """Wait until a worker stands at the gate, in the middle of a shard."""
+        waiting = self.gate.with_suffix(".waiting")
+        self.until(waiting.exists, "a worker waits at the gate")
+
+    def open_gate(self) -> None:
+        self.gate.unlink()
+        self.gate.with_suffix(".waiting").unlink(missing_ok=True)
+
+    # Jobs
+
+    def submit(self, source: Path | str, model: Path | str, **request: Any) -> str:
+        """Submit a job and return its id; six items a shard and four a batch unless told."""
+        wanted = {"shard_items": 6, "batch_size": 4, **request}
+        defaults = JobDefaults(
+            objects=str(self.folder / "outputs"),
+            max_pixels=1_000_000,
+            max_item_bytes=1_000_000,
+            jpeg_quality=90,
+        )
+        return submit(self.db, JobRequest(str(source), str(model), **wanted), defaults).id
+
+    def job(self, job_id: str) -> Job:
+        return self.db.read(lambda s: get_job(s, job_id))
+
+    def tally(self, job_id: str) -> Tally:
+        return self.db.read(lambda s: tally(s, [get_job(s, job_id)]))[job_id]
+
+    def shards(self, job_id: str, *states: ShardState) -> Sequence[Shard]:
+        """A job's shards, those in any of `states` if some are given."""
+        query = select(Shard).where(Shard.job_id == job_id).order_by(Shard.seq)
+        if states:
+            query = query.where(Shard.state.in_(states))
+        return self.db.read(lambda s: s.scalars(query).all())
+
+    def processes(self, role: str) -> Sequence[Process]:
+        return self.db.read(lambda s: s.scalars(select(Process).where(Process.role == role)).all())
+
+    def until_ended(self, job_id: str, *, keep_working: bool = False, **settings: str) -> Job:
+        """Wait for a job's end; with `keep_working`, start a worker whenever the last has died."""
+
+        def ended() -> Job | None:
+            if keep_working and all(worker.poll() is not None for worker in self._workers):
+                self.start_worker(**settings)
+            job = self.job(job_id)
+            return job if job.finished_at else None
+
+        return self.until(ended, f"job {job_id} ends")
+
+    def until(self, condition: Callable[[], T | None], what: str) -> T:
+        """Poll until `condition` gives something true, and return that."""
+        deadline = time.monotonic() + DEADLINE
+        pause = threading.Event()
+        while not (found := condition()):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"waited {DEADLINE:g} s until {what}\n{self._story()}")
+            pause.wait(_POLL_SECONDS)
+        return found
+
+    def _story(self) -> str:
+        logs = sorted(self.folder.glob("*.log"))
+        return "\n".join(f"--- {p.name}\n{p.read_text(errors='replace')[-3000:]}" for p in logs)
+
+
+def _module(name: str) -> list[str]:
+    return [sys.executable, "-P", "-m", name]
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from cli.dryrun import dry_run as try_out
 from cli.failure import INTERRUPTED
@@ -52,12 +53,11 @@ def run(
     Ctrl-C hands back what runs and prints the command that goes on with it.
     """
     settings = load_settings()
-    if resume and (source or model):
+    if resume and _says_more(ctx):
         raise click.UsageError("--resume goes on with a job as it is: leave the rest out", ctx)
     request = None if resume else job_request(source, model, options)
     with terminate_as_interrupt(), open_database(settings) as db:
-        if dry_run:
-            assert request is not None
+        if dry_run and request is not None:
             print_object(try_out(db, request, job_defaults(settings)), chosen(form))
             return
         started = time.monotonic()
@@ -67,6 +67,15 @@ def run(
             ctx.exit(INTERRUPTED)
         _sum_up(db, end, form, time.monotonic() - started)
         ctx.exit(exit_code(end["state"]))
+
+
+def _says_more(ctx: click.Context) -> bool:
+    """Whether something about the job was written beside `--resume`: it would not be heeded."""
+    return any(
+        ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        for name in ctx.params
+        if name not in {"resume", "form"}
+    )
 
 
 def _begin(db: Database, settings: Settings, request: JobRequest | None, resume: str | None) -> str:

@@ -12,7 +12,7 @@ from cli.snapshot import Snapshot, snapshot, snapshots
 from cli.watch import watch as wait_for
 from cli.wording import count, duration, speed, tallied, waiting_for
 from config.settings import Settings
-from core.states import ENDED_JOBS, LIVE_JOBS, JobState
+from core.states import ENDED_JOBS, RESTING_JOBS, JobState
 from store import processes
 from store.database import Database
 from store.jobs import list_jobs
@@ -34,16 +34,16 @@ def status(ctx: click.Context, /, *, job: str | None, watch: bool, form: str | N
                 raise click.UsageError("--watch needs a JOB", ctx)
             _overview(db, settings, chosen(form))
             return
-        job_id = job_of(db, job).id
+        found = job_of(db, job)
+        if found.state not in RESTING_JOBS:
+            warn_if_nobody_schedules(db, settings)
         if watch:
             with progress_view() as view:
-                wait_for(db, settings, job_id, view)
-        seen = snapshot(db, settings, job_id)
+                wait_for(db, settings, found.id, view)
+        seen = snapshot(db, settings, found.id)
         _print(seen, chosen(form))
         if watch:
             ctx.exit(exit_code(seen["state"]))
-        if JobState(seen["state"]) in LIVE_JOBS:
-            warn_if_nobody_schedules(db, settings)
 
 
 def _overview(db: Database, settings: Settings, form: str) -> None:
@@ -64,7 +64,7 @@ def _print(seen: Snapshot, form: str) -> None:
     words = {
         **{name: seen[name] for name in ("id", "name", "model", "source", "output", "state")},
         "items": tallied(seen["items"]),
-        "passed over": seen["passed_over"],
+        "passed over": tallied(seen["passed_over"]) if seen["passed_over"] else None,
         "shards": tallied(seen["shards"]),
         "rate": speed(seen["rate"]),
         "eta": duration(seen["eta_seconds"]),

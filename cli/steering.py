@@ -19,11 +19,12 @@ from store.tables import Job
 @job_argument
 def cancel(*, job: str) -> None:
     """Stop JOB for good; what is done stays, and `retry` takes it up again."""
-    with opened() as (_, db):
+    with opened() as (settings, db):
         found = job_of(db, job)
         move = JobMoves.CANCEL
         _change(db, found, "cancel", lambda s: jobs.stop(s, found.id, move, now=db.now(s)))
         say(f"job {found.id} is being cancelled: {_running(db, found.id)}")
+        warn_if_nobody_schedules(db, settings)
 
 
 @click.command(epilog="Example: regatta pause 4k2")

@@ -6,12 +6,10 @@ from collections.abc import Callable
 from cli.progress import View
 from cli.snapshot import Snapshot, snapshot
 from config.settings import Settings
-from core.states import ENDED_JOBS, JobState
+from core.states import ENDED_JOBS, RESTING_JOBS, JobState
 from store.database import Database
 
 _TICK_SECONDS = 0.25
-
-_RESTING = ENDED_JOBS | {JobState.PAUSED}
 
 
 def watch(
@@ -27,7 +25,7 @@ def watch(
 
     `between` is called between any two looks.
     """
-    states = _RESTING if until_rest else ENDED_JOBS
+    states = RESTING_JOBS if until_rest else ENDED_JOBS
     while True:
         seen = snapshot(db, settings, job_id)
         view.show(seen)

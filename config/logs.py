@@ -1,11 +1,10 @@
 import logging
 import re
 import sys
-from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import structlog
-from structlog.contextvars import bound_contextvars, merge_contextvars
+from structlog.contextvars import merge_contextvars
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, Processor, WrappedLogger
 
@@ -85,15 +84,6 @@ def configure_logs(settings: LogSettings) -> None:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(settings.log_level.upper())
-
-
-def bind(**values: object) -> AbstractContextManager[None]:
-    """Put these keys (`job=..., shard=...`) into every line logged within a `with` block.
-
-    They belong to the current context: a thread started inside has them only if it runs in
-    `contextvars.copy_context()`.
-    """
-    return bound_contextvars(**values)
 
 
 def _renderer(log_format: str) -> Processor:

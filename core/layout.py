@@ -3,6 +3,7 @@
 from core.keys import encode_key
 
 MANIFEST = "manifest.json"
+REPORT = "report.html"
 
 
 ATTEMPTS = "_attempts/"

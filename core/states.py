@@ -139,6 +139,9 @@ LIVE_JOBS = frozenset({JobState.PLANNING, JobState.RUNNING})
 
 ENDED_JOBS = frozenset({JobState.SUCCEEDED, JobState.PARTIAL, JobState.FAILED, JobState.CANCELLED})
 
+RESTING_JOBS = ENDED_JOBS | {JobState.PAUSED}
+"""Jobs that stay as they are until somebody asks for more."""
+
 ENDED_SHARDS = frozenset({ShardState.DONE, ShardState.FAILED, ShardState.CANCELLED})
 
 OUTSTANDING_SHARDS = frozenset({ShardState.QUEUED, ShardState.RUNNING})

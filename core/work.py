@@ -53,11 +53,6 @@ class Counts:
     skipped: int = 0
     quarantined: int = 0
 
-    @property
-    def settled(self) -> int:
-        """Items that have a result row."""
-        return self.succeeded + self.skipped + self.quarantined
-
 
 @dataclass(frozen=True, slots=True)
 class CommittedPart:

@@ -22,7 +22,6 @@ from sqlalchemy.orm import Session
 from core.errors import UsageError
 from store.database import Database
 
-BASE = "base"
 HEAD = "head"
 
 

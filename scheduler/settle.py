@@ -99,7 +99,6 @@ class Settler:
         output = open_store(job.output)
         manifest = job_manifest(job, move.target, counts, shards, finished=now)
         output.put(MANIFEST, json.dumps(manifest, indent=2).encode() + b"\n", durable=True)
-        # Nobody stages anything now; once the job has ended, a retry may begin to.
         self._sweep(job, output)
         ended = self._db.write(lambda s: settling.end(s, job, move, now=now))
         if ended:
@@ -107,21 +106,31 @@ class Settler:
         return ended
 
     def _sweep(self, job: Job, output: ObjectStore) -> None:
-        """Remove staged parts and what overtaken planners wrote."""
-        committed = self._db.read(lambda s: settling.items_keys(s, job.id))
-        stale = [info.key for info in output.list(ATTEMPTS)]
-        stale += [info.key for info in output.list(ITEMS) if info.key not in committed]
-        for key in stale:
-            output.delete(key)
+        """Remove staged parts and what overtaken planners wrote.
+
+        Another settler may have ended the job meanwhile, and a retry be under way. What was there
+        while the job still stood is nobody's any more; what came later is the retry's.
+        """
+        found = [info.key for prefix in (ATTEMPTS, ITEMS) for info in output.list(prefix)]
+        committed, stands = self._db.read(
+            lambda s: (settling.items_keys(s, job.id), settling.stands(s, job))
+        )
+        if not stands:
+            return
+        for key in found:
+            if key not in committed:
+                output.delete(key)
 
 
 def _alone(step: Callable[[T], bool], thing: T, job_id: str) -> bool:
-    """Take one step; where one job's output cannot be written, the other jobs go on."""
+    """Take one step; where one job's output cannot be written, or is odd, the others go on."""
     try:
         return step(thing)
     except RegattaError as error:
         _log.warning("cannot settle yet", job=job_id, error=str(error))
-        return False
+    except Exception:
+        _log.exception("unexpected; will try again", job=job_id)
+    return False
 
 
 def _last_move(state: JobState, *, quarantined: int) -> Move[JobState]:

@@ -198,9 +198,18 @@ def reopen(session: Session, job_id: str, *, now: float) -> int | None:
     """
     job = get_job(session, job_id)
     move = JobMoves.REOPEN if job.planned_at is not None else JobMoves.REOPEN_PLANNING
-    generation = job.generation + 1
-    values = {"generation": generation, "finished_at": None, "error": None, **UNPLANNED}
-    if not move_job(session, job_id, move, **values):
+    reopened = move_job(
+        session,
+        job_id,
+        move,
+        generation=job.generation + 1,
+        # A planner of the generation before may yet wake up; what it had written was swept away.
+        plan_attempt=job.plan_attempt + 1,
+        finished_at=None,
+        error=None,
+        **UNPLANNED,
+    )
+    if not reopened:
         return None
     return count(
         session,

@@ -46,7 +46,7 @@ def find_model(session: Session, name: str) -> Model:
     if model is None:
         raise UsageError(
             f"there is no model {name!r}",
-            hint="`regatta models list` shows the names; a path to an exported model works, too",
+            hint="`regatta models list` shows the names; jobs take an export's path, too",
         )
     return model
 

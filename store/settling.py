@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, exists, not_, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, not_, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from core.states import ENDED_SHARDS, JobState, Move, ShardMoves, ShardState
@@ -137,16 +137,19 @@ def end(session: Session, job: Job, move: Move[JobState], *, now: float) -> bool
     return changed(
         session,
         update(Job)
-        .where(
-            Job.id == job.id,
-            Job.state == job.state,
-            Job.state.in_(move.sources),
-            Job.generation == job.generation,
-            not_(_UNFINISHED),
-        )
+        .where(*_as_read(job), Job.state.in_(move.sources), not_(_UNFINISHED))
         .values(state=move.target, finished_at=now)
         .execution_options(synchronize_session=False),
     )
+
+
+def stands(session: Session, job: Job) -> bool:
+    """Whether a job has neither moved nor been retried since it was read."""
+    return session.scalar(select(Job.id).where(*_as_read(job))) is not None
+
+
+def _as_read(job: Job) -> tuple[ColumnElement[bool], ...]:
+    return Job.id == job.id, Job.state == job.state, Job.generation == job.generation
 
 
 def parts_of(session: Session, job_id: str) -> Sequence[Shard]:

@@ -59,10 +59,6 @@ class Detections:
             xyxy=self.xyxy[rows], scores=self.scores[rows], class_ids=self.class_ids[rows]
         )
 
-    def above(self, threshold: float) -> Self:
-        """The rows whose score is greater than `threshold`, as the official tools cut."""
-        return self.select(self.scores > threshold)
-
     def by_score(self) -> Self:
         """The same rows, best score first; equal scores keep their order."""
         return self.select(np.argsort(-self.scores, kind="stable"))

@@ -14,6 +14,7 @@ from core.states import JobMoves, JobState
 from scheduler.listing import Listed
 from scheduler.listing import listing as real_listing
 from scheduler.plan import Planner
+from scheduler.settle import Settler
 from store import jobs, planning
 from store.manifests import decode_items
 from store.rates import note_rate
@@ -267,6 +268,24 @@ def test_a_cancel_stops_planning(bench: Bench, source: Path) -> None:
     first.tick()
     assert not first.tick()
     assert bench.states("a") == ["cancelled"]
+
+
+def test_a_planner_that_slept_through_cancel_and_retry_commits_nothing(
+    bench: Bench, source: Path
+) -> None:
+    submit(bench, source)
+    stale = planner(bench)
+    stale.tick()
+    bench.db.write(lambda s: jobs.stop(s, "a", JobMoves.CANCEL, now=1.0))
+    Settler(bench.db).tick()
+    assert bench.db.write(lambda s: jobs.reopen(s, "a", now=1.0)) == 1
+    listed = bench.read_job("a").listed
+    # It had the job before it was cancelled; nobody has claimed it anew so far.
+    (walk,) = stale._walks
+    assert not stale._advance(walk)
+    assert bench.read_job("a").listed == listed
+    finish(planner(bench, "p2"))
+    check(bench)
 
 
 def test_a_source_that_is_not_there_fails_the_job(bench: Bench, tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ from core.layout import results_part, staged_results_part
 from core.retry import Failure
 from core.states import ItemState, JobMoves, JobState
 from core.work import CommittedPart, Counts, Hold
+from scheduler.manifest import job_manifest
 from scheduler.settle import Settler
 from store import jobs, leases, settling
 from store.parts import ResultRow, encode_rows, iter_rows
+from store.tables import Job
 from tests.bench import MODEL, OPTIONS, PROFILE, Bench
 
 
@@ -295,9 +297,30 @@ def test_two_settlers_end_a_job_once(bench: Bench, monkeypatch: pytest.MonkeyPat
             others.append(0)
             others.append(settler(bench).tick())
             assert bench.db.write(lambda s: jobs.reopen(s, "a", now=1.0)) == 1
+            stage(bench, bench.run("a"))
         return real(*args)
 
     monkeypatch.setattr(settling, "parts_of", meanwhile)
     assert settler(bench).tick() == 0
     assert others == [0, 1]
     assert bench.read_job("a").state is JobState.RUNNING
+    assert keys(bench, "_attempts/") == [staged_results_part(0, 2)]  # the retry's, not yet final
+
+
+def test_what_nobody_foresaw_in_one_job_does_not_hold_up_the_others(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.job("odd", [1], created_at=0.0)
+    bench.job("a", [1])
+    for job in ("odd", "a"):
+        finish(bench, bench.run(job))
+
+    def manifest_of(job: Job, *args: Any, **more: Any) -> dict[str, Any]:
+        if job.id == "odd":
+            raise ValueError("nobody foresaw this")
+        return job_manifest(job, *args, **more)
+
+    monkeypatch.setattr("scheduler.settle.job_manifest", manifest_of)
+    assert settler(bench).tick() == 1
+    assert bench.read_job("odd").state is JobState.RUNNING
+    assert bench.read_job("a").state is JobState.SUCCEEDED

@@ -115,8 +115,17 @@ def test_an_ended_job_is_not_resumed(bench: Bench, regatta: Regatta) -> None:
     assert "`regatta retry abc`" in result.stderr
 
 
-def test_resume_takes_no_source(bench: Bench, regatta: Regatta) -> None:
-    assert regatta("run", "photos", "--resume", "abc").exit_code == 2
+@pytest.mark.parametrize(
+    "more", [["photos"], ["--dry-run"], ["--threshold", "0.3"], ["--no-annotate"]]
+)
+def test_resume_takes_nothing_that_it_would_not_heed(
+    more: list[str], bench: Bench, regatta: Regatta
+) -> None:
+    bench.job("abc", [1], state=JobState.PAUSED)
+    result = regatta("run", *more, "--resume", "abc")
+    assert result.exit_code == 2
+    assert "leave the rest out" in result.stderr
+    assert bench.read_job("abc").state is JobState.PAUSED
 
 
 def test_tails_print_whole_new_lines(tmp_path: Path) -> None:

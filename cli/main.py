@@ -15,6 +15,7 @@ COMMANDS = {
     "jobs": ("cli.jobs", "List jobs, newest first."),
     "status": ("cli.status", "Show how a job, or everything that is under way, goes."),
     "results": ("cli.results", "Print what was found, while the job still runs, too."),
+    "report": ("cli.report", "Write an HTML page about a job: charts, pictures, failures."),
     "cancel": ("cli.steering", "Stop a job for good; what is done stays."),
     "pause": ("cli.steering", "Stop a job for now."),
     "resume": ("cli.steering", "Let a paused job go on."),

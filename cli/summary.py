@@ -88,6 +88,7 @@ def _quarantined(db: Database, job: Job, total: int) -> Iterator[str]:
 def _next(end: Snapshot) -> Iterator[str]:
     yield "Next:"
     yield f"  regatta results {end['id']}"
+    yield f"  regatta report {end['id']}"
     if end["items"]["quarantined"]:
         yield f"  regatta quarantine list {end['id']}"
         yield f"  regatta quarantine retry {end['id']}"

@@ -8,8 +8,9 @@ from typing import Any, NoReturn
 
 import pytest
 import structlog
+from structlog.contextvars import bound_contextvars
 
-from config.logs import StderrHandler, bind, configure_logs
+from config.logs import StderrHandler, configure_logs
 
 Lines = Callable[[], list[dict[str, Any]]]
 
@@ -55,7 +56,7 @@ def test_a_line_has_its_event_and_keys(lines: Lines) -> None:
 
 
 def test_the_standard_library_logs_through_the_same_formatter(lines: Lines) -> None:
-    with bind(job="j", shard=7):
+    with bound_contextvars(job="j", shard=7):
         logging.getLogger("celery.worker").warning("lost %s of %d", "connection", 2)
     (line,) = lines()
     assert (line["event"], line["logger"]) == ("lost connection of 2", "celery.worker")
@@ -64,8 +65,8 @@ def test_the_standard_library_logs_through_the_same_formatter(lines: Lines) -> N
 
 def test_bound_keys_end_with_the_block_and_nest(lines: Lines) -> None:
     log = structlog.get_logger()
-    with bind(job="j"):
-        with bind(shard=1):
+    with bound_contextvars(job="j"):
+        with bound_contextvars(shard=1):
             log.info("a")
         log.info("b")
     log.info("c")
@@ -77,7 +78,7 @@ def test_bound_keys_end_with_the_block_and_nest(lines: Lines) -> None:
 
 
 def test_a_thread_in_a_copied_context_has_the_bound_keys(lines: Lines) -> None:
-    with bind(shard=1):
+    with bound_contextvars(shard=1):
         context = contextvars.copy_context()
     thread = threading.Thread(target=context.run, args=(structlog.get_logger().info, "a"))
     thread.start()

@@ -8,7 +8,6 @@ from core.errors import BadInputError
 from core.messages import ShardMessage, UnknownMessageError, queue_for
 from core.options import JobOptions, ModelRef
 from core.states import ShardKind
-from core.work import Counts
 
 
 def test_the_wire_form_of_a_message() -> None:
@@ -45,10 +44,6 @@ def test_options_and_models_survive_json() -> None:
     assert JobOptions.from_json(json.loads(json.dumps(options.to_json()))) == options
     model = ModelRef("n", "detect", "d", "file:///m")
     assert ModelRef.from_json(json.loads(json.dumps(model.to_json()))) == model
-
-
-def test_settled_items_are_those_with_a_row() -> None:
-    assert Counts(succeeded=1, skipped=2, quarantined=4).settled == 7
 
 
 def test_a_bad_input_crosses_process_borders() -> None:

@@ -14,7 +14,6 @@ def test_nothing_found_is_an_answer() -> None:
     nothing = Detections.empty()
     assert len(nothing) == 0
     assert nothing.xyxy.shape == (0, 4)
-    assert len(nothing.above(0.5)) == 0
     assert len(nothing.by_score()) == 0
 
 
@@ -37,10 +36,6 @@ def test_a_mask_and_indices_select_rows() -> None:
     assert three.select(np.array([True, False, True])).class_ids.tolist() == [0, 2]
     assert three.select(np.array([2, 0])).class_ids.tolist() == [2, 0]
     assert three.select(np.array([2, 0])).xyxy.tolist() == [[8, 9, 10, 11], [0, 1, 2, 3]]
-
-
-def test_a_score_equal_to_the_threshold_is_not_above_it() -> None:
-    assert detections(0.25, 0.5, 0.75).above(0.5).class_ids.tolist() == [2]
 
 
 def test_equal_scores_keep_their_order() -> None:

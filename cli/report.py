@@ -1,0 +1,57 @@
+"""`regatta report`: one HTML page about a job."""
+
+import webbrowser
+
+import click
+
+from cli.committed import committed_rows
+from cli.escape import printable
+from cli.options import job_argument
+from cli.session import job_of, opened, say
+from core.layout import REPORT
+from report.findings import read_findings
+from report.page import Content, relative_url, render
+from report.pictures import embed
+from store.database import Database
+from store.jobs import tally
+from store.locations import open_store, split_location
+from store.settling import parts_of
+from store.tables import Job
+
+
+@click.command(epilog="Example: regatta report latest --open")
+@job_argument
+@click.option(
+    "-o", "--output", metavar="FILE", help="Where to.  [default: report.html in the job's output]"
+)
+@click.option("--open", "show", is_flag=True, help="Show it in the browser.")
+def report(*, job: str, output: str | None, show: bool) -> None:
+    """Write a page about JOB: counts, charts, pictures, what went wrong, how it was made.
+
+    The page is one file that needs no network. It can be made while the job runs, and shows
+    what is committed by then. Its location is printed.
+    """
+    with opened() as (_, db):
+        url = _write(db, job_of(db, job), output)
+    click.echo(printable(url))
+    if show and not webbrowser.open(url):
+        say("no browser could be opened")
+
+
+def _write(db: Database, job: Job, file: str | None) -> str:
+    """Write the page and return its URL."""
+    pictures = open_store(job.output)
+    folder, name = split_location(file) if file else (job.output, REPORT)
+    findings = read_findings(committed_rows(db, job))
+    content = Content(
+        job=job,
+        counts=db.read(lambda s: tally(s, [job]))[job.id],
+        shards=db.read(lambda s: parts_of(s, job.id)),
+        findings=findings,
+        pictures=list(embed(findings.gallery(), pictures)),
+        now=db.read(db.now),
+    )
+    page = render(content, pictures.url if file else relative_url)
+    target = open_store(folder)
+    target.put(name, page.encode())
+    return target.url(name)

@@ -1,0 +1,91 @@
+"""What a job's result rows add up to, one row at a time, in memory that does not grow with them."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.states import ItemState
+from report.sample import EvenSample
+
+GALLERY = 48
+QUARANTINED_SHOWN = 100
+SCORE_BINS = 20
+_LABELS_PER_PICTURE = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One row that has a picture: `best` is the highest score by label, surest first."""
+
+    order: int
+    item: str
+    annotated: str
+    detections: int
+    best: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Setback:
+    """A quarantined item and why."""
+
+    item: str
+    reason: str
+
+
+@dataclass
+class Findings:
+    """Counts of detections and quarantined items; `scores` has bins of equal width from 0 to 1."""
+
+    rows: int = 0
+    detections: Counter[str] = field(default_factory=Counter)
+    items_with: Counter[str] = field(default_factory=Counter)
+    items_without_any: int = 0
+    scores: list[int] = field(default_factory=lambda: [0] * SCORE_BINS)
+    reasons: Counter[str] = field(default_factory=Counter)
+    setbacks: list[Setback] = field(default_factory=list)
+    _found: EvenSample[Picture] = field(default_factory=lambda: EvenSample(GALLERY))
+    _empty: EvenSample[Picture] = field(default_factory=lambda: EvenSample(GALLERY))
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Count one result row, as `store.parts.iter_rows` yields it."""
+        self.rows += 1
+        if row["state"] == ItemState.QUARANTINED:
+            self._set_back(row)
+        elif row["state"] == ItemState.SUCCEEDED:
+            self._count(row)
+
+    def gallery(self) -> list[Picture]:
+        """Pictures from all over the job, those with detections first in line for a place."""
+        found = self._found.pick(GALLERY)
+        empty = self._empty.pick(GALLERY - len(found))
+        return sorted([*found, *empty], key=lambda picture: picture.order)
+
+    def _set_back(self, row: Mapping[str, Any]) -> None:
+        reason = row["reason"] or "no reason given"
+        self.reasons[reason.partition(":")[0]] += 1
+        if len(self.setbacks) < QUARANTINED_SHOWN:
+            self.setbacks.append(Setback(row["item"], reason))
+
+    def _count(self, row: Mapping[str, Any]) -> None:
+        found = row["detections"] or []
+        best: dict[str, float] = {}
+        for one in found:
+            label, score = one["label"], one["score"]
+            self.detections[label] += 1
+            self.scores[min(SCORE_BINS - 1, max(0, int(score * SCORE_BINS)))] += 1
+            best[label] = max(score, best.get(label, score))
+        self.items_with.update(best.keys())  # a mapping would add its values
+        self.items_without_any += not found
+        if row["annotated"]:
+            surest = sorted(best.items(), key=lambda entry: -entry[1])[:_LABELS_PER_PICTURE]
+            picture = Picture(self.rows, row["item"], row["annotated"], len(found), dict(surest))
+            (self._found if found else self._empty).add(picture)
+
+
+def read_findings(rows: Iterable[Mapping[str, Any]]) -> Findings:
+    """Add up a stream of result rows."""
+    findings = Findings()
+    for row in rows:
+        findings.add(row)
+    return findings

@@ -1,0 +1,161 @@
+"""The page: one HTML file that holds its style, its script, its charts and its pictures."""
+
+import base64
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from core.states import ENDED_JOBS, JobState
+from core.times import iso
+from report.charts import bars, columns, top
+from report.findings import QUARANTINED_SHOWN, SCORE_BINS, Findings
+from report.pictures import Embedded
+from report.provenance import provenance
+from report.text import duration, moment, number, visible
+from report.throughput import BINS, Throughput, busy_seconds, throughput
+from store.jobs import Tally
+from store.tables import Job, Shard
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_LABELS_SHOWN = 24
+_REASONS_SHOWN = 20
+_COUNTS = ("listed", "succeeded", "skipped", "quarantined", "cancelled", "pending")
+
+PictureUrl = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Everything that a page shows. `now` is the time of a look at a job that still goes on."""
+
+    job: Job
+    counts: Tally
+    shards: Sequence[Shard]
+    findings: Findings
+    pictures: Sequence[Embedded]
+    now: float
+
+
+def relative_url(key: str) -> str:
+    """The URL of an object for a page that lies at the top of the same output."""
+    return quote(key)
+
+
+def render(content: Content, picture_url: PictureUrl) -> str:
+    """The page. The same content gives the same bytes; `now` shows only while a job goes on.
+
+    `picture_url` says where the annotated picture of a key can be seen in full.
+    """
+    job, findings = content.job, content.findings
+    style, script = _asset("report.css"), _asset("report.js")
+    labels = sorted({label for shown in content.pictures for label in shown.picture.best})
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            job=job,
+            state=job.state.value,
+            is_planning=job.state is JobState.PLANNING,
+            as_of=None if job.state in ENDED_JOBS else iso(content.now),
+            took=_took(job),
+            counts=[(name, getattr(content.counts, name)) for name in _COUNTS],
+            passed_over=sorted(job.passed_over.items()),
+            findings=findings,
+            classes=bars(top(findings.detections, _LABELS_SHOWN)),
+            scores=_score_chart(findings),
+            speed=_speed_chart(throughput(content.shards)),
+            stages=bars(busy_seconds(content.shards)),
+            labels=labels,
+            cards=_cards(content.pictures, labels, picture_url),
+            reasons=bars(top(findings.reasons, _REASONS_SHOWN)),
+            unshown=findings.reasons.total() - min(findings.reasons.total(), QUARANTINED_SHOWN),
+            provenance=provenance(job),
+            style=style,
+            script=script,
+            policy=_policy(style, script),
+        )
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "visible": visible,
+        "number": number,
+        "moment": moment,
+        "duration": duration,
+    }
+    return environment
+
+
+def _asset(name: str) -> Markup:
+    return Markup((_TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 - our own file
+
+
+def _policy(style: str, script: str) -> str:
+    """A content security policy: nothing from outside, no script or style but the page's own."""
+    digests = [
+        base64.b64encode(sha256(text.encode()).digest()).decode() for text in (style, script)
+    ]
+    return (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; "
+        f"style-src 'sha256-{digests[0]}'; script-src 'sha256-{digests[1]}'"
+    )
+
+
+def _took(job: Job) -> float | None:
+    if job.started_at is None or job.finished_at is None:
+        return None
+    return job.finished_at - job.started_at
+
+
+def _score_chart(findings: Findings) -> Any:
+    titles = [
+        f"{place / SCORE_BINS:.2f} to {(place + 1) / SCORE_BINS:.2f}: {count:,} detections"
+        for place, count in enumerate(findings.scores)
+    ]
+    return columns(findings.scores, titles, ["0", "0.25", "0.5", "0.75", "1"])
+
+
+def _speed_chart(speed: Throughput | None) -> Any:
+    if speed is None:
+        return None
+    width = speed.seconds / BINS
+    titles = [
+        f"after {duration(place * width)}: {number(rate)} items a second"
+        for place, rate in enumerate(speed.rates)
+    ]
+    return columns(speed.rates, titles, [duration(speed.seconds * i / 4) for i in range(5)])
+
+
+def _cards(
+    pictures: Iterable[Embedded], labels: Sequence[str], picture_url: PictureUrl
+) -> list[dict[str, Any]]:
+    """What the gallery shows; labels go to the script as their places among `labels`."""
+    place = {label: number for number, label in enumerate(labels)}
+    return [
+        {
+            "item": shown.picture.item,
+            "image": shown,
+            "href": picture_url(shown.picture.annotated),
+            "found": shown.picture.best,
+            "detections": shown.picture.detections,
+            "best": json.dumps(
+                {place[label]: round(score, 3) for label, score in shown.picture.best.items()}
+            ),
+        }
+        for shown in pictures
+    ]

@@ -1,0 +1,70 @@
+"""Annotated pictures, made small enough for a page that carries them itself."""
+
+import base64
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import BadInputError
+from report.findings import Picture
+from store.objects import ObjectStore
+from vision.decode import decode_image
+from vision.encode import encode_jpeg
+
+TOTAL_BYTES = 2_400_000
+"""Of all pictures of a page as JPEG; base64 makes a third more of it."""
+
+_LARGEST_BYTES = 240_000
+_SIDES = (1280, 1024, 800, 640, 480, 320, 160)
+_QUALITY = 78
+_MAX_PIXELS = 400_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A picture as a `data:` URL, `width` by `height` pixels."""
+
+    picture: Picture
+    url: str
+    width: int
+    height: int
+
+
+def embed(pictures: Sequence[Picture], output: ObjectStore) -> Iterator[Embedded]:
+    """The pictures with their pixels, each as large as its share of the page allows.
+
+    Pictures that are gone, or cannot be read any more, are left out.
+
+    Raises:
+        RetryableError: The store cannot be read.
+    """
+    share = min(_LARGEST_BYTES, TOTAL_BYTES // max(1, len(pictures)))
+    for picture in pictures:
+        try:
+            image = decode_image(output.get(picture.annotated), max_pixels=_MAX_PIXELS)
+        except BadInputError:
+            continue
+        data, width, height = _fitted(image, share)
+        url = "data:image/jpeg;base64," + base64.b64encode(data).decode()
+        yield Embedded(picture, url, width, height)
+
+
+def _fitted(image: NDArray[np.uint8], max_bytes: int) -> tuple[bytes, int, int]:
+    """The largest JPEG of at most `max_bytes`, or the smallest that is tried."""
+    largest = _scaled(image, _SIDES[0])  # the tries need not begin at 100 megapixels each
+    for side in _SIDES:
+        small = _scaled(largest, side)
+        data = encode_jpeg(small, _QUALITY)
+        if len(data) <= max_bytes:
+            break
+    return data, small.shape[1], small.shape[0]
+
+
+def _scaled(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    height, width = image.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    size_wh = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA), np.uint8)

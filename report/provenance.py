@@ -1,0 +1,49 @@
+"""Where a job's results come from: enough to make them again."""
+
+from typing import Any
+
+from core.times import iso
+from report.text import moment
+from store.tables import Job
+
+Facts = dict[str, str]
+
+
+def provenance(job: Job) -> dict[str, Facts]:
+    """Names and values, in groups, as a page lists them."""
+    return {
+        "Job": _facts(
+            {
+                "id": job.id,
+                "name": job.name,
+                "source": job.source,
+                "output": job.output,
+                "created": moment(iso(job.created_at)),
+                "started": moment(iso(job.started_at)),
+                "finished": moment(iso(job.finished_at)),
+                "generation": job.generation,
+                "tags": job.tags,
+                "regatta": job.version,
+            }
+        ),
+        "Model": _facts(job.model),
+        "Engine": _facts(job.profile or {"profile": "not chosen yet"}),
+        "Options": _facts(job.options),
+        "Selection": _facts(job.selection),
+    }
+
+
+def _facts(values: dict[str, Any]) -> Facts:
+    """What was chosen, in words; what was left open is not listed."""
+    words = {name.replace("_", " "): _word(value) for name, value in values.items()}
+    return {name: word for name, word in words.items() if word} or {"all": "left as they are"}
+
+
+def _word(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,231 @@
+"""The page, read back by an HTML parser that knows nothing of the template."""
+
+import base64
+import json
+import re
+from collections.abc import Sequence
+from hashlib import sha256
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from core.options import ModelRef
+from core.states import JobState
+from report.findings import Findings, Picture, read_findings
+from report.page import Content, relative_url, render
+from report.pictures import Embedded
+from store.jobs import Tally
+from store.tables import Job, Shard
+from tests.bench import OPTIONS, PROFILE
+from tests.unit.report.test_findings import quarantined, row
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror='alert(1)'>",
+    "a'b\"c&d`e",
+    "line\nbreak\r\x00\x07",
+    "\u202egpj.exe",
+    "日本語 ünï",
+    "javascript:alert(1)",
+    "</style></script><!--",
+    "{{ 7 * 7 }}",
+    "__proto__",
+]
+
+
+class Parsed(HTMLParser):
+    """The tags of a page with their attributes, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def job(state: JobState = JobState.SUCCEEDED, **values: Any) -> Job:
+    defaults: dict[str, Any] = {
+        "id": "abc",
+        "name": "lake",
+        "task": "detect",
+        "source": "/lake",
+        "output": "/out",
+        "model": ModelRef("m", "detect", "d" * 64, "/models/m").to_json(),
+        "options": OPTIONS.to_json(),
+        "selection": {"include": []},
+        "tags": [],
+        "version": "1.2.3",
+        "profile": PROFILE.to_json(),
+        "created_at": 0.0,
+        "started_at": 10.0,
+        "finished_at": 70.0,
+        "generation": 0,
+        "passed_over": {},
+        "error": None,
+    }
+    return Job(state=state, **(defaults | values))
+
+
+def page(
+    findings: Findings,
+    *,
+    of: Job | None = None,
+    pictures: Sequence[Embedded] = (),
+    shards: Sequence[Shard] = (),
+    now: float = 50.0,
+    listed: int = 0,
+) -> str:
+    counts = Tally(listed, listed, 0, 0, 0, 0, 0, {})
+    return render(Content(of or job(), counts, shards, findings, pictures, now), relative_url)
+
+
+def embedded(findings: Findings) -> list[Embedded]:
+    return [Embedded(each, "data:image/jpeg;base64,AA==", 4, 3) for each in findings.gallery()]
+
+
+def hostile_page() -> str:
+    rows = [row(name, (name, 0.5 + 0.01 * place)) for place, name in enumerate(HOSTILE)]
+    rows += [quarantined(name, f"{name}: {name}") for name in HOSTILE]
+    findings = read_findings(rows)
+    evil = HOSTILE[1]
+    of = job(
+        name=HOSTILE[0],
+        source=evil,
+        error=evil,
+        tags=HOSTILE,
+        passed_over={evil: 3},
+        model={"name": evil, "task": "detect", "digest": evil, "location": evil},
+        selection={"include": HOSTILE},
+    )
+    return page(findings, of=of, pictures=embedded(findings))
+
+
+def test_names_from_data_never_become_markup() -> None:
+    plain = read_findings([*(row("a", ("b", 0.5)) for _ in HOSTILE), quarantined("a", "b")])
+    harmless = {
+        tag for tag, _ in Parsed(page(plain, of=job(error="x"), pictures=embedded(plain))).tags
+    }
+    parsed = Parsed(hostile_page())
+    assert {tag for tag, _ in parsed.tags} <= harmless
+    assert len(parsed.all("script")) == 1
+    assert not [name for _, attributes in parsed.tags for name in attributes if name[:2] == "on"]
+    assert HOSTILE[0] in parsed.text
+    assert "{{ 7 * 7 }}" in parsed.text
+    assert not re.search("[\x00\x07\u202e\r]", parsed.text)
+
+
+def test_urls_stay_relative_and_nothing_is_loaded_from_outside() -> None:
+    parsed = Parsed(hostile_page())
+    hrefs = [link["href"] or "" for link in parsed.all("a") if "data-zoom" in link]
+    assert len(hrefs) == len(HOSTILE)
+    assert all(re.fullmatch(r"annotated/[A-Za-z0-9%._/~-]+", href) for href in hrefs)
+    assert all((image.get("src") or "data:").startswith("data:") for image in parsed.all("img"))
+    assert not parsed.all("link")
+    assert not [tag for tag, attributes in parsed.tags if tag == "script" and attributes]
+
+
+def test_the_policy_names_exactly_the_pages_own_script_and_style() -> None:
+    text = hostile_page()
+    policy = next(
+        meta["content"] or ""
+        for meta in Parsed(text).all("meta")
+        if meta.get("http-equiv") == "Content-Security-Policy"
+    )
+    for tag in ("script", "style"):
+        content = text.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0]
+        digest = base64.b64encode(sha256(content.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+
+
+def test_cards_say_by_number_what_the_filter_offers() -> None:
+    findings = read_findings([row("a", ("x", 0.9), ("y", 0.4)), row("b", ("y", 0.7)), row("c")])
+    parsed = Parsed(page(findings, pictures=embedded(findings)))
+    assert [option["value"] for option in parsed.all("option")] == ["", "0", "1"]
+    best = [json.loads(item["data-best"] or "") for item in parsed.all("li")]
+    assert best == [{"0": 0.9, "1": 0.4}, {"1": 0.7}, {}]
+
+
+def test_the_page_of_a_big_job_is_bounded() -> None:
+    rows = [
+        row(f"{number}/" + "x" * 3_000, *((f"class {k}" + "y" * 500, 0.5) for k in range(60)))
+        for number in range(2_500)
+    ]
+    rows += [quarantined("q" * 3_000, "r" * 3_000) for _ in range(2_500)]
+    findings = read_findings(rows)
+    text = page(findings, pictures=embedded(findings), listed=5_000)
+    assert len(text) < 600_000
+    assert "and 2,400 more" in text
+
+
+def test_an_empty_job_has_a_page() -> None:
+    text = Parsed(page(Findings())).text
+    for words in ("Nothing was found.", "There are no annotated pictures.", "None."):
+        assert words in text
+
+
+def test_items_in_which_nothing_was_found_are_shown() -> None:
+    findings = read_findings([row("a"), row("b")])
+    parsed = Parsed(page(findings, pictures=embedded(findings)))
+    assert "nothing found" in parsed.text
+    assert "Nothing was found." in parsed.text
+    assert len(parsed.all("figure")) == 2
+
+
+@pytest.mark.parametrize("state", [JobState.PLANNING, JobState.RUNNING, JobState.PAUSED])
+def test_a_job_that_goes_on_says_so_and_when(state: JobState) -> None:
+    of = job(state, started_at=None, finished_at=None, profile=None)
+    text = Parsed(page(Findings(), of=of, now=86_400.0)).text
+    assert "has not ended yet" in text
+    assert "1970-01-02 00:00:00 UTC" in text
+    assert ("listing is still being read" in text) == (state is JobState.PLANNING)
+
+
+def test_the_page_of_an_ended_job_does_not_depend_on_when_it_is_made() -> None:
+    findings = read_findings([row("a", ("x", 0.5))])
+    assert page(findings, now=1.0) == page(findings, now=2.0)
+    assert "has not ended yet" not in page(findings)
+
+
+def test_charts_and_pictures_have_words() -> None:
+    findings = read_findings([row("a", ("x", 0.52), ("x", 0.53))])
+    shard = Shard(started_at=0, finished_at=10, succeeded=20, skipped=0, quarantined=0, timings={})
+    parsed = Parsed(page(findings, pictures=embedded(findings), shards=[shard]))
+    assert "0.50 to 0.55: 2 detections" in parsed.text
+    charts = [each for each in parsed.all("svg") if each.get("role") == "img"]
+    assert len(charts) == 2
+    assert all(chart["aria-label"] for chart in charts)
+    assert [image["alt"] for image in parsed.all("img")] == ["a: 2 detections", ""]
+    assert "2 items a second" in parsed.text
+
+
+def test_how_it_was_made_is_all_there() -> None:
+    text = Parsed(page(Findings(), of=job(tags=["night"]))).text
+    for words in (
+        "d" * 64,
+        "cpu-test",
+        "fp32",
+        "1.2.3",
+        "night",
+        "1970-01-01 00:01:10 UTC",
+        "1 min",
+    ):
+        assert words in text
+
+
+def test_pictures_carry_their_own_numbers() -> None:
+    shown = Embedded(Picture(1, "i", "annotated/i.jpg", 7, {"x": 0.5}), "data:,", 4, 3)
+    parsed = Parsed(page(Findings(), pictures=[shown]))
+    assert parsed.all("img")[0]["width"] == "4"
+    assert parsed.all("img")[0]["alt"] == "i: 7 detections"

@@ -1,0 +1,48 @@
+"""What the world's boats, buoys and birds have in common."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sample.lettering import Lettering
+from sample.shape import Shape
+
+Joints = tuple[tuple[float, float], ...]
+"""The 17 joints of COCO, in its order, in metres."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """An actor at one moment, about its own origin, in metres; y is up, 0 at the waterline.
+
+    `shapes` come back to front. `labels` names each part; `joints` are those of rowers, by part;
+    `lettering` is what stands painted on part 0.
+    """
+
+    shapes: tuple[Shape, ...]
+    labels: tuple[str, ...]
+    joints: Mapping[int, Joints] = field(default_factory=dict)
+    lettering: Lettering | None = None
+
+
+class Actor(Protocol):
+    """Something that moves through the world."""
+
+    @property
+    def extent(self) -> tuple[float, float, float, float]:
+        """The room that it takes: left, bottom, right, top, in metres."""
+        ...
+
+    @property
+    def speed(self) -> float:
+        """Metres a second, along x."""
+        ...
+
+    @property
+    def is_afloat(self) -> bool:
+        """Whether it lies on the water, and so is mirrored in it."""
+        ...
+
+    def pose(self, seconds: float) -> Pose:
+        """The actor as it is at this time."""
+        ...

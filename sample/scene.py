@@ -1,0 +1,60 @@
+"""A picture with the whole truth about it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sample.labels import LABELS
+from sample.weather import Image
+
+Box = tuple[float, float, float, float]
+"""x1, y1, x2, y2 in pixels, ends exclusive, around what can be seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name on a hull: `quad` [4,2] in pixels, clockwise from the first letter's top; `visible`
+    is the part of it that nothing covers, 0 to 1.
+    """
+
+    text: str
+    quad: NDArray[np.float32]
+    visible: float
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """One thing that can be seen. `visible` is the part of it that is neither hidden by others nor
+    outside of the picture, 0 to 1. `joints` [17,3] are x, y and COCO's visibility: 0 outside of
+    the picture, 1 hidden, 2 to be seen. `track` stays through a sequence.
+    """
+
+    label: str
+    box: Box
+    visible: float
+    track: int
+    joints: NDArray[np.float32] | None = None
+    name: Name | None = None
+
+    @property
+    def class_id(self) -> int:
+        """Its label's place in `LABELS`."""
+        return LABELS.index(self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """`image` [H,W,3]; `owners` [H,W] is 0, or 1 + the place in `things` of whose pixel it is;
+    `grounds` [H,W] says what lies behind, as places in `GROUNDS`.
+    """
+
+    image: Image
+    things: tuple[Thing, ...]
+    owners: NDArray[np.uint16]
+    grounds: NDArray[np.uint8]
+    weather: str
+
+    def mask(self, place: int) -> NDArray[np.bool_]:
+        """The pixels of the thing at this place, [H,W]."""
+        return np.asarray(self.owners == place + 1)

@@ -1,5 +1,6 @@
 """Sky, shore and water, before anything lies on them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 from sample.labels import GROUNDS
 from sample.shape import Colour, mixed, shaded
 from sample.weather import Image, Weather
+
+Fill = Callable[[NDArray[np.float64], Colour, float], None]
+"""Fills an outline [N,2] in pixels with a colour, of which the haze takes a share."""
 
 _SKY, _SHORE, _WATER = range(len(GROUNDS))
 _GREEN: Colour = (62, 112, 78)
@@ -25,8 +29,9 @@ class Backdrop:
 
 
 def backdrop(size: tuple[int, int], horizon: float, weather: Weather, seed: int) -> Backdrop:
-    """Sky, shore and water of a picture of `size` (width, height); the horizon is `horizon`
-    pixels from the top. The same arguments give the same pixels.
+    """Sky, shore and water of a picture of `size` (width, height).
+
+    The horizon is `horizon` pixels from the top. The same arguments give the same pixels.
     """
     rng = np.random.default_rng(seed)
     width, height = size
@@ -152,17 +157,18 @@ def _draw_shore(
     fill(bank, (92, 122, 128), far * 0.5)
 
 
-def _draw_house(  # type: ignore[no-untyped-def]
-    fill, x: float, ground: float, size: float, share: float, rng: np.random.Generator
+def _draw_house(
+    fill: Fill, x: float, ground: float, size: float, share: float, rng: np.random.Generator
 ) -> None:
     wide, high = 0.8 * size, 1.1 * size
-    wall = np.array([[-wide, 0], [wide, 0], [wide, -high], [-wide, -high]]) + (x, ground)
-    roof = np.array([[-1.15 * wide, -high], [1.15 * wide, -high], [0, -1.7 * high]]) + (x, ground)
-    fill(wall, _WALLS[rng.integers(len(_WALLS))], share)
-    fill(roof, _ROOFS[rng.integers(len(_ROOFS))], share)
+    foot = np.array([x, ground])
+    wall = np.array([[-wide, 0], [wide, 0], [wide, -high], [-wide, -high]])
+    roof = np.array([[-1.15 * wide, -high], [1.15 * wide, -high], [0, -1.7 * high]])
+    fill(foot + wall, _WALLS[rng.integers(len(_WALLS))], share)
+    fill(foot + roof, _ROOFS[rng.integers(len(_ROOFS))], share)
     for place in (-0.45, 0.35):
         pane = np.array([[0, 0], [0.3, 0], [0.3, -0.4], [0, -0.4]]) * size
-        fill(pane + (x + place * wide, ground - 0.35 * high), (80, 70, 60), share)
+        fill(pane + np.array([x + place * wide, ground - 0.35 * high]), (80, 70, 60), share)
 
 
 def _hills(points: int, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -48,8 +48,10 @@ class Buoy:
         return [
             polygon([(-wide, -0.03), (wide, -0.03), (wide, high), (-wide, high)], self.colour),
             *self._band(0.4 * high, 0.62 * high, wide, wide),
-            polygon([(0.35 * wide, -0.03), (wide, -0.03), (wide, high), (0.35 * wide, high)],
-                    shaded(self.colour, 0.7)),
+            polygon(
+                [(0.35 * wide, -0.03), (wide, -0.03), (wide, high), (0.35 * wide, high)],
+                shaded(self.colour, 0.7),
+            ),
             ellipse((0, high), (wide, 0.05 * high), shaded(self.colour, 1.3)),
         ]
 
@@ -57,11 +59,14 @@ class Buoy:
         """A cone on a low float."""
         high, wide = self.height, 0.42 * self.height
         return [
-            polygon([(-wide, -0.03), (wide, -0.03), (0.1 * wide, high), (-0.1 * wide, high)],
-                    self.colour),
+            polygon(
+                [(-wide, -0.03), (wide, -0.03), (0.1 * wide, high), (-0.1 * wide, high)],
+                self.colour,
+            ),
             *self._band(0.3 * high, 0.55 * high, 0.73 * wide, 0.5 * wide),
-            polygon([(0.3 * wide, -0.03), (wide, -0.03), (0.1 * wide, high)],
-                    shaded(self.colour, 0.7)),
+            polygon(
+                [(0.3 * wide, -0.03), (wide, -0.03), (0.1 * wide, high)], shaded(self.colour, 0.7)
+            ),
         ]
 
     def ball(self) -> list[Shape]:
@@ -70,18 +75,31 @@ class Buoy:
         return [
             ellipse((0, radius), (radius, radius), self.colour),
             *self._band(0.8 * radius, 1.2 * radius, 0.97 * radius, 0.97 * radius),
-            ellipse((0.3 * radius, 0.75 * radius), (0.62 * radius, 0.66 * radius),
-                    shaded(self.colour, 0.82)),
-            ellipse((-0.35 * radius, 1.4 * radius), (0.2 * radius, 0.16 * radius),
-                    shaded(self.colour, 1.6)),
+            ellipse(
+                (0.3 * radius, 0.75 * radius),
+                (0.62 * radius, 0.66 * radius),
+                shaded(self.colour, 0.82),
+            ),
+            ellipse(
+                (-0.35 * radius, 1.4 * radius),
+                (0.2 * radius, 0.16 * radius),
+                shaded(self.colour, 1.6),
+            ),
         ]
 
     def spar(self) -> list[Shape]:
         """A float with a pole and a mark on top."""
         high, wide = self.height, 0.3 * self.height
         return [
-            polygon([(-wide, -0.03), (wide, -0.03), (0.7 * wide, 0.3 * high),
-                     (-0.7 * wide, 0.3 * high)], self.colour),
+            polygon(
+                [
+                    (-wide, -0.03),
+                    (wide, -0.03),
+                    (0.7 * wide, 0.3 * high),
+                    (-0.7 * wide, 0.3 * high),
+                ],
+                self.colour,
+            ),
             limb((0, 0.25 * high), (0, 0.85 * high), 0.1 * high, shaded(self.colour, 0.8)),
             ellipse((0, 0.88 * high), (0.17 * high, 0.14 * high), self.colour),
             *self._band(0.1 * high, 0.2 * high, 0.9 * wide, 0.8 * wide),

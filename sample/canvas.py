@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -17,8 +18,9 @@ _SUBPIXELS = 1 << _FRACTION_BITS
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an actor's origin is, in pixels, how many pixels a metre has there, and how much of
-    its colour the haze takes.
+    """Where an actor's origin is, in pixels, and `scale`, the pixels of a metre there.
+
+    `haze` is how much of its colour the haze takes, 0 to 1.
     """
 
     x: float
@@ -63,7 +65,8 @@ def full_areas(shapes: Sequence[Shape], place: Place, parts: int) -> list[int]:
     for shape in shapes:
         outlines = [place.pixels(points) - low for points in shape.outlines]
         _fill(alone, outlines, 1.0 + shape.part)
-    return np.bincount(alone.ravel(), minlength=parts + 1)[1 : parts + 1].tolist()
+    counts = np.bincount(alone.ravel(), minlength=parts + 1)
+    return [int(count) for count in counts[1 : parts + 1]]
 
 
 def boxes_of(owners: NDArray[np.uint16], count: int) -> list[tuple[Box, int] | None]:
@@ -73,7 +76,7 @@ def boxes_of(owners: NDArray[np.uint16], count: int) -> list[tuple[Box, int] | N
     whose = owners[rows, columns]
     order = np.argsort(whose, kind="stable")
     edges = np.searchsorted(whose[order], np.arange(1, count + 2))
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in pairwise(edges.tolist()):
         if start == stop:
             found.append(None)
             continue

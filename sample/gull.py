@@ -58,10 +58,18 @@ class Gull:
         shapes = []
         for side, light in ((1.0, 0.85), (-1.0, 1.0)):
             root, bend, end = 0.05 * side, 0.28 * side, 0.56 * side
-            wing = [(root, -0.03), (root * 1.6, 0.07), (bend, high + 0.05), (end, tip),
-                    (bend * 1.1, high - 0.06)]
-            black = [(bend + 0.62 * (end - bend), high + 0.62 * (tip - high) + 0.02), (end, tip),
-                     (bend + 0.55 * (end - bend), high + 0.55 * (tip - high) - 0.035)]
+            wing = [
+                (root, -0.03),
+                (root * 1.6, 0.07),
+                (bend, high + 0.05),
+                (end, tip),
+                (bend * 1.1, high - 0.06),
+            ]
+            black = [
+                (bend + 0.62 * (end - bend), high + 0.62 * (tip - high) + 0.02),
+                (end, tip),
+                (bend + 0.55 * (end - bend), high + 0.55 * (tip - high) - 0.035),
+            ]
             shapes += [polygon(wing, shaded(self.mantle, light)), polygon(black, _TIP)]
         return [
             *shapes[:2],

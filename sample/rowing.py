@@ -144,9 +144,10 @@ def random_rowing_boat(rng: np.random.Generator) -> RowingBoat:
 
 def _moved(shapes: list[Shape], seat: float, flip: int) -> list[Shape]:
     """The shapes at their seat, turned round with the boat."""
+    shift = np.array([seat, 0.0])
     return [
         Shape(
-            tuple((points + (seat, 0.0)) * (flip, 1.0) for points in shape.outlines),
+            tuple((points + shift) * (flip, 1.0) for points in shape.outlines),
             shape.colour,
             shape.part,
         )

@@ -72,30 +72,38 @@ class SailingBoat:
         ]
         shapes += [
             polygon(side, self.hull),
-            polygon([(-half, deck * 0.97), (half, deck * 1.15), (half * 0.93, deck * 0.82),
-                     (-half, deck * 0.7)], shaded(self.hull, 0.72)),
+            polygon(
+                [
+                    (-half, deck * 0.97),
+                    (half, deck * 1.15),
+                    (half * 0.93, deck * 0.82),
+                    (-half, deck * 0.7),
+                ],
+                shaded(self.hull, 0.72),
+            ),
         ]
         ink = (40.0, 30.0, 20.0) if sum(self.hull) > 380 else (245.0, 245.0, 245.0)  # noqa: PLR2004
-        written, lettering = letter(
-            self.name, (-0.1 * half * flip, 0.36 * deck), 0.42 * deck, ink
-        )
+        written, lettering = letter(self.name, (-0.1 * half * flip, 0.36 * deck), 0.42 * deck, ink)
         placed = [
             Shape(tuple(points * (flip, 1.0) for points in shape.outlines), shape.colour)
             for shape in shapes
         ]
         placed = [turned(shape, heel) for shape in [*placed, written]]
-        return Pose(
-            shapes=tuple(placed), labels=(SAILING_BOAT,), lettering=lettering.turned(heel)
-        )
+        return Pose(shapes=tuple(placed), labels=(SAILING_BOAT,), lettering=lettering.turned(heel))
 
     def _sails(self, half: float, deck: float) -> list[Shape]:
-        tack, peak = (0.06 * self.length, deck * 1.35), (0.05 * self.length, self.mast * 0.96 + deck)
+        tack, peak = (
+            (0.06 * self.length, deck * 1.35),
+            (0.05 * self.length, self.mast * 0.96 + deck),
+        )
         clew = (tack[0] - self.trim * self.length, deck * 1.45)
         belly = ((peak[0] + clew[0]) / 2 - 0.07 * self.length, (peak[1] + clew[1]) / 2)
         shapes = [
             polygon([tack, peak, belly, clew], self.main),
-            polygon([tack, peak, (0.3 * (peak[0] + tack[0] + clew[0]), 0.4 * peak[1])],
-                    shaded(self.main, 0.88)),
+            polygon(
+                [tack, peak, (0.3 * (peak[0] + tack[0] + clew[0]), 0.4 * peak[1])],
+                shaded(self.main, 0.88),
+            ),
             limb(tack, clew, 0.012 * self.length, (80, 100, 110)),
         ]
         if self.jib is not None:

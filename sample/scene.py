@@ -14,8 +14,10 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name on a hull: `quad` [4,2] in pixels, clockwise from the first letter's top; `visible`
-    is the part of it that nothing covers, 0 to 1.
+    """A name on a hull.
+
+    `quad` [4,2] is in pixels, clockwise from the first letter's top; `visible` is the part of it
+    that nothing covers, 0 to 1.
     """
 
     text: str
@@ -25,8 +27,10 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """One thing that can be seen. `visible` is the part of it that is neither hidden by others nor
-    outside of the picture, 0 to 1. `joints` [17,3] are x, y and COCO's visibility: 0 outside of
+    """One thing that can be seen.
+
+    `visible` is the part of it that is neither hidden by others nor outside of the picture, 0 to 1.
+    `joints` [17,3] are x, y and COCO's visibility: 0 outside of
     the picture, 1 hidden, 2 to be seen. `track` stays through a sequence.
     """
 
@@ -45,8 +49,10 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """`image` [H,W,3]; `owners` [H,W] is 0, or 1 + the place in `things` of whose pixel it is;
-    `grounds` [H,W] says what lies behind, as places in `GROUNDS`.
+    """A picture, `image` [H,W,3], and what is where in it.
+
+    `owners` [H,W] is 0, or 1 + the place in `things` of whose pixel it is; `grounds` [H,W] says
+    what lies behind, as places in `GROUNDS`.
     """
 
     image: Image

@@ -14,8 +14,10 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """A kind of day. `light` multiplies blue, green and red; `haze` is how much of the far
-    distance it takes away, 0 to 1; `noise` is the camera's, in grey levels.
+    """A kind of day.
+
+    `light` multiplies blue, green and red; `haze` is how much of the far distance it takes away,
+    0 to 1; `noise` is the camera's, in grey levels.
     """
 
     name: str
@@ -57,10 +59,10 @@ def exposed(image: Image, weather: Weather, rng: np.random.Generator, unit: floa
     height, width = image.shape[:2]
     if weather.rain:
         image = _rained_on(image, rng, unit)
-    lit = cv2.multiply(image, (*weather.light, 1.0), dtype=cv2.CV_8U)
+    lit = cv2.transform(image, np.diag(weather.light))
     grain = np.empty((height, width), np.int16)
     cv2.setRNGSeed(int(rng.integers(2**31)))
-    cv2.randn(grain, 0, weather.noise)
+    cv2.randn(grain, np.zeros(1), np.array([weather.noise]))
     return cv2.add(lit, cv2.merge([grain] * 3), dtype=cv2.CV_8U).astype(np.uint8, copy=False)
 
 

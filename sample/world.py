@@ -86,7 +86,7 @@ def new_world(seed: int, size: tuple[int, int] = _REFERENCE) -> World:
     how many fit.
     """
     rng = np.random.default_rng(seed)
-    width, height = size
+    height = size[1]
     horizon = height * float(rng.uniform(0.26, 0.46))
     weather = WEATHERS[int(rng.choice(len(WEATHERS), p=ODDS))]
     wanted = _wanted(rng)

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from core.stages import busy_seconds
 from core.states import ENDED_JOBS, JobState
 from core.times import iso
 from report.charts import bars, columns, top
@@ -19,7 +20,7 @@ from report.findings import QUARANTINED_SHOWN, SCORE_BINS, Findings
 from report.pictures import Embedded
 from report.provenance import provenance
 from report.text import duration, moment, number, visible
-from report.throughput import BINS, Throughput, busy_seconds, throughput
+from report.throughput import BINS, Throughput, throughput
 from store.jobs import Tally
 from store.tables import Job, Shard
 
@@ -71,7 +72,7 @@ def render(content: Content, picture_url: PictureUrl) -> str:
             classes=bars(top(findings.detections, _LABELS_SHOWN)),
             scores=_score_chart(findings),
             speed=_speed_chart(throughput(content.shards)),
-            stages=bars(busy_seconds(content.shards)),
+            stages=bars(busy_seconds(shard.timings for shard in content.shards)),
             labels=labels,
             cards=_cards(content.pictures, labels, picture_url),
             reasons=bars(top(findings.reasons, _REASONS_SHOWN)),

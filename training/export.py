@@ -38,7 +38,7 @@ class Deployed(Layer):  # type: ignore[misc]
         return rows, counts
 
 
-def export_detector(detector: Detector, directory: Path, side: int = 352) -> None:
+def export_detector(detector: Detector, directory: Path, side: int) -> None:
     """Write `infer_cfg.yml`, `model.json` and `model.pdiparams` into `directory`."""
     directory.mkdir(parents=True, exist_ok=True)
     deployed = Deployed(detector)

@@ -74,21 +74,23 @@ class Detector(Layer):  # type: ignore[misc]
         """
         features = self.stem(image)
         levels = []
-        for stage, lateral in zip(self.stages, self.lateral, strict=True):
-            features = stage(features)
-            levels.append(lateral(features))
+        # By number: Paddle's translation of loops into a graph knows no strict `zip`.
+        for number in range(len(STRIDES)):
+            features = self.stages[number](features)
+            levels.append(self.lateral[number](features))
         for finer in (1, 0):
             levels[finer] = levels[finer] + functional.interpolate(
                 levels[finer + 1], scale_factor=2, mode="nearest"
             )
         logits, boxes = [], []
-        for level, smooth, stride in zip(levels, self.smooth, STRIDES, strict=True):
-            smoothed = smooth(level)
+        for number in range(len(STRIDES)):
+            stride = STRIDES[number]
+            smoothed = self.smooth[number](levels[number])
             scores = self.classify(self.class_branch(smoothed))
             distances = paddle.exp(self.regress(self.box_branch(smoothed)).clip(-4, 5)) * stride
             side = image.shape[2] // stride
             x, y = _middles(side, stride)
-            left, top, right, bottom = (distances[:, number] for number in range(4))
+            left, top, right, bottom = paddle.unstack(distances, 1)
             sides = paddle.stack([x - left, y - top, x + right, y + bottom], -1)
             logits.append(scores.flatten(2).transpose([0, 2, 1]))
             boxes.append(sides.flatten(1, 2))

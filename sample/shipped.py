@@ -5,5 +5,5 @@ from pathlib import Path
 
 EXPORTS = Path(str(files("sample"))) / "exports"
 
-DETECTOR = EXPORTS / "regatta_fcos_352"
+DETECTOR = EXPORTS / "regatta_fcos_384"
 """Finds everything in `sample.labels.LABELS`; its README.md says how well."""

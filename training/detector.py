@@ -23,7 +23,7 @@ from training.network import Detector
 from training.pool import Sample, normalized, render_pool, shown
 from worker.predictors.vendor import paddle
 
-SIDE = 352
+SIDE = 384
 """Of the square that the network sees, in pixels."""
 
 TRAINING_SEEDS = 10_000_000
@@ -31,7 +31,7 @@ TRAINING_SEEDS = 10_000_000
 
 _SCENES = 4000
 _BATCH = 12
-_STEPS = 2600
+_STEPS = 2400
 _WARM_UP = 100
 _PEAK_RATE = 0.003
 _LAST_RATE = 0.03

@@ -58,7 +58,7 @@ def export_detector(detector: Detector, directory: Path, side: int) -> None:
         "arch": "FCOS",
         "min_subgraph_size": 3,
         "Preprocess": [
-            {"type": "Resize", "target_size": [side, side], "keep_ratio": False, "interp": 1},
+            {"type": "Resize", "target_size": [side, side], "keep_ratio": False, "interp": 3},
             {"type": "NormalizeImage", "is_scale": True, "mean": list(MEAN), "std": list(STD)},
             {"type": "Permute"},
         ],

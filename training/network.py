@@ -43,6 +43,22 @@ class Residual(Layer):  # type: ignore[misc]
         return features + self.widen(self.narrow(features))
 
 
+class Surroundings(Layer):  # type: ignore[misc]
+    """What is around each place, as far as 7 places away (SPPF, after He 2015)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.narrow = Unit(width, width // 2, 1)
+        self.widen = Unit(2 * width, width, 1)
+
+    def forward(self, features: Any) -> Any:
+        """[B,width,H,W] -> the same shape."""
+        around = [self.narrow(features)]
+        for _ in range(3):
+            around.append(functional.max_pool2d(around[-1], 5, stride=1, padding=2))
+        return self.widen(paddle.concat(around, 1))
+
+
 class Detector(Layer):  # type: ignore[misc]
     """Scores and boxes of every place; see `forward`."""
 
@@ -54,7 +70,7 @@ class Detector(Layer):  # type: ignore[misc]
             [
                 nn.Sequential(Unit(second, third, stride=2), Residual(third), Residual(third)),
                 nn.Sequential(Unit(third, fourth, stride=2), Residual(fourth), Residual(fourth)),
-                nn.Sequential(Unit(fourth, fifth, stride=2), Residual(fifth)),
+                nn.Sequential(Unit(fourth, fifth, stride=2), Residual(fifth), Surroundings(fifth)),
             ]
         )
         self.lateral = nn.LayerList([Unit(width, _NECK, 1) for width in _WIDTHS[2:]])

@@ -21,6 +21,11 @@ def number(value: float) -> str:
     return f"{value:,.1f}" if value >= 100 else f"{value:.3g}"  # noqa: PLR2004
 
 
+def plural(count: int, name: str) -> str:
+    """`1 item`, `12,345 items`."""
+    return f"{count:,} {name}{'' if count == 1 else 's'}"
+
+
 def moment(text: str | None) -> str:
     """An ISO time to the second, with a blank for its T; a dash for none."""
     return "\N{EN DASH}" if text is None else f"{text[:10]} {text[11:19]} UTC"

@@ -8,7 +8,7 @@ BROWSER := $(VENV)/.browser
 CHROMIUM ?= chromium
 export CHROMIUM
 
-.PHONY: help install test test-browser lint types format bench docs lock up clean
+.PHONY: help install demo models test test-browser lint types format bench docs lock up clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,12 @@ $(INSTALLED): requirements.lock requirements-uv.lock pyproject.toml
 	  || $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+demo: install ## Run the whole system on sample data, and write a report to look at
+	$(BIN)/regatta demo
+
+models: install ## Train the shipped models anew, measure them, write their cards (45 minutes)
+	$(BIN)/python -m training.detector
 
 test: install ## Run all tests, with branch coverage of core, scheduler and store
 	$(BIN)/python -m pytest --numprocesses=2 --cov --cov-report=term
@@ -57,9 +63,10 @@ format: install ## Put the code into shape
 bench: install ## Measure the pipeline beside bare references (IMAGES=folder MODEL=export)
 	$(BIN)/python -m benchmarks.pipeline $(if $(IMAGES),--images $(IMAGES)) $(if $(MODEL),--model $(MODEL))
 
-docs: install ## Regenerate the settings and command references
+docs: install ## Regenerate the references of settings and commands, and the histograms
 	$(BIN)/python -m config.reference > docs/settings.md
 	$(BIN)/python -m cli.reference > docs/cli.md
+	$(BIN)/python -m sample.difficulty > docs/sample-world.md
 
 lock: ## Compile the lock files from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \

@@ -10,6 +10,7 @@ from cli.failure import DEBUG, explain
 
 COMMANDS = {
     "run": ("cli.run", "Run a model over a dataset, here and now, and wait for it."),
+    "demo": ("cli.demo", "Run everything here, on pictures that Regatta draws itself."),
     "up": ("cli.up", "Run everything on this machine, in the foreground."),
     "submit": ("cli.submit", "Hand a job to whoever runs the stack."),
     "jobs": ("cli.jobs", "List jobs, newest first."),

@@ -15,7 +15,16 @@ from rich.text import Text
 from cli.escape import printable
 from cli.session import say
 from cli.snapshot import Snapshot
-from cli.wording import count, done_of, duration, progress_line, speed, tallied, waiting_for
+from cli.wording import (
+    count,
+    done_of,
+    duration,
+    progress_line,
+    speed,
+    stages_line,
+    tallied,
+    waiting_for,
+)
 from core.states import JobState
 
 _LINE_SECONDS = 5.0
@@ -126,6 +135,8 @@ def render(snapshot: Snapshot, *, is_warm: bool) -> Group:
         line,
         Text(shards, style="dim", overflow="ellipsis", no_wrap=True),
     ]
+    if stages := stages_line(snapshot):
+        lines.append(Text(f"work: {stages}", style="dim"))
     if is_warm and (waiting := waiting_for(snapshot)):
         lines.append(Text(waiting, style="yellow"))
     return Group(*lines)

@@ -32,14 +32,14 @@ def report(*, job: str, output: str | None, show: bool) -> None:
     what is committed by then. Its location is printed.
     """
     with opened() as (_, db):
-        url = _write(db, job_of(db, job), output)
+        url = write_report(db, job_of(db, job), output)
     click.echo(printable(url))
     if show and not webbrowser.open(url):
         say("no browser could be opened")
 
 
-def _write(db: Database, job: Job, file: str | None) -> str:
-    """Write the page and return its URL."""
+def write_report(db: Database, job: Job, file: str | None = None) -> str:
+    """Write a job's page into `file`, or beside its results, and return the page's URL."""
     pictures = open_store(job.output)
     folder, name = split_location(file) if file else (job.output, REPORT)
     findings = read_findings(committed_rows(db, job))

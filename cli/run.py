@@ -8,25 +8,21 @@ from click.core import ParameterSource
 
 from cli.dryrun import dry_run as try_out
 from cli.failure import INTERRUPTED
-from cli.interrupt import hand_back, terminate_as_interrupt
+from cli.interrupt import terminate_as_interrupt
 from cli.options import format_option, job_options
 from cli.outcome import exit_code
 from cli.output import chosen, print_object
-from cli.progress import progress_view
 from cli.request import job_defaults, job_request
 from cli.session import job_of, open_database, say
 from cli.snapshot import Snapshot
-from cli.stack import Stack
 from cli.summary import summary
-from cli.watch import watch
+from cli.work import work
 from config.settings import Settings, load_settings
-from core.errors import RegattaError, UsageError
+from core.errors import UsageError
 from core.states import ENDED_JOBS, JobState
 from scheduler.submit import JobRequest, submit
 from store.database import Database
 from store.jobs import resume as resume_job
-
-_LOOK_SECONDS = 2.0
 
 
 @click.command(epilog="Example: regatta run photos/ --model models/picodet_xs_320 --limit 100")
@@ -62,7 +58,7 @@ def run(
             return
         started = time.monotonic()
         job_id = _begin(db, settings, request, resume)
-        end = _work(db, settings, job_id)
+        end = work(db, settings, job_id)
         if end is None:
             ctx.exit(INTERRUPTED)
         _sum_up(db, end, form, time.monotonic() - started)
@@ -93,49 +89,6 @@ def _begin(db: Database, settings: Settings, request: JobRequest | None, resume:
     if job.state is JobState.PAUSED:
         db.write(lambda s: resume_job(s, job.id))
     return job.id
-
-
-def _work(db: Database, settings: Settings, job_id: str) -> Snapshot | None:
-    """Run the stack until the job has ended; None if it was interrupted, or paused by others."""
-    try:
-        with Stack(settings, say) as stack:
-            try:
-                with progress_view() as view:
-                    end = watch(
-                        db,
-                        settings,
-                        job_id,
-                        view,
-                        between=_Look(stack).now_and_then,
-                        until_rest=True,
-                    )
-            except KeyboardInterrupt:
-                hand_back(db, job_id, patience=settings.drain_seconds)
-                return None
-    except KeyboardInterrupt:  # while the stack was starting: nothing runs yet
-        hand_back(db, job_id, patience=0.0)
-        return None
-    if end["state"] == JobState.PAUSED:
-        say(f"job {job_id} was paused; go on with: regatta run --resume {job_id}")
-        return None
-    return end
-
-
-class _Look:
-    """Sees now and then that the stack still is there, and starts it again if it is not."""
-
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
-        self._next = time.monotonic() + _LOOK_SECONDS
-
-    def now_and_then(self) -> None:
-        if time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + _LOOK_SECONDS
-        try:
-            self._stack.ensure()
-        except RegattaError as error:
-            say(f"{error}; trying again")
 
 
 def _sum_up(db: Database, end: Snapshot, form: str | None, seconds: float) -> None:

@@ -1,6 +1,6 @@
 """A job at this moment, as `status` shows it: counts, speed, what it waits for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -14,15 +14,20 @@ from core.times import iso
 from store import processes
 from store.database import Database
 from store.jobs import Tally, get_job, tally
-from store.pace import pace
+from store.pace import pace, stage_seconds
 from store.tables import Job, Process
 
 Snapshot = dict[str, Any]
 
 
 def snapshot(db: Database, settings: Settings, job_id: str) -> Snapshot:
-    """Return one job's snapshot."""
-    return db.read(lambda s: _take(s, db, settings, [get_job(s, job_id)]))[0]
+    """Return one job's snapshot, with the share of the work that each stage did lately."""
+
+    def take(s: Session) -> Snapshot:
+        [seen] = _take(s, db, settings, [get_job(s, job_id)])
+        return {**seen, "stages": _shares(stage_seconds(s, job_id))}
+
+    return db.read(take)
 
 
 def snapshots(db: Database, settings: Settings, jobs: Sequence[Job]) -> list[Snapshot]:
@@ -72,6 +77,12 @@ def _describe(job: Job, counts: Tally, rate: float | None, workers: Sequence[Pro
         "error": job.error,
         "queue_without_consumer": None if _is_served(job, counts, workers) else job.task,
     }
+
+
+def _shares(seconds: Mapping[str, float]) -> dict[str, float]:
+    """Which part of the work each stage did, 0 to 1."""
+    total = sum(seconds.values())
+    return {stage: round(busy / total, 3) for stage, busy in seconds.items()}
 
 
 def _average(job: Job, counts: Tally) -> float | None:

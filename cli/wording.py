@@ -55,7 +55,16 @@ def progress_line(snapshot: Snapshot) -> str:
         f"{items['quarantined']:,} quarantined",
         f"shards: {tallied(snapshot['shards'])}",
     ]
+    if stages := stages_line(snapshot):
+        parts.append(f"work: {stages}")
     return ", ".join(parts)
+
+
+def stages_line(snapshot: Snapshot) -> str | None:
+    """Return how the work is shared between the stages of the pipeline, once that is known."""
+    if not snapshot["stages"]:
+        return None
+    return "  ".join(f"{stage} {share:.0%}" for stage, share in snapshot["stages"].items())
 
 
 def waiting_for(snapshot: Snapshot) -> str | None:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from core.stages import busy_seconds
 from core.states import ENDED_JOBS, JobState
 from core.times import iso
 from report.charts import bars, columns, segments, short, time_marks, top
@@ -20,7 +21,7 @@ from report.outcome import outcome
 from report.pictures import Embedded
 from report.provenance import provenance
 from report.text import duration, moment, number, plural, visible
-from report.throughput import BINS, Throughput, busy_seconds, throughput
+from report.throughput import BINS, Throughput, throughput
 from store.jobs import Tally
 from store.tables import Job, Shard
 from vision.palette import colour_of
@@ -79,7 +80,7 @@ def render(content: Content, picture_url: PictureUrl) -> str:
             colours={label: _hex(number) for label, number in findings.class_ids.items()},
             speed=speed,
             speed_chart=_speed_chart(speed),
-            stages=bars(busy_seconds(content.shards)),
+            stages=bars(busy_seconds(shard.timings for shard in content.shards)),
             labels=labels,
             cards=_cards(content.pictures, labels, picture_url),
             reasons=bars(top(findings.reasons, _REASONS_SHOWN)),

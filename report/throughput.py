@@ -1,14 +1,11 @@
-"""When a job's items were done, and how long each stage was busy with them."""
+"""When a job's items were done."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from store.tables import Shard
 
 BINS = 48
-STAGES = ("fetch", "decode", "predict", "finish", "upload")
-"""In the order in which an item passes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +46,3 @@ def throughput(shards: Sequence[Shard]) -> Throughput | None:
             inside = max(0.0, min(last, place + 1) - max(first, place))
             items[place] += count * inside / (last - first)
     return Throughput(begin, seconds, tuple(number / width for number in items))
-
-
-def busy_seconds(shards: Sequence[Shard]) -> dict[str, float]:
-    """How many seconds each stage worked, all threads together, in the pipeline's order."""
-    seconds: Counter[str] = Counter()
-    for shard in shards:
-        for stage in STAGES:
-            seconds[stage] += (shard.timings or {}).get(stage, 0.0)
-    return {stage: round(seconds[stage], 3) for stage in STAGES if seconds[stage]}

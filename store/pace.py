@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from core.stages import busy_seconds
 from core.states import ShardState
 from store.tables import Shard
 
 WINDOW_SECONDS = 60.0
+_LAST_SHARDS = 64
 _SHORTEST_SECONDS = 1.0
 
 
@@ -45,6 +47,18 @@ def pace(
             progress if runs else settled
         )
     return {job: items / _span(started[job], now, window) for job, items in done.items()}
+
+
+def stage_seconds(session: Session, job_id: str) -> dict[str, float]:
+    """Return how many seconds each stage was busy with the shards of a job that ended lately."""
+    ended = (ShardState.COMMITTED, ShardState.DONE)
+    rows = session.scalars(
+        select(Shard.timings)
+        .where(Shard.job_id == job_id, Shard.state.in_(ended))
+        .order_by(Shard.seq.desc())
+        .limit(_LAST_SHARDS)
+    )
+    return busy_seconds(rows)
 
 
 def _within(begin: float, end: float | None, since: float) -> float:

@@ -12,6 +12,8 @@ Floats = NDArray[np.float32]
 _CANDIDATES = 13
 _OVERLAP_WEIGHT = 3.0
 _OUTSIDE = 1e6
+_NEAR = 0.75
+_LEAST_STRIDES, _MOST_STRIDES = 3.0, 10.0
 _TINY = 1e-7
 
 
@@ -53,9 +55,14 @@ def assign(
         return Assignment(nothing, nothing, np.zeros(0, np.float32))
     overlap = overlaps(sides, boxes)
     centre = (sides[:, :2] + sides[:, 2:]) / 2
+    extent = sides[:, 2:] - sides[:, :2]
     # Small things lie between places: there a place near their middle will do.
-    reach = np.maximum((sides[:, 2:] - sides[:, :2]) / 2, 0.75 * STRIDES[0])
-    inside = (np.abs(middles[None] - centre[:, None]) < reach[:, None]).all(-1)
+    reach = np.maximum(extent[:, None] / 2, _NEAR * strides[None, :, None])
+    inside = (np.abs(middles[None] - centre[:, None]) < reach).all(-1)
+    # Places that see little would learn to answer for the middle of something large.
+    longest = extent.max(1)[:, None] / strides[None]
+    inside &= (longest <= _MOST_STRIDES) | (strides == STRIDES[-1])[None]
+    inside &= (longest >= _LEAST_STRIDES) | (strides == STRIDES[0])[None]
     guess = np.clip(scores[:, classes].T, _TINY, 1 - _TINY)
     entropy = -(overlap * np.log(guess) + (1 - overlap) * np.log(1 - guess))
     cost = entropy * np.abs(overlap - guess) ** 2 - _OVERLAP_WEIGHT * np.log(overlap + _TINY)

@@ -38,7 +38,7 @@ class Deployed(Layer):  # type: ignore[misc]
         return rows, counts
 
 
-def export_detector(detector: Detector, directory: Path, side: int = 352) -> None:
+def export_detector(detector: Detector, directory: Path, side: int) -> None:
     """Write `infer_cfg.yml`, `model.json` and `model.pdiparams` into `directory`."""
     directory.mkdir(parents=True, exist_ok=True)
     deployed = Deployed(detector)
@@ -58,7 +58,7 @@ def export_detector(detector: Detector, directory: Path, side: int = 352) -> Non
         "arch": "FCOS",
         "min_subgraph_size": 3,
         "Preprocess": [
-            {"type": "Resize", "target_size": [side, side], "keep_ratio": False, "interp": 1},
+            {"type": "Resize", "target_size": [side, side], "keep_ratio": False, "interp": 3},
             {"type": "NormalizeImage", "is_scale": True, "mean": list(MEAN), "std": list(STD)},
             {"type": "Permute"},
         ],

@@ -43,6 +43,22 @@ class Residual(Layer):  # type: ignore[misc]
         return features + self.widen(self.narrow(features))
 
 
+class Surroundings(Layer):  # type: ignore[misc]
+    """What is around each place, as far as 7 places away (SPPF, after He 2015)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.narrow = Unit(width, width // 2, 1)
+        self.widen = Unit(2 * width, width, 1)
+
+    def forward(self, features: Any) -> Any:
+        """[B,width,H,W] -> the same shape."""
+        around = [self.narrow(features)]
+        for _ in range(3):
+            around.append(functional.max_pool2d(around[-1], 5, stride=1, padding=2))
+        return self.widen(paddle.concat(around, 1))
+
+
 class Detector(Layer):  # type: ignore[misc]
     """Scores and boxes of every place; see `forward`."""
 
@@ -54,7 +70,7 @@ class Detector(Layer):  # type: ignore[misc]
             [
                 nn.Sequential(Unit(second, third, stride=2), Residual(third), Residual(third)),
                 nn.Sequential(Unit(third, fourth, stride=2), Residual(fourth), Residual(fourth)),
-                nn.Sequential(Unit(fourth, fifth, stride=2), Residual(fifth)),
+                nn.Sequential(Unit(fourth, fifth, stride=2), Residual(fifth), Surroundings(fifth)),
             ]
         )
         self.lateral = nn.LayerList([Unit(width, _NECK, 1) for width in _WIDTHS[2:]])
@@ -74,21 +90,23 @@ class Detector(Layer):  # type: ignore[misc]
         """
         features = self.stem(image)
         levels = []
-        for stage, lateral in zip(self.stages, self.lateral, strict=True):
-            features = stage(features)
-            levels.append(lateral(features))
+        # By number: Paddle's translation of loops into a graph knows no strict `zip`.
+        for number in range(len(STRIDES)):
+            features = self.stages[number](features)
+            levels.append(self.lateral[number](features))
         for finer in (1, 0):
             levels[finer] = levels[finer] + functional.interpolate(
                 levels[finer + 1], scale_factor=2, mode="nearest"
             )
         logits, boxes = [], []
-        for level, smooth, stride in zip(levels, self.smooth, STRIDES, strict=True):
-            smoothed = smooth(level)
+        for number in range(len(STRIDES)):
+            stride = STRIDES[number]
+            smoothed = self.smooth[number](levels[number])
             scores = self.classify(self.class_branch(smoothed))
             distances = paddle.exp(self.regress(self.box_branch(smoothed)).clip(-4, 5)) * stride
             side = image.shape[2] // stride
             x, y = _middles(side, stride)
-            left, top, right, bottom = (distances[:, number] for number in range(4))
+            left, top, right, bottom = paddle.unstack(distances, 1)
             sides = paddle.stack([x - left, y - top, x + right, y + bottom], -1)
             logits.append(scores.flatten(2).transpose([0, 2, 1]))
             boxes.append(sides.flatten(1, 2))

@@ -22,6 +22,7 @@ def seen(**changes: Any) -> dict[str, Any]:
         "rate": 12.34,
         "eta_seconds": 75.0,
         "queue_without_consumer": None,
+        "stages": {},
     }
     return base | changes
 
@@ -30,6 +31,8 @@ def test_a_line_says_it_all() -> None:
     assert progress_line(seen()) == (
         "running: 6/10 items, 12.3/s, ETA 1m 15s, 1 quarantined, shards: 2 done, 1 running"
     )
+    shares = {"decode": 0.25, "predict": 0.75}
+    assert progress_line(seen(stages=shares)).endswith(", work: decode 25%  predict 75%")
     assert progress_line(seen(state="planning")).startswith("planning: 6/10+ items")
 
 
@@ -52,11 +55,14 @@ def test_lines_come_when_the_state_changes_or_some_seconds_have_passed(capsys: C
 def test_the_live_view_fits_and_is_harmless(width: int) -> None:
     console = Console(width=width, force_terminal=True, color_system=None)
     with console.capture() as capture:
-        console.print(render(seen(queue_without_consumer="detect"), is_warm=True))
+        console.print(
+            render(seen(queue_without_consumer="detect", stages={"predict": 1.0}), is_warm=True)
+        )
     text = capture.get()
     assert all(len(line) <= width for line in text.splitlines())
     assert "\x1b[2J" not in text
     assert "no live worker" in text
+    assert "predict 100%" in text
 
 
 def test_words_for_numbers() -> None:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from report.throughput import BINS, busy_seconds, throughput
+from report.throughput import BINS, throughput
 from store.tables import Shard
 
 
@@ -41,13 +41,3 @@ def test_no_item_is_lost_where_runs_and_slices_do_not_meet() -> None:
 def test_before_the_first_shard_has_ended_there_is_no_speed() -> None:
     assert throughput([]) is None
     assert throughput([shard(1, None, 0), shard(None, None, 0)]) is None
-
-
-def test_stages_add_up_in_the_order_of_the_pipeline() -> None:
-    shards = [
-        shard(0, 1, 1, predict=2.0, decode=0.5, total=9, halved_to_batch=4),
-        shard(0, 1, 1, predict=1.0, fetch=0.25),
-    ]
-    assert list(busy_seconds(shards).items()) == [("fetch", 0.25), ("decode", 0.5), ("predict", 3)]
-    shards[0].timings = None
-    assert busy_seconds(shards[:1]) == {}

@@ -1,0 +1,59 @@
+"""Runs the stack until one job has ended."""
+
+import time
+
+from cli.interrupt import hand_back
+from cli.progress import progress_view
+from cli.session import say
+from cli.snapshot import Snapshot
+from cli.stack import Stack
+from cli.watch import watch
+from config.settings import Settings
+from core.errors import RegattaError
+from core.states import JobState
+from store.database import Database
+
+_LOOK_SECONDS = 2.0
+
+
+def work(db: Database, settings: Settings, job_id: str) -> Snapshot | None:
+    """Run the stack until the job has ended; None if it was interrupted, or paused by others."""
+    try:
+        with Stack(settings, say) as stack:
+            try:
+                with progress_view() as view:
+                    end = watch(
+                        db,
+                        settings,
+                        job_id,
+                        view,
+                        between=_Look(stack).now_and_then,
+                        until_rest=True,
+                    )
+            except KeyboardInterrupt:
+                hand_back(db, job_id, patience=settings.drain_seconds)
+                return None
+    except KeyboardInterrupt:  # while the stack was starting: nothing runs yet
+        hand_back(db, job_id, patience=0.0)
+        return None
+    if end["state"] == JobState.PAUSED:
+        say(f"job {job_id} was paused; go on with: regatta run --resume {job_id}")
+        return None
+    return end
+
+
+class _Look:
+    """Sees now and then that the stack still is there, and starts it again if it is not."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._next = time.monotonic() + _LOOK_SECONDS
+
+    def now_and_then(self) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + _LOOK_SECONDS
+        try:
+            self._stack.ensure()
+        except RegattaError as error:
+            say(f"{error}; trying again")

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.bench import Bench
 from tests.browser.jobs import fill
@@ -19,6 +19,8 @@ from tests.browser.jobs import fill
 WIDTHS = (390, 900, 1600)
 SCHEMES = ("light", "dark")
 JOBS = ("sailed", "hostile", "bare", "running", "new", "nothing")
+
+expect.set_options(timeout=30_000)  # milliseconds: a busy machine may take its time
 
 _FLAGS = (
     "--no-sandbox",  # root has no other choice, and the only pages are ours

@@ -29,7 +29,7 @@ class Runtime:
     def __init__(self, settings: Settings, queues: tuple[str, ...]) -> None:
         self._settings = settings
         self._draining = threading.Event()
-        self._db = Database(settings.database_url)
+        self._db = Database(settings.database_url, application="regatta worker")
         offers = engine_module(settings.engine).offers()
         worker_id = f"{socket.gethostname()}-{os.getpid()}-{new_id(random.SystemRandom())}"
         self._keeper = LeaseKeeper(

@@ -14,6 +14,8 @@ from core.states import ShardState
 from store import processes
 from store.database import Database, redacted
 from store.jobs import find_job, get_job, tally
+from store.locations import use_s3
+from store.s3_options import S3Options
 from store.tables import Job, Process
 
 
@@ -30,6 +32,7 @@ def open_database(settings: Settings) -> Iterator[Database]:
         UsageError: it has no tables of ours.
         RetryableError: it cannot be reached.
     """
+    use_s3(S3Options(**settings.s3))
     db = Database(settings.database_url)
     try:
         if not db.read(lambda s: inspect(s.connection()).has_table("jobs")):

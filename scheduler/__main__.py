@@ -16,7 +16,9 @@ from core.ids import new_id
 from scheduler.doorbell import Doorbell
 from scheduler.loop import Scheduler, Timing
 from store.database import Database
+from store.locations import use_s3
 from store.processes import SCHEDULER, Heartbeat
+from store.s3_options import S3Options
 
 
 def main() -> int:
@@ -24,6 +26,7 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logs(settings)
+        use_s3(S3Options(**settings.s3))
         doorbell = Doorbell(celery_settings(required_broker(settings.broker_url)))
     except RegattaError as error:
         sys.stderr.write(f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else ""))

@@ -1,6 +1,6 @@
 """Gets a second and CPU a get, boto3 beside obstore, through the object store of the workers.
 
-    python -m benchmarks.objects [--endpoint URL --bucket NAME] [--objects 2000] [--rounds 5]
+    python -m benchmarks.objects [--endpoint URL --bucket NAME] [--objects 500] [--rounds 5]
                                  [--threads 8] [--json FILE]
 
 Objects of 50 to 100 kB of noise are put into a bucket of their own and read by both in turn,
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.objects", description=__doc__)
     parser.add_argument("--endpoint")
     parser.add_argument("--bucket", default="regatta-benchmark")
-    parser.add_argument("--objects", type=int, default=2000)
+    parser.add_argument("--objects", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=8)
     parser.add_argument("--json", type=Path)

@@ -101,7 +101,7 @@ def s3_credentials() -> Iterator[None]:
 def swift_server(
     tmp_path_factory: pytest.TempPathFactory, s3_credentials: None
 ) -> Iterator[Server]:
-    from tests.buckets.swift import swift  # noqa: PLC0415 - few tests need it
+    from tests.buckets.swiftserver import swift  # noqa: PLC0415 - few tests need it
 
     with swift(tmp_path_factory.mktemp("swift")) as server:
         yield server

@@ -1,11 +1,10 @@
 """OpenStack Swift with its S3 API: an object store that nobody here wrote."""
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-
-from swift.common.ring import RingBuilder
 
 from tests.buckets.server import ACCESS_KEY, SECRET_KEY, Server, await_port, free_port, started
 
@@ -59,6 +58,9 @@ def swift(folder: Path) -> Iterator[Server]:
     ports = {kind: free_port() for kind in ("account", "container", "object", "proxy")}
     (folder / "devices" / "disk").mkdir(parents=True)
     (folder / "swift.conf").write_text("[swift-hash]\nswift_hash_path_suffix = regatta\n")
+    rings = [f"{kind}={port}" for kind, port in ports.items() if kind != "proxy"]
+    script = Path(__file__).with_name("rings.py")
+    subprocess.run([sys.executable, "-P", str(script), str(folder), *rings], check=True)
     processes = {}
     with ExitStack() as stack:
         for kind, port in ports.items():
@@ -67,9 +69,8 @@ def swift(folder: Path) -> Iterator[Server]:
                 config.write_text(_proxy(folder, port))
             else:
                 config.write_text(_STORAGE.format(port=port, folder=folder, kind=kind))
-                _write_ring(folder / f"{kind}.ring.gz", port)
-            script = Path(sys.executable).parent / f"swift-{kind}-server"
-            command = [sys.executable, str(script), str(config)]
+            server = Path(sys.executable).parent / f"swift-{kind}-server"
+            command = [sys.executable, str(server), str(config)]
             processes[kind] = stack.enter_context(started(command, folder / f"{kind}.log"))
         for kind, process in processes.items():
             await_port(ports[kind], process, folder / f"{kind}.log")
@@ -86,12 +87,3 @@ def _proxy(folder: Path, port: int) -> str:
         user=ACCESS_KEY.replace(":", "_"),
         key=SECRET_KEY,
     ) + "".join(f"[filter:{name}]\nuse = egg:swift#{name}\n" for name in plain)
-
-
-def _write_ring(path: Path, port: int) -> None:
-    """Write where everything of a kind lies: on the one disk there is."""
-    builder = RingBuilder(4, 1, 1)
-    place = {"region": 1, "zone": 1, "ip": "127.0.0.1", "port": port}
-    builder.add_dev({**place, "device": "disk", "weight": 1})
-    builder.rebalance()
-    builder.get_ring().save(str(path))

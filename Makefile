@@ -8,10 +8,10 @@ BROWSER := $(VENV)/.browser
 CHROMIUM ?= chromium
 export CHROMIUM
 
-.PHONY: help install demo models test test-browser lint types format bench docs lock up clean
+.PHONY: help install demo models test test-browser lint types format bench bench-objects docs lock up clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Make .venv with the regatta command, from the hash-locked requirements
 
@@ -59,6 +59,9 @@ types: install ## Check types only
 format: install ## Put the code into shape
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+bench-objects: install ## Measure reading small objects: boto3 beside obstore (ENDPOINT=url BUCKET=name)
+	$(BIN)/python -m benchmarks.objects $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(if $(BUCKET),--bucket $(BUCKET))
 
 bench: install ## Measure the pipeline beside bare references (IMAGES=folder MODEL=export)
 	$(BIN)/python -m benchmarks.pipeline $(if $(IMAGES),--images $(IMAGES)) $(if $(MODEL),--model $(MODEL))

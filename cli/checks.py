@@ -23,7 +23,8 @@ from store import processes
 from store.database import Database
 from store.database_url import redacted
 from store.files import FileObjects
-from store.locations import open_store, split_location
+from store.locations import open_store, split_location, use_s3
+from store.s3_options import S3Options
 
 _PADDLE_SECONDS = 120
 _LOW_DISK_BYTES = 2 * 10**9
@@ -45,6 +46,7 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Run every check; a check that cannot be made is a finding like any other."""
+    use_s3(S3Options(**settings.s3))
     checks: list[tuple[str, Callable[[Settings], Finding]]] = [
         ("database", _database),
         ("broker", _broker),
@@ -95,13 +97,14 @@ def _broker(settings: Settings) -> Finding:
 def _objects(settings: Settings) -> Finding:
     store = open_store(settings.objects)
     key, data = f".regatta-doctor-{uuid4().hex}", b"regatta"
-    mend = "see that the directory can be written, or set REGATTA_OBJECTS"
+    mend = "see that it can be written, or set REGATTA_OBJECTS"
     try:
         store.put(key, data)
         intact = store.get(key) == data
         store.delete(key)
     except RegattaError as error:
-        return Finding("objects", ok=False, found=f"{settings.objects}: {error}", mend=mend)
+        found = f"{settings.objects}: {error}"
+        return Finding("objects", ok=False, found=found, mend=error.hint or mend)
     if not intact or store.exists(key):
         return Finding("objects", ok=False, found=f"{settings.objects} loses data", mend=mend)
     return Finding("objects", ok=True, found=f"{settings.objects}: written, read, deleted")

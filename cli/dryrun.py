@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from core.errors import BadInputError, UsageError
+from core.errors import BadInputError, FatalError, UsageError
 from scheduler.dataset import estimate
 from scheduler.plan import FIRST_SHARD_ITEMS
 from scheduler.submit import JobDefaults, JobRequest, check
@@ -19,8 +19,10 @@ def dry_run(db: Database, request: JobRequest, defaults: JobDefaults) -> dict[st
     draft = check(db, request, defaults)
     try:
         found = estimate(draft.source, request.selection)
-    except BadInputError as error:
-        raise UsageError(f"the source {draft.source!r} cannot be read: {error}") from error
+    except (BadInputError, FatalError) as error:
+        raise UsageError(
+            f"the source {draft.source!r} cannot be read: {error}", hint=error.hint
+        ) from error
     shard_items = draft.options.shard_items
     return {
         "name": draft.name,

@@ -44,7 +44,8 @@ def run(
 ) -> None:
     """Run a model over SOURCE on this machine, show how it goes, and sum up.
 
-    SOURCE is a folder, a glob, an image, or a list of items (.txt, .jsonl, .csv).
+    SOURCE is a folder, a glob, an image, or a list of items (.txt, .jsonl, .csv), here or in a
+    bucket (s3://...).
     What is needed (broker, scheduler, worker) is started, and shared with other commands.
     Ctrl-C hands back what runs and prints the command that goes on with it.
     """

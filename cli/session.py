@@ -15,6 +15,8 @@ from store import processes
 from store.database import Database
 from store.database_url import redacted
 from store.jobs import find_job, get_job, tally
+from store.locations import use_s3
+from store.s3_options import S3Options
 from store.tables import Job, Process
 
 _PATIENCE_SECONDS = 10.0  # a person waits; loops have more
@@ -33,6 +35,7 @@ def open_database(settings: Settings) -> Iterator[Database]:
         UsageError: it has no tables of ours.
         RetryableError: it cannot be reached.
     """
+    use_s3(S3Options(**settings.s3))
     db = Database(settings.database_url, patience=_PATIENCE_SECONDS)
     try:
         if not db.read(lambda s: inspect(s.connection()).has_table("jobs")):

@@ -36,7 +36,8 @@ def submit(
 ) -> None:
     """Hand a job over SOURCE to whoever runs the stack, and print the job's id.
 
-    SOURCE is a folder, a glob, an image, or a list of items (.txt, .jsonl, .csv).
+    SOURCE is a folder, a glob, an image, or a list of items (.txt, .jsonl, .csv), here or in a
+    bucket (s3://...).
     Everything that can be checked without work is checked first.
     """
     request = job_request(source, model, options)

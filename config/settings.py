@@ -104,6 +104,49 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe level that is logged."
     )
+    transfer_threads: Count = Field(
+        default=8, description="Threads of a worker that read items, and as many that write."
+    )
+    s3_endpoint_url: Annotated[str | None, Field(pattern=r"^https?://[^@]+$")] = Field(
+        default=None,
+        description="The S3-compatible service. By default AWS, or as the AWS configuration says.",
+    )
+    s3_region: str | None = Field(
+        default=None, description="Its region. By default as the AWS configuration says."
+    )
+    s3_addressing: Literal["auto", "path", "virtual"] = Field(
+        default="auto", description="Where requests name the bucket: in the path or in the host."
+    )
+    s3_ca_bundle: Annotated[Path, AfterValidator(_absolute)] | None = Field(
+        default=None, description="Certificates that the service's own is signed by, as PEM."
+    )
+    s3_anonymous: bool = Field(
+        default=False, description="Sign no request: for public buckets, without credentials."
+    )
+    s3_requester_pays: bool = Field(
+        default=False, description="Pay for requests to buckets whose owners do not."
+    )
+    s3_encryption: Literal["AES256", "aws:kms"] | None = Field(
+        default=None, description="Encryption at rest to ask for. By default as the bucket does."
+    )
+    s3_kms_key_id: str | None = Field(
+        default=None, description="The key for `aws:kms`. By default the bucket's or account's."
+    )
+    s3_retry_mode: Literal["standard", "adaptive"] = Field(
+        default="standard", description="`adaptive` also slows down after being told to."
+    )
+    s3_max_attempts: Count = Field(
+        default=5, description="How often a request is made before the shard is tried later."
+    )
+    s3_connect_timeout: Seconds = Field(
+        default=10, description="How long a connection to S3 may take to open."
+    )
+    s3_read_timeout: Seconds = Field(
+        default=60, description="How long S3 may be silent in the middle of an answer."
+    )
+    s3_reader: Literal["obstore", "boto3"] = Field(
+        default="obstore", description="What items are read with; `obstore` takes less CPU."
+    )
     engine: str = Field(
         default="worker.predictors.paddle",
         pattern=r"^\w+(\.\w+)*$",
@@ -118,6 +161,19 @@ class Settings(BaseSettings):
                 f"lease_seconds ({self.lease_seconds:g}): a lease must outlast lost heartbeats"
             )
         return self
+
+    @model_validator(mode="after")
+    def _key_for_kms(self) -> Self:
+        if self.s3_kms_key_id is not None and self.s3_encryption != "aws:kms":
+            raise ValueError("s3_kms_key_id is used with s3_encryption = 'aws:kms' only")
+        return self
+
+    @property
+    def s3(self) -> dict[str, Any]:
+        """The settings of S3 without their prefix, as plain values."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        named = {n.removeprefix("s3_"): v for n, v in values.items() if n.startswith("s3_")}
+        return {n: str(v) if isinstance(v, Path) else v for n, v in named.items()}
 
     @classmethod
     def settings_customise_sources(

@@ -36,6 +36,13 @@ class RetryableError(RegattaError):
     """The world was in the way (network, disk full, server busy); the same work may pass later."""
 
 
+class BlockedError(RetryableError):
+    """Nothing will pass until somebody acts: credentials have expired, a permission is missing.
+
+    Whatever met it is no more to blame than all the rest would be, so that no try is counted.
+    """
+
+
 class FatalError(RegattaError):
     """The whole job cannot go on: every other item would fail in the same way."""
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 _FIRST_DELAY = 1.0
 _LONGEST_DELAY = 60.0
+_BLOCKED_DELAY = 10.0
 _DOUBLINGS = 6  # more would change nothing but the exponent
 
 
@@ -13,6 +14,7 @@ class Failure(StrEnum):
 
     HANDED_BACK = "handed_back"  # drained or paused
     RETRYABLE = "retryable"  # the world was in the way
+    BLOCKED = "blocked"  # everything is in the same way, until somebody acts
     LEASE_LOST = "lease_lost"  # no progress in time, but its process lives
     PROCESS_DIED = "process_died"  # its process is gone
 
@@ -35,10 +37,13 @@ def decide(failure: Failure, *, tries: int, max_tries: int) -> RunAgain | GiveUp
     """Decide from the number of tries so far, the failed one included.
 
     Tries are counted before a run begins, so whatever kills the process has been counted.
-    A hand-back gives its try back. Delays double: 1, 2, 4 ... 60 seconds.
+    A hand-back gives its try back, and so does what everybody else would have met.
+    Delays double: 1, 2, 4 ... 60 seconds.
     """
     if failure is Failure.HANDED_BACK:
         return RunAgain(delay=0.0, counts=False, alone=False)
+    if failure is Failure.BLOCKED:
+        return RunAgain(delay=_BLOCKED_DELAY, counts=False, alone=False)
     if tries >= max_tries:
         return GiveUp()
     delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(tries - 1, _DOUBLINGS))

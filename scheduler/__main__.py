@@ -18,7 +18,9 @@ from scheduler.doorbell import Doorbell
 from scheduler.loop import Scheduler, Timing
 from store import processes
 from store.database import Database
+from store.locations import use_s3
 from store.processes import SCHEDULER, Heartbeat
+from store.s3_options import S3Options
 
 
 def main() -> int:
@@ -26,6 +28,7 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logs(settings)
+        use_s3(S3Options(**settings.s3))
         doorbell = Doorbell(celery_settings(required_broker(settings.broker_url)))
         db = Database(settings.database_url, application="regatta scheduler")
     except RegattaError as error:

@@ -4,15 +4,17 @@ import glob
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from core.errors import BadInputError, RetryableError, UsageError
+from core.errors import BadInputError, FatalError, RetryableError, UsageError
 from core.selection import Selection, media_kind
 from core.sources import Source, SourceKind, parse_source
 from scheduler.listing import Listed, listing
-from store.locations import open_store, split_location
+from store.locations import is_folder, is_object, open_store, split_location
+from store.s3_location import S3Location, is_s3
 
 _URL = re.compile("[A-Za-z][A-Za-z0-9+.-]*://")
 _EXAMPLES = 5
@@ -30,36 +32,28 @@ def locate(text: str, *, must_exist: bool = True) -> Dataset:
     """Make a source absolute and see that it can be read.
 
     A folder may be written without its slash, and a file keeps its name even if it looks like
-    a glob.
+    a glob. If `must_exist` is false, nothing is asked of a bucket.
 
     Raises:
         UsageError: there is nothing there, it cannot be read, or it holds nothing to run on.
     """
     path = _absolute(text)
-    if not path.endswith("/") and _is_dir(path):
-        path += "/"
-    name = _name(path)
-    if not path.endswith("/") and _is_file(path):
-        path = _of_file(path)
-    if must_exist:
-        if parse_source(path).kind is SourceKind.FOLDER and not _is_dir(path):
-            raise UsageError(f"there is no folder {path!r}", hint="see that the path is right")
-        _check_readable(path, parse_source(path))
+    with _reading(path):
+        if not path.endswith("/") and is_folder(path):
+            path += "/"
+        name = _name(path)
+        if not path.endswith("/") and is_object(path):
+            path = _of_file(path)
+        if must_exist:
+            if parse_source(path).kind is SourceKind.FOLDER and not is_folder(path):
+                raise UsageError(f"there is no folder {path!r}", hint="see that the path is right")
+            _check_readable(parse_source(path))
     return Dataset(name, path)
 
 
 def _name(path: str) -> str:
     name = path.rstrip("/").rpartition("/")[2] or path
     return name if name.isprintable() else name.encode("unicode_escape").decode()
-
-
-def _is_dir(path: str) -> bool:
-    # Unlike Path.is_dir, this only says no to names that are too long or not to be looked at.
-    return os.path.isdir(path)  # noqa: PTH112
-
-
-def _is_file(path: str) -> bool:
-    return os.path.isfile(path)  # noqa: PTH113
 
 
 def _absolute(text: str) -> str:
@@ -72,6 +66,8 @@ def _absolute(text: str) -> str:
             f"{text!r} is not valid UTF-8",
             hint="name the folder above it, or rename it",
         ) from error
+    if is_s3(text):
+        return S3Location.parse(text).url
     path = text
     if _URL.match(text):  # takes it apart, and refuses what no store is known for
         path = os.path.join(*split_location(text.rstrip("/")))  # noqa: PTH118
@@ -98,19 +94,25 @@ def _of_file(path: str) -> str:
     return path if kind is SourceKind.FILE else glob.escape(path)
 
 
-def _check_readable(path: str, source: Source) -> None:
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
+    """Say of which source it is that a store says something."""
     try:
-        if source.kind is SourceKind.FILE or source.kind.is_manifest:
-            open_store(source.root).head(source.name)
-        else:
-            next(open_store(source.root).list(), None)
+        yield
     except BadInputError as error:
         raise UsageError(
             f"the source {path!r} cannot be read: {error}",
             hint="see that the path is right and that you may read it",
         ) from error
-    except RetryableError as error:
+    except (FatalError, RetryableError) as error:
         raise UsageError(f"the source {path!r} cannot be read: {error}", hint=error.hint) from error
+
+
+def _check_readable(source: Source) -> None:
+    if source.kind is SourceKind.FILE or source.kind.is_manifest:
+        open_store(source.root).head(source.name)
+    else:
+        next(open_store(source.root).list(), None)
 
 
 def why_passed_over(found: Listed, selection: Selection) -> str | None:

@@ -17,6 +17,7 @@ from store.locations import open_store
 from store.objects import ObjectInfo, ObjectStore
 
 _KEY_FIELDS = ("key", "item", "path", "uri", "url")
+_MAGIC = re.compile(r"[*?\[]")
 _WHOLE = re.compile(r"\d{1,18}", re.ASCII)
 
 
@@ -37,7 +38,7 @@ def listing(source: Source, cursor: Mapping[str, Any] | None) -> Iterator[Listed
 
     Raises:
         UsageError: a manifest's line cannot be read; it is named.
-        BadInputError, RetryableError: as the store raises them.
+        BadInputError, RetryableError, FatalError: as the store raises them.
     """
     store = open_store(source.root)
     if source.kind is SourceKind.FILE:
@@ -51,7 +52,8 @@ def listing(source: Source, cursor: Mapping[str, Any] | None) -> Iterator[Listed
 
 def _stored(store: ObjectStore, source: Source, start_after: str) -> Iterator[Listed]:
     pattern = source.name if source.kind is SourceKind.GLOB else None
-    for info in store.list(start_after=start_after):
+    prefix = _MAGIC.split(pattern, maxsplit=1)[0] if pattern else ""
+    for info in store.list(prefix, start_after):
         if pattern is None or _matches(info.key, pattern):
             yield _found(info)
 

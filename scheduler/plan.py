@@ -228,5 +228,5 @@ class Planner:
 
     def _fail(self, walk: _Walk, error: RegattaError) -> None:
         _log.error("cannot plan", job=walk.job.id, error=str(error))
-        why = f"cannot plan: {error}"
+        why = f"cannot plan: {error}" + (f" ({error.hint})" if error.hint else "")
         self._db.write(lambda s: planning.fail_plan(s, walk.hold, now=self._db.now(s), error=why))

@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.errors import BadInputError, RetryableError, UsageError
+from core.errors import BadInputError, FatalError, RetryableError, UsageError
 from core.ids import new_id
 from core.layout import ATTEMPTS, MANIFEST
 from core.messages import TASKS
@@ -226,7 +226,7 @@ def _usable_output(db: Database, output: str, source: str, job_id: str) -> str:
             )
         store.put(probe, b"")
         store.delete(probe)
-    except (BadInputError, RetryableError) as error:
+    except (BadInputError, FatalError, RetryableError) as error:
         raise UsageError(
             f"the output {place!r} cannot be written: {error}", hint=error.hint
         ) from error

@@ -56,6 +56,10 @@ class FileObjects:
         """Create or replace the file; see `ObjectStore.put`."""
         self._replace(key, lambda file: file.write(data), durable=durable)
 
+    def put_stream(self, key: str, source: BinaryIO, *, durable: bool = False) -> None:
+        """Create or replace the file from a stream; see `ObjectStore.put_stream`."""
+        self._replace(key, lambda file: shutil.copyfileobj(source, file, 1 << 20), durable=durable)
+
     def head(self, key: str) -> ObjectInfo:
         """What the file system says of the file; see `ObjectStore.head`."""
         with reading(key):

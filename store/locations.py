@@ -1,23 +1,39 @@
 import os
 import re
+from itertools import islice
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from core.errors import UsageError
 from store.files import FileObjects
 from store.objects import ObjectStore
+from store.s3_location import S3Location, is_s3
+from store.s3_options import S3Options
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
+_s3_options = S3Options()
+
+
+def use_s3(options: S3Options) -> None:
+    """Open S3 stores with these options from now on: said once, where a process starts."""
+    global _s3_options  # noqa: PLW0603 - one per process, like the environment it comes from
+    _s3_options = options
+
 
 def open_store(url: str) -> ObjectStore:
-    """The store at a location: a directory, as a path or a `file://` URL.
+    """The store at a location: a directory, as a path or a `file://` URL, or `s3://bucket/prefix`.
 
     Nothing is read or created yet.
 
     Raises:
         UsageError: No store of this kind is known.
     """
+    if is_s3(url):
+        # Its import takes longer than most commands, and few need it.
+        from store.s3 import S3Objects  # noqa: PLC0415
+
+        return S3Objects(S3Location.parse(url), _s3_options)
     return FileObjects(Path(_local_path(url)))
 
 
@@ -29,22 +45,52 @@ def split_location(url: str) -> tuple[str, str]:
     Raises:
         UsageError: No store of this kind is known, or the location names no object.
     """
-    folder, name = os.path.split(_local_path(url))
+    if is_s3(url):
+        place = S3Location.parse(url)
+        folder, slash, name = place.key.rpartition("/")
+        location = S3Location(place.bucket, folder + slash).url
+    else:
+        location, name = os.path.split(_local_path(url))
     if name in {"", ".", ".."}:
         raise UsageError(f"{url!r} names a directory", hint="name a file in it")
-    return folder or ".", name
+    return location or ".", name
+
+
+def is_folder(location: str) -> bool:
+    """Whether there is such a directory, or anything in a bucket below such a prefix.
+
+    Raises:
+        RegattaError: the bucket does not exist, or cannot be asked.
+    """
+    if is_s3(location):
+        return next(islice(open_store(location).list(), 1), None) is not None
+    # Unlike Path.is_dir, this only says no to names that are too long or not to be looked at.
+    return os.path.isdir(_local_path(location))  # noqa: PTH112
+
+
+def is_object(location: str) -> bool:
+    """Whether there is such a file or object.
+
+    Raises:
+        RegattaError: the bucket does not exist, or cannot be asked.
+    """
+    if not is_s3(location):
+        return os.path.isfile(_local_path(location))  # noqa: PTH113
+    if location.endswith("/"):
+        return False
+    folder, name = split_location(location)
+    return open_store(folder).exists(name)
 
 
 def _local_path(url: str) -> str:
     if not url or "\0" in url:
-        raise UsageError(f"{url!r} is not a location", hint="give a path or a file:// URL")
+        raise UsageError(f"{url!r} is not a location", hint=_SUPPORTED)
     scheme = _SCHEME.match(url)
     if scheme is None:
         return url
     if scheme[1].lower() != "file":
         raise UsageError(
-            f"{scheme[1]}:// is not supported (in {_without_credentials(url)!r})",
-            hint="supported are paths and file:// URLs",
+            f"{scheme[1]}:// is not supported (in {_without_credentials(url)!r})", hint=_SUPPORTED
         )
     # Only the path of such a URL is ours: `?` and `#` in it would have been encoded.
     parts = urlsplit(url)
@@ -58,3 +104,6 @@ def _local_path(url: str) -> str:
 
 def _without_credentials(url: str) -> str:
     return re.sub(r"//[^/]*@", "//", url)
+
+
+_SUPPORTED = "supported are paths, file:// URLs and s3://bucket/prefix"

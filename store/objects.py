@@ -17,13 +17,15 @@ class ObjectInfo:
 
 
 class ObjectStore(Protocol):
-    """Objects under keys: a directory, a bucket.
+    """Objects under keys: a directory, a bucket or a prefix in one.
 
     A key is a relative path with `/` between its segments; bytes that are no UTF-8 are lone
     surrogates in it, as `os.fsdecode` makes them. Safe to share between threads.
 
     Every method raises `BadInputError` where the object is at fault (`source_missing`,
-    `access_denied`, `bad_key`) and `RetryableError` where the world is (disk full, network).
+    `access_denied`, `bad_key`), `RetryableError` where the world is (disk full, network), its
+    kind `BlockedError` where somebody has to act first (credentials, permissions), and
+    `FatalError` where the store itself does not exist.
     """
 
     def get(self, key: str, *, if_match: str | None = None, max_bytes: int | None = None) -> bytes:
@@ -36,7 +38,10 @@ class ObjectStore(Protocol):
         ...
 
     def open(self, key: str) -> BinaryIO:
-        """The object's content as a stream, to be closed by the caller: for what may be large."""
+        """The object's content as a seekable stream, to be closed by the caller.
+
+        For what may be large. Reading raises as `get` does, `source_changed` included.
+        """
         ...
 
     def put(self, key: str, data: bytes | memoryview, *, durable: bool = False) -> None:
@@ -45,6 +50,10 @@ class ObjectStore(Protocol):
         With `durable` the content survives a power cut once this returns; without it a
         power cut may lose what was put in the last seconds. A crash of the process loses nothing.
         """
+        ...
+
+    def put_stream(self, key: str, source: BinaryIO, *, durable: bool = False) -> None:
+        """As `put`, from a stream that is read to its end: memory does not grow with it."""
         ...
 
     def head(self, key: str) -> ObjectInfo:

@@ -1,5 +1,6 @@
 """What many tests need, made once a session."""
 
+import os
 import subprocess
 import tempfile
 import time
@@ -13,6 +14,8 @@ import redis
 from tests.bench import Bench
 from tests.databases import KINDS, NewDatabase, PostgresDatabases, SqliteDatabases
 from tests.postgres import PostgresServer
+from tests.buckets.motoserver import moto
+from tests.buckets.server import ACCESS_KEY, SECRET_KEY, Server
 
 _READY_TRIES = 1000
 _FIXTURES = dict(zip(KINDS, ("sqlite_databases", "postgres_databases"), strict=True))
@@ -123,6 +126,36 @@ def _await_answer(client: redis.Redis) -> None:
         else:
             return
     raise AssertionError("the Redis server does not answer")
+
+
+@pytest.fixture(scope="session")
+def s3_credentials() -> Iterator[None]:
+    """Credentials that the servers here take, and no others from whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        patch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        patch.setenv("AWS_CONFIG_FILE", os.devnull)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+        yield
+
+
+@pytest.fixture(scope="session")
+def swift_server(
+    tmp_path_factory: pytest.TempPathFactory, s3_credentials: None
+) -> Iterator[Server]:
+    from tests.buckets.swiftserver import swift  # noqa: PLC0415 - few tests need it
+
+    with swift(tmp_path_factory.mktemp("swift")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto_server(tmp_path_factory: pytest.TempPathFactory, s3_credentials: None) -> Iterator[Server]:
+    with moto(tmp_path_factory.mktemp("moto")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -1,8 +1,11 @@
 """Puts a worker together from the settings."""
 
 import os
+from dataclasses import replace
 
 from config.settings import Settings
+from store.locations import use_s3
+from store.s3_options import S3Options
 from worker.engine import Engine, Threads
 from worker.models import Models, engine_module
 
@@ -11,15 +14,20 @@ def build_engine(settings: Settings, *, predictors: int | None = None) -> Engine
     """Return a running engine.
 
     One single-threaded predictor per core beats one with many threads on CPU, and as many
-    decoders keep them fed; threads that mostly wait for storage come on top.
+    decoders keep them fed; threads that mostly wait for storage come on top. This process's
+    stores are opened as the settings say from here on.
 
     Raises:
         UsageError: the engine that the settings name cannot be used.
     """
+    fetch = upload = settings.transfer_threads
+    # A connection for each thread that moves objects, the shards' own among them.
+    connections = fetch + upload + settings.concurrency
+    use_s3(replace(S3Options(**settings.s3), connections=connections))
     cores = len(os.sched_getaffinity(0))
     replicas = predictors or settings.predictors or cores
     decoders = settings.decode_threads or cores
     return Engine(
         Models(engine_module(settings.engine), replicas=replicas),
-        Threads(fetch=4, decode=decoders, predict=replicas, finish=decoders, upload=4),
+        Threads(fetch=fetch, decode=decoders, predict=replicas, finish=decoders, upload=upload),
     )

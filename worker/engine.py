@@ -16,7 +16,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from core.errors import RegattaError
+from core.errors import BadInputError, FatalError, RegattaError
 from core.items import ItemRef
 from core.layout import annotated_image
 from core.states import ItemState
@@ -171,8 +171,15 @@ def _answers(
 def _fetch(ticket: Ticket) -> None:
     unit, item = ticket.run.unit, ticket.item
     root, key = place_of(item, unit.source)
-    # Only what the listing knew can be held against the object: a list of names knows no etag.
-    ticket.data = _store(root).get(key, if_match=item.etag, max_bytes=unit.options.max_item_bytes)
+    limit = unit.options.max_item_bytes
+    try:
+        # Only what the listing knew can be held against the object: a list knows no etag.
+        ticket.data = _store(root).get(key, if_match=item.etag, max_bytes=limit)
+    except FatalError as error:
+        if item.uri is None:
+            raise
+        # One line of a list names a bucket that does not exist: the job's own does.
+        raise BadInputError("source_missing", f"{item.uri}: {error}") from error
 
 
 def _decode(ticket: Ticket) -> None:

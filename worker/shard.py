@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.errors import FatalError, RegattaError, StaleError
+from core.errors import BlockedError, FatalError, RegattaError, StaleError
 from core.items import ItemRef
 from core.layout import results_part, staged_results_part
 from core.profile import EngineOffer
@@ -140,13 +140,15 @@ class ShardRunner:
             return "stale"
         if isinstance(result, FatalError):
             return self._fail_job(run.unit, result)
-        _log.warning("shard failed", error=str(result))
+        blocked = isinstance(result, BlockedError)
+        text = f"{result} ({result.hint})" if blocked and result.hint else str(result)
+        _log.warning("shard blocked" if blocked else "shard failed", error=text)
         self.db.write(
             lambda s: leases.fail(
                 s,
                 hold,
-                Failure.RETRYABLE,
-                str(result),
+                Failure.BLOCKED if blocked else Failure.RETRYABLE,
+                text,
                 now=self.db.now(s),
                 max_tries=self.max_tries,
             )

@@ -2,10 +2,11 @@
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from core.states import ENDED_JOBS
+from store.locations import open_store
+from store.objects import ObjectStore
 from store.parts import iter_rows
 from tests.acceptance.fleet import Fleet
 
@@ -33,9 +34,9 @@ class Outcome:
 def outcome(fleet: Fleet, job_id: str, **how: Any) -> Outcome:
     """Wait for a job's end and return what it left, having checked what must always hold."""
     job = fleet.until_ended(job_id, **how)
-    output = Path(job.output)
-    parts = sorted((output / "results").glob("part-*.parquet"))
-    rows = [row for part in parts for row in iter_rows(part)]
+    output = open_store(job.output)
+    parts = [info.key for info in output.list("results/part-")]
+    rows = [row for part in parts for row in iter_rows(output.get(part))]
     _check(fleet, job_id, rows)
     return Outcome(
         state=job.state.value,
@@ -62,10 +63,8 @@ def _check(fleet: Fleet, job_id: str, rows: list[dict[str, Any]]) -> None:
 _STATES = ("succeeded", "skipped", "quarantined")
 
 
-def _digests(output: Path, folder: str) -> dict[str, str]:
+def _digests(output: ObjectStore, folder: str) -> dict[str, str]:
     return {
-        str(path.relative_to(output)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in (output / folder).rglob("*")
-        # What a killed process had not finished writing is no part of the output.
-        if path.is_file() and not path.name.startswith(".regatta-")
+        info.key: hashlib.sha256(output.get(info.key)).hexdigest()
+        for info in output.list(f"{folder}/")
     }

@@ -62,7 +62,7 @@ def test_a_file_that_looks_like_a_glob_is_listed_alone(folder: Path) -> None:
         ("missing.csv", "cannot be read"),
         ("film.mp4", "is a video"),
         ("notes", "not an image, by its name"),
-        ("s3://bucket/photos", "not supported"),
+        ("gs://bucket/photos", "not supported"),
     ],
 )
 def test_what_cannot_be_read_is_said_at_once(text: str, message: str) -> None:

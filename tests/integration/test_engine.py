@@ -20,8 +20,11 @@ from core.profile import ExecutionProfile
 from core.states import ItemState
 from core.work import Directive
 from store.files import FileObjects
+from store.locations import use_s3
 from store.parts import ResultRow
+from store.s3_options import S3Options
 from tests.bench import OPTIONS, PROFILE
+from tests.buckets.server import Server
 from tests.workshop import PATIENCE, Gate, Network, new_run, work_unit, write_item, write_model
 from worker import engine
 from worker.engine import Engine, Threads
@@ -328,3 +331,17 @@ def test_times_are_kept_by_stage(works: Works) -> None:
     run = works.new_run()
     works.rows(works.items(range(3)), run)
     assert set(run.seconds) == {"decode", "fetch", "finish", "predict", "upload"}
+
+
+def test_a_list_that_names_a_bucket_that_does_not_exist_loses_that_item(
+    works: Works, moto_server: Server
+) -> None:
+    there, gone = works.items(range(2))
+    gone = replace(gone, uri="s3://no-such-bucket/1.png", etag=None)
+    use_s3(moto_server.options())
+    try:
+        rows = works.rows([there, gone], works.new_run())
+    finally:
+        use_s3(S3Options())
+    assert reasons(rows) == {gone.key: "source_missing"}
+    assert "no bucket 'no-such-bucket'" in (rows[1].reason or "")

@@ -66,4 +66,4 @@ def test_an_unknown_kind_of_store_is_named_and_its_password_is_not() -> None:
     with pytest.raises(UsageError, match="ftp:// is not supported") as caught:
         open_store("ftp://me:secret@host/a")
     assert "secret" not in str(caught.value)
-    assert caught.value.hint == "supported are paths and file:// URLs"
+    assert caught.value.hint == "supported are paths, file:// URLs and s3://bucket/prefix"

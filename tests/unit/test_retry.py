@@ -21,6 +21,12 @@ def test_a_hand_back_gives_its_try_back_and_never_ends_a_shard(tries: int, max_t
     assert verdict == RunAgain(delay=0.0, counts=False, alone=False)
 
 
+@given(st.integers(1, 50), st.integers(1, 50))
+def test_what_everybody_meets_uses_up_no_try(tries: int, max_tries: int) -> None:
+    verdict = decide(Failure.BLOCKED, tries=tries, max_tries=max_tries)
+    assert verdict == RunAgain(delay=10.0, counts=False, alone=False)
+
+
 @given(guilty, st.integers(1, 50), st.integers(1, 50))
 def test_a_shard_ends_exactly_when_its_tries_are_used_up(
     failure: Failure, tries: int, max_tries: int

@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from config.settings import Settings, load_settings
 from core.errors import UsageError
+from store.s3_options import S3Options
 
 
 @pytest.fixture(autouse=True)
@@ -162,3 +163,21 @@ def test_heartbeats_must_fit_into_the_lease() -> None:
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         load_settings().max_tries = 1
+
+
+def test_the_settings_of_s3_are_its_options() -> None:
+    given = {"s3_ca_bundle": "/etc/ca.pem", "s3_encryption": "aws:kms", "s3_kms_key_id": "key"}
+    options = S3Options(**load_settings(**given).s3)
+    assert (options.ca_bundle, options.encryption) == ("/etc/ca.pem", "aws:kms")
+    assert S3Options(**load_settings().s3) == S3Options()
+
+
+def test_a_key_without_its_encryption_is_refused() -> None:
+    with pytest.raises(UsageError, match="s3_kms_key_id"):
+        load_settings(s3_kms_key_id="key")
+
+
+def test_an_endpoint_holds_no_credentials() -> None:
+    with pytest.raises(UsageError) as caught:
+        load_settings(s3_endpoint_url="https://me:secret@host")
+    assert "secret" not in str(caught.value)

@@ -77,6 +77,20 @@ class Settings(BaseSettings):
     concurrency: Count = Field(
         default=2, description="Shards that overlap in one worker process, so that none waits."
     )
+    cores: Count | None = Field(
+        default=None,
+        description="Cores that a worker process plans with. By default those that it may use, "
+        "by its affinity and its container's limit; `regatta worker` shares them out.",
+    )
+    preload: str = Field(
+        default="",
+        description="Registered models, with commas, that a worker loads before it takes work.",
+    )
+    hang_seconds: Seconds = Field(
+        default=120,
+        description="A worker process that gives no sign of life for so long is killed and "
+        "started again.",
+    )
     predictors: Count | None = Field(
         default=None, description="Predictors per process. By default as the device suggests."
     )

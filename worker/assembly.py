@@ -1,7 +1,6 @@
 """Puts a worker together from the settings."""
 
-import os
-
+from config.cores import available_cores
 from config.settings import Settings
 from worker.engine import Engine, Threads
 from worker.models import Models, engine_module
@@ -16,7 +15,7 @@ def build_engine(settings: Settings, *, predictors: int | None = None) -> Engine
     Raises:
         UsageError: the engine that the settings name cannot be used.
     """
-    cores = len(os.sched_getaffinity(0))
+    cores = settings.cores or available_cores()
     replicas = predictors or settings.predictors or cores
     decoders = settings.decode_threads or cores
     return Engine(

@@ -71,6 +71,11 @@ class Settings(BaseSettings):
     republish_seconds: Seconds = Field(
         default=10, description="A message that no worker took for so long is sent again."
     )
+    visibility_seconds: Seconds = Field(
+        default=60,
+        description="A message that a dead worker had taken and not begun returns to its queue "
+        "after so long.",
+    )
     drain_seconds: Seconds = Field(
         default=20, description="How long a stopping worker may finish what it has begun."
     )

@@ -24,7 +24,12 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logs(settings)
-        doorbell = Doorbell(celery_settings(required_broker(settings.broker_url)))
+        doorbell = Doorbell(
+            celery_settings(
+                required_broker(settings.broker_url),
+                visibility_seconds=settings.visibility_seconds,
+            )
+        )
     except RegattaError as error:
         sys.stderr.write(f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
         return 2

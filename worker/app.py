@@ -29,7 +29,11 @@ _log = structlog.get_logger()
 _settings = load_settings()
 
 app = Celery("regatta", include=["worker.tasks"])
-app.conf.update(celery_settings(required_broker(_settings.broker_url)))
+app.conf.update(
+    celery_settings(
+        required_broker(_settings.broker_url), visibility_seconds=_settings.visibility_seconds
+    )
+)
 app.conf.update(worker_concurrency=_settings.concurrency)
 
 

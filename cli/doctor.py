@@ -6,31 +6,28 @@ import click
 
 from cli.checks import examine
 from cli.failure import FAILED
+from cli.finding import Status
 from cli.options import format_option
 from cli.output import chosen, print_records
 from cli.session import say
 from config.settings import load_settings
 
-_COLUMNS = ("check", "ok", "found", "mend")
-_WORDS = {True: "ok", False: "FAILED", None: "-"}
+_COLUMNS = ("check", "status", "found")
 
 
 @click.command(epilog="Example: regatta doctor --format json")
 @format_option
 @click.pass_context
 def doctor(ctx: click.Context, /, *, form: str | None) -> None:
-    """Check broker, database, objects, disk, Paddle and timing; say how to mend what fails."""
-    form = chosen(form)
+    """Check everything that Regatta depends on, and say how to mend what is not in order.
+
+    Database, broker, results, disk, clocks, timing, packages, Paddle with oneDNN, GPU and TensorRT,
+    and whether somebody works for every queue. Exit code 1 if anything failed; warnings do not.
+    """
     findings = examine(load_settings())
-    records = [asdict(finding) for finding in findings]
-    if form == "table":
-        for record in records:
-            record["ok"] = _WORDS[record["ok"]]
-            record["mend"] = record["mend"] if record["ok"] == _WORDS[False] else None
-    print_records(records, _COLUMNS, form)
-    failed = [finding for finding in findings if finding.ok is False]
-    for finding in failed:
+    print_records([asdict(finding) for finding in findings], _COLUMNS, chosen(form))
+    for finding in findings:
         if finding.mend:
-            say(f"{finding.check}: {finding.mend}")
-    if failed:
+            say(f"{finding.status}: {finding.check}: {finding.mend}")
+    if any(finding.status is Status.FAILED for finding in findings):
         ctx.exit(FAILED)

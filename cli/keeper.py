@@ -6,7 +6,6 @@ however that left: the kernel releases the locks of killed processes.
 
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -17,17 +16,19 @@ import structlog
 
 from cli.broker import answers, broker_url, server_command
 from cli.child import Child
+from cli.deaths import report_death
+from cli.devices import find_devices
 from cli.environment import environment, python_module
 from cli.filelock import FileLock
 from cli.home import Home
 from cli.processid import ProcessId
 from cli.schema import upgrade
 from cli.stackfile import StackState, read_state
+from cli.supervisor import device_workers
 from config.logs import configure_logs
 from config.settings import Settings, load_settings
 from core.errors import RegattaError
-from store.database import Database
-from store.processes import forget
+from store.processes import WORKER
 
 _TICK_SECONDS = 0.2
 _BROKER_SECONDS = 60.0  # to load what its log holds
@@ -72,15 +73,20 @@ class Keeper:
     def _start(self) -> None:
         env = environment(self._settings, broker_url=self.broker_url)
         if self._owns_broker:
-            self._add("redis", server_command(self._home), dict(os.environ))
+            self._add(self._child("redis", server_command(self._home), dict(os.environ)))
             self._await_broker()
-        self._add("scheduler", python_module("scheduler"), env)
-        self._add("worker", python_module("worker"), env)
+        self._add(self._child("scheduler", python_module("scheduler"), env))
+        for child in device_workers(
+            self._settings, find_devices("auto"), log=self._home.log, broker_url=self.broker_url
+        ):
+            self._add(child)
         self._write_state(ready=True)
         _log.info("stack started", home=str(self._home.path))
 
-    def _add(self, name: str, command: list[str], env: dict[str, str]) -> None:
-        child = Child(name, command, env, self._home.log(name))
+    def _child(self, name: str, command: list[str], env: dict[str, str]) -> Child:
+        return Child(name, command, env, self._home.log(name))
+
+    def _add(self, child: Child) -> None:
         child.start(time.monotonic())
         self._children.append(child)
         self._write_state(ready=False)
@@ -108,6 +114,8 @@ class Keeper:
     def _tick(self, now: float) -> None:
         changed = False
         for child in self._children:
+            if child.end_if_hung(now):
+                _log.error("process hangs; its log gets its stacks", process=child.name)
             if death := child.died(now):
                 _log.error("process died", process=child.name, pid=death[0], code=death[1])
                 self._forget(child.name, death[0])
@@ -119,22 +127,21 @@ class Keeper:
 
     def _forget(self, name: str, pid: int) -> None:
         """Let the scheduler know at once, instead of when the dead one's leases end."""
-        if name == "redis":
-            return
-        db = Database(self._settings.database_url)
-        try:
-            db.write(lambda s: forget(s, socket.gethostname(), pid))
-        except RegattaError as error:
-            _log.warning("cannot forget a dead process", pid=pid, error=str(error))
-        finally:
-            db.close()
+        if name != "redis":
+            report_death(self._settings.database_url, pid)
 
     def _stop_children(self) -> None:
-        """Stop the worker first: it hands back what it runs. Its broker goes last."""
+        """Stop the workers first: they hand back what they run. Their broker goes last."""
+        workers = [child for child in self._children if child.name.startswith(WORKER)]
+        for child in workers:
+            child.terminate()
         for child in reversed(self._children):
-            worker = child.name == "worker"
-            patience = _STOP_SECONDS + (self._settings.drain_seconds if worker else 0.0)
-            code = child.stop(patience)
+            patience = _STOP_SECONDS
+            if child in workers:
+                patience += self._settings.drain_seconds
+            else:
+                child.terminate()
+            code = child.await_end(patience)
             if code is not None:
                 _log.info("stopped", process=child.name, code=code)
         self._children.clear()

@@ -27,6 +27,7 @@ COMMANDS = {
     "worker": ("cli.processes", "Run a worker, in the foreground."),
     "scheduler": ("cli.processes", "Run a scheduler, in the foreground."),
     "db": ("cli.db", "Look after the job database."),
+    "health": ("cli.health", "Say whether a worker or scheduler lives on this host."),
     "doctor": ("cli.doctor", "Check everything that Regatta depends on."),
     "completion": ("cli.completion", "Print the shell's completion script."),
 }

@@ -1,4 +1,4 @@
-"""`regatta worker` and `regatta scheduler`: one process of a fleet, in the foreground."""
+"""`regatta worker` and `regatta scheduler`: the processes of a fleet, in the foreground."""
 
 import os
 from typing import NoReturn
@@ -11,31 +11,84 @@ from core.errors import UsageError
 from core.messages import QUEUES
 
 
-@click.command(epilog="Example: regatta worker --queues detect --concurrency 2")
+@click.command(epilog="Example: regatta worker --devices 0,1 --queues detect --models picodet")
 @click.option("--queues", help=f"What to serve, with commas: {','.join(QUEUES)}.  [default: all]")
 @click.option("--concurrency", type=click.IntRange(min=1), help="Shards at the same time.")
-def worker(*, queues: str | None, concurrency: int | None) -> None:
-    """Run a worker until SIGTERM or Ctrl-C; it then hands back what it has not finished."""
-    names = [name.strip() for name in queues.split(",")] if queues is not None else []
+@click.option(
+    "--devices",
+    default="auto",
+    show_default=True,
+    help="auto (every GPU, else the CPU), cpu, or numbers of GPUs, with commas.",
+)
+@click.option("--models", help="Registered models to load before taking work, with commas.")
+@click.pass_context
+def worker(
+    ctx: click.Context,
+    /,
+    *,
+    queues: str | None,
+    concurrency: int | None,
+    devices: str,
+    models: str | None,
+) -> None:
+    """Run a worker process on each device until SIGTERM or Ctrl-C, and keep them running.
+
+    What dies or hangs is started again. A signal drains all of them: what they cannot finish in
+    time is handed back; a second signal hands it back at once. The exit code is 0 if all ended in
+    order, 1 if one had to be killed, 130 after a second signal.
+    """
+    # The other commands of this module need none of this.
+    from cli.devices import find_devices  # noqa: PLC0415
+    from cli.supervisor import supervise  # noqa: PLC0415
+    from config.logs import configure_logs  # noqa: PLC0415
+
+    names = _names(queues)
     for name in names:
         if name not in QUEUES:
             raise UsageError(f"there is no queue {name!r}", hint=f"queues are {', '.join(QUEUES)}")
-    settings = load_settings(concurrency=concurrency)
-    _become("worker", settings, *(("--queues", ",".join(names)) if names else ()))
+    settings = load_settings(concurrency=concurrency, preload=models)
+    _require_broker(settings)
+    configure_logs(settings)
+    found = find_devices(devices)
+    _require_models(settings)
+    arguments = ("--queues", ",".join(names)) if names else ()
+    ctx.exit(supervise(settings, found, *arguments))
 
 
 @click.command(epilog="Example: regatta scheduler")
 def scheduler() -> None:
     """Run a scheduler until SIGTERM or Ctrl-C. Any number may run side by side."""
-    _become("scheduler", load_settings())
+    settings = load_settings()
+    _require_broker(settings)
+    command = python_module("scheduler")
+    _become(command, environment(settings))
 
 
-def _become(module: str, settings: Settings, *arguments: str) -> NoReturn:
+def _names(words: str | None) -> list[str]:
+    return [word.strip() for word in words.split(",")] if words is not None else []
+
+
+def _require_broker(settings: Settings) -> None:
     if settings.broker_url is None:
         raise UsageError(
             "no broker is set",
             hint="set REGATTA_BROKER_URL (redis://...); `regatta up` runs everything by itself",
         )
-    command = python_module(module, *arguments)
-    # In this process's place: signals of a supervisor reach the worker itself.
-    os.execve(command[0], command, environment(settings))  # noqa: S606
+
+
+def _require_models(settings: Settings) -> None:
+    """Say at once if a model to load is not registered, instead of once per process."""
+    names = [name for name in _names(settings.preload or None) if name]
+    if not names:
+        return
+    from cli.session import open_database  # noqa: PLC0415 - most workers preload nothing
+    from store.models import find_model  # noqa: PLC0415
+
+    with open_database(settings) as db:
+        for name in names:
+            db.read(lambda s, name=name: find_model(s, name))  # type: ignore[misc]
+
+
+def _become(command: list[str], told: dict[str, str]) -> NoReturn:
+    # In this process's place: signals of a supervisor reach the process itself.
+    os.execve(command[0], command, told)  # noqa: S606

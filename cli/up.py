@@ -17,7 +17,6 @@ from store.database_url import redacted
 
 _TICK_SECONDS = 0.3
 _LOOK_TICKS = 10
-_LOGS = ("keeper", "scheduler", "worker", "redis")
 
 
 @click.command(epilog="Example: REGATTA_HOME=/data/regatta regatta up")
@@ -30,10 +29,11 @@ def up(ctx: click.Context, /) -> None:
     """
     settings = load_settings()
     with Stack(settings, say) as stack:
-        tails = [Tail(name, stack.home) for name in _LOGS]
+        tails = [Tail("keeper", stack.home)]
         with terminate_as_interrupt():
             try:
                 state = stack.ensure()
+                tails += [Tail(name, stack.home) for name in sorted(state.children)]
                 say(f"home      {settings.home}")
                 say(f"database  {redacted(settings.database_url)}")
                 say(f"broker    {state.broker_url if settings.broker_url is None else 'as set'}")

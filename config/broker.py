@@ -5,9 +5,6 @@ from core.errors import UsageError
 from core.messages import TASKS
 
 _REDIS_OPTIONS = {
-    # Messages are acknowledged when their task starts: one is unacknowledged for moments only,
-    # and a worker that dies in them has its message back in the queue about a minute later.
-    "visibility_timeout": 60,
     "unacked_restore_interval": 10,
     "unacked_restore_throttle": 1,  # look at every interval, not at every tenth
     "priority_steps": list(range(10)),  # 0 is served first
@@ -35,7 +32,7 @@ def required_broker(url: str | None) -> str:
     return url
 
 
-def celery_settings(broker_url: str) -> dict[str, Any]:
+def celery_settings(broker_url: str, *, visibility_seconds: float = 60) -> dict[str, Any]:
     """The settings that the publishing and the working Celery application share.
 
     The database owns state and redelivery; the broker rings. So there are no results, no
@@ -43,9 +40,12 @@ def celery_settings(broker_url: str) -> dict[str, Any]:
     and "no mingle" only as options of its `worker` command, not as settings.)
     """
     is_redis = urlsplit(broker_url).scheme.startswith(("redis", "sentinel"))
+    # Messages are acknowledged when their task starts: one is unacknowledged for moments only,
+    # and a worker that dies in them has its message back in the queue about a minute later.
+    redis_options = {"visibility_timeout": visibility_seconds, **_REDIS_OPTIONS}
     return {
         "broker_url": broker_url,
-        "broker_transport_options": dict(_REDIS_OPTIONS) if is_redis else {"confirm_publish": True},
+        "broker_transport_options": redis_options if is_redis else {"confirm_publish": True},
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # a worker outlives any outage of its broker
         "broker_connection_timeout": 5,

@@ -71,11 +71,30 @@ class Settings(BaseSettings):
     republish_seconds: Seconds = Field(
         default=10, description="A message that no worker took for so long is sent again."
     )
+    visibility_seconds: Seconds = Field(
+        default=60,
+        description="A message that a dead worker had taken and not begun returns to its queue "
+        "after so long.",
+    )
     drain_seconds: Seconds = Field(
         default=20, description="How long a stopping worker may finish what it has begun."
     )
     concurrency: Count = Field(
         default=2, description="Shards that overlap in one worker process, so that none waits."
+    )
+    cores: Count | None = Field(
+        default=None,
+        description="Cores that a worker process plans with. By default those that it may use, "
+        "by its affinity and its container's limit; `regatta worker` shares them out.",
+    )
+    preload: str = Field(
+        default="",
+        description="Registered models, with commas, that a worker loads before it takes work.",
+    )
+    hang_seconds: Seconds = Field(
+        default=120,
+        description="A worker process that gives no sign of life for so long is killed and "
+        "started again.",
     )
     predictors: Count | None = Field(
         default=None, description="Predictors per process. By default as the device suggests."

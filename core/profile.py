@@ -1,7 +1,7 @@
 """What a worker can run, and what a job was planned to run on."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from core.errors import FatalError, UsageError
@@ -103,6 +103,31 @@ class ExecutionProfile:
             UsageError: a number is out of its range.
         """
         return cls(**_read(_PROFILE_FIELDS, data, "execution profile"))
+
+
+DEFAULT_BATCH = 8
+_CPU_THREADS = 1  # several one-threaded predictors beat one with many threads
+
+
+def best_offer(offers: Iterable[EngineOffer]) -> EngineOffer | None:
+    """Return the offer that most of the fleet's power likely stands behind: a GPU before a CPU."""
+    return min(
+        offers,
+        key=lambda o: (o.device.startswith("cpu"), o.device, o.version, o.engine, o.precision),
+        default=None,
+    )
+
+
+def profile_for(
+    offer: EngineOffer, *, batch_size: int | None, jpeg_quality: int
+) -> ExecutionProfile:
+    """Return what a job on this offer runs with; a `batch_size` of None is chosen here."""
+    return ExecutionProfile(
+        **offer.to_json(),
+        batch_size=batch_size or DEFAULT_BATCH,
+        threads=_CPU_THREADS,
+        jpeg_quality=jpeg_quality,
+    )
 
 
 _OFFER_FIELDS: dict[str, type] = {"engine": str, "version": str, "device": str, "precision": str}

@@ -29,7 +29,12 @@ def main() -> int:
         settings = load_settings()
         configure_logs(settings)
         use_s3(S3Options(**settings.s3))
-        doorbell = Doorbell(celery_settings(required_broker(settings.broker_url)))
+        doorbell = Doorbell(
+            celery_settings(
+                required_broker(settings.broker_url),
+                visibility_seconds=settings.visibility_seconds,
+            )
+        )
         db = Database(settings.database_url, application="regatta scheduler")
     except RegattaError as error:
         return _refuse(error)

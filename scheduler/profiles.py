@@ -1,27 +1,13 @@
 """Freezes a job's execution profile: what its shards run on, from the first to the last."""
 
-from collections.abc import Iterable
-
 import structlog
 
 from core.options import JobOptions
-from core.profile import EngineOffer, ExecutionProfile
+from core.profile import ExecutionProfile, best_offer, profile_for
 from store import planning, processes
 from store.database import Database
 
-DEFAULT_BATCH = 8
-_CPU_THREADS = 1  # several one-threaded predictors beat one with many threads
-
 _log = structlog.get_logger()
-
-
-def best_offer(offers: Iterable[EngineOffer]) -> EngineOffer | None:
-    """Return the offer that most of the fleet's power likely stands behind: a GPU before a CPU."""
-    return min(
-        offers,
-        key=lambda o: (o.device.startswith("cpu"), o.device, o.version, o.engine, o.precision),
-        default=None,
-    )
 
 
 class Profiler:
@@ -50,22 +36,13 @@ class Profiler:
                 for offer in processes.offers_of(worker)
             )
             if offer is not None:
-                profile = _profile(offer, JobOptions.from_json(job.options))
+                options = JobOptions.from_json(job.options)
+                profile = profile_for(
+                    offer, batch_size=options.batch_size, jpeg_quality=options.jpeg_quality
+                )
                 frozen += self._freeze(job.id, profile)
         return frozen
 
     def _freeze(self, job_id: str, profile: ExecutionProfile) -> bool:
         _log.info("profile", job=job_id, **profile.to_json())
         return self._db.write(lambda s: planning.freeze_profile(s, job_id, profile))
-
-
-def _profile(offer: EngineOffer, options: JobOptions) -> ExecutionProfile:
-    return ExecutionProfile(
-        engine=offer.engine,
-        version=offer.version,
-        device=offer.device,
-        precision=offer.precision,
-        batch_size=options.batch_size or DEFAULT_BATCH,
-        threads=_CPU_THREADS,
-        jpeg_quality=options.jpeg_quality,
-    )

@@ -115,3 +115,15 @@ def overdue(session: Session, queue: str, limit: int, *, now: float, since: floa
             .values(queued_at=now),
         )
     ]
+
+
+def waiting_queues(session: Session) -> dict[str, int]:
+    """Return how many shards of live jobs wait for a worker, by queue."""
+    rows = session.execute(
+        select(Shard.queue, func.count())
+        .join(Job, Job.id == Shard.job_id)
+        .where(Job.state.in_(LIVE_JOBS), Shard.state.in_((ShardState.PENDING, ShardState.QUEUED)))
+        .group_by(Shard.queue)
+        .order_by(Shard.queue)
+    )
+    return {queue: int(number) for queue, number in rows}

@@ -1,5 +1,10 @@
 """The worker's Celery application: `celery -A worker.app worker` is a whole Regatta worker."""
 
+import atexit
+import faulthandler
+import signal
+import sys
+from types import FrameType
 from typing import Any
 
 import structlog
@@ -14,15 +19,21 @@ from celery.signals import (
 from config.broker import celery_settings, required_broker
 from config.logs import configure_logs
 from config.settings import load_settings
-from core.errors import RegattaError
+from core.errors import RegattaError, UsageError
 from core.messages import QUEUES
 from worker import runtime
+
+_MISCONFIGURED = 2  # as the command line says it: starting again would change nothing
 
 _log = structlog.get_logger()
 _settings = load_settings()
 
 app = Celery("regatta", include=["worker.tasks"])
-app.conf.update(celery_settings(required_broker(_settings.broker_url)))
+app.conf.update(
+    celery_settings(
+        required_broker(_settings.broker_url), visibility_seconds=_settings.visibility_seconds
+    )
+)
 app.conf.update(worker_concurrency=_settings.concurrency)
 
 
@@ -34,6 +45,11 @@ def _leave_logs_alone(**_: Any) -> None:
 @worker_init.connect
 def _begin(sender: Any, **_: Any) -> None:
     configure_logs(_settings)
+    # In C, so that it works when Python hangs: a supervisor asks before it kills.
+    faulthandler.register(signal.SIGUSR2, file=sys.__stderr__ or sys.stderr, all_threads=True)
+    # Celery listens to SIGTERM only after this: who is visible by then must still take leave.
+    signal.signal(signal.SIGTERM, _leave)
+    atexit.register(runtime.end)
     queues = tuple(str(name) for name in sender.app.amqp.queues.consume_from)
     try:
         runtime.begin(_settings, tuple(name for name in queues if name in QUEUES))
@@ -45,7 +61,11 @@ def _begin(sender: Any, **_: Any) -> None:
             hint=getattr(error, "hint", None),
             exc_info=not isinstance(error, RegattaError),
         )
-        raise SystemExit(1) from error
+        raise SystemExit(_MISCONFIGURED if isinstance(error, UsageError) else 1) from error
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
 
 
 @worker_shutting_down.connect

@@ -1,8 +1,8 @@
 """Puts a worker together from the settings."""
 
-import os
 from dataclasses import replace
 
+from config.cores import available_cores
 from config.settings import Settings
 from store.locations import use_s3
 from store.s3_options import S3Options
@@ -24,7 +24,7 @@ def build_engine(settings: Settings, *, predictors: int | None = None) -> Engine
     # A connection for each thread that moves objects, the shards' own among them.
     connections = fetch + upload + settings.concurrency
     use_s3(replace(S3Options(**settings.s3), connections=connections))
-    cores = len(os.sched_getaffinity(0))
+    cores = settings.cores or available_cores()
     replicas = predictors or settings.predictors or cores
     decoders = settings.decode_threads or cores
     return Engine(

@@ -11,12 +11,15 @@ import structlog
 from config.settings import Settings
 from core.errors import RegattaError, UsageError
 from core.ids import new_id
+from core.profile import best_offer, profile_for
 from core.work import Directive, Hold
 from store.database import Database
 from store.processes import WORKER, Heartbeat
 from worker.assembly import build_engine
 from worker.lease_keeper import LeaseKeeper
 from worker.models import engine_module
+from worker.preload import preload
+from worker.pulse import Pulse
 from worker.shard import ShardRunner
 from worker.watchdog import Watchdog
 
@@ -49,7 +52,12 @@ class Runtime:
             stall_seconds=settings.stall_seconds,
         )
         self._engine = build_engine(settings)
-        self._watchdog = Watchdog(self._keeper.runs, stall_seconds=settings.stall_seconds)
+        self._watchdog = Watchdog(
+            self._keeper.runs,
+            stall_seconds=settings.stall_seconds,
+            look_seconds=min(5.0, settings.hang_seconds / 4),
+            beat=Pulse.of_this_process().beat,
+        )
         self._runner = ShardRunner(
             db=self._db,
             engine=self._engine,
@@ -63,12 +71,15 @@ class Runtime:
         )
 
     def start(self) -> None:
-        """Become visible to schedulers.
+        """Load what is to be loaded beforehand, then become visible to schedulers.
 
         Raises:
+            UsageError: a model that is to be loaded is not registered.
+            FatalError: one cannot be loaded.
             RegattaError: the database cannot be used; its connections are closed.
         """
         try:
+            self._preload()
             self._keeper.start()
         except RegattaError:
             self._db.close()
@@ -106,6 +117,17 @@ class Runtime:
         self._engine.close()
         self._engine.models.close()
         self._db.close()
+
+    def _preload(self) -> None:
+        names = [name.strip() for name in self._settings.preload.split(",") if name.strip()]
+        offer = best_offer(self._runner.offers)
+        if names and offer is not None:
+            profile = profile_for(
+                offer,
+                batch_size=self._settings.batch_size,
+                jpeg_quality=self._settings.jpeg_quality,
+            )
+            preload(self._db, self._engine.models, names, profile)
 
     def _hand_back(self) -> None:
         for run in self._keeper.runs():

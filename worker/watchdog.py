@@ -17,17 +17,25 @@ _log = structlog.get_logger()
 
 
 class Watchdog:
-    """Looks at the runs (`tick`) every few seconds, in a thread of its own (`start`)."""
+    """Looks at the runs (`tick`) every few seconds, in a thread of its own (`start`).
+
+    Each look is told to `beat`: who hears nothing any more knows that this process is stuck
+    as a whole, watchdog and all.
+    """
 
     def __init__(
         self,
         runs: Callable[[], Sequence[ShardRun]],
         *,
         stall_seconds: float,
+        look_seconds: float = 5.0,
+        beat: Callable[[], object] = lambda: None,
         end: Callable[[int], object] = os._exit,
     ) -> None:
         self._runs = runs
         self._stall_seconds = stall_seconds
+        self._look_seconds = min(look_seconds, stall_seconds / 4)
+        self._beat = beat
         self._end = end
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="watchdog", daemon=True)
@@ -56,5 +64,7 @@ class Watchdog:
         return True
 
     def _loop(self) -> None:
-        while not self._stop.wait(min(5.0, self._stall_seconds / 4)):
+        self._beat()
+        while not self._stop.wait(self._look_seconds):
+            self._beat()
             self.tick()

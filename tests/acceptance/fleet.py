@@ -75,6 +75,11 @@ class Fleet:
         self._workers.append(self._spawn("worker", _module("worker"), settings))
         return self._workers[-1]
 
+    def start_program(self, *words: str, **settings: str) -> subprocess.Popen[bytes]:
+        """Start a program of the environment that these tests run in, such as `regatta`."""
+        program = str(Path(sys.executable).with_name(words[0]))
+        return self._spawn(words[0], [program, *words[1:]], settings)
+
     def environment(self, **settings: str) -> dict[str, str]:
         """The environment of this home's processes; see `tests.acceptance.environment`."""
         places = {

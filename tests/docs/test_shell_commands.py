@@ -14,7 +14,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
 ASSIGNMENT = re.compile(r"\w+=")
-BY_THE_SHELL = [". .venv/bin/activate"]
+BY_THE_SHELL = [". .venv/bin/activate", "celery -A worker.app worker -Q detect"]
 
 
 def lines(page: Path) -> list[str]:
@@ -33,6 +33,7 @@ def check(line: str) -> None:
     elif words[0] == "regatta":
         name, *arguments = words
         command: click.Command = cli
+        # Click keeps a command's help option as the first context names it.
         context = click.Context(cli, **cli.context_settings)
         while isinstance(command, click.Group):
             name, found, arguments = command.resolve_command(context, arguments)

@@ -1,8 +1,8 @@
 import itertools
 
-from core.profile import EngineOffer
+from core.profile import EngineOffer, best_offer
 from core.states import JobState
-from scheduler.profiles import Profiler, best_offer
+from scheduler.profiles import Profiler
 from tests.bench import OFFER, OPTIONS, PROFILE, Bench
 
 GPU = EngineOffer("null", "1", "gpu-test", "fp32")

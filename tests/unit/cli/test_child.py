@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -51,11 +52,62 @@ def test_a_stubborn_process_is_killed(tmp_path: Path) -> None:
     while "ready" not in (tmp_path / "c.log").read_text():
         pass
     identity = process.identity
-    assert process.stop(0.05) == -signal.SIGKILL
+    process.terminate()
+    assert process.await_end(0.05) == -signal.SIGKILL
     assert identity is not None
     assert not identity.lives
-    assert process.stop(1.0) is None
+    process.terminate()
+    assert process.await_end(1.0) is None
     assert process.identity is None
+
+
+MUTE = (
+    "import faulthandler, os, signal, sys, time\n"
+    "faulthandler.register(signal.SIGUSR2, file=sys.stderr)\n"
+    "def stuck(): time.sleep(600)\n"
+    "os.write(int(os.environ['REGATTA_PULSE_FD']), b'.')\n"
+    "print('ready', flush=True); stuck()"
+)
+
+
+def test_a_process_that_falls_silent_shows_its_stacks_and_is_killed(tmp_path: Path) -> None:
+    log = tmp_path / "c.log"
+    process = Child("c", [sys.executable, "-c", MUTE], {}, log, hang_seconds=5.0)
+    process.start(0.0)
+    while "ready" not in log.read_text():
+        assert not process.end_if_hung(100.0)  # starting may take long
+    assert not process.end_if_hung(100.0)
+    assert not process.end_if_hung(104.0)
+    assert process.end_if_hung(105.0)
+    while "in stuck" not in log.read_text():
+        assert not process.end_if_hung(106.0)
+        assert process.died(106.0) is None
+    assert not process.end_if_hung(107.0)
+    assert await_death(process, 107.0)[1] == -signal.SIGKILL
+    assert process.restart_if_due(108.0)
+    assert not process.end_if_hung(300.0)
+    process.kill()
+    await_death(process, 300.0)
+
+
+def test_one_that_never_shows_life_is_killed_in_the_end(tmp_path: Path) -> None:
+    process = Child("c", ["/bin/sleep", "600"], {}, tmp_path / "c.log", hang_seconds=5.0)
+    process.start(0.0)
+    assert not process.end_if_hung(899.0)
+    assert process.end_if_hung(900.0)
+    process.kill()
+    await_death(process, 900.0)
+
+
+def test_it_has_a_process_group_of_its_own(tmp_path: Path) -> None:
+    process = child(tmp_path, "/bin/sleep", "600")
+    process.start(0.0)
+    assert process.identity is not None
+    assert os.getpgid(process.identity.pid) == process.identity.pid
+    process.kill()
+    await_death(process, 0.0)
+    process.give_up()
+    assert not process.is_kept
 
 
 def test_a_large_log_is_put_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,10 @@
 import sys
+from collections.abc import Sequence
 
 import pytest
 
+from cli.devices import Device
+from config.settings import Settings
 from tests.unit.cli.conftest import Regatta
 
 
@@ -9,38 +12,85 @@ class ReplacedError(Exception):
     """The process would have become another program."""
 
 
-@pytest.fixture
-def becomes(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """Collects the command lines, with the environment's settings as `NAME=value` behind."""
-    seen: list[list[str]] = []
-
-    def execve(_path: str, command: list[str], env: dict[str, str]) -> None:
-        settings = [f"{k}={v}" for k, v in env.items() if k.startswith("REGATTA_")]
-        seen.append([*command, *settings])
-        raise ReplacedError
-
-    monkeypatch.setattr("cli.processes.os.execve", execve)
+@pytest.fixture(autouse=True)
+def broker_url(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REGATTA_BROKER_URL", "redis://somewhere/0")
+
+
+@pytest.fixture
+def supervised(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Settings, list[str], list[str]]]:
+    """Collects what would be supervised: settings, names of devices, arguments."""
+    seen: list[tuple[Settings, list[str], list[str]]] = []
+
+    def supervise(settings: Settings, devices: Sequence[Device], *arguments: str) -> int:
+        seen.append((settings, [device.name for device in devices], list(arguments)))
+        return 0
+
+    monkeypatch.setattr("cli.supervisor.supervise", supervise)
+    monkeypatch.setattr("config.logs.configure_logs", lambda _: None)
     return seen
 
 
-def test_a_worker_takes_this_process_s_place(regatta: Regatta, becomes: list[list[str]]) -> None:
-    regatta("worker", "--queues", "detect, media", "--concurrency", "3")
-    [words] = becomes
-    assert words[:6] == [sys.executable, "-P", "-m", "worker", "--queues", "detect,media"]
-    assert "REGATTA_CONCURRENCY=3" in words
-    assert "REGATTA_BROKER_URL=redis://somewhere/0" in words
-
-
-def test_a_worker_serves_every_queue_unless_told(
-    regatta: Regatta, becomes: list[list[str]]
+def test_workers_are_told_what_was_asked_for(
+    regatta: Regatta, supervised: list[tuple[Settings, list[str], list[str]]]
 ) -> None:
-    regatta("worker")
-    [words] = becomes
-    assert words[3] == "worker"
-    assert "--queues" not in words
+    result = regatta("worker", "--queues", "detect, media", "--concurrency", "3", "--devices=cpu")
+    assert result.exit_code == 0, result.output
+    [(settings, devices, arguments)] = supervised
+    assert settings.concurrency == 3
+    assert settings.broker_url == "redis://somewhere/0"
+    assert devices == ["cpu"]
+    assert arguments == ["--queues", "detect,media"]
 
 
-def test_a_scheduler_takes_this_process_s_place(regatta: Regatta, becomes: list[list[str]]) -> None:
+def test_workers_serve_every_queue_unless_told(
+    regatta: Regatta, supervised: list[tuple[Settings, list[str], list[str]]]
+) -> None:
+    assert regatta("worker", "--devices", "cpu").exit_code == 0
+    [(_, _, arguments)] = supervised
+    assert arguments == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--queues", "detect,detcet"), "there is no queue 'detcet'"),
+        (("--models", "unheard-of"), "there is no model 'unheard-of'"),
+        (("--devices", "gpu"), "there is no device 'gpu'"),
+    ],
+)
+def test_what_is_not_there_is_said_at_once(
+    regatta: Regatta,
+    supervised: list[tuple[Settings, list[str], list[str]]],
+    words: tuple[str, ...],
+    said: str,
+) -> None:
+    result = regatta("worker", *words)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert supervised == []
+
+
+def test_without_a_broker_nothing_is_started(
+    regatta: Regatta,
+    supervised: list[tuple[Settings, list[str], list[str]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("REGATTA_BROKER_URL")
+    result = regatta("worker")
+    assert result.exit_code == 2
+    assert "no broker is set" in result.stderr
+
+
+def test_a_scheduler_takes_this_process_s_place(
+    regatta: Regatta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+
+    def execve(_path: str, command: list[str], _env: dict[str, str]) -> None:
+        seen.append(command)
+        raise ReplacedError
+
+    monkeypatch.setattr("cli.processes.os.execve", execve)
     regatta("scheduler")
-    assert becomes[0][:4] == [sys.executable, "-P", "-m", "scheduler"]
+    assert seen[0][:4] == [sys.executable, "-P", "-m", "scheduler"]

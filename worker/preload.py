@@ -1,0 +1,46 @@
+"""Loads models before the first shard comes, so that it finds them warm."""
+
+import time
+from collections.abc import Iterable
+
+import numpy as np
+import structlog
+
+from core.options import ModelRef
+from core.profile import ExecutionProfile
+from store.database import Database
+from store.models import find_model
+from worker.models import Models
+
+_PICTURE = np.full((480, 640, 3), 127, np.uint8)
+
+_log = structlog.get_logger()
+
+
+def preload(db: Database, models: Models, names: Iterable[str], profile: ExecutionProfile) -> None:
+    """Load the registered models and run each of their predictors once.
+
+    The first inference allocates and compiles what later ones find. Call it before any other
+    thread uses the models: a predictor is owned by one thread at a time.
+
+    Raises:
+        UsageError: there is no model of such a name.
+        FatalError: a model's files are missing or changed, or the engine can't load them.
+    """
+    refs = [_find(db, name) for name in names]  # all names before the first one is loaded
+    for ref in refs:
+        begun = time.monotonic()
+        model = models.acquire(ref, profile)
+        try:
+            size = profile.batch_size
+            feeds = model.detector.feeds([model.detector.prepare(_PICTURE)], size)
+            for predictor in model.predictors:
+                predictor.predict(feeds)
+        finally:
+            models.release(model)
+        _log.info("model warm", model=ref.name, seconds=round(time.monotonic() - begun, 1))
+
+
+def _find(db: Database, name: str) -> ModelRef:
+    model = db.read(lambda s: find_model(s, name))
+    return ModelRef(model.name, model.task, model.digest, model.location)

@@ -132,9 +132,11 @@ def _config(model_file: Path, params_file: Path, threads: int) -> Any:
     config.disable_gpu()
     config.disable_glog_info()
     config.set_cpu_math_library_num_threads(threads)
-    # A `.json` graph loads with memory optimization only under the new executor.
-    config.enable_new_ir()
-    config.enable_new_executor()
+    if model_file.suffix == ".json":
+        # Loads with memory optimization only under the new executor, under which the older
+        # format cannot be cloned.
+        config.enable_new_ir()
+        config.enable_new_executor()
     config.enable_memory_optim()
     if _onednn_works(paddle.__version__) and not _has_loop(model_file):
         config.enable_mkldnn()

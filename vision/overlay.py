@@ -18,13 +18,17 @@ def draw_segments(
     labels: NDArray[np.uint8],
     legend: Sequence[tuple[int, str]],
     alpha: float,
+    background: int | None = None,
 ) -> NDArray[np.uint8]:
     """A copy of an upright uint8 (H, W, 3) image under the colours of its label map [H,W].
 
-    `alpha` is how much of a colour covers the picture, 0 to 1. The legend, classes and texts, is
-    written into the upper left corner as far as there is room.
+    `alpha` is how much of a colour covers the picture, 0 to 1; the class `background` covers
+    nothing. The legend, classes and texts, is written into the upper left corner as far as there
+    is room.
     """
     blended = cv2.addWeighted(image_bgr, 1 - alpha, _COLOURS[labels], alpha, 0)
     canvas = np.asarray(blended, np.uint8)
+    if background is not None:
+        cv2.copyTo(image_bgr, (labels == background).astype(np.uint8), canvas)
     stack_lines(canvas, legend)
     return canvas

@@ -76,7 +76,7 @@ class Padding(Op):
     fixed: Size | None = None
 
     def apply(self, sample: Sample) -> Sample:
-        """The image on its canvas. Raises `BadInputError` if the canvas is too small."""
+        """The image on its canvas, float32. Raises `BadInputError` if the canvas is too small."""
         height, width = sample.image.shape[:2]
         down, right = np.subtract(self.target((height, width)), (height, width)).tolist()
         if down < 0 or right < 0:
@@ -84,7 +84,13 @@ class Padding(Op):
                 "preprocess_failed", f"{width}x{height} does not fit the model's padding"
             )
         image = cv2.copyMakeBorder(
-            sample.image, 0, down, 0, right, cv2.BORDER_CONSTANT, value=self.fill
+            sample.image.astype(np.float32, copy=False),
+            0,
+            down,
+            0,
+            right,
+            cv2.BORDER_CONSTANT,
+            value=self.fill,
         )
         return replace(sample, image=image)
 

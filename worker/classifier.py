@@ -15,6 +15,8 @@ from vision.exported import ExportedModel
 from vision.preprocess import Prepared, Preprocessor
 from worker.network import Answer, stacked
 
+_LEAST_SHOWN = 0.05  # of a picture's caption; the row has all
+
 
 class Classifier:
     """See `worker.network.Network`."""
@@ -61,5 +63,9 @@ class Classifier:
             for number in ranked.tolist()
             if output[number] > limit
         )
-        lines = tuple((one.class_id, f"{one.label} {one.score:.2f}") for one in classes)
+        lines = [
+            (one.class_id, f"{one.label} {one.score:.2f}")
+            for one in classes
+            if one.score >= _LEAST_SHOWN or one is classes[0]
+        ]
         return Answer(partial(draw_caption, lines=lines), classes=classes)

@@ -19,15 +19,20 @@ from vision.preprocess import Prepared, Preprocessor
 from vision.segmentation_ops import restored
 from worker.network import Answer, stacked
 
+_BACKGROUND, _TWO = 0, 2
 _LABELS, _SCORES = 3, 4  # dimensions: [B,H,W] of numbers, [B,classes,H,W] of scores
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Map:
-    """The labels [H,W] of the graph's input; without padding it is `im_shape` (h, w) large."""
+    """The labels [H,W] of the graph's input; without padding it is `im_shape` (h, w) large.
+
+    `classes` is how many there are, None where the graph does not say.
+    """
 
     labels: NDArray[Any]
     im_shape: NDArray[np.float32]
+    classes: int | None
 
 
 class Segmenter:
@@ -46,7 +51,9 @@ class Segmenter:
     def split(outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int) -> list[_Map]:
         """Return the labels of each image, the best-scored ones where the graph gives scores."""
         found = outputs[0] if outputs else np.empty(0)
+        classes = None
         if found.ndim == _SCORES and found.dtype.kind == "f":
+            classes = found.shape[1]
             labels = [scores.argmax(0) for scores in found[: len(batch)]]
         elif found.ndim == _LABELS and found.dtype.kind in "iu":
             labels = list(found[: len(batch)])
@@ -57,7 +64,10 @@ class Segmenter:
             )
         if len(found) != size:
             raise FatalError(f"the model gave {len(found)} maps for {size} images")
-        return [_Map(map_, prepared.im_shape) for map_, prepared in zip(labels, batch, strict=True)]
+        return [
+            _Map(map_, prepared.im_shape, classes)
+            for map_, prepared in zip(labels, batch, strict=True)
+        ]
 
     def read(self, output: _Map, size_wh: tuple[int, int], options: JobOptions) -> Answer:
         """Return the share of each class that occurs, the largest first, and the mask.
@@ -78,6 +88,22 @@ class Segmenter:
             ClassScore(label_of(self._labels, number), number, float(counts[number] / labels.size))
             for number in present
         )
-        legend = tuple((one.class_id, f"{one.label} {one.score:.0%}") for one in classes)
-        draw = partial(draw_segments, labels=labels, legend=legend, alpha=options.alpha)
+        background = _BACKGROUND if self._has_background(output.classes) else None
+        draw = partial(
+            draw_segments,
+            labels=labels,
+            legend=[
+                (one.class_id, f"{one.label} {one.score:.0%}")
+                for one in classes
+                if one.class_id != background
+            ],
+            alpha=options.alpha,
+            background=background,
+        )
         return Answer(draw, classes=classes, mask=encode_mask(labels))
+
+    def _has_background(self, classes: int | None) -> bool:
+        """Whether the first class is what is left: it is named so, or there is one other only."""
+        if self._labels:
+            return self._labels[_BACKGROUND].strip("_").lower() == "background"
+        return classes == _TWO

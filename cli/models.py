@@ -14,7 +14,8 @@ from core.times import iso
 from scheduler.submit import describe
 from store.models import add_model, find_model, list_models, remove_model
 from store.tables import Model
-from vision.export import ExportedModel, read_export
+from vision.export import read_export
+from vision.exported import ExportedModel
 from vision.preprocess import Preprocessor
 
 _NAME_LENGTH = 100
@@ -80,7 +81,7 @@ def _card(export: ExportedModel) -> dict[str, Any]:
         "export_name": export.name,
         "arch": export.arch,
         "labels": list(export.labels),
-        "draw_threshold": export.draw_threshold,
+        "threshold": export.threshold,
         "input_shape": None if shape is None else list(shape),
         "files": [file.name for file in export.files],
     }

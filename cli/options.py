@@ -40,10 +40,15 @@ _JOB_OPTIONS = (
     click.option(
         "--threshold",
         type=click.FloatRange(0, 1),
-        help="Only detections with a score above this.  [default: the model's own]",
+        help="Only detections or classes with a score above this.  [default: the model's own]",
     ),
     click.option(
         "--annotate/--no-annotate", default=True, show_default=True, help="Draw pictures."
+    ),
+    click.option(
+        "--alpha",
+        type=click.FloatRange(0, 1),
+        help="How much of a segment's colour covers the picture.  [default: 0.5]",
     ),
     click.option(
         "--priority",

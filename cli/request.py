@@ -10,7 +10,17 @@ from core.selection import Selection
 from scheduler.submit import JobDefaults, JobRequest
 
 _SELECTION = ("include", "exclude", "min_size", "max_size", "since", "limit")
-_JOB = ("output", "name", "threshold", "annotate", "priority", "tags", "shard_items", "batch_size")
+_JOB = (
+    "output",
+    "name",
+    "threshold",
+    "annotate",
+    "alpha",
+    "priority",
+    "tags",
+    "shard_items",
+    "batch_size",
+)
 
 
 def job_request(source: str | None, model: str | None, options: Mapping[str, Any]) -> JobRequest:

@@ -1,7 +1,7 @@
 """`regatta results`: what was found."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -11,6 +11,7 @@ from cli.committed import committed_rows
 from cli.options import format_option, job_argument
 from cli.output import chosen, print_records
 from cli.session import job_of, opened
+from core.findings import finds_of
 from core.states import ItemState
 
 Row = dict[str, Any]
@@ -18,15 +19,15 @@ Row = dict[str, Any]
 _TABLE = ("item", "state", "found", "best", "annotated", "reason")
 _CSV = (
     *("item", "task", "model", "state", "width", "height", "label", "class_id", "score"),
-    *("x1", "y1", "x2", "y2", "annotated", "reason"),
+    *("x1", "y1", "x2", "y2", "mask", "annotated", "reason"),
 )
 
 
 @click.command(epilog="Example: regatta results latest --label person --min-score 0.5 --format csv")
 @job_argument
 @click.option("--item", "items", multiple=True, metavar="GLOB", help="Only items like this.")
-@click.option("--label", "labels", multiple=True, help="Only detections with this label.")
-@click.option("--min-score", type=click.FloatRange(0, 1), help="Only detections so sure.")
+@click.option("--label", "labels", multiple=True, help="Only finds with this label.")
+@click.option("--min-score", type=click.FloatRange(0, 1), help="Only finds so sure.")
 @click.option(
     "--state",
     "states",
@@ -46,8 +47,8 @@ def results(
 ) -> None:
     """Print what JOB found so far: every committed result, in listing order.
 
-    JSON formats print a row an item, CSV a line a detection. With --label or --min-score,
-    items without such a detection are left out.
+    JSON formats print a row an item, CSV a line a find: a detection, or a class that the picture
+    was given. With --label or --min-score, items without such a find are left out.
     """
     keep = _filter(items, frozenset(states))
     narrow = _narrowing(frozenset(labels), min_score)
@@ -77,20 +78,21 @@ def _is_like(item: str, pattern: str) -> bool:
 
 
 def _narrowing(labels: frozenset[str], min_score: float | None) -> Callable[[Row], Row | None]:
-    """Return what leaves only the wanted detections of a row, and None of a row without any."""
+    """Return what leaves only the wanted finds of a row, and None of a row without any."""
 
-    def wanted(found: Row) -> bool:
+    def wanted(found: Mapping[str, Any]) -> bool:
         return (not labels or found["label"] in labels) and found["score"] >= (min_score or 0.0)
 
     def narrow(row: Row) -> Row | None:
-        found = [one for one in row["detections"] or () if wanted(one)]
-        return {**row, "detections": found} if found else None
+        found = [find for find in finds_of(row) if wanted(find)]
+        kind = "detections" if row["detections"] else "classes"
+        return {**row, kind: found} if found else None
 
     return narrow if labels or min_score is not None else lambda row: row
 
 
 def _table_row(row: Row) -> Row:
-    found = row["detections"] or []
+    found = finds_of(row)
     labels = Counter(one["label"] for one in found)
     best = max(found, key=lambda one: one["score"], default=None)
     return {
@@ -101,12 +103,12 @@ def _table_row(row: Row) -> Row:
 
 
 def _csv_rows(rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield a line per detection; an item without any keeps one line, so that none is silent."""
+    """Yield a line per find; an item without any keeps one line, so that none is silent."""
     for row in rows:
-        for found in row["detections"] or [None]:
-            yield {**row, **(_csv_detection(found) if found else {})}
+        for find in finds_of(row) or ({},):
+            yield {**row, **_csv_find(find)}
 
 
-def _csv_detection(found: Row) -> Row:
-    box = dict(zip(("x1", "y1", "x2", "y2"), found["box"], strict=True))
-    return {name: found[name] for name in ("label", "class_id", "score")} | box
+def _csv_find(find: Mapping[str, Any]) -> Row:
+    box = dict(zip(("x1", "y1", "x2", "y2"), find.get("box", ()), strict=False))
+    return {name: find.get(name) for name in ("label", "class_id", "score")} | box

@@ -9,6 +9,7 @@ from cli.escape import printable
 from cli.snapshot import Snapshot
 from cli.wording import count, duration, speed
 from core.errors import RegattaError
+from core.findings import finds_of
 from core.states import JobState
 from store.database import Database
 from store.jobs import get_job
@@ -37,6 +38,8 @@ def summary(db: Database, end: Snapshot, seconds: float | None) -> Iterator[str]
     yield f"  results      {printable(job.output)}/results/"
     if job.options.get("annotate"):
         yield f"  pictures     {printable(job.output)}/annotated/"
+    if job.task == "segment":
+        yield f"  masks        {printable(job.output)}/masks/"
     yield from _quarantined(db, job, items["quarantined"])
     yield from _next(end)
 
@@ -63,7 +66,7 @@ def _found(db: Database, job: Job, listed: int) -> Iterator[str]:
     labels: Counter[str] = Counter()
     try:
         for row in committed_rows(db, job):
-            labels.update(found["label"] for found in row["detections"] or ())
+            labels.update(find["label"] for find in finds_of(row))
     except RegattaError as error:
         yield f"  found        cannot be read: {printable(str(error))}"
         return

@@ -29,6 +29,11 @@ def staged_results_part(seq: int, attempt: int) -> str:
     return f"{ATTEMPTS}{seq:06d}/{attempt}/part.parquet"
 
 
+def mask_image(key: str) -> str:
+    """Return the key of the label map of the source image `key`."""
+    return f"masks/{encode_key(key, '.png')}"
+
+
 def annotated_image(key: str) -> str:
     """Return the key of the annotated picture of the source image `key`."""
     return f"annotated/{encode_key(key, '.jpg')}"

@@ -10,7 +10,8 @@ class JobOptions:
     """Options that change a job's results, pictures or shards.
 
     `threshold` of None is the model's own; `shard_items` and `batch_size` of None are chosen
-    by the planner. Limits protect workers from decompression bombs.
+    by the planner. `alpha` is how much of a segment's colour covers a
+    picture. Limits protect workers from decompression bombs.
     """
 
     max_pixels: int
@@ -18,6 +19,7 @@ class JobOptions:
     jpeg_quality: int
     threshold: float | None = None
     annotate: bool = True
+    alpha: float = 0.5
     shard_items: int | None = None
     batch_size: int | None = None
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.findings import finds_of
 from core.states import ItemState
 from report.sample import EvenSample
 
@@ -21,7 +22,7 @@ class Picture:
     order: int
     item: str
     annotated: str
-    detections: int
+    finds: int
     best: Mapping[str, float]
 
 
@@ -35,10 +36,10 @@ class Setback:
 
 @dataclass
 class Findings:
-    """Counts of detections and quarantined items; `scores` has bins of equal width from 0 to 1."""
+    """Counts of finds and quarantined items; `scores` has bins of equal width from 0 to 1."""
 
     rows: int = 0
-    detections: Counter[str] = field(default_factory=Counter)
+    finds: Counter[str] = field(default_factory=Counter)
     items_with: Counter[str] = field(default_factory=Counter)
     class_ids: dict[str, int] = field(default_factory=dict)
     items_without_any: int = 0
@@ -57,7 +58,7 @@ class Findings:
             self._count(row)
 
     def gallery(self) -> list[Picture]:
-        """Pictures from all over the job, those with detections first in line for a place."""
+        """Pictures from all over the job, those with finds first in line for a place."""
         found = self._found.pick(GALLERY)
         empty = self._empty.pick(GALLERY - len(found))
         return sorted([*found, *empty], key=lambda picture: picture.order)
@@ -69,11 +70,11 @@ class Findings:
             self.setbacks.append(Setback(row["item"], reason))
 
     def _count(self, row: Mapping[str, Any]) -> None:
-        found = row["detections"] or []
+        found = finds_of(row)
         best: dict[str, float] = {}
         for one in found:
             label, score = one["label"], one["score"]
-            self.detections[label] += 1
+            self.finds[label] += 1
             self.class_ids.setdefault(label, one["class_id"])
             self.scores[min(SCORE_BINS - 1, max(0, int(score * SCORE_BINS)))] += 1
             best[label] = max(score, best.get(label, score))

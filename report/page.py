@@ -12,6 +12,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from core.findings import noun_of
 from core.stages import busy_seconds
 from core.states import ENDED_JOBS, JobState
 from core.times import iso
@@ -59,6 +60,7 @@ def render(content: Content, picture_url: PictureUrl) -> str:
     job, findings = content.job, content.findings
     style, script = _asset("report.css"), _asset("report.js")
     labels = sorted({label for shown in content.pictures for label in shown.picture.best})
+    noun = noun_of(job.task)
     counts = {name: getattr(content.counts, name) for name in _COUNTS}
     speed = throughput(content.shards)
     return (
@@ -75,8 +77,9 @@ def render(content: Content, picture_url: PictureUrl) -> str:
             parts=segments({name: count for name, count in counts.items() if name != "listed"}),
             passed_over=sorted(job.passed_over.items()),
             findings=findings,
-            classes=bars(top(findings.detections, _LABELS_SHOWN)),
-            scores=_score_chart(findings),
+            classes=bars(top(findings.finds, _LABELS_SHOWN)),
+            scores=_score_chart(findings, noun),
+            noun=noun,
             colours={label: _hex(number) for label, number in findings.class_ids.items()},
             speed=speed,
             speed_chart=_speed_chart(speed),
@@ -132,9 +135,9 @@ def _took(job: Job) -> float | None:
     return job.finished_at - job.started_at
 
 
-def _score_chart(findings: Findings) -> Any:
+def _score_chart(findings: Findings, noun: str) -> Any:
     titles = [
-        f"{place / SCORE_BINS:.2f} to {(place + 1) / SCORE_BINS:.2f}: {plural(count, 'detection')}"
+        f"{place / SCORE_BINS:.2f} to {(place + 1) / SCORE_BINS:.2f}: {plural(count, noun)}"
         for place, count in enumerate(findings.scores)
     ]
     return columns(findings.scores, titles, [(place / 4, short(place / 4)) for place in range(5)])
@@ -167,7 +170,7 @@ def _cards(
             "image": shown,
             "href": picture_url(shown.picture.annotated),
             "found": shown.picture.best,
-            "detections": shown.picture.detections,
+            "finds": shown.picture.finds,
             "best": json.dumps(
                 {place[label]: round(score, 3) for label, score in shown.picture.best.items()}
             ),

@@ -25,13 +25,15 @@ from store.database import Database
 from store.locations import open_store
 from store.models import find_model
 from store.tables import Job
-from vision.export import ExportedModel, export_digest, read_export
+from vision.export import export_digest, read_export
+from vision.exported import ExportedModel
 from vision.preprocess import Preprocessor
 
 PRIORITIES = range(10)
 """A job's weight is two to the power of its priority."""
 
 DEFAULT_PRIORITY = 5
+DEFAULT_ALPHA = 0.5
 LARGEST_BATCH = 1024
 FIXED_SHAPE_BATCH = 8
 _LONGEST_NAME = 200
@@ -48,6 +50,7 @@ class JobRequest:
     selection: Selection = field(default_factory=Selection)
     threshold: float | None = None
     annotate: bool = True
+    alpha: float | None = None
     priority: int = DEFAULT_PRIORITY
     tags: tuple[str, ...] = ()
     shard_items: int | None = None
@@ -117,6 +120,7 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
             jpeg_quality=defaults.jpeg_quality,
             threshold=request.threshold,
             annotate=request.annotate,
+            alpha=DEFAULT_ALPHA if request.alpha is None else request.alpha,
             shard_items=request.shard_items or defaults.shard_items,
             batch_size=request.batch_size or defaults.batch_size or _batch_size(export),
         ),
@@ -180,6 +184,7 @@ def _check_numbers(request: JobRequest) -> None:
     selection = request.selection
     numbers: list[tuple[str, float | None, Callable[[float], bool], str]] = [
         ("--threshold", request.threshold, lambda n: 0 <= n <= 1, "between 0 and 1"),
+        ("--alpha", request.alpha, lambda n: 0 <= n <= 1, "between 0 and 1"),
         ("--priority", request.priority, lambda n: n in PRIORITIES, "0 to 9"),
         ("--shard-items", request.shard_items, lambda n: n >= 1, "at least 1"),
         ("--batch-size", request.batch_size, lambda n: 1 <= n <= LARGEST_BATCH, "1 to 1024"),

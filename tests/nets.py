@@ -1,4 +1,4 @@
-"""Tiny networks that truly find the blobs of `scenes`, in the layout of PaddleDetection's exports.
+"""Tiny networks that truly find the blobs of `scenes`, in the layouts of the official exports.
 
 Nothing is trained: the weights follow from what they do. A convolution turns colours into one
 contrast per class, running maxima along rows and columns find where the run of one colour around
@@ -41,6 +41,67 @@ def export_blob_detr(directory: Path) -> Path:
     return _export(_BlobDetr(), spec, config, directory)
 
 
+def export_blob_segmenter(directory: Path) -> Path:
+    """Write a segmentation model as PaddleSeg does: SIDE x SIDE, scores, class 0 is background."""
+    image = paddle.static.InputSpec([None, 3, SIDE, SIDE], "float32", "x")
+    transforms = [
+        {"type": "Resize", "target_size": [SIDE, SIDE]},
+        {"type": "Normalize", "mean": list(_MEAN), "std": list(_STD)},
+    ]
+    labels = ["background", *LABELS]
+    config = {"Deploy": {"transforms": transforms, "output_op": "none", "label_list": labels}}
+    return _export(_BlobSegmenter(), [image], config, directory, "deploy.yaml")
+
+
+def export_blob_classifier(directory: Path) -> Path:
+    """Write a classifier of many labels as PaddleClas does: which colours occur."""
+    image = paddle.static.InputSpec([None, 3, SIDE, SIDE], "float32", "x")
+    steps = [
+        {"ResizeImage": {"size": [SIDE, SIDE]}},
+        {"NormalizeImage": {"mean": list(_MEAN), "std": list(_STD), "order": ""}},
+        {"ToCHWImage": None},
+    ]
+    post = {"MultiLabelThreshOutput": {"threshold": 0.5, "label_list": list(LABELS)}}
+    config = {"PreProcess": {"transform_ops": steps}, "PostProcess": post}
+    return _export(_BlobClassifier(), [image], config, directory, "inference.yml")
+
+
+class _Contrast(Layer):  # type: ignore[misc]
+    """Normalized RGB [B,3,H,W] -> a contrast per class [B,3,H,W]: 0.8 in blobs, else about 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # A class's contrast is its channel less the mean of the others, colours being 0 to 1.
+        mix = 1.5 * np.eye(3) - 0.5
+        self.mix = paddle.nn.Conv2D(3, 3, 1)
+        self.mix.weight.set_value((mix * _STD)[:, :, None, None].astype("float32"))
+        self.mix.bias.set_value((mix @ _MEAN).astype("float32"))
+
+    def forward(self, image: Any) -> Any:
+        return self.mix(image)
+
+
+class _BlobSegmenter(Layer):  # type: ignore[misc]
+    def __init__(self) -> None:
+        super().__init__()
+        self.contrast = _Contrast()
+
+    def forward(self, image: Any) -> Any:
+        contrast = self.contrast(image)
+        background = paddle.full_like(contrast[:, :1], _LEAST_CONTRAST)
+        return paddle.concat([background, contrast], 1)
+
+
+class _BlobClassifier(Layer):  # type: ignore[misc]
+    def __init__(self) -> None:
+        super().__init__()
+        self.contrast = _Contrast()
+
+    def forward(self, image: Any) -> Any:
+        strongest = paddle.max(self.contrast(image), axis=[2, 3])
+        return paddle.nn.functional.sigmoid(20 * (strongest - _LEAST_CONTRAST))
+
+
 class _Proposals(Layer):  # type: ignore[misc]
     """Normalized RGB [B,3,H,W] -> contrasts [B,3,H*W], boxes [B,H*W,4] in pixels, and how far each
     pixel is from the middle of its runs, in half pixels along x and y, each [B,1,H*W].
@@ -48,11 +109,7 @@ class _Proposals(Layer):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        # A class's contrast is its channel less the mean of the others, colours being 0 to 1.
-        mix = 1.5 * np.eye(3) - 0.5
-        self.contrast = paddle.nn.Conv2D(3, 3, 1)
-        self.contrast.weight.set_value((mix * _STD)[:, :, None, None].astype("float32"))
-        self.contrast.bias.set_value((mix @ _MEAN).astype("float32"))
+        self.contrast = _Contrast()
 
     def forward(self, image: Any) -> tuple[Any, Any, Any, Any]:
         contrast = self.contrast(image)
@@ -147,11 +204,17 @@ def _config(arch: str, **resize: Any) -> dict[str, Any]:
     }
 
 
-def _export(layer: Any, spec: list[Any], config: dict[str, Any], directory: Path) -> Path:
+def _export(
+    layer: Any,
+    spec: list[Any],
+    config: dict[str, Any],
+    directory: Path,
+    config_name: str = "infer_cfg.yml",
+) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     layer.eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Paddle's own, about its own API
         paddle.jit.save(layer, str(directory / "model"), input_spec=spec)
-    (directory / "infer_cfg.yml").write_text(yaml.safe_dump(config, sort_keys=False))
+    (directory / config_name).write_text(yaml.safe_dump(config, sort_keys=False))
     return directory

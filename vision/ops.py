@@ -6,7 +6,7 @@ operator turns one `Sample` into the next; none keeps state between images.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -30,9 +30,14 @@ class Sample:
 
 
 class Op(ABC):
-    """One step of preprocessing."""
+    """One step of preprocessing.
+
+    One that `keeps_channels_apart` does the same to each, in whatever order they come.
+    """
 
     __slots__ = ()
+
+    keeps_channels_apart: ClassVar[bool] = False
 
     @abstractmethod
     def apply(self, sample: Sample) -> Sample:
@@ -50,6 +55,8 @@ class Resize(Op):
     target_size: Size
     keep_ratio: bool = True
     interp: int = cv2.INTER_LINEAR
+
+    keeps_channels_apart: ClassVar[bool] = True
 
     def apply(self, sample: Sample) -> Sample:
         """The scaled image."""
@@ -72,6 +79,8 @@ class LetterBoxResize(Op):
     """Scale to fit in `target_size` (h, w), centred on grey."""
 
     target_size: Size
+
+    keeps_channels_apart: ClassVar[bool] = True
 
     def apply(self, sample: Sample) -> Sample:
         """The scaled image on its grey canvas."""

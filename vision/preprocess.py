@@ -1,4 +1,4 @@
-"""From an upright picture to the arrays that a detector wants."""
+"""From an upright picture to the arrays that a model wants."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.ops import LetterBoxResize, Op, Resize, Sample
+from vision.ops import Op, Sample
 from vision.resize import Size
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """One image as a detector's graph takes it.
+    """One image as a graph takes it.
 
     `image` is contiguous float32 (3, H, W), RGB. `im_shape` float32 (2,) is the height and width
     of the scaled image without padding; `scale_factor` float32 (2,) what it was scaled by, y and x.
@@ -25,14 +25,14 @@ class Prepared:
 
 
 class Preprocessor:
-    """A model's preprocessing, with the arithmetic of PaddleDetection's own tools.
+    """A model's preprocessing, with the arithmetic of the official tools.
 
     It keeps no state between images and may be shared by threads.
     """
 
     def __init__(self, ops: Sequence[Op]) -> None:
-        # Scaling does not mix channels, so RGB can wait until the image is small.
-        first = 1 if ops and isinstance(ops[0], Resize | LetterBoxResize) else 0
+        # RGB can wait until the image is small.
+        first = 1 if ops and ops[0].keeps_channels_apart else 0
         self._ops = (*ops[:first], _ToRgb(), *ops[first:])
 
     @property

@@ -11,14 +11,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 
 from core.errors import BadInputError, FatalError, RegattaError
 from core.items import ItemRef
-from core.layout import annotated_image
+from core.layout import annotated_image, mask_image
 from core.states import ItemState
 from store.locations import open_store
 from store.parts import ResultRow
@@ -27,6 +26,7 @@ from vision.encode import encode_jpeg
 from worker.batcher import Batcher
 from worker.budget import ByteBudget
 from worker.models import Models, ResidentModel
+from worker.network import Answer
 from worker.predictors.protocol import OutOfMemoryError, PredictError
 from worker.run import ShardRun, Ticket
 from worker.source import place_of
@@ -159,13 +159,11 @@ class Engine:
             self._run_batch(batch[start : start + step], number)
 
 
-def _answers(
-    batch: Sequence[Ticket], size: int, model: ResidentModel, number: int
-) -> list[NDArray[np.float32]]:
-    """Return each image's rows of a batch of `size`; what filled it up is left out."""
+def _answers(batch: Sequence[Ticket], size: int, model: ResidentModel, number: int) -> list[Any]:
+    """Return each image's answer of a batch of `size`; what filled it up is left out."""
     prepared = [ticket.prepared for ticket in batch if ticket.prepared is not None]
-    outputs = model.predictors[number].predict(model.detector.feeds(prepared, size))
-    return model.detector.split(outputs, size)[: len(batch)]
+    outputs = model.predictors[number].predict(model.network.feeds(prepared, size))
+    return model.network.split(outputs, prepared, size)
 
 
 def _fetch(ticket: Ticket) -> None:
@@ -187,22 +185,26 @@ def _decode(ticket: Ticket) -> None:
     image = decode_image(ticket.data, max_pixels=ticket.run.unit.options.max_pixels)
     ticket.data = None
     ticket.size = (image.shape[1], image.shape[0])
-    ticket.prepared = ticket.model.detector.prepare(image)
+    ticket.prepared = ticket.model.network.prepare(image)
     if ticket.run.unit.options.annotate:
         ticket.keep(image)
 
 
 def _finish(ticket: Ticket) -> None:
-    unit, detector = ticket.run.unit, ticket.model.detector
+    unit = ticket.run.unit
     assert ticket.output is not None
-    detections = detector.read(ticket.output, unit.options.threshold)
-    annotated = None
+    assert ticket.size is not None
+    width, height = ticket.size
+    answer: Answer = ticket.model.network.read(ticket.output, ticket.size, unit.options)
+    annotated = mask = None
     if ticket.image is not None:
-        picture = detector.draw(ticket.image, detections)
-        ticket.picture = encode_jpeg(picture, unit.profile.jpeg_quality)
         annotated = annotated_image(ticket.item.key)
+        picture = answer.draw(ticket.image)
+        ticket.files[annotated] = encode_jpeg(picture, unit.profile.jpeg_quality)
         ticket.drop_image()
-    width, height = ticket.size or (None, None)
+    if answer.mask is not None:
+        mask = mask_image(ticket.item.key)
+        ticket.files[mask] = answer.mask
     ticket.row = ResultRow(
         item=ticket.item,
         task=unit.task,
@@ -210,16 +212,17 @@ def _finish(ticket: Ticket) -> None:
         state=ItemState.SUCCEEDED,
         width=width,
         height=height,
-        detections=detector.columns(detections),
+        detections=answer.detections,
+        classes=answer.classes,
+        mask=mask,
         annotated=annotated,
     )
 
 
 def _upload(ticket: Ticket) -> None:
-    assert ticket.row is not None
-    if ticket.picture is not None and ticket.row.annotated is not None:
-        # The final key at once: within a profile a second writer writes the same bytes.
-        _store(ticket.run.unit.output).put(ticket.row.annotated, ticket.picture)
+    # The final keys at once: within a profile a second writer writes the same bytes.
+    for key, data in ticket.files.items():
+        _store(ticket.run.unit.output).put(key, data)
 
 
 def _leave(ticket: Ticket) -> None:

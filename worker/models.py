@@ -14,7 +14,8 @@ from core.options import ModelRef
 from core.profile import EngineOffer, ExecutionProfile
 from store.locations import split_location
 from vision.export import export_digest, read_export
-from worker.detector import Detector
+from worker.network import Network
+from worker.networks import network_of
 from worker.predictors.protocol import Predictor
 
 _RESIDENT = 3  # models kept loaded; least recently used out first
@@ -31,11 +32,11 @@ class ResidentModel:
     def __init__(
         self,
         key: tuple[str, ExecutionProfile],
-        detector: Detector,
+        network: Network,
         predictors: Sequence[Predictor],
     ) -> None:
         self.key = key
-        self.detector = detector
+        self.network = network
         self.predictors = predictors
         self.batch_size = key[1].batch_size
         self.users = 0
@@ -107,7 +108,7 @@ class Models:
             export.model_file, export.params_file, profile=profile, count=self._replicas
         )
         _log.info("model loaded", model=ref.name, digest=digest[:12], predictors=len(predictors))
-        return ResidentModel((ref.digest, profile), Detector(export), predictors)
+        return ResidentModel((ref.digest, profile), network_of(export), predictors)
 
 
 def _close(model: ResidentModel) -> None:

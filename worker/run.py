@@ -4,7 +4,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -158,8 +158,8 @@ class Ticket:
     image: NDArray[np.uint8] | None = None
     size: tuple[int, int] | None = None  # width, height
     prepared: Prepared | None = None
-    output: NDArray[np.float32] | None = None
-    picture: bytes | None = None
+    output: Any = None
+    files: dict[str, bytes] = field(default_factory=dict)  # by their keys under the output
     row: ResultRow | None = None
 
     def keep(self, image: NDArray[np.uint8]) -> None:

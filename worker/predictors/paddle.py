@@ -26,6 +26,8 @@ _VENDOR_ERRORS = (IndexError, OSError, RuntimeError, SystemError, TypeError, Val
 # sees them, so that it is memory, if anything can be done about it.
 _NAMELESS = "std::exception"
 
+_IMAGE = "image"
+
 
 class PaddlePredictor:
     """A network in Paddle Inference. See `Predictor` for what it promises."""
@@ -37,7 +39,7 @@ class PaddlePredictor:
 
     def predict(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """Run one batch; see `Predictor.predict`."""
-        arrays = [np.ascontiguousarray(feeds[name]) for name in self._checked(feeds)]
+        arrays = [np.ascontiguousarray(array) for array in self._bound(feeds)]
         try:
             for name, array in zip(self.input_names, arrays, strict=True):
                 self._vendor.get_input_handle(name).copy_from_cpu(array)
@@ -65,14 +67,17 @@ class PaddlePredictor:
         """Free the network; see `Predictor.close`."""
         self._vendor = None
 
-    def _checked(self, feeds: Mapping[str, NDArray[Any]]) -> tuple[str, ...]:
+    def _bound(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """The arrays of the network's inputs. A lone one may have any name: it is the image."""
+        if len(self.input_names) == 1 and _IMAGE in feeds:
+            return [feeds.get(self.input_names[0], feeds[_IMAGE])]
         unknown = [name for name in self.input_names if name not in feeds]
         if unknown:
             raise FatalError(
                 f"the network reads {', '.join(unknown)}, which its preprocessing does not make "
                 f"(it makes {', '.join(feeds)})"
             )
-        return self.input_names
+        return [feeds[name] for name in self.input_names]
 
 
 def offers() -> tuple[EngineOffer, ...]:
@@ -127,9 +132,11 @@ def _config(model_file: Path, params_file: Path, threads: int) -> Any:
     config.disable_gpu()
     config.disable_glog_info()
     config.set_cpu_math_library_num_threads(threads)
-    # A `.json` graph loads with memory optimization only under the new executor.
-    config.enable_new_ir()
-    config.enable_new_executor()
+    if model_file.suffix == ".json":
+        # Loads with memory optimization only under the new executor, under which the older
+        # format cannot be cloned.
+        config.enable_new_ir()
+        config.enable_new_executor()
     config.enable_memory_optim()
     if _onednn_works(paddle.__version__) and not _has_loop(model_file):
         config.enable_mkldnn()

@@ -37,7 +37,8 @@ class Predictor(Protocol):
 
         Args:
             feeds: An array for each of `input_names`, of the type that the network wants; more
-                of them than it reads may be given, which are passed over.
+                of them than it reads may be given, which are passed over. Where the network
+                has a single input, `image` is meant for it, whatever its name.
 
         Returns:
             The outputs in the network's order (their names say nothing). They are copies: later

@@ -12,6 +12,7 @@ def row(item: str, *found: tuple[str, float], **changes: Any) -> dict[str, Any]:
         "detections": [
             {"label": label, "class_id": len(label), "score": score} for label, score in found
         ],
+        "classes": None,
         "annotated": f"annotated/{item}.jpg",
         "reason": None,
         **changes,
@@ -32,7 +33,7 @@ def test_counts_are_those_of_the_rows() -> None:
 
     everything = [one for each in rows for one in each["detections"]]
     assert findings.rows == 500
-    assert findings.detections == Counter(one["label"] for one in everything)
+    assert findings.finds == Counter(one["label"] for one in everything)
     assert findings.items_with["a"] == sum(
         any(one["label"] == "a" for one in each["detections"]) for each in rows
     )
@@ -51,14 +52,14 @@ def test_the_ends_of_the_scale_have_their_bins() -> None:
 def test_a_picture_knows_each_class_by_its_best_score_surest_first() -> None:
     [picture] = read_findings([row("a", ("x", 0.4), ("y", 0.9), ("x", 0.7))]).gallery()
     assert list(picture.best.items()) == [("y", 0.9), ("x", 0.7)]
-    assert picture.detections == 3
+    assert picture.finds == 3
 
 
 def test_pictures_with_detections_come_first_and_stay_in_order() -> None:
     rows = [row(str(n), *([("x", 0.5)] if n % 100 == 7 else [])) for n in range(2_000)]
     gallery = read_findings(rows).gallery()
     assert len(gallery) == GALLERY
-    assert sum(picture.detections for picture in gallery) == 20
+    assert sum(picture.finds for picture in gallery) == 20
     assert [picture.order for picture in gallery] == sorted(picture.order for picture in gallery)
 
 

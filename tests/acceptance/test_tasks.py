@@ -1,0 +1,86 @@
+"""Every task from the command line to its results, on pictures whose truth is known."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from tests.acceptance.fleet import Fleet
+from tests.acceptance.terminal import Terminal
+from tests.nets import export_blob_classifier, export_blob_segmenter
+from tests.scenes import LABELS, Blob, draw_blobs
+
+PICTURES = 8
+
+
+@pytest.fixture(scope="module")
+def blobs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[Blob]]]:
+    """A folder of pictures, and the truth about each."""
+    folder = tmp_path_factory.mktemp("blobs") / "pictures"
+    folder.mkdir()
+    truth = {}
+    for number in range(PICTURES):
+        picture, found = draw_blobs(number)
+        cv2.imwrite(str(folder / f"{number}.png"), picture)
+        truth[f"{number}.png"] = found
+    return folder, truth
+
+
+@pytest.fixture
+def terminal(fleet: Fleet) -> Iterator[Terminal]:
+    terminal = Terminal(fleet, ENGINE="worker.predictors.paddle")
+    yield terminal
+    terminal.close()
+
+
+def painted(found: list[Blob]) -> NDArray[np.uint8]:
+    labels = np.zeros((240, 320), np.uint8)
+    for blob in found:
+        x1, y1, x2, y2 = blob.box
+        labels[y1:y2, x1:x2] = 1 + blob.class_id
+    return labels
+
+
+def test_segments(
+    terminal: Terminal, fleet: Fleet, tmp_path: Path, blobs: tuple[Path, dict[str, list[Blob]]]
+) -> None:
+    folder, truth = blobs
+    model = export_blob_segmenter(tmp_path / "segmenter")
+    output = fleet.folder / "out"
+
+    ended = terminal.run("run", folder, "--model", model, "--output", output)
+    assert ended.code == 0, ended.err
+    assert f"masks        {output}/masks/" in ended.out
+    rows = terminal.run("results", "latest", "--format", "ndjson").objects
+    assert [row["item"] for row in rows] == sorted(truth)
+    for row in rows:
+        expected = painted(truth[row["item"]])
+        with Image.open(output / row["mask"]) as mask:
+            assert (np.asarray(mask) == expected).mean() > 0.97
+        shares = {find["class_id"]: find["score"] for find in row["classes"]}
+        assert shares.keys() == set(np.unique(expected).tolist())
+        assert shares[0] == pytest.approx((expected == 0).mean(), abs=0.03)
+        assert cv2.imread(str(output / row["annotated"])).shape == (240, 320, 3)
+
+
+def test_labels(
+    terminal: Terminal, tmp_path: Path, blobs: tuple[Path, dict[str, list[Blob]]]
+) -> None:
+    folder, truth = blobs
+    model = export_blob_classifier(tmp_path / "classifier")
+
+    ended = terminal.run("run", folder, "--model", model)
+    assert ended.code == 0, ended.err
+    rows = terminal.run("results", "latest", "--format", "ndjson").objects
+    for row in rows:
+        there = {LABELS[blob.class_id] for blob in truth[row["item"]]}
+        assert {find["label"] for find in row["classes"]} == there
+    only = terminal.run("results", "latest", "--label", "red", "--format", "ndjson").objects
+    assert {row["item"] for row in only} == {
+        item for item, found in truth.items() if any(blob.class_id == 0 for blob in found)
+    }
+    assert terminal.run("report", "latest").code == 0

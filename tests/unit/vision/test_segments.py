@@ -1,0 +1,45 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vision.caption import draw_caption
+from vision.masks import encode_mask
+from vision.overlay import draw_segments
+from vision.palette import colour_of
+
+
+def test_a_mask_holds_the_classes_and_shows_their_colours() -> None:
+    labels = np.array([[0, 1, 255], [19, 20, 21]], np.uint8)
+    png = encode_mask(labels)
+    with Image.open(io.BytesIO(png)) as image:
+        assert image.mode == "P"
+        assert np.array_equal(np.asarray(image), labels)
+        blue, green, red = colour_of(19)
+        assert image.convert("RGB").getpixel((0, 1)) == (red, green, blue)
+    assert encode_mask(labels) == png
+
+
+def test_a_class_covers_its_pixels_and_background_does_not() -> None:
+    image = np.full((200, 200, 3), 100, np.uint8)
+    labels = np.zeros((200, 200), np.uint8)
+    labels[150:] = 1
+    drawn = draw_segments(image, labels, [], 0.5, background=0)
+
+    assert (drawn[:150] == 100).all()
+    assert drawn[180, 100] == pytest.approx([(100 + c) / 2 for c in colour_of(1)], abs=1)
+    assert (draw_segments(image, labels, [], 0.0) == image).all()
+    assert (image == 100).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (12, 700), (3000, 4000)])
+def test_lines_stay_inside(size: tuple[int, int]) -> None:
+    image = np.zeros((*size, 3), np.uint8)
+    lines = [(number, f"a class with a long name {number}") for number in range(40)]
+    drawn = draw_caption(image, lines)
+
+    assert drawn.shape == image.shape
+    assert not image.any()
+    if min(size) > 100:
+        assert drawn.any()

@@ -1,0 +1,103 @@
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from core.errors import BadInputError, FatalError, UsageError
+from core.options import JobOptions
+from vision.export import read_export
+from worker.segmenter import Segmenter
+
+OPTIONS = JobOptions(max_pixels=1, max_item_bytes=1, jpeg_quality=90)
+RESIZE = {"type": "Resize", "target_size": [4, 4]}
+
+
+def segmenter(folder: Path, **deploy: Any) -> Segmenter:
+    folder.mkdir()
+    (folder / "deploy.yaml").write_text(
+        yaml.safe_dump({"Deploy": {"transforms": [RESIZE]} | deploy})
+    )
+    for name in ("model.pdmodel", "model.pdiparams"):
+        (folder / name).touch()
+    return Segmenter(read_export(folder))
+
+
+def answer(network: Segmenter, output: Any, size_wh: tuple[int, int] = (8, 8)) -> Any:
+    batch = [network.prepare(np.zeros((size_wh[1], size_wh[0], 3), np.uint8))]
+    [found] = network.split([output], batch, len(output))
+    return network.read(found, size_wh, OPTIONS)
+
+
+def quarters() -> np.ndarray[Any, np.dtype[np.int32]]:
+    labels = np.zeros((1, 4, 4), np.int32)
+    labels[:, 2:] = 2
+    labels[:, 3:, 3:] = 1
+    return labels
+
+
+def test_classes_come_with_their_share_and_the_mask_at_the_size_of_the_source(
+    tmp_path: Path,
+) -> None:
+    network = segmenter(tmp_path / "m", label_list=["sky", "gull", "water"])
+    found = answer(network, quarters(), (12, 8))
+
+    assert [(c.label, c.score) for c in found.classes] == [
+        ("sky", 0.5),
+        ("water", 0.4375),
+        ("gull", 0.0625),
+    ]
+    with Image.open(io.BytesIO(found.mask)) as mask:
+        assert mask.size == (12, 8)
+        assert np.asarray(mask)[-1, -1] == 1
+
+
+def test_scores_say_the_same_as_labels(tmp_path: Path) -> None:
+    network = segmenter(tmp_path / "m")
+    scores = np.moveaxis(np.eye(3, dtype=np.float32)[quarters()], -1, 1)
+    assert answer(network, scores).mask == answer(network, quarters()).mask
+    assert [c.label for c in answer(network, scores).classes] == ["class 0", "class 2", "class 1"]
+
+
+def test_a_background_is_not_painted(tmp_path: Path) -> None:
+    picture = np.full((8, 8, 3), 99, np.uint8)
+    two = np.moveaxis(np.eye(2, dtype=np.float32)[np.zeros((1, 4, 4), int)], -1, 1)
+    assert (answer(segmenter(tmp_path / "a"), two).draw(picture) == 99).all()
+    named = segmenter(tmp_path / "b", label_list=["_background_", "x", "y"])
+    assert (answer(named, np.zeros((1, 4, 4), np.int32)).draw(picture) == 99).all()
+    road = segmenter(tmp_path / "c", label_list=["road", "x"])
+    assert (answer(road, np.zeros((1, 4, 4), np.int32)).draw(picture) != 99).any()
+
+
+def test_a_single_pixel_has_a_mask(tmp_path: Path) -> None:
+    found = answer(segmenter(tmp_path / "m"), quarters(), (1, 1))
+    with Image.open(io.BytesIO(found.mask)) as mask:
+        assert mask.size == (1, 1)
+
+
+@pytest.mark.parametrize("label", [-1, 256])
+def test_labels_that_are_no_classes_are_no_answer(tmp_path: Path, label: int) -> None:
+    with pytest.raises(BadInputError, match="the model gave labels"):
+        answer(segmenter(tmp_path / "m"), np.full((1, 4, 4), label, np.int32))
+
+
+@pytest.mark.parametrize("shape", [(1, 6), (1, 1, 3, 4, 4)])
+def test_other_outputs_are_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    with pytest.raises(FatalError, match=r"expected labels \[B,H,W\]"):
+        answer(segmenter(tmp_path / "m"), np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("deploy", "message"),
+    [
+        ({"transforms": None}, r"no list Deploy\.transforms"),
+        ({"transforms": [{"type": "Flip"}]}, "'Flip' is unknown"),
+        ({"label_list": "sky"}, "must be a list"),
+    ],
+)
+def test_unusable_settings_are_named(tmp_path: Path, deploy: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        segmenter(tmp_path / "m", **deploy)

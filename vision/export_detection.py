@@ -1,0 +1,52 @@
+"""Models that PaddleDetection's `tools/export_model.py` wrote: `infer_cfg.yml`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from core.errors import UsageError
+from vision.architectures import check_detector
+from vision.export_files import export_name, find_graph, read_yaml
+from vision.exported import ExportedModel
+from vision.op_list import parse_ops
+
+
+def read_detection(path: Path) -> ExportedModel:
+    """Read an `infer_cfg.yml`.
+
+    Raises:
+        UsageError: A part of it, or a file beside it, is missing or unusable, or the model is
+            none that this version can run.
+    """
+    config = read_yaml(path)
+    arch = config.get("arch")
+    if not isinstance(arch, str):
+        raise UsageError(f"{path} does not name an arch")
+    check_detector(arch, config, path)
+    labels, steps = config.get("label_list"), config.get("Preprocess")
+    if not isinstance(labels, list) or not labels:
+        raise UsageError(
+            f"label_list in {path} is empty", hint="list the names of the model's classes there"
+        )
+    if not isinstance(steps, list):
+        raise UsageError(f"{path} has no list Preprocess")
+    model_file, params_file = find_graph(path.parent)
+    return ExportedModel(
+        name=export_name(config, path.parent),
+        task="detect",
+        arch=arch,
+        labels=tuple(map(str, labels)),
+        ops=parse_ops(steps),
+        config_file=path,
+        model_file=model_file,
+        params_file=params_file,
+        config=config,
+        threshold=_draw_threshold(config, path),
+    )
+
+
+def _draw_threshold(config: Mapping[str, Any], path: Path) -> float:
+    value = config.get("draw_threshold", 0.5)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise UsageError(f"draw_threshold in {path} must be between 0 and 1, not {value!r}")
+    return float(value)

@@ -1,0 +1,57 @@
+"""The files of a model directory: its YAML, its graph, its weights."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from core.errors import UsageError
+
+
+def read_yaml(path: Path) -> Mapping[str, Any]:
+    """The settings in a YAML file.
+
+    Raises:
+        UsageError: It cannot be read, or holds no mapping.
+    """
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    if not isinstance(config, dict):
+        raise UsageError(f"{path} does not hold settings (key: value)")
+    return config
+
+
+def find_graph(directory: Path) -> tuple[Path, Path]:
+    """The graph and its weights, by what is there: the names in the YAML are not to be trusted.
+
+    Raises:
+        UsageError: One of them is missing.
+    """
+    candidates = [(f"{stem}{suffix}", f"{stem}.pdiparams") for stem, suffix in _GRAPHS]
+    candidates.append(("__model__", "__params__"))
+    for graph, params in candidates:
+        if not (directory / graph).is_file():
+            continue
+        if not (directory / params).is_file():
+            raise UsageError(
+                f"{directory} has {graph} but no {params}",
+                hint="the weights are missing; copy the whole folder that the export wrote",
+            )
+        return directory / graph, directory / params
+    raise UsageError(
+        f"{directory} has no graph ({', '.join(graph for graph, _ in candidates)})",
+        hint="give the folder that the export wrote, not that of the training",
+    )
+
+
+_GRAPHS = [(stem, suffix) for stem in ("model", "inference") for suffix in (".json", ".pdmodel")]
+
+
+def export_name(config: Mapping[str, Any], directory: Path) -> str:
+    """The name that an export gives itself, else that of its folder."""
+    meta = config.get("Global")
+    name = meta.get("model_name") if isinstance(meta, dict) else None
+    return str(name) if name else directory.resolve().name

@@ -1,0 +1,20 @@
+"""Which network stands for which task."""
+
+from collections.abc import Callable
+
+from vision.exported import ExportedModel
+from worker.classifier import Classifier
+from worker.detector import Detector
+from worker.network import Network
+from worker.segmenter import Segmenter
+
+_NETWORKS: dict[str, Callable[[ExportedModel], Network]] = {
+    "detect": Detector,
+    "classify": Classifier,
+    "segment": Segmenter,
+}
+
+
+def network_of(export: ExportedModel) -> Network:
+    """Return the network of an export, by its task."""
+    return _NETWORKS[export.task](export)

@@ -4,11 +4,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+BROWSER := $(VENV)/.browser
+CHROMIUM ?= chromium
+export CHROMIUM
 
-.PHONY: help install demo models test lint types format bench docs lock up clean
+.PHONY: help install demo models test test-browser lint types format bench docs lock up clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Make .venv with the regatta command, from the hash-locked requirements
 
@@ -29,6 +32,20 @@ models: install ## Train the shipped models anew, measure them, write their card
 
 test: install ## Run all tests, with branch coverage of core, scheduler and store
 	$(BIN)/python -m pytest --numprocesses=2 --cov --cov-report=term
+
+test-browser: $(BROWSER) ## Look at reports in a real Chromium (CHROMIUM=command)
+	$(BIN)/python -m pytest --numprocesses=2 tests/browser
+
+$(BROWSER): $(INSTALLED) requirements-browser.lock
+	$(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python --require-hashes -r requirements-browser.lock \
+	  || $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-browser.lock
+	@command -v "$(CHROMIUM)" >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update --quiet=2 \
+	       && DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends chromium \
+	       && command -v "$(CHROMIUM)" >/dev/null; } \
+	  || { echo "There is no '$(CHROMIUM)' here: install Debian's package chromium (apt-get install chromium)," \
+	       "or name yours, as in: make test-browser CHROMIUM=google-chrome" >&2; exit 1; }
+	@touch $@
 
 lint: install ## Check style, types and the layers of imports
 	$(BIN)/ruff check
@@ -54,6 +71,8 @@ docs: install ## Regenerate the references of settings and commands, and the his
 lock: ## Compile the lock files from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
+	$(BIN)/uv pip compile --group pyproject.toml:browser --constraints requirements.lock --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements-browser.lock
 
 up: install ## Run everything on this machine, in the foreground
 	$(BIN)/regatta up

@@ -20,7 +20,8 @@ from core.errors import RegattaError
 from core.messages import QUEUES
 from scheduler.doorbell import Doorbell
 from store import processes
-from store.database import Database, redacted
+from store.database import Database
+from store.database_url import redacted
 from store.files import FileObjects
 from store.locations import open_store, split_location
 

@@ -12,9 +12,7 @@ def db() -> None:
     """Look after the job database."""
 
 
-@db.command(
-    epilog="Example: REGATTA_DATABASE_URL=postgresql+psycopg://host/regatta regatta db upgrade"
-)
+@db.command(epilog="Example: REGATTA_DATABASE_URL=postgresql://host/regatta regatta db upgrade")
 def upgrade() -> None:
     """Bring the job database's tables to this version; doing it again changes nothing."""
     revision = upgrade_schema(load_settings().database_url)

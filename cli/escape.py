@@ -3,15 +3,14 @@
 import re
 import unicodedata
 
+from core.escape import printable
+
+__all__ = ["printable", "printable_json"]
+
 # Control characters, what reorders or hides text (bidirectional overrides, zero widths), line
 # separators, and what cannot be encoded at all.
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _SUSPECT = re.compile(r"[^\x20-\x7e]")
-
-
-def printable(text: str) -> str:
-    r"""Return text with every character escaped (`\n`, `\x1b`, `\u202e`) that is not to be seen."""
-    return _SUSPECT.sub(_escape, text)
 
 
 def printable_json(text: str) -> str:
@@ -21,11 +20,6 @@ def printable_json(text: str) -> str:
 
 def _is_unsafe(character: str) -> bool:
     return unicodedata.category(character) in _UNSAFE_CATEGORIES
-
-
-def _escape(match: re.Match[str]) -> str:
-    character = match[0]
-    return repr(character)[1:-1] if not character.isprintable() and character != " " else character
 
 
 def _escape_json(match: re.Match[str]) -> str:

@@ -12,9 +12,12 @@ from config.settings import Settings, load_settings
 from core.errors import RetryableError, UsageError
 from core.states import ShardState
 from store import processes
-from store.database import Database, redacted
+from store.database import Database
+from store.database_url import redacted
 from store.jobs import find_job, get_job, tally
 from store.tables import Job, Process
+
+_PATIENCE_SECONDS = 10.0  # a person waits; loops have more
 
 
 def say(message: str) -> None:
@@ -30,7 +33,7 @@ def open_database(settings: Settings) -> Iterator[Database]:
         UsageError: it has no tables of ours.
         RetryableError: it cannot be reached.
     """
-    db = Database(settings.database_url)
+    db = Database(settings.database_url, patience=_PATIENCE_SECONDS)
     try:
         if not db.read(lambda s: inspect(s.connection()).has_table("jobs")):
             if not db.is_sqlite:

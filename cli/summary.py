@@ -16,7 +16,7 @@ from store.tables import Job
 
 _CHEAP_ITEMS = 20_000  # reading more rows than this only to count labels takes too long
 _TOP_LABELS = 10
-_QUARANTINED_SHOWN = 5
+_QUARANTINED_SHOWN = 10
 
 
 def summary(db: Database, end: Snapshot, seconds: float | None) -> Iterator[str]:

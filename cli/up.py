@@ -13,7 +13,7 @@ from cli.session import say
 from cli.stack import Stack
 from config.settings import load_settings
 from core.errors import RegattaError
-from store.database import redacted
+from store.database_url import redacted
 
 _TICK_SECONDS = 0.3
 _LOOK_TICKS = 10

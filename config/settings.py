@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     database_url: str = Field(
         default_factory=_in_home("sqlite:///{home}/regatta.db"),
         repr=False,
-        description="Job state: `sqlite:///<path>` or `postgresql+psycopg://...`.",
+        description="Job state: `sqlite:///<path>` or `postgresql://user:password@host/name`.",
     )
     broker_url: str | None = Field(
         default=None,

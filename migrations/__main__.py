@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from core.errors import RegattaError
 from migrations.upgrade import current, is_current, upgrade
-from store.database import redacted
+from store.database_url import redacted
 
 
 def main(arguments: list[str]) -> int:

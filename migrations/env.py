@@ -10,6 +10,8 @@ context.configure(
     target_metadata=Base.metadata,
     # SQLite cannot alter a table: Alembic copies it into a new one.
     render_as_batch=connection.dialect.name == "sqlite",
+    compare_type=True,
+    compare_server_default=True,
 )
 with context.begin_transaction():
     context.run_migrations()

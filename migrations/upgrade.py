@@ -4,6 +4,9 @@ The revisions are part of the package and need no file of settings, so this work
 directory. Each function does its whole work in one transaction: a failed migration leaves the
 database as it was, and of several processes that start at once one migrates while the others
 wait.
+
+On PostgreSQL a migration waits only shortly for a table, since whoever comes after it waits
+behind it; it lets go and tries again instead, for as long as the database is patient.
 """
 
 import sqlite3
@@ -16,13 +19,25 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
 from core.errors import UsageError
 from store.database import Database
 
 HEAD = "head"
+
+_ONE_AT_A_TIME = 0x52656761747461  # "Regatta"; the number of the lock is ours in our own database
+_PATIENCE_SECONDS = 60.0
+_LOOK_SECONDS = 10.0
+_POSTGRES_LIMITS = (
+    # For the other migrations, which may take their time.
+    "SET LOCAL lock_timeout = '10min'",
+    "SET LOCAL statement_timeout = '10min'",
+    f"SELECT pg_advisory_xact_lock({_ONE_AT_A_TIME})",
+    "SET LOCAL lock_timeout = '2s'",
+    "SET LOCAL statement_timeout = '5min'",
+)
 
 
 def upgrade(url: str) -> None:
@@ -51,7 +66,7 @@ def current(url: str) -> str | None:
     Raises:
         RetryableError: the database could not be reached or stayed locked.
     """
-    db = Database(url)
+    db = Database(url, patience=_LOOK_SECONDS, application="regatta migrations")
     try:
         return db.read(lambda s: MigrationContext.configure(s.connection()).get_current_revision())
     finally:
@@ -69,11 +84,14 @@ def is_current(url: str) -> bool:
 
 def _migrate(url: str, step: Callable[[Config], None]) -> None:
     def work(session: Session) -> None:
+        if not db.is_sqlite:
+            for limit in _POSTGRES_LIMITS:
+                session.execute(text(limit))
         config = _config()
         config.attributes["connection"] = session.connection()
         step(config)
 
-    db = Database(url)
+    db = Database(url, patience=_PATIENCE_SECONDS, application="regatta migrations")
     if db.is_sqlite:
         event.listen(db.engine, "connect", _let_tables_go)
     try:

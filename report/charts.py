@@ -8,8 +8,19 @@ from dataclasses import dataclass
 WIDTH, HEIGHT = 420, 190
 """Of a column chart, in SVG units: on a phone a unit is a little less than a pixel."""
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 8, 10, 28
+_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 24, 10, 28
 _TICKS = 4
+_LEAST_SEGMENT = 1.0
+_TIME_STEPS = tuple(
+    number * unit
+    for unit, numbers in (
+        (1, (1, 2, 5, 10, 20)),
+        (60, (0.5, 1, 2, 5, 10, 20)),
+        (3600, (0.5, 1, 2, 4, 8)),
+        (86400, (0.5, 1, 2, 5, 10, 20, 50, 100)),
+    )
+    for number in numbers
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +30,15 @@ class Bar:
     label: str
     value: float
     share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of a bar that is 100 long."""
+
+    name: str
+    start: float
+    length: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +86,23 @@ def top(counts: Counter[str], limit: int) -> dict[str, float]:
     return dict(order[:limit])
 
 
-def columns(values: Sequence[float], titles: Sequence[str], x_labels: Sequence[str]) -> ColumnChart:
-    """A column for each value; `x_labels` are spread evenly from the left end to the right."""
+def segments(values: Mapping[str, float]) -> list[Segment]:
+    """A bar of what adds up to a whole, in the order given; the least of them can be seen."""
+    there = {name: value for name, value in values.items() if value > 0}
+    whole = sum(there.values())
+    lengths = {name: max(_LEAST_SEGMENT, 100 * value / whole) for name, value in there.items()}
+    drawn, start = [], 0.0
+    for name, length in lengths.items():
+        share = 100 * length / sum(lengths.values())
+        drawn.append(Segment(name, round(start, 2), round(share, 2)))
+        start += share
+    return drawn
+
+
+def columns(
+    values: Sequence[float], titles: Sequence[str], x_marks: Sequence[tuple[float, str]]
+) -> ColumnChart:
+    """A column for each value; `x_marks` are places from 0 (left) to 1 (right) with labels."""
     step = round_step(max(values, default=0) / _TICKS)
     top_value = max(1, math.ceil(max(values, default=0) / step)) * step
     base, room = HEIGHT - _BOTTOM, HEIGHT - _BOTTOM - _TOP
@@ -78,9 +113,9 @@ def columns(values: Sequence[float], titles: Sequence[str], x_labels: Sequence[s
         x = round(_LEFT + place * pitch + pitch * 0.08, 2)
         drawn.append(Column(x, round(base - height, 2), round(pitch * 0.84, 2), height, title))
     y_values = [step * number for number in range(round(top_value / step) + 1)]
-    y_ticks = [Tick(round(base - room * value / top_value, 2), f"{value:,g}") for value in y_values]
-    gap = (WIDTH - _LEFT - _RIGHT) / max(1, len(x_labels) - 1)
-    x_ticks = [Tick(round(_LEFT + i * gap, 2), label) for i, label in enumerate(x_labels)]
+    y_ticks = [Tick(round(base - room * each / top_value, 2), short(each)) for each in y_values]
+    wide = WIDTH - _LEFT - _RIGHT
+    x_ticks = [Tick(round(_LEFT + place * wide, 2), label) for place, label in x_marks]
     return ColumnChart(tuple(drawn), tuple(x_ticks), tuple(y_ticks))
 
 
@@ -90,3 +125,25 @@ def round_step(least: float) -> float:
         return 1.0
     power = 10.0 ** math.floor(math.log10(least))
     return next(m * power for m in (1, 2, 5, 10) if m * power >= least * (1 - 1e-9))
+
+
+def time_marks(seconds: float) -> list[tuple[float, str]]:
+    """Round times from 0 to at most `seconds`, as `columns` takes them; a handful."""
+    if seconds < _TICKS:
+        return [(0, "0 s"), (1, f"{seconds:.3g} s")]
+    step = next((step for step in _TIME_STEPS if seconds / step <= _TICKS + 1), _TIME_STEPS[-1])
+    unit, name = next(
+        (unit, name)
+        for unit, name in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+        if step >= unit or unit == 1
+    )
+    count = int(seconds / step)
+    return [(n * step / seconds, f"{n * step / unit:g} {name}") for n in range(count + 1)]
+
+
+def short(value: float) -> str:
+    """A number that fits beside an axis: `0.5`, `800`, `20k`, `1.5M`."""
+    for unit, name in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= (unit if unit > 1e3 else 1e4):  # noqa: PLR2004 - 2,000 is as short as 2k
+            return f"{value / unit:g}{name}"
+    return f"{value:,g}"

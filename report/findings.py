@@ -40,6 +40,7 @@ class Findings:
     rows: int = 0
     detections: Counter[str] = field(default_factory=Counter)
     items_with: Counter[str] = field(default_factory=Counter)
+    class_ids: dict[str, int] = field(default_factory=dict)
     items_without_any: int = 0
     scores: list[int] = field(default_factory=lambda: [0] * SCORE_BINS)
     reasons: Counter[str] = field(default_factory=Counter)
@@ -73,6 +74,7 @@ class Findings:
         for one in found:
             label, score = one["label"], one["score"]
             self.detections[label] += 1
+            self.class_ids.setdefault(label, one["class_id"])
             self.scores[min(SCORE_BINS - 1, max(0, int(score * SCORE_BINS)))] += 1
             best[label] = max(score, best.get(label, score))
         self.items_with.update(best.keys())  # a mapping would add its values

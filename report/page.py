@@ -15,14 +15,16 @@ from markupsafe import Markup
 from core.stages import busy_seconds
 from core.states import ENDED_JOBS, JobState
 from core.times import iso
-from report.charts import bars, columns, top
+from report.charts import bars, columns, segments, short, time_marks, top
 from report.findings import QUARANTINED_SHOWN, SCORE_BINS, Findings
+from report.outcome import outcome
 from report.pictures import Embedded
 from report.provenance import provenance
-from report.text import duration, moment, number, visible
+from report.text import duration, moment, number, plural, visible
 from report.throughput import BINS, Throughput, throughput
 from store.jobs import Tally
 from store.tables import Job, Shard
+from vision.palette import colour_of
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _LABELS_SHOWN = 24
@@ -57,6 +59,8 @@ def render(content: Content, picture_url: PictureUrl) -> str:
     job, findings = content.job, content.findings
     style, script = _asset("report.css"), _asset("report.js")
     labels = sorted({label for shown in content.pictures for label in shown.picture.best})
+    counts = {name: getattr(content.counts, name) for name in _COUNTS}
+    speed = throughput(content.shards)
     return (
         _environment()
         .get_template("report.html.j2")
@@ -66,12 +70,16 @@ def render(content: Content, picture_url: PictureUrl) -> str:
             is_planning=job.state is JobState.PLANNING,
             as_of=None if job.state in ENDED_JOBS else iso(content.now),
             took=_took(job),
-            counts=[(name, getattr(content.counts, name)) for name in _COUNTS],
+            outcome=outcome(job.state, content.counts),
+            counts=counts,
+            parts=segments({name: count for name, count in counts.items() if name != "listed"}),
             passed_over=sorted(job.passed_over.items()),
             findings=findings,
             classes=bars(top(findings.detections, _LABELS_SHOWN)),
             scores=_score_chart(findings),
-            speed=_speed_chart(throughput(content.shards)),
+            colours={label: _hex(number) for label, number in findings.class_ids.items()},
+            speed=speed,
+            speed_chart=_speed_chart(speed),
             stages=bars(busy_seconds(shard.timings for shard in content.shards)),
             labels=labels,
             cards=_cards(content.pictures, labels, picture_url),
@@ -98,6 +106,7 @@ def _environment() -> Environment:
         "number": number,
         "moment": moment,
         "duration": duration,
+        "plural": plural,
     }
     return environment
 
@@ -125,10 +134,10 @@ def _took(job: Job) -> float | None:
 
 def _score_chart(findings: Findings) -> Any:
     titles = [
-        f"{place / SCORE_BINS:.2f} to {(place + 1) / SCORE_BINS:.2f}: {count:,} detections"
+        f"{place / SCORE_BINS:.2f} to {(place + 1) / SCORE_BINS:.2f}: {plural(count, 'detection')}"
         for place, count in enumerate(findings.scores)
     ]
-    return columns(findings.scores, titles, ["0", "0.25", "0.5", "0.75", "1"])
+    return columns(findings.scores, titles, [(place / 4, short(place / 4)) for place in range(5)])
 
 
 def _speed_chart(speed: Throughput | None) -> Any:
@@ -139,7 +148,12 @@ def _speed_chart(speed: Throughput | None) -> Any:
         f"after {duration(place * width)}: {number(rate)} items a second"
         for place, rate in enumerate(speed.rates)
     ]
-    return columns(speed.rates, titles, [duration(speed.seconds * i / 4) for i in range(5)])
+    return columns(speed.rates, titles, time_marks(speed.seconds))
+
+
+def _hex(class_id: int) -> str:
+    blue, green, red = colour_of(class_id)
+    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def _cards(

@@ -29,14 +29,14 @@ def provenance(job: Job) -> dict[str, Facts]:
         "Model": _facts(job.model),
         "Engine": _facts(job.profile or {"profile": "not chosen yet"}),
         "Options": _facts(job.options),
-        "Selection": _facts(job.selection),
+        "Selection": _facts(job.selection) or {"items": "all of the source"},
     }
 
 
 def _facts(values: dict[str, Any]) -> Facts:
     """What was chosen, in words; what was left open is not listed."""
     words = {name.replace("_", " "): _word(value) for name, value in values.items()}
-    return {name: word for name, word in words.items() if word} or {"all": "left as they are"}
+    return {name: word for name, word in words.items() if word}
 
 
 def _word(value: Any) -> str:

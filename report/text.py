@@ -1,18 +1,17 @@
-r"""Text from data as a page shows it."""
+"""Text from data as a page shows it."""
+
+from core.escape import printable
 
 _LONGEST = 300
 
 
 def visible(value: object, longest: int = _LONGEST) -> str:
-    r"""Text with what cannot be seen spelled out (`\n`, `\u202e`), its middle cut if too long.
-
-    HTML is not escaped here: the template does that to everything.
-    """
+    """Printable text, its middle cut if too long; the template escapes its HTML."""
     text = str(value)
     if len(text) > longest:
         half = (longest - 1) // 2
         text = f"{text[:half]}\N{HORIZONTAL ELLIPSIS}{text[-half:]}"
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+    return printable(text)
 
 
 def number(value: float) -> str:
@@ -20,6 +19,11 @@ def number(value: float) -> str:
     if float(value).is_integer():
         return f"{value:,.0f}"
     return f"{value:,.1f}" if value >= 100 else f"{value:.3g}"  # noqa: PLR2004
+
+
+def plural(count: int, name: str) -> str:
+    """`1 item`, `12,345 items`."""
+    return f"{count:,} {name}{'' if count == 1 else 's'}"
 
 
 def moment(text: str | None) -> str:

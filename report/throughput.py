@@ -16,6 +16,11 @@ class Throughput:
     seconds: float
     rates: tuple[float, ...]
 
+    @property
+    def mean(self) -> float:
+        """Items a second over all of the time."""
+        return sum(self.rates) / len(self.rates)
+
 
 def throughput(shards: Sequence[Shard]) -> Throughput | None:
     """The speed over time; None before the first shard has ended.

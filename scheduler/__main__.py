@@ -6,15 +6,17 @@ import signal
 import socket
 import sys
 import threading
+from contextlib import suppress
 from importlib.metadata import version
 
 from config.broker import celery_settings, required_broker
 from config.logs import configure_logs
 from config.settings import load_settings
-from core.errors import RegattaError
+from core.errors import RegattaError, RetryableError, UsageError
 from core.ids import new_id
 from scheduler.doorbell import Doorbell
 from scheduler.loop import Scheduler, Timing
+from store import processes
 from store.database import Database
 from store.processes import SCHEDULER, Heartbeat
 
@@ -25,10 +27,9 @@ def main() -> int:
         settings = load_settings()
         configure_logs(settings)
         doorbell = Doorbell(celery_settings(required_broker(settings.broker_url)))
+        db = Database(settings.database_url, application="regatta scheduler")
     except RegattaError as error:
-        sys.stderr.write(f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
-        return 2
-    db = Database(settings.database_url)
+        return _refuse(error)
     heartbeat = Heartbeat(
         id=f"scheduler-{socket.gethostname()}-{os.getpid()}-{new_id(random.SystemRandom())}",
         role=SCHEDULER,
@@ -46,11 +47,25 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
+        _look_into(db)
         Scheduler(db, doorbell, heartbeat, timing).run(stop)
+    except UsageError as error:
+        return _refuse(error)
     finally:
         doorbell.close()
         db.close()
     return 0
+
+
+def _look_into(db: Database) -> None:
+    """Find out now that the database refuses us or has no tables; one that is away may come."""
+    with suppress(RetryableError):
+        db.read(lambda s: processes.live(s, SCHEDULER, now=db.now(s), within=0.0))
+
+
+def _refuse(error: RegattaError) -> int:
+    sys.stderr.write(f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
+    return 2
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from core.errors import RetryableError
+from core.errors import RegattaError
 from scheduler.dispatch import Dispatcher
 from scheduler.doorbell import Doorbell
 from scheduler.plan import Planner
@@ -109,8 +109,8 @@ def _quietly(turn: Callable[[], object]) -> bool:
     """Run one turn; what may pass later, and what nobody foresaw, is logged and tried again."""
     try:
         return bool(turn())
-    except RetryableError as error:
-        _log.warning("will try again", error=str(error))
+    except RegattaError as error:
+        _log.warning("will try again", error=str(error), hint=error.hint)
     except Exception:
         _log.exception("unexpected; will try again")
     return False

@@ -20,6 +20,9 @@ from core.states import (
 from store.rows import changed, count, printable
 from store.tables import UNHELD, UNPLANNED, Job, Shard
 
+# New shards, which refer to their job, are not kept waiting by it.
+_LOCK = {"key_share": True}
+
 
 def move_job(session: Session, job_id: str, move: Move[JobState], **values: Any) -> bool:
     """Move a job along the table; False if it was in none of the move's states."""
@@ -34,6 +37,15 @@ def move_job(session: Session, job_id: str, move: Move[JobState], **values: Any)
 def get_job(session: Session, job_id: str) -> Job:
     """Return the job with exactly this id."""
     return session.get_one(Job, job_id, populate_existing=True)
+
+
+def lock_job(session: Session, job_id: str) -> Job:
+    """Return the job, which nobody else can change until this transaction ends.
+
+    Who needs locks of a job and of its shards takes the job's first, so that nobody waits in a
+    circle. SQLite locks the whole file anyway.
+    """
+    return session.get_one(Job, job_id, populate_existing=True, with_for_update=_LOCK)
 
 
 def find_job(session: Session, ref: str) -> Job:
@@ -148,7 +160,7 @@ def pause(session: Session, job_id: str, *, now: float) -> bool:
 
 def resume(session: Session, job_id: str) -> bool:
     """Let a paused job go on where it was."""
-    job = get_job(session, job_id)
+    job = lock_job(session, job_id)
     if job.planned_at is not None:
         return move_job(session, job_id, JobMoves.RESUME)
     return move_job(session, job_id, JobMoves.RESUME_PLANNING, **UNPLANNED)
@@ -196,7 +208,7 @@ def reopen(session: Session, job_id: str, *, now: float) -> int | None:
     Returns:
         How many shards run again, or None if the job has not ended or has nothing to retry.
     """
-    job = get_job(session, job_id)
+    job = lock_job(session, job_id)
     move = JobMoves.REOPEN if job.planned_at is not None else JobMoves.REOPEN_PLANNING
     reopened = move_job(
         session,

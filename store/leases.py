@@ -18,7 +18,7 @@ from core.retry import Failure, GiveUp, decide
 from core.sources import parse_source
 from core.states import LIVE_JOBS, JobState, Move, ShardMoves, ShardState
 from core.work import CommittedPart, Directive, Hold, WorkUnit
-from store.jobs import call_off
+from store.jobs import call_off, lock_job
 from store.rows import changed, printable
 from store.tables import UNHELD, Job, Shard
 
@@ -63,6 +63,8 @@ def claim(
         _move(session, queued, ShardMoves.RECALL, available_at=now + 1.0)
         return Refusal.UNSUITED
     live = exists().where(Job.id == Shard.job_id, Job.state.in_(LIVE_JOBS))
+    if job.started_at is None:
+        job = lock_job(session, job.id)  # before the shard, as everybody else
     taken = _move(
         session,
         queued & live,
@@ -127,13 +129,17 @@ def renew(
     ).all()
     found = {Hold(row[0], row[1]): (row[2], row[3]) for row in rows}
     directives = {hold: _directive(found.get(hold)) for hold in progress}
-    for hold, step in progress.items():
+    # In one order for everybody, so that two who renew can't wait for each other.
+    for hold, step in sorted(progress.items(), key=lambda held: held[0].shard):
         if directives[hold] is Directive.GO_ON and step.moved:
-            session.execute(
+            renewed = changed(
+                session,
                 update(Shard)
                 .where(held(hold))
-                .values(lease_until=now + lease_seconds, progress=step.done)
+                .values(lease_until=now + lease_seconds, progress=step.done),
             )
+            if not renewed:  # taken away since it was read
+                directives[hold] = Directive.STALE
     return directives
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import UsageError
 from core.options import ModelRef
-from store.rows import changed
+from store.rows import changed, new_or_known
 from store.tables import Model
 
 
@@ -18,22 +18,22 @@ def add_model(session: Session, ref: ModelRef, card: dict[str, Any], *, now: flo
     Raises:
         UsageError: the name is taken by a model with another digest.
     """
-    known = session.get(Model, ref.name)
-    if known is not None and known.digest != ref.digest:
+    what = {
+        "task": ref.task,
+        "digest": ref.digest,
+        "location": ref.location,
+        "card": card,
+        "added_at": now,
+    }
+    statement = new_or_known(session, Model, {"name": ref.name} | what).on_conflict_do_update(
+        index_elements=[Model.name], set_=what, where=Model.digest == ref.digest
+    )
+    if session.scalar(statement.returning(Model.name)) is None:
+        known = session.get_one(Model, ref.name)
         raise UsageError(
             f"there is a model {ref.name!r} with another digest, {known.digest[:12]}",
             hint=f"choose another name, or `regatta models remove {ref.name}` first",
         )
-    session.merge(
-        Model(
-            name=ref.name,
-            task=ref.task,
-            digest=ref.digest,
-            location=ref.location,
-            card=card,
-            added_at=now,
-        )
-    )
 
 
 def find_model(session: Session, name: str) -> Model:

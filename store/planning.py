@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from core.profile import ExecutionProfile
 from core.states import LIVE_JOBS, JobMoves, JobState, ShardKind, ShardState
-from store.jobs import get_job, move_job, stop
+from store.jobs import lock_job, move_job, stop
 from store.rows import changed
 from store.tables import UNPLANNED, Job, Shard
 
@@ -76,7 +76,7 @@ def commit_plan_part(
 
     Repeating a commit that happened changes nothing more: the cursor is already there.
     """
-    job = get_job(session, hold.job)
+    job = lock_job(session, hold.job)
     if job.plan_attempt == hold.attempt and job.plan_cursor == dict(cursor):
         return True
     # Read before the update below, which the session's own copy of the job follows.
@@ -116,7 +116,7 @@ def commit_plan_part(
 
 def finish_plan(session: Session, hold: PlanHold, *, now: float) -> bool:
     """The listing has ended: the job is running; False if overtaken."""
-    job = get_job(session, hold.job)
+    job = lock_job(session, hold.job)
     if job.plan_attempt != hold.attempt:
         return False
     return move_job(session, hold.job, JobMoves.PLANNED, planned_at=now, **UNPLANNED)
@@ -124,7 +124,7 @@ def finish_plan(session: Session, hold: PlanHold, *, now: float) -> bool:
 
 def fail_plan(session: Session, hold: PlanHold, *, now: float, error: str) -> bool:
     """The listing cannot be read: the job fails; False if overtaken."""
-    if get_job(session, hold.job).plan_attempt != hold.attempt:
+    if lock_job(session, hold.job).plan_attempt != hold.attempt:
         return False
     return stop(session, hold.job, JobMoves.FAIL, now=now, error=error)
 

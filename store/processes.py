@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from core.profile import EngineOffer
-from store.rows import count
+from store.rows import count, new_or_known
 from store.tables import Process
 
 WORKER = "worker"
@@ -38,29 +38,26 @@ def draining(heartbeat: Heartbeat) -> Heartbeat:
 
 def beat(session: Session, heartbeat: Heartbeat, *, now: float) -> None:
     """Write a heartbeat, the first one included."""
-    values: dict[str, Any] = {
+    news: dict[str, Any] = {
         "draining": heartbeat.draining,
         "slots": heartbeat.slots,
         "queues": list(heartbeat.queues),
         "offers": [offer.to_json() for offer in heartbeat.offers],
         "heartbeat_at": now,
     }
-    row = session.get(Process, heartbeat.id)
-    if row is None:
-        session.add(
-            Process(
-                id=heartbeat.id,
-                role=heartbeat.role,
-                host=heartbeat.host,
-                pid=heartbeat.pid,
-                version=heartbeat.version,
-                started_at=now,
-                **values,
-            )
+    first = {
+        "id": heartbeat.id,
+        "role": heartbeat.role,
+        "host": heartbeat.host,
+        "pid": heartbeat.pid,
+        "version": heartbeat.version,
+        "started_at": now,
+    }
+    session.execute(
+        new_or_known(session, Process, first | news).on_conflict_do_update(
+            index_elements=[Process.id], set_=news
         )
-        return
-    for name, value in values.items():
-        setattr(row, name, value)
+    )
 
 
 def leave(session: Session, process_id: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import case, exists, func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from core.profile import ExecutionProfile
@@ -51,6 +51,10 @@ def demands(session: Session, queue: str, *, now: float) -> list[Demand]:
 
 def queue_next(session: Session, job_id: str, queue: str, limit: int, *, now: float) -> list[Hold]:
     """Queue a job's next shards, each under a new attempt; publish them after the commit."""
+    # Shared with other dispatchers; a pause or a cancellation waits, and then sees what we queued.
+    job = select(Job.id).where(Job.id == job_id, Job.state.in_(LIVE_JOBS))
+    if session.scalar(job.with_for_update(read=True)) is None:
+        return []
     ready = session.execute(
         select(Shard.id, Shard.attempt)
         .where(
@@ -70,12 +74,10 @@ def queue_next(session: Session, job_id: str, queue: str, limit: int, *, now: fl
 
 def _queue(session: Session, shard: int, attempt: int, now: float) -> bool:
     move = ShardMoves.QUEUE
-    # The job may have been paused or cancelled since its demand was read.
-    live = exists().where(Job.id == Shard.job_id, Job.state.in_(LIVE_JOBS))
     return changed(
         session,
         update(Shard)
-        .where(Shard.id == shard, Shard.attempt == attempt, Shard.state.in_(move.sources), live)
+        .where(Shard.id == shard, Shard.attempt == attempt, Shard.state.in_(move.sources))
         .values(state=move.target, attempt=attempt + 1, queued_at=now),
     )
 
@@ -95,6 +97,7 @@ def overdue(session: Session, queue: str, limit: int, *, now: float, since: floa
             .where(Shard.queue == queue, Shard.state == ShardState.QUEUED, Shard.queued_at <= since)
             .order_by(Shard.queued_at)
             .limit(limit)
+            .with_for_update(skip_locked=True)
         ).all()
     ]
     return [

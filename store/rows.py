@@ -3,7 +3,8 @@
 from typing import Any, cast
 
 from sqlalchemy import CursorResult
-from sqlalchemy.orm import Session
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.sql.dml import UpdateBase
 
 
@@ -15,6 +16,17 @@ def count(session: Session, statement: UpdateBase) -> int:
 def printable(text: str) -> str:
     """Return text as a database can store it: what is no Unicode is spelled out."""
     return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")
+
+
+def new_or_known(
+    session: Session, table: type[DeclarativeBase], values: dict[str, Any]
+) -> postgresql.Insert:
+    """Return an INSERT to which the caller adds what happens if the row is there already.
+
+    Looking first and inserting then is a race that two sessions can both lose.
+    """
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    return cast("postgresql.Insert", insert(table).values(values))  # both say it alike
 
 
 def changed(session: Session, statement: UpdateBase) -> bool:

@@ -1,4 +1,4 @@
-"""A job database to try things on: a migrated SQLite file, a clock that stands still."""
+"""A job database to try things on: migrated, empty, with a clock that stands still."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,12 +38,12 @@ class Clock:
 
 
 class Bench:
-    """Jobs whose outputs are folders beside the database."""
+    """Jobs whose outputs are folders in `root`."""
 
-    def __init__(self, path: Path, *, patience: float = 10.0) -> None:
-        self.root = path.parent
+    def __init__(self, url: str, root: Path, *, patience: float = 10.0) -> None:
+        self.root = root
         self.clock = Clock()
-        self.db = Database(f"sqlite:///{path}", clock=self.clock, patience=patience)
+        self.db = Database(url, clock=self.clock, patience=patience)
 
     def job(
         self,

@@ -1,6 +1,5 @@
 """What many tests need, made once a session."""
 
-import shutil
 import subprocess
 import tempfile
 import time
@@ -11,10 +10,12 @@ from pathlib import Path
 import pytest
 import redis
 
-from migrations.upgrade import upgrade
 from tests.bench import Bench
+from tests.databases import KINDS, NewDatabase, PostgresDatabases, SqliteDatabases
+from tests.postgres import PostgresServer
 
 _READY_TRIES = 1000
+_FIXTURES = dict(zip(KINDS, ("sqlite_databases", "postgres_databases"), strict=True))
 
 
 @pytest.fixture(scope="session")
@@ -34,18 +35,62 @@ def blob_detr(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file, to be copied."""
-    path = tmp_path_factory.mktemp("database") / "empty.db"
-    upgrade(f"sqlite:///{path}")
-    return path
+def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabases:
+    """Makes SQLite files; see `tests.databases`."""
+    return SqliteDatabases(tmp_path_factory.mktemp("database"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A server that every test finds running and leaves so."""
+    server = PostgresServer()
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_databases_of_session(postgres_server: PostgresServer) -> PostgresDatabases:
+    """See `postgres_databases`."""
+    return PostgresDatabases(postgres_server)
 
 
 @pytest.fixture
-def bench(empty_database: Path, tmp_path: Path) -> Iterator[Bench]:
-    """A database of the test's own; see `tests.bench`."""
-    shutil.copyfile(empty_database, tmp_path / "regatta.db")
-    bench = Bench(tmp_path / "regatta.db")
+def postgres_databases(
+    postgres_databases_of_session: PostgresDatabases,
+) -> Iterator[PostgresDatabases]:
+    """Makes databases on that server for one test; see `tests.databases`."""
+    yield postgres_databases_of_session
+    postgres_databases_of_session.drop_all()
+
+
+@pytest.fixture(params=KINDS)
+def new_database(request: pytest.FixtureRequest) -> NewDatabase:
+    """Makes databases of either kind: a test that asks for it runs once on each."""
+    new: NewDatabase = request.getfixturevalue(_FIXTURES[request.param]).new
+    return new
+
+
+@pytest.fixture
+def bench(new_database: NewDatabase, tmp_path: Path) -> Iterator[Bench]:
+    """A database of the test's own, of either kind; see `tests.bench`."""
+    yield from _bench(new_database(tmp_path), tmp_path)
+
+
+@pytest.fixture
+def sqlite_bench(sqlite_databases: SqliteDatabases, tmp_path: Path) -> Iterator[Bench]:
+    """The same on SQLite, for what only SQLite does or what never asks which it is."""
+    yield from _bench(sqlite_databases.new(tmp_path), tmp_path)
+
+
+@pytest.fixture
+def postgres_bench(postgres_databases: PostgresDatabases, tmp_path: Path) -> Iterator[Bench]:
+    """The same on PostgreSQL, for what only PostgreSQL does."""
+    yield from _bench(postgres_databases.new(tmp_path), tmp_path)
+
+
+def _bench(url: str, folder: Path) -> Iterator[Bench]:
+    bench = Bench(url, folder)
     yield bench
     bench.db.close()
 

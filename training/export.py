@@ -52,7 +52,7 @@ def export_detector(detector: Detector, directory: Path, side: int) -> None:
         paddle.jit.save(deployed, str(directory / "model"), input_spec=specs)
     config = {
         "mode": "paddle",
-        "draw_threshold": 0.5,
+        "draw_threshold": 0.35,
         "metric": "COCO",
         "use_dynamic_shape": False,
         "arch": "FCOS",

@@ -42,6 +42,7 @@ def _begin(sender: Any, **_: Any) -> None:
         _log.critical(
             "the worker cannot start",
             error=str(error),
+            hint=getattr(error, "hint", None),
             exc_info=not isinstance(error, RegattaError),
         )
         raise SystemExit(1) from error

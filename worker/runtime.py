@@ -9,7 +9,7 @@ from importlib.metadata import version
 import structlog
 
 from config.settings import Settings
-from core.errors import UsageError
+from core.errors import RegattaError, UsageError
 from core.ids import new_id
 from core.work import Directive, Hold
 from store.database import Database
@@ -29,7 +29,7 @@ class Runtime:
     def __init__(self, settings: Settings, queues: tuple[str, ...]) -> None:
         self._settings = settings
         self._draining = threading.Event()
-        self._db = Database(settings.database_url)
+        self._db = Database(settings.database_url, application="regatta worker")
         offers = engine_module(settings.engine).offers()
         worker_id = f"{socket.gethostname()}-{os.getpid()}-{new_id(random.SystemRandom())}"
         self._keeper = LeaseKeeper(
@@ -63,8 +63,16 @@ class Runtime:
         )
 
     def start(self) -> None:
-        """Become visible to schedulers."""
-        self._keeper.start()
+        """Become visible to schedulers.
+
+        Raises:
+            RegattaError: the database cannot be used; its connections are closed.
+        """
+        try:
+            self._keeper.start()
+        except RegattaError:
+            self._db.close()
+            raise
         self._watchdog.start()
         _log.info("worker ready", offers=[offer.key for offer in self._runner.offers])
 

@@ -23,6 +23,7 @@ from core.states import ItemState, JobMoves
 from core.work import CommittedPart, Counts, Directive, Hold, WorkUnit
 from store import leases, rates
 from store.database import Database
+from store.jobs import lock_job
 from store.jobs import stop as stop_job
 from store.locations import open_store
 from store.manifests import decode_items
@@ -188,6 +189,7 @@ class ShardRunner:
 
         def fail(session: Session) -> bool:
             now = self.db.now(session)
+            lock_job(session, unit.job)
             held = session.scalar(select(Shard.id).where(leases.held(unit.hold))) is not None
             if held:  # who was overtaken has no say in a job that may have been retried since
                 stop_job(session, unit.job, JobMoves.FAIL, now=now, error=text)

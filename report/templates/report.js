@@ -2,20 +2,20 @@
 (() => {
   const at = (id) => document.getElementById(id);
   const cards = [...document.querySelectorAll("[data-best]")].map((node) => ({
-    node, best: JSON.parse(node.dataset.best), link: node.querySelector("[data-zoom]"),
+    node, best: new Map(Object.entries(JSON.parse(node.dataset.best))),
+    link: node.querySelector("[data-zoom]"), name: node.querySelector(".name"),
   }));
-  if (!cards.length) return;
 
   const shown = () => cards.filter((card) => !card.node.hidden);
   const filter = () => {
     const label = at("label").value, least = Number(at("score").value);
     for (const { node, best } of cards) {
-      const scores = label === "" ? Object.values(best) : label in best ? [best[label]] : [];
+      const scores = label === "" ? [...best.values()] : best.has(label) ? [best.get(label)] : [];
       const all = label === "" && least === 0;
       node.hidden = !all && !scores.some((score) => score >= least);
     }
     at("at-least").value = least.toFixed(2);
-    at("shown").value = `${shown().length} of ${cards.length}`;
+    at("shown").value = `${shown().length} of ${cards.length} shown`;
     at("none").hidden = shown().length > 0;
   };
   at("filters").hidden = false;
@@ -25,11 +25,13 @@
 
   let current = cards[0];
   const show = (card) => {
-    const image = card.link.querySelector("img");
+    const image = card.link.querySelector("img"), all = shown();
     current = card;
     at("zoom-image").src = image.src;
     at("zoom-image").alt = image.alt;
-    at("zoom-name").textContent = card.node.querySelector(".name").textContent;
+    at("zoom-name").replaceChildren(
+      card.name.cloneNode(true), ` ${all.indexOf(card) + 1} of ${all.length}`,
+    );
     at("zoom-full").href = card.link.href;
   };
   const step = (by) => {

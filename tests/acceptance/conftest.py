@@ -3,18 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from migrations.upgrade import upgrade
 from tests.acceptance.fleet import Fleet
 from tests.acceptance.outcome import Outcome, outcome
 from tests.acceptance.pictures import write_model, write_pictures
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database without rows, which every fleet gets a copy of."""
-    path = tmp_path_factory.mktemp("database") / "regatta.db"
-    upgrade(f"sqlite:///{path}")
-    return path
+from tests.databases import PostgresDatabases, SqliteDatabases
 
 
 @pytest.fixture(scope="session")
@@ -32,17 +24,27 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, empty_database: Path) -> Iterator[Fleet]:
+def fleet(tmp_path: Path, sqlite_databases: SqliteDatabases) -> Iterator[Fleet]:
     """A home of the test's own, in which nothing runs yet."""
-    fleet = Fleet(tmp_path / "home", empty_database)
+    fleet = Fleet(tmp_path / "home", sqlite_databases.new)
+    yield fleet
+    fleet.close()
+
+
+@pytest.fixture
+def postgres_fleet(tmp_path: Path, postgres_databases: PostgresDatabases) -> Iterator[Fleet]:
+    """The same on PostgreSQL, to which all of its processes connect with a password."""
+    fleet = Fleet(tmp_path / "home", postgres_databases.new)
     yield fleet
     fleet.close()
 
 
 @pytest.fixture(scope="session")
-def calm_fleet(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Fleet]:
+def calm_fleet(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases
+) -> Iterator[Fleet]:
     """A running fleet that nobody disturbs, shared by all tests that only submit jobs."""
-    fleet = Fleet(tmp_path_factory.mktemp("calm") / "home", empty_database)
+    fleet = Fleet(tmp_path_factory.mktemp("calm") / "home", sqlite_databases.new)
     fleet.start(STANDIN_ARMED="refuse-nothing")
     yield fleet
     fleet.close()

@@ -23,6 +23,7 @@ from store.database import Database
 from store.jobs import Tally, get_job, tally
 from store.tables import Job, Process, Shard
 from tests.acceptance.environment import environment
+from tests.databases import NewDatabase
 
 T = TypeVar("T")
 
@@ -37,7 +38,7 @@ class Fleet:
     are those of every process that is started from now on.
     """
 
-    def __init__(self, folder: Path, database: Path) -> None:
+    def __init__(self, folder: Path, new_database: NewDatabase) -> None:
         self.folder = folder
         self.gate = folder / "gate.closed"
         self.settings: dict[str, str] = {}
@@ -45,8 +46,7 @@ class Fleet:
         self.runtime = Path(tempfile.mkdtemp(prefix="regatta-test-", dir="/tmp"))
         self.socket = self.runtime / "redis"
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(database, folder / "regatta.db")
-        self.db = Database(f"sqlite:///{folder / 'regatta.db'}")
+        self.db = Database(new_database(folder))
         self._processes: list[subprocess.Popen[bytes]] = []
         self._workers: list[subprocess.Popen[bytes]] = []
 

@@ -12,6 +12,7 @@ from tests.acceptance.fleet import Fleet
 from tests.acceptance.outcome import Outcome, outcome
 from tests.acceptance.pictures import COUNT
 from tests.acceptance.terminal import Command, Terminal
+from tests.databases import SqliteDatabases
 
 SHAPE = ("--shard-items", "6", "--batch-size", "4")
 
@@ -33,8 +34,8 @@ def start_up(fleet: Fleet) -> Up:
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Up]:
-    fleet = Fleet(tmp_path_factory.mktemp("up") / "home", empty_database)
+def up(tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases) -> Iterator[Up]:
+    fleet = Fleet(tmp_path_factory.mktemp("up") / "home", sqlite_databases.new)
     up = start_up(fleet)
     yield up
     up.terminal.close()

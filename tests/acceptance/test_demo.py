@@ -40,7 +40,7 @@ def test_a_demo_that_does_not_go_as_planned_says_so(terminal: Terminal, fleet: F
     (place / "scenes" / "race-1" / "0000.jpg").write_bytes(b"overwritten")
     truth = json.loads((place / "truth.json").read_text())
     for annotation in truth["annotations"]:
-        annotation["bbox"][0] += 1000
+        annotation["bbox"][0] += 100_000
     (place / "truth.json").write_text(json.dumps(truth))
 
     ended = terminal.run("demo", "--scenes", str(SCENES))

@@ -33,13 +33,13 @@ def check(line: str) -> None:
     elif words[0] == "regatta":
         name, *arguments = words
         command: click.Command = cli
-        context = click.Context(cli)
+        context = click.Context(cli, **cli.context_settings)
         while isinstance(command, click.Group):
             name, found, arguments = command.resolve_command(context, arguments)
             assert name is not None
             assert found is not None
             command = found
-        command.make_context(name, arguments)
+        command.make_context(name, arguments, parent=context)
     else:
         assert line in BY_THE_SHELL
 

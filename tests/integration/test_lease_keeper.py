@@ -3,7 +3,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from core.errors import RetryableError, StaleError
 from core.states import JobMoves
@@ -11,7 +11,7 @@ from core.work import Directive, Hold, WorkUnit
 from store import jobs
 from store.database import Database
 from store.processes import WORKER, Heartbeat
-from store.tables import Process
+from store.tables import Process, Shard
 from tests.bench import OFFER, Bench
 from tests.workshop import PATIENCE, new_run
 from worker.lease_keeper import LeaseKeeper
@@ -188,19 +188,18 @@ def test_a_worker_shows_itself_and_leaves(bench: Bench, keeper: LeaseKeeper) -> 
 
 
 @pytest.fixture
-def locked(bench: Bench) -> Iterator[None]:
-    """Somebody else holds the database's write lock."""
-    connection = bench.db.engine.raw_connection()
-    connection.cursor().execute("BEGIN IMMEDIATE")
-    yield
-    connection.cursor().execute("ROLLBACK")
-    connection.close()
+def locked(bench: Bench, hold: Hold) -> Iterator[None]:
+    """Somebody else holds the database's write lock, or the shard's where there is none."""
+    with bench.db.engine.connect() as connection, connection.begin():
+        connection.execute(update(Shard).where(Shard.id == hold.shard).values(progress=1))
+        yield
 
 
 def test_a_locked_database_neither_stops_a_run_nor_renews_it(
     bench: Bench, hold: Hold, run: ShardRun, locked: None
 ) -> None:
-    db = Database(bench.db.url, clock=bench.clock, patience=0.0)
+    soon = "" if bench.db.is_sqlite else "?options=-c%20lock_timeout%3D50ms"
+    db = Database(bench.db.url + soon, clock=bench.clock, patience=0.0)
     impatient = keeper_of(db)
     impatient.hold(run)
     bench.clock.now = 1020.0

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
 from core.profile import EngineOffer
 from core.retry import Failure
@@ -8,6 +9,7 @@ from core.states import JobState, ShardKind
 from core.work import CommittedPart, Counts, Directive, Hold, WorkUnit
 from store import leases
 from store.leases import Progress, Refusal
+from store.tables import Job
 from tests.bench import MODEL, OFFER, OPTIONS, PROFILE, Bench
 
 
@@ -52,8 +54,7 @@ def test_a_shard_has_one_holder(bench: Bench) -> None:
 def test_a_shard_of_a_job_that_does_not_run_is_not_claimed(bench: Bench, state: JobState) -> None:
     bench.job("a", [1])
     [hold] = bench.queue("a")
-    with bench.db.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE jobs SET state = ?", (state.value,))
+    bench.db.write(lambda s: s.execute(update(Job).values(state=state)))
     assert bench.claim(hold) is Refusal.STALE
 
 

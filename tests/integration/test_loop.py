@@ -17,7 +17,7 @@ from scheduler.loop import Scheduler, Timing
 from store import processes
 from store.processes import SCHEDULER, Heartbeat
 from store.tables import Shard
-from tests.bench import Bench
+from tests.bench import OPTIONS, Bench
 
 TIMING = Timing(lease_seconds=30, heartbeat_seconds=2, republish_seconds=10, max_tries=3)
 HEARTBEAT = Heartbeat(id="s1", role=SCHEDULER, host="h", pid=1, version="0")
@@ -137,7 +137,8 @@ def test_a_scheduler_runs_until_it_is_stopped_and_leaves_in_order(
 def test_a_stopped_scheduler_leaves_its_planning_to_others(
     bench: Bench, turning: Scheduler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench.job("a", state=JobState.PLANNING, source=source(tmp_path))
+    options = OPTIONS.to_json() | {"shard_items": 1}
+    bench.job("a", state=JobState.PLANNING, source=source(tmp_path), options=options)
     stop = threading.Event()
     real = turning.planner.tick
 
@@ -147,10 +148,6 @@ def test_a_stopped_scheduler_leaves_its_planning_to_others(
 
     monkeypatch.setattr(scheduler.plan, "_PART_ITEMS", 1)
     monkeypatch.setattr(turning.planner, "tick", tick)
-    with bench.db.engine.begin() as connection:
-        connection.exec_driver_sql(
-            """UPDATE jobs SET options = json_set(options, '$.shard_items', 1)"""
-        )
     turning.run(stop)
     job = bench.read_job("a")
     assert (job.state, job.listed, job.plan_owner) == (JobState.PLANNING, 1, None)

@@ -11,6 +11,7 @@ from core.errors import UsageError
 from core.options import ModelRef
 from core.profile import ExecutionProfile
 from core.work import Hold
+from migrations.upgrade import downgrade
 from store.tables import Process
 from tests.acceptance import standin
 from tests.acceptance.pictures import write_model, write_pictures
@@ -122,6 +123,13 @@ def test_what_runs_may_finish_until_the_drain_time_is_over_or_somebody_insists(
     with pytest.raises(StoppedError, match="hand_back"):
         run.check()
     begun._keeper.let_go(run)
+
+
+def test_a_worker_needs_tables(bench: Bench) -> None:
+    downgrade(bench.db.url, "base")
+    settings = Settings(home=bench.root, database_url=bench.db.url, engine=standin.__name__)
+    with pytest.raises(UsageError, match="is not migrated"):
+        runtime.begin(settings, ("detect",))
 
 
 def test_an_engine_that_cannot_be_used_is_said_at_once(bench: Bench) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from migrations.upgrade import downgrade
 from scheduler.__main__ import main
 from scheduler.loop import Scheduler
 from store.tables import Process
@@ -46,6 +47,16 @@ def test_a_scheduler_ends_in_order_when_it_is_told_to(
     assert str(os.getpid()) in name
     assert bench.db.read(lambda s: s.query(Process).count()) == 0
     assert not [thread for thread in threading.enumerate() if thread.name == "planner"]
+
+
+def test_a_scheduler_without_tables_says_so(
+    bench: Bench, capfd: pytest.CaptureFixture[str]
+) -> None:
+    downgrade(bench.db.url, "base")
+    assert main() == 2
+    captured = capfd.readouterr()
+    assert "is not migrated" in captured.err
+    assert "hint: `regatta db upgrade`" in captured.err
 
 
 def test_a_scheduler_without_a_broker_says_so(

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from core.items import ItemRef
 from core.layout import results_part, staged_results_part
@@ -275,11 +276,8 @@ def test_one_job_that_cannot_be_written_does_not_hold_up_the_others(
     bench.fail(bench.run("worse"), max_tries=1)
     finish(bench, bench.run("a"))
     bench.job("worst", output=str(tmp_path / "file" / "sub"), created_at=0.0)
-    with bench.db.engine.begin() as connection:
-        connection.exec_driver_sql(
-            "UPDATE jobs SET output = ? WHERE id IN ('bad', 'worse')",
-            (str(tmp_path / "file" / "sub"),),
-        )
+    unwritable = update(Job).where(Job.id.in_(("bad", "worse")))
+    bench.db.write(lambda s: s.execute(unwritable.values(output=str(tmp_path / "file" / "sub"))))
     bench.clock.now += 10
     assert settler(bench).tick() == 1
     states = {job: bench.read_job(job).state.value for job in ("bad", "worse", "worst", "a")}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from core.errors import FatalError, RetryableError
 from core.items import ItemRef
@@ -20,6 +21,7 @@ from store.files import FileObjects
 from store.manifests import encode_items
 from store.parts import ResultRow, iter_rows
 from store.processes import WORKER, Heartbeat
+from store.tables import Shard
 from tests.bench import OFFER, PROFILE, Bench
 from tests.workshop import PATIENCE, Gate, Network, write_item, write_model
 from worker.engine import Engine, Threads
@@ -361,8 +363,8 @@ def test_a_suspect_runs_alone(
     station: Station, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     hold = station.queue(2)
-    with station.bench.db.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE shards SET suspect = 1, deaths = '{\"1\": 1}'")
+    suspect = update(Shard).values(suspect=True, deaths={"1": 1})
+    station.bench.db.write(lambda s: s.execute(suspect))
 
     def alone(run: Any, items: list[ItemRef], *_: object, **__: object) -> list[ResultRow]:
         assert run.unit.deaths == {1: 1}

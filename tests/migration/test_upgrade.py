@@ -1,34 +1,38 @@
 import os
-import sqlite3
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect
+from alembic import command
+from sqlalchemy import Engine, inspect, text
 
 from core.errors import UsageError
-from migrations.upgrade import current, downgrade, is_current, upgrade
+from migrations.upgrade import _migrate, current, downgrade, is_current, upgrade
 from store.database import Database
 from store.tables import Base, Rate
 
 OURS = {"jobs", "models", "processes", "rates", "shard_dependencies", "shards"}
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'regatta.db'}"
+@contextmanager
+def engine(url: str) -> Iterator[Engine]:
+    db = Database(url)
+    yield db.engine
+    db.close()
+
+
+def execute(url: str, statement: str) -> None:
+    with engine(url) as opened, opened.begin() as connection:
+        connection.execute(text(statement))
 
 
 def tables(url: str) -> set[str]:
-    engine = create_engine(url)
-    try:
-        return set(inspect(engine).get_table_names()) - {"alembic_version"}
-    finally:
-        engine.dispose()
+    with engine(url) as opened:
+        return set(inspect(opened).get_table_names()) - {"alembic_version"}
 
 
 def test_empty_to_head_to_base_to_head(url: str) -> None:
@@ -48,23 +52,21 @@ def test_empty_to_head_to_base_to_head(url: str) -> None:
 
 def test_head_is_what_the_code_declares(url: str) -> None:
     upgrade(url)
-    db = Database(url)
-    with db.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, Base.metadata) == []
-    db.close()
+    _migrate(url, command.check)
+    execute(url, "CREATE INDEX stray ON jobs (name)")
+    with pytest.raises(UsageError, match="stray"):
+        _migrate(url, command.check)
 
 
 def test_every_constraint_has_the_name_that_the_code_gives_it(url: str) -> None:
     upgrade(url)
-    engine = create_engine(url)
-    found = inspect(engine)
-    for name, table in Base.metadata.tables.items():
-        names = {found.get_pk_constraint(name)["name"]}
-        names |= {constraint["name"] for constraint in found.get_unique_constraints(name)}
-        names |= {constraint["name"] for constraint in found.get_foreign_keys(name)}
-        assert names == {str(constraint.name) for constraint in table.constraints}
-    engine.dispose()
+    with engine(url) as opened:
+        found = inspect(opened)
+        for name, table in Base.metadata.tables.items():
+            names = {found.get_pk_constraint(name)["name"]}
+            names |= {constraint["name"] for constraint in found.get_unique_constraints(name)}
+            names |= {constraint["name"] for constraint in found.get_foreign_keys(name)}
+            assert names == {str(constraint.name) for constraint in table.constraints}
 
 
 def test_upgrading_again_keeps_what_is_there(url: str) -> None:
@@ -79,11 +81,9 @@ def test_upgrading_again_keeps_what_is_there(url: str) -> None:
     db.close()
 
 
-def test_a_database_of_a_newer_version_is_refused(url: str, tmp_path: Path) -> None:
+def test_a_database_of_a_newer_version_is_refused(url: str) -> None:
     upgrade(url)
-    with sqlite3.connect(tmp_path / "regatta.db") as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.close()
+    execute(url, "UPDATE alembic_version SET version_num = '9999'")
     assert not is_current(url)
     with pytest.raises(UsageError, match="9999") as caught:
         upgrade(url)
@@ -91,10 +91,8 @@ def test_a_database_of_a_newer_version_is_refused(url: str, tmp_path: Path) -> N
     assert "newer" in caught.value.hint
 
 
-def test_a_failed_migration_leaves_nothing_behind(url: str, tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "regatta.db") as connection:
-        connection.execute("CREATE TABLE processes (id INTEGER)")  # in the way
-    connection.close()
+def test_a_failed_migration_leaves_nothing_behind(url: str) -> None:
+    execute(url, "CREATE TABLE processes (id INTEGER)")  # in the way
     with pytest.raises(Exception, match="already exists"):
         upgrade(url)
     assert tables(url) == {"processes"}

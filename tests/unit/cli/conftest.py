@@ -22,6 +22,12 @@ CONFIG = {
 
 
 @pytest.fixture
+def bench(sqlite_bench: Bench) -> Bench:
+    """On SQLite: the database is where its home says, and commands never ask which it is."""
+    return sqlite_bench
+
+
+@pytest.fixture
 def regatta(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Regatta:
     """Runs a command on the bench's database, whose folder is the home."""
     monkeypatch.setenv("REGATTA_HOME", str(bench.root))

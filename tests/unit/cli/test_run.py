@@ -30,7 +30,7 @@ class NoStack:
 
 @pytest.fixture(autouse=True)
 def _no_stack(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.run.Stack", NoStack)
+    monkeypatch.setattr("cli.work.Stack", NoStack)
 
 
 def ends(bench: Bench, monkeypatch: pytest.MonkeyPatch, how: Any) -> None:

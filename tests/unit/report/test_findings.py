@@ -9,7 +9,9 @@ def row(item: str, *found: tuple[str, float], **changes: Any) -> dict[str, Any]:
     return {
         "item": item,
         "state": "succeeded",
-        "detections": [{"label": label, "score": score} for label, score in found],
+        "detections": [
+            {"label": label, "class_id": len(label), "score": score} for label, score in found
+        ],
         "annotated": f"annotated/{item}.jpg",
         "reason": None,
         **changes,

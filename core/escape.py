@@ -1,0 +1,20 @@
+"""Keeps what comes from data from hiding, reordering or steering what people look at."""
+
+import re
+
+_SUSPECT = re.compile(r"[^\x20-\x7e]")  # nearly all text has none of these, and costs little
+
+
+def printable(text: str) -> str:
+    r"""Return text with every character escaped (`\n`, `\x1b`, `\u202e`) that is not to be seen.
+
+    Those are control characters, what reorders or hides text (bidirectional overrides, zero
+    widths), line separators, blanks of other kinds, and what cannot be encoded at all. HTML is not
+    escaped.
+    """
+    return _SUSPECT.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match[0]
+    return character if character.isprintable() else repr(character)[1:-1]

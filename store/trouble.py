@@ -1,0 +1,26 @@
+"""What a database's error means for the work that met it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What to do about an error."""
+
+    PASSING = "passing"  # locked, away, overtaken: the same work may pass in a moment
+    FULL = "full"  # it passes, but not in a moment
+    REFUSED = "refused"  # the server does not let us in; waiting changes nothing
+    UNMIGRATED = "unmigrated"  # tables or columns that this version needs are not there
+    MISTAKE = "mistake"  # ours
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """An error's kind, and what a person can do about it."""
+
+    kind: Kind
+    hint: str | None = None
+
+
+MISTAKE = Trouble(Kind.MISTAKE)
+UNMIGRATED = Trouble(Kind.UNMIGRATED, "`regatta db upgrade` brings its tables to this version")

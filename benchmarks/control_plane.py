@@ -1,14 +1,14 @@
 """CPU seconds that a shard costs outside its worker: scheduler, broker and database.
 
-    python -m benchmarks.control_plane [--shards 10000] [--database-url URL]
+    python -m benchmarks.control_plane [--shards 10000] [--postgresql | --database-url URL]
 
 One item a shard, from a list of names; workers that are real but complete every shard at once.
 So everything is counted that a shard's life costs, planning and the job's end included, and
 nothing of inference. Before it, the same processes are measured while nothing is to be done.
 
-`--database-url` names an empty PostgreSQL database on this machine, whose server's processes
-are then counted. SQLite runs in the processes that use it: there the scheduler's share is in the
-scheduler's figure, and the workers' in theirs.
+Of PostgreSQL (a server of the benchmark's own, or one on this machine that `--database-url`
+names) the server's processes are counted, with what they do for the workers. SQLite runs in the
+processes that use it: there the scheduler's share is in its figure, and the workers' in theirs.
 """
 
 import sys
@@ -20,6 +20,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from benchmarks.cpu import family_cpu_seconds, parent
+from benchmarks.databases import add_options, database
 from benchmarks.figures import Figure, options, quiet, report
 from benchmarks.planning import make_list
 from benchmarks.stack import Stack
@@ -60,14 +61,15 @@ class Meter:
 def main() -> int:
     parser = options(__doc__)
     parser.add_argument("--shards", type=int, default=10_000)
-    parser.add_argument("--database-url", help="an empty database; SQLite without it")
+    add_options(parser)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--slots", type=int, default=16, help="shards at once in each worker")
     told = parser.parse_args()
     quiet()
     with (
         tempfile.TemporaryDirectory() as scratch,
-        Stack(Path(scratch, "home"), told.database_url, LOG_LEVEL="warning") as stack,
+        database(told) as url,
+        Stack(Path(scratch, "home"), url, LOG_LEVEL="warning") as stack,
     ):
         model = write_model(Path(scratch, "model"))
         names = Path(make_list(Path(scratch, "names.txt"), told.shards))

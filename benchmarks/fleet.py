@@ -17,6 +17,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.databases import add_options, database
 from benchmarks.figures import Figure, options, quiet, report
 from benchmarks.stack import Child, Stack
 from core.states import JobState
@@ -27,7 +28,7 @@ from tests.acceptance.pictures import encoded, picture, write_model
 _SCHEDULERS, _WORKERS = 2, 3
 _PER_FOLDER = 1000
 _DIFFERENT = 100  # pictures; their copies are items of their own
-_CALM_SECONDS = (4.0, 12.0)  # between two deaths, from the shortest to the longest
+_CALM_SECONDS = (2.0, 6.0)  # between two deaths, from the shortest to the longest
 _LONGEST_ITEM_SECONDS = 0.05
 _SETTINGS = {
     "LOG_LEVEL": "warning",
@@ -126,14 +127,14 @@ def main() -> int:
     parser.add_argument("--shard-items", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--calm", action="store_true", help="kill nobody")
-    parser.add_argument("--database-url", help="an empty database; SQLite without it")
+    add_options(parser)
     parser.add_argument("--keep", type=Path, help="keep everything in this folder")
     told = parser.parse_args()
     quiet()
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, database(told) as url:
         place = told.keep.absolute() if told.keep else Path(scratch)
         keys = write_items(place / "pictures", told.items)
-        with Stack(place / "home", told.database_url, **_SETTINGS) as stack:
+        with Stack(place / "home", url, **_SETTINGS) as stack:
             fleet = Fleet(stack, random.Random(told.seed))
             fleet.start()
             begun = time.perf_counter()

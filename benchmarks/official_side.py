@@ -39,7 +39,8 @@ def main() -> int:
     sys.argv = [str(script), *sys.argv[2:]]
     sys.path.insert(0, str(script.parent))
     vars(paddle.inference)["create_predictor"] = _create_and_note
-    type.__setattr__(paddle.inference.Config, "enable_memory_optim", _optimize_with_new_executor)
+    config: Any = paddle.inference.Config
+    config.enable_memory_optim = _optimize_with_new_executor
     runpy.run_path(str(script), run_name="__main__")
     wall, cpu = _loaded[0]
     print(f"\nseconds: {time.perf_counter() - wall:.3f} {time.process_time() - cpu:.3f}")

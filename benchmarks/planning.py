@@ -112,8 +112,9 @@ def main() -> int:
             source = make_tree(place / "tree", told.objects)
         else:
             source = make_list(place / "names.txt", told.objects)
-        upgrade(f"sqlite:///{place / 'regatta.db'}")
-        bench = Bench(place / "regatta.db")
+        url = f"sqlite:///{place / 'regatta.db'}"
+        upgrade(url)
+        bench = Bench(url, place)
         first = planned(bench, source, told.objects, "first")
         rounds = [
             (reference(source), planned(bench, source, told.objects, f"round-{number}"))

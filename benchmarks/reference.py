@@ -37,8 +37,14 @@ def write(path: Path, data: NDArray[np.uint8]) -> None:
 
 
 def encode(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    """The picture as a JPEG."""
-    return np.asarray(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1])
+    """The picture as a JPEG, its colours in full resolution, as Regatta's are."""
+    options = [
+        cv2.IMWRITE_JPEG_QUALITY,
+        quality,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    ]
+    return np.asarray(cv2.imencode(".jpg", image, options)[1])
 
 
 class Reference:
@@ -87,13 +93,15 @@ class Reference:
         inputs, factors = [], []
         for image in images:
             small = cv2.resize(image, (width, height), interpolation=self._resize["interp"])
-            rgb = cv2.cvtColor(small, cv2.COLOR_BGR2RGB).astype(np.float32)
-            rgb *= self._factor
-            rgb -= self._offset
-            inputs.append(rgb.transpose(2, 0, 1))
+            planes = np.empty((3, height, width), np.float32)
+            for channel in range(3):
+                plane = planes[channel]
+                np.multiply(small[:, :, 2 - channel], self._factor[channel], out=plane)
+                np.subtract(plane, self._offset[channel], out=plane)
+            inputs.append(planes)
             factors.append((height / image.shape[0], width / image.shape[1]))
         return {
-            "image": np.ascontiguousarray(np.stack(inputs)),
+            "image": np.stack(inputs),
             "scale_factor": np.array(factors, np.float32),
             "im_shape": np.array([(height, width)] * len(images), np.float32),
         }

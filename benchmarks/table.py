@@ -1,6 +1,6 @@
 """Figures that benchmarks wrote as JSON, as a table for a page.
 
-    python -m benchmarks.table benchmarks/results/*.json
+python -m benchmarks.table benchmarks/results/*.json
 """
 
 import json

@@ -41,6 +41,8 @@ def _imported(name: str) -> ModuleType:
     They stay to the end. Going through them, while there are ever more of them and once more when
     the process ends, would take a quarter of the time of a short command.
     """
+    if name in sys.modules:
+        return sys.modules[name]
     gc.disable()
     try:
         return importlib.import_module(name)

@@ -32,7 +32,7 @@ from store.jobs import get_job
 from store.tables import Job
 
 _SHARD_ITEMS = 32  # so that a few shards are under way, and progress moves
-_LEAST_AGREEMENT = 0.8
+_LEAST_AGREEMENT = 0.7
 _FAILED = 1
 
 

@@ -60,11 +60,18 @@ format: install ## Put the code into shape
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+# Sizes for a few minutes; docs/performance.md has the commands for full ones.
+FIGURES := build/benchmarks
+bench: install ## Measure speed, memory and what shards cost (IMAGES=folder MODEL=export)
+	$(BIN)/python -m benchmarks.pipeline --rounds 3 --json $(FIGURES)/pipeline.json \
+	  $(if $(IMAGES),--images $(IMAGES)) $(if $(MODEL),--model $(MODEL))
+	$(BIN)/python -m benchmarks.planning --objects 100000 --json $(FIGURES)/planning.json
+	$(BIN)/python -m benchmarks.control_plane --shards 500 --json $(FIGURES)/control-plane.json
+	$(BIN)/python -m benchmarks.status --json $(FIGURES)/status.json
+	$(BIN)/python -m benchmarks.fleet --items 5000 --shard-items 100 --json $(FIGURES)/fleet.json
+
 bench-objects: install ## Measure reading small objects: boto3 beside obstore (ENDPOINT=url BUCKET=name)
 	$(BIN)/python -m benchmarks.objects $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(if $(BUCKET),--bucket $(BUCKET))
-
-bench: install ## Measure the pipeline beside bare references (IMAGES=folder MODEL=export)
-	$(BIN)/python -m benchmarks.pipeline $(if $(IMAGES),--images $(IMAGES)) $(if $(MODEL),--model $(MODEL))
 
 docs: install ## Regenerate the references of settings and commands, and the histograms
 	$(BIN)/python -m config.reference > docs/settings.md

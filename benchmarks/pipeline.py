@@ -1,23 +1,24 @@
-"""Images a second through the pipeline, beside bare references on the same images.
+"""Images a second through a worker's pipeline, beside what the bare functions would allow.
 
     python -m benchmarks.pipeline [--images DIR] [--model EXPORT] [--rounds 5] [--json FILE]
 
-Without images and model, drawn scenes and the tiny detector of the tests are measured: good for
-comparing two versions of the code, while a real model and real photos say what to expect.
+Without images and model, drawn scenes and the shipped detector are measured: good for comparing
+two versions of the code, while a real model and real photos say what to expect.
 
-Three things run in turn, `--rounds` times, so that a machine whose speed drifts treats them
-alike; medians are printed, and ratios round by round:
+Both sides run in turn, `--rounds` times, annotation off and on, so that a machine whose speed
+drifts treats them alike; medians are given.
 
-- pipeline: a worker's engine on the images, results encoded, annotation off and on;
-- reference: what the work costs with nothing around it: as many threads as cores, each with a
-  predictor of its own, calling cv2.imdecode, the preprocessing and the predictor in a loop;
-- predictors: the same threads and predictors on prepared batches, nothing decoded.
+- pipeline: a worker's engine on the images, results encoded;
+- reference: as many threads as cores, each with a predictor of its own, call the functions of
+  `benchmarks.reference` one after another.
 
-CPU seconds an image are given beside wall time: they hold on a busy machine, too.
+The share that the pipeline reaches is its images a second, over what the cores could do if they
+did nothing but the reference functions: cores / (sum of their CPU seconds an image). Where others
+have a part in the cores, nobody gets all of them: in each round as many threads as cores sort
+numbers for a second, and what they get is given, and the share of that. The ratios to the
+reference, of images a second and of CPU seconds, hold there, too.
 """
 
-import argparse
-import json
 import os
 import statistics
 import sys
@@ -25,47 +26,97 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from core.items import ItemRef
-from core.options import JobOptions, ModelRef
-from core.profile import ExecutionProfile
-from core.states import ShardKind
-from core.work import Hold, WorkUnit
-from store.parts import encode_rows
+from benchmarks.figures import Figure, options, quiet, report
+from benchmarks.ours import Pipeline
+from benchmarks.reference import Reference
+from sample.shipped import DETECTOR
 from tests.nets import export_blob_detector
 from tests.scenes import draw_blobs
-from vision.export import export_digest, read_export
-from worker.detector import Detector
-from worker.engine import Engine, Threads
-from worker.models import Models, engine_module
-from worker.predictors import paddle
-from worker.run import ShardRun
 
 CORES = len(os.sched_getaffinity(0))
 BATCH = 8
-SCENES = 400
+_SCENES = 400
+_SPIN_SECONDS = 1.0
+_SCENE_SIZE = (640, 480)
 
 
 @dataclass(frozen=True)
 class Measured:
+    """`functions` are CPU seconds by function, of the reference."""
+
     images: int
     wall: float
     cpu: float
+    functions: dict[str, float] = field(default_factory=dict)
 
     @property
     def rate(self) -> float:
         return self.images / self.wall
 
 
-def measured(images: int, work: Callable[[], None]) -> Measured:
+@dataclass(frozen=True)
+class Round:
+    """`cores` are those that busy threads got."""
+
+    pipeline: Measured
+    reference: Measured
+    cores: float
+
+    def share_of(self, cores: float) -> float:
+        """Images a second, over what so many cores could do with the functions alone."""
+        needed = sum(self.reference.functions.values()) / self.reference.images
+        return self.pipeline.rate * needed / cores
+
+
+def measured(images: int, work: Callable[[], object]) -> Measured:
     wall, cpu = time.perf_counter(), time.process_time()
     work()
     return Measured(images, time.perf_counter() - wall, time.process_time() - cpu)
+
+
+class Bench:
+    def __init__(self, model: Path, paths: Sequence[Path], output: Path) -> None:
+        self._paths = paths
+        self._output = output
+        self._pipeline = Pipeline(model, batch=BATCH, threads=CORES)
+        self._references = [Reference(model, BATCH) for _ in range(CORES)]
+
+    def turn(self, *, annotate: bool) -> Round:
+        output = self._output / ("annotated" if annotate else "plain")
+        return Round(
+            self._measure_pipeline(output, annotate),
+            self._measure_reference(annotate),
+            cores_there_are(),
+        )
+
+    def _measure_pipeline(self, output: Path, annotate: bool) -> Measured:
+        return measured(
+            len(self._paths),
+            lambda: self._pipeline.run(self._paths, output, annotate=annotate),
+        )
+
+    def _measure_reference(self, annotate: bool) -> Measured:
+        pictures = self._output / "reference" if annotate else None
+        if pictures is not None:
+            pictures.mkdir(parents=True, exist_ok=True)
+        for reference in self._references:
+            reference.seconds.clear()
+
+        def loop(number: int) -> None:
+            self._references[number].run(self._paths[number::CORES], pictures)
+
+        taken = measured(len(self._paths), lambda: in_threads(loop))
+        functions = {
+            name: sum(reference.seconds[name] for reference in self._references)
+            for name in self._references[0].seconds
+        }
+        return Measured(taken.images, taken.wall, taken.cpu, functions)
 
 
 def in_threads(work: Callable[[int], None]) -> None:
@@ -76,130 +127,93 @@ def in_threads(work: Callable[[int], None]) -> None:
         thread.join()
 
 
-class Bench:
-    def __init__(self, model: Path, paths: Sequence[Path], output: Path) -> None:
-        self.paths = paths
-        self.export = read_export(model)
-        self.detector = Detector(self.export)
-        offer = paddle.offers()[0]
-        self.profile = ExecutionProfile(
-            offer.engine, offer.version, offer.device, offer.precision, BATCH, 1, 90
-        )
-        self.ref = ModelRef(self.export.name, "detect", export_digest(model), str(model))
-        self.output = output
-        threads = Threads(fetch=4, decode=CORES, predict=CORES, finish=CORES, upload=4)
-        self.engine = Engine(Models(engine_module(paddle.__name__), replicas=CORES), threads)
-        self.resident = self.engine.models.acquire(self.ref, self.profile)
-        self.bare = paddle.load_predictors(
-            self.export.model_file, self.export.params_file, profile=self.profile, count=CORES
-        )
-        self.batches = self._batches()
+def cores_there_are() -> float:
+    """How many cores' worth of time as many busy threads get."""
+    numbers = np.random.default_rng(0).random((256, 4096))
+    until = time.perf_counter() + _SPIN_SECONDS
 
-    def _batches(self) -> list[dict[str, np.ndarray]]:
-        images = [self._read(path) for path in self.paths[: 8 * BATCH]]
-        prepared = [self.detector.prepare(image) for image in images]
-        return [
-            self.detector.feeds(prepared[start : start + BATCH], BATCH)
-            for start in range(0, len(prepared), BATCH)
-        ]
+    def spin(_: int) -> None:
+        while time.perf_counter() < until:
+            np.sort(numbers, axis=1)
 
-    @staticmethod
-    def _read(path: Path) -> np.ndarray:
-        return cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    spun = measured(0, lambda: in_threads(spin))
+    return spun.cpu / spun.wall
 
-    def pipeline(self, *, annotate: bool) -> Measured:
-        unit = WorkUnit(
-            hold=Hold(1, 1),
-            job="bench",
-            seq=0,
-            kind=ShardKind.INFER,
-            task="detect",
-            source="/",
-            output=str(self.output),
-            items_key="",
-            start=0,
-            stop=len(self.paths),
-            model=self.ref,
-            options=JobOptions(2 * 10**8, 2**28, 90, annotate=annotate),
-            profile=self.profile,
-            suspect=False,
-            deaths={},
-            previous_part=None,
-        )
-        items = [ItemRef(n, str(path)[1:]) for n, path in enumerate(self.paths)]
-        run = ShardRun(unit, lease_seconds=1e6, margin=0)
-        return measured(
-            len(items), lambda: _used(encode_rows(self.engine.rows(run, items, self.resident)))
-        )
 
-    def reference(self) -> Measured:
-        def loop(number: int) -> None:
-            mine = self.paths[number::CORES]
-            for start in range(0, len(mine), BATCH):
-                images = [self._read(path) for path in mine[start : start + BATCH]]
-                feeds = self.detector.feeds([self.detector.prepare(i) for i in images], BATCH)
-                self.bare[number].predict(feeds)
+def figures_of(rounds: Sequence[Round], goal: float) -> list[Figure]:
+    def median(of: Callable[[Round], float]) -> float:
+        return statistics.median(map(of, rounds))
 
-        return measured(len(self.paths), lambda: in_threads(loop))
+    functions = rounds[0].reference.functions
+    return [
+        Figure("share of the cores", median(lambda r: r.share_of(CORES)), "", goal),
+        Figure("  cores that busy threads got", median(lambda r: r.cores), "cores"),
+        Figure("  share of those", median(lambda r: r.share_of(r.cores)), ""),
+        Figure(
+            "of the reference's images/s", median(lambda r: r.pipeline.rate / r.reference.rate), ""
+        ),
+        Figure("pipeline", median(lambda r: r.pipeline.rate), "images/s"),
+        Figure("reference, threads", median(lambda r: r.reference.rate), "images/s"),
+        Figure("pipeline CPU", median(lambda r: _each(r.pipeline, r.pipeline.cpu)), "ms/image"),
+        Figure("reference CPU", median(lambda r: _each(r.reference, r.reference.cpu)), "ms/image"),
+        *(
+            Figure(
+                f"  {name}",
+                median(lambda r, name=name: _each(r.reference, r.reference.functions[name])),  # type: ignore[misc]
+                "ms/image",
+            )
+            for name in functions
+        ),
+    ]
 
-    def predictors(self) -> Measured:
-        rounds = max(1, len(self.paths) // (BATCH * len(self.batches)))
 
-        def loop(number: int) -> None:
-            for _ in range(rounds):
-                for feeds in self.batches[number::CORES]:
-                    self.bare[number].predict(feeds)
-
-        return measured(rounds * len(self.batches) * BATCH, lambda: in_threads(loop))
+def _each(taken: Measured, seconds: float) -> float:
+    return 1000 * seconds / taken.images
 
 
 def drawn_scenes(folder: Path) -> Path:
     folder.mkdir()
-    for seed in range(SCENES):
-        image, _ = draw_blobs(seed, size=(640, 480))
+    for seed in range(_SCENES):
+        image, _ = draw_blobs(seed, size=_SCENE_SIZE)
         cv2.imwrite(str(folder / f"{seed:04d}.jpg"), image)
     return folder
 
 
-def _used(part: bytes) -> None:
-    assert part
+def default_model(scratch: Path) -> Path:
+    """The shipped detector, or where there is none yet, the tests' tiny one."""
+    is_there = (DETECTOR / "model.json").is_file()
+    return DETECTOR if is_there else export_blob_detector(scratch / "model")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="images a second through the pipeline")
+    parser = options(__doc__)
     parser.add_argument("--images", type=Path, help="a folder of images")
     parser.add_argument("--model", type=Path, help="an exported detector")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", type=Path, help="where to write the figures")
-    options = parser.parse_args()
+    told = parser.parse_args()
+    quiet()
     with tempfile.TemporaryDirectory() as scratch:
-        images = options.images or drawn_scenes(Path(scratch, "images"))
-        model = options.model or export_blob_detector(Path(scratch, "model"))
+        images = told.images or drawn_scenes(Path(scratch, "images"))
+        model = (told.model or default_model(Path(scratch))).absolute()
         paths = sorted(path.absolute() for path in images.iterdir() if path.is_file())
-        bench = Bench(model.absolute(), paths, Path(scratch, "output"))
-        runs: dict[str, Callable[[], Measured]] = {
-            "pipeline": lambda: bench.pipeline(annotate=False),
-            "pipeline, annotated": lambda: bench.pipeline(annotate=True),
-            "reference": bench.reference,
-            "predictors": bench.predictors,
-        }
-        rounds = [{name: run() for name, run in runs.items()} for _ in range(options.rounds)]
-    figures = {name: _figures(name, rounds) for name in runs}
-    for name, row in figures.items():
-        print(f"{name:22}" + "".join(f"  {key} {value:8.3f}" for key, value in row.items()))
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    return 0
-
-
-def _figures(name: str, rounds: Sequence[dict[str, Measured]]) -> dict[str, float]:
-    mine = [turn[name] for turn in rounds]
-    return {
-        "images/s": statistics.median(m.rate for m in mine),
-        "cpu ms/image": statistics.median(1000 * m.cpu / m.images for m in mine),
-        "of reference": statistics.median(t[name].rate / t["reference"].rate for t in rounds),
-        "of predictors": statistics.median(t[name].rate / t["predictors"].rate for t in rounds),
+        bench = Bench(model, paths, Path(scratch, "output"))
+        for annotate in (False, True):
+            bench.turn(annotate=annotate)  # the first run of anything is no measure of the others
+        plain, annotated = [], []
+        for _ in range(told.rounds):
+            plain.append(bench.turn(annotate=False))
+            annotated.append(bench.turn(annotate=True))
+    how = {
+        "images": len(paths),
+        "pixels": "own" if told.images else "x".join(map(str, _SCENE_SIZE)),
+        "model": model.name,
+        "batch": BATCH,
+        "rounds": told.rounds,
     }
+    beside = told.json.with_stem(f"{told.json.stem}-annotated") if told.json else None
+    report("pipeline", figures_of(plain, 0.85), how, told.json)
+    report("pipeline, annotated", figures_of(annotated, 0.85), how, beside)
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Shows a job while it runs: a live bar on a terminal, a line now and then elsewhere."""
+"""Shows a job while it runs: a line now and then, or a live bar on a terminal (`cli.live`)."""
 
 import sys
 import time
@@ -6,31 +6,12 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
-
-from cli.escape import printable
 from cli.session import say
 from cli.snapshot import Snapshot
-from cli.wording import (
-    count,
-    done_of,
-    duration,
-    progress_line,
-    speed,
-    stages_line,
-    tallied,
-    waiting_for,
-)
-from core.states import JobState
+from cli.wording import progress_line, waiting_for
 
 _LINE_SECONDS = 5.0
-_WARM_UP_SECONDS = 20.0  # a worker that was just started is no worker yet
-_BAR_WIDTH = 36
-_STYLES = {"succeeded": "green", "partial": "yellow", "failed": "red", "paused": "yellow"}
+WARM_UP_SECONDS = 20.0  # a worker that was just started is no worker yet
 
 
 class View(Protocol):
@@ -52,7 +33,11 @@ class View(Protocol):
 
 def progress_view() -> View:
     """Return the view that suits stderr."""
-    return LiveView() if sys.stderr.isatty() else LineView()
+    if not sys.stderr.isatty():
+        return LineView()
+    from cli.live import LiveView  # noqa: PLC0415 - most commands need no drawing on terminals
+
+    return LiveView()
 
 
 class LineView:
@@ -86,62 +71,5 @@ class LineView:
         self._state, self._next = snapshot["state"], now + _LINE_SECONDS
         say(progress_line(snapshot))
         waiting = waiting_for(snapshot)
-        if waiting and now - self._started > _WARM_UP_SECONDS:
+        if waiting and now - self._started > WARM_UP_SECONDS:
             say(f"  {waiting}")
-
-
-class LiveView:
-    """A bar that moves, on a terminal's stderr."""
-
-    def __init__(self) -> None:
-        self._started = time.monotonic()
-        self._live = Live(console=Console(stderr=True), refresh_per_second=8, transient=True)
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Give the terminal back."""
-        self._live.stop()
-
-    def show(self, snapshot: Snapshot) -> None:
-        """Redraw."""
-        is_warm = time.monotonic() - self._started > _WARM_UP_SECONDS
-        self._live.update(render(snapshot, is_warm=is_warm))
-
-
-def render(snapshot: Snapshot, *, is_warm: bool) -> Group:
-    """Return a job's progress as a few lines for a terminal."""
-    items, state = snapshot["items"], snapshot["state"]
-    planning = state == JobState.PLANNING
-    listed, done = items["listed"], done_of(snapshot)
-    line = Table.grid(padding=(0, 2))
-    line.add_row(
-        Text(state, style=_STYLES.get(state, "cyan")),
-        ProgressBar(total=max(1, listed), completed=done, width=_BAR_WIDTH, pulse=not listed),
-        Text(f"{done:,}/{listed:,}{'+' if planning else ''} items"),
-        Text(speed(snapshot["rate"])),
-        Text(f"ETA {duration(snapshot['eta_seconds'])}"),
-        Text(f"{items['quarantined']:,} quarantined", style="red" if items["quarantined"] else ""),
-    )
-    shards = f"{snapshot['id']} {printable(snapshot['name'])}: {_shards(snapshot)}"
-    lines: list[RenderableType] = [
-        line,
-        Text(shards, style="dim", overflow="ellipsis", no_wrap=True),
-    ]
-    if stages := stages_line(snapshot):
-        lines.append(Text(f"work: {stages}", style="dim"))
-    if is_warm and (waiting := waiting_for(snapshot)):
-        lines.append(Text(waiting, style="yellow"))
-    return Group(*lines)
-
-
-def _shards(snapshot: Snapshot) -> str:
-    shards = snapshot["shards"]
-    return f"{count(sum(shards.values()), 'shard')} ({tallied(shards)})"

@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from sqlalchemy import CursorResult
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.sql.dml import UpdateBase
 
@@ -20,13 +20,16 @@ def printable(text: str) -> str:
 
 def new_or_known(
     session: Session, table: type[DeclarativeBase], values: dict[str, Any]
-) -> postgresql.Insert:
+) -> sqlite.Insert:
     """Return an INSERT to which the caller adds what happens if the row is there already.
 
     Looking first and inserting then is a race that two sessions can both lose.
     """
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    return cast("postgresql.Insert", insert(table).values(values))  # both say it alike
+    if session.get_bind().dialect.name == "sqlite":
+        return sqlite.insert(table).values(values)
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - 20 ms that SQLite need not wait
+
+    return cast("sqlite.Insert", postgresql.insert(table).values(values))  # both say it alike
 
 
 def changed(session: Session, statement: UpdateBase) -> bool:

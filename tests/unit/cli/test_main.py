@@ -46,6 +46,21 @@ def test_the_overview_names_every_command_without_importing_any() -> None:
         assert f"  {name} " in result.stdout
 
 
+def test_a_command_starts_without_what_it_does_not_use_and_the_collector_works_again() -> None:
+    code = (
+        "import gc, sys; from cli.main import main; sys.argv = ['regatta', 'status', '--help']\n"
+        "try: main()\nexcept SystemExit as end: assert end.code == 0\n"
+        "unused = [n for n in ('rich', 'sqlalchemy.dialects.postgresql') if n in sys.modules]\n"
+        "assert not unused, unused\n"
+        "assert gc.isenabled()\n"
+        "assert gc.get_freeze_count()"
+    )
+    result = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from cli.progress import LineView, render
+from cli.live import render
+from cli.progress import LineView
 from cli.wording import count, duration, progress_line
 
 Captured = pytest.CaptureFixture[str]

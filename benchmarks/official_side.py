@@ -1,0 +1,51 @@
+"""Runs PaddleDetection's `deploy/python/infer.py` as it is, and says how long its images took.
+
+    python official_side.py CHECKOUT/deploy/python/infer.py [its options]
+
+Started by `benchmarks.official` with the Python of PaddleDetection's own environment. Seconds,
+of wall and of CPU time, count from the moment when the model is loaded until its `main` has
+ended. One call is put right:
+of Paddle 3, `enable_memory_optim` refuses new exports unless the new executor is on, which
+`infer.py` does not know.
+"""
+
+import runpy
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import paddle.inference
+
+_loaded: list[tuple[float, float]] = []
+_create = paddle.inference.create_predictor
+_optimize = paddle.inference.Config.enable_memory_optim
+
+
+def _create_and_note(config: Any) -> Any:
+    predictor = _create(config)
+    _loaded.append((time.perf_counter(), time.process_time()))
+    return predictor
+
+
+def _optimize_with_new_executor(config: Any, *values: Any) -> None:
+    config.enable_new_ir()
+    config.enable_new_executor()
+    _optimize(config, *values)
+
+
+def main() -> int:
+    script = Path(sys.argv[1])
+    sys.argv = [str(script), *sys.argv[2:]]
+    sys.path.insert(0, str(script.parent))
+    vars(paddle.inference)["create_predictor"] = _create_and_note
+    config: Any = paddle.inference.Config
+    config.enable_memory_optim = _optimize_with_new_executor
+    runpy.run_path(str(script), run_name="__main__")
+    wall, cpu = _loaded[0]
+    print(f"\nseconds: {time.perf_counter() - wall:.3f} {time.process_time() - cpu:.3f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

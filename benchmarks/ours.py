@@ -1,0 +1,60 @@
+"""A worker's engine over a list of files, without the rest of the worker."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.items import ItemRef
+from core.options import JobOptions, ModelRef
+from core.profile import ExecutionProfile
+from core.states import ShardKind
+from core.work import Hold, WorkUnit
+from store.parts import encode_rows
+from vision.export import export_digest, read_export
+from worker.engine import Engine, Threads
+from worker.models import Models, engine_module
+from worker.predictors import paddle
+from worker.run import ShardRun
+
+
+class Pipeline:
+    """A loaded model and the stages around it, as `worker.assembly` puts them together."""
+
+    def __init__(self, model: Path, *, batch: int, threads: int, quality: int = 90) -> None:
+        offer = paddle.offers()[0]
+        self._profile = ExecutionProfile(
+            offer.engine, offer.version, offer.device, offer.precision, batch, 1, quality
+        )
+        export = read_export(model)
+        self._ref = ModelRef(export.name, "detect", export_digest(model), str(model))
+        self._engine = Engine(
+            Models(engine_module(paddle.__name__), replicas=threads),
+            Threads(fetch=4, decode=threads, predict=threads, finish=threads, upload=4),
+        )
+        self._model = self._engine.models.acquire(self._ref, self._profile)
+
+    def run(self, paths: Sequence[Path], output: Path, *, annotate: bool) -> bytes:
+        """Run the files as one shard and return its part; pictures go below `output`."""
+        unit = WorkUnit(
+            hold=Hold(1, 1),
+            job="bench",
+            seq=0,
+            kind=ShardKind.INFER,
+            task="detect",
+            source="/",
+            output=str(output),
+            items_key="",
+            start=0,
+            stop=len(paths),
+            model=self._ref,
+            options=JobOptions(2 * 10**8, 2**28, self._profile.jpeg_quality, annotate=annotate),
+            profile=self._profile,
+            suspect=False,
+            deaths={},
+            previous_part=None,
+        )
+        items = [ItemRef(n, str(path)[1:]) for n, path in enumerate(paths)]
+        run = ShardRun(unit, lease_seconds=1e6, margin=0)
+        rows = self._engine.rows(run, items, self._model)
+        failed = [row for row in rows if row.reason is not None]
+        assert not failed, f"{len(failed)} images failed, the first: {failed[0].reason}"
+        return encode_rows(rows)

@@ -17,7 +17,7 @@ from config.settings import Settings
 from core.errors import RegattaError
 from core.messages import QUEUES
 from scheduler.doorbell import Doorbell
-from store.database import redacted
+from store.database_url import redacted
 
 _ANSWER_SECONDS = 5.0
 _OLDEST = (6, 2)  # the oldest server that kombu's commands are known to work with

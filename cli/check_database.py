@@ -12,7 +12,8 @@ from cli.finding import Finding, Status
 from cli.schema import look
 from config.settings import Settings
 from core.errors import RegattaError
-from store.database import Database, redacted
+from store.database import Database
+from store.database_url import redacted
 
 _PATIENCE_SECONDS = 3.0
 _MEND = "start it, or correct REGATTA_DATABASE_URL"

@@ -12,10 +12,10 @@ import pytest
 import redis
 
 from tests.bench import Bench
-from tests.databases import KINDS, NewDatabase, PostgresDatabases, SqliteDatabases
-from tests.postgres import PostgresServer
 from tests.buckets.motoserver import moto
 from tests.buckets.server import ACCESS_KEY, SECRET_KEY, Server
+from tests.databases import KINDS, NewDatabase, PostgresDatabases, SqliteDatabases
+from tests.postgres import PostgresServer
 
 _READY_TRIES = 1000
 _FIXTURES = dict(zip(KINDS, ("sqlite_databases", "postgres_databases"), strict=True))

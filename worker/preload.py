@@ -33,7 +33,7 @@ def preload(db: Database, models: Models, names: Iterable[str], profile: Executi
         model = models.acquire(ref, profile)
         try:
             size = profile.batch_size
-            feeds = model.detector.feeds([model.detector.prepare(_PICTURE)], size)
+            feeds = model.network.feeds([model.network.prepare(_PICTURE)], size)
             for predictor in model.predictors:
                 predictor.predict(feeds)
         finally:

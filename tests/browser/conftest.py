@@ -14,8 +14,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.bench import Bench
-from tests.databases import SqliteDatabases
 from tests.browser.jobs import fill
+from tests.databases import SqliteDatabases
 
 WIDTHS = (390, 900, 1600)
 SCHEMES = ("light", "dark")

@@ -44,6 +44,7 @@
       event.preventDefault();
       show(card);
       at("zoom").showModal();
+      at("close").focus();
     });
   }
   at("previous").addEventListener("click", () => step(-1));

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.bench import Bench
 from tests.browser.jobs import fill
+from tests.databases import SqliteDatabases
 
 WIDTHS = (390, 900, 1600)
 SCHEMES = ("light", "dark")
@@ -58,11 +59,12 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def reports(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> dict[str, Path]:
+def reports(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases
+) -> dict[str, Path]:
     """The report of each of `JOBS`, as the command wrote it."""
     home = tmp_path_factory.mktemp("home")
-    shutil.copyfile(empty_database, home / "regatta.db")
-    bench = Bench(home / "regatta.db")
+    bench = Bench(sqlite_databases.new(home), home)
     fill(bench)
     bench.db.close()
     return {job: _report(home, job) for job in JOBS}

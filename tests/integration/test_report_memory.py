@@ -40,13 +40,13 @@ FOUND = [
 
 @pytest.mark.slow
 def test_the_report_of_two_hundred_thousand_rows_takes_no_more_than_that_of_a_few(
-    bench: Bench,
+    sqlite_bench: Bench,
 ) -> None:
     sizes = {"small": 1, "large": 50}
     reports = {}
     for job, shards in sizes.items():
-        _write(bench, job, shards)
-        reports[job] = _report(bench.root, job)
+        _write(sqlite_bench, job, shards)
+        reports[job] = _report(sqlite_bench.root, job)
     small, large = reports["small"], reports["large"]
     assert f"{50 * SHARD:,}" in large[0].read_text(encoding="utf-8")
     assert large[1] - small[1] < 16 * 1024

@@ -12,12 +12,11 @@ from cli.broker import answers, broker_url, server_binary
 from cli.clocks import clock_finding
 from cli.finding import Finding, Status
 from cli.home import Home
-from config.broker import celery_settings
+from config.broker import celery_settings, without_password
 from config.settings import Settings
 from core.errors import RegattaError
 from core.messages import QUEUES
 from scheduler.doorbell import Doorbell
-from store.database_url import redacted
 
 _ANSWER_SECONDS = 5.0
 _OLDEST = (6, 2)  # the oldest server that kombu's commands are known to work with
@@ -54,7 +53,7 @@ def _redis(url: str) -> Iterator[Finding]:
         yield Finding("broker", Status.FAILED, f"refuses us: {error}", mend)
         return
     except (RedisError, OSError) as error:
-        said = f"{redacted(url)} cannot be used: {error}"
+        said = f"{without_password(url)} cannot be used: {error}"
         yield Finding("broker", Status.FAILED, said, _MEND)
         return
     finally:

@@ -35,7 +35,10 @@ def check_packages(_settings: Settings) -> Iterator[Finding]:
 def installed(path: list[str] | None = None) -> dict[str, str]:
     """Return the installed packages by canonical name, with their versions."""
     found = metadata.distributions() if path is None else metadata.distributions(path=path)
-    return {canonicalize_name(each.metadata["Name"]): each.version for each in found}
+    versions: dict[str, str] = {}
+    for each in found:  # of two with one name, the first on the path is the one that is imported
+        versions.setdefault(canonicalize_name(each.metadata["Name"]), each.version)
+    return versions
 
 
 def judge(packages: Mapping[str, str], wanted: Iterable[str], lock: str) -> Iterator[Finding]:

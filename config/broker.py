@@ -32,6 +32,16 @@ def required_broker(url: str | None) -> str:
     return url
 
 
+def without_password(url: str) -> str:
+    """The broker's URL as it may be shown."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return parts._replace(
+        netloc=f"{parts.username or ''}:***@{parts.netloc.rpartition('@')[2]}"
+    ).geturl()
+
+
 def celery_settings(broker_url: str, *, visibility_seconds: float = 60) -> dict[str, Any]:
     """The settings that the publishing and the working Celery application share.
 

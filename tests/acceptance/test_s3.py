@@ -18,6 +18,7 @@ from tests.acceptance.pictures import COUNT
 from tests.acceptance.terminal import Terminal
 from tests.buckets.faultproxy import Fault, FaultProxy, always, at_first, calm, fault_proxy
 from tests.buckets.server import Server
+from tests.databases import SqliteDatabases
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +67,13 @@ def harbour(berth: Harbour, fleet: Fleet) -> Iterator[Harbour]:
 
 @pytest.fixture(scope="session")
 def in_calm_weather(
-    berth: Harbour, tmp_path_factory: pytest.TempPathFactory, empty_database: Path, model: Path
+    berth: Harbour,
+    tmp_path_factory: pytest.TempPathFactory,
+    sqlite_databases: SqliteDatabases,
+    model: Path,
 ) -> Iterator[Outcome]:
     """What the job over the bucket leaves when nothing goes wrong."""
-    fleet = Fleet(tmp_path_factory.mktemp("calm-s3") / "home", empty_database)
+    fleet = Fleet(tmp_path_factory.mktemp("calm-s3") / "home", sqlite_databases.new)
     fleet.settings |= berth.settings
     fleet.start()
     job = fleet.submit(f"{berth.url}/pictures", model, output=f"{berth.url}/calm")

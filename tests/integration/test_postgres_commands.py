@@ -39,12 +39,12 @@ def test_from_an_empty_database_to_one_that_works(
     assert "has no tables of Regatta's" in before.stderr
     assert "regatta db upgrade" in before.stderr
     checked = database_check(typed(url, "doctor", "--format", "json"))
-    assert (checked["ok"], checked["mend"]) == (False, "regatta db upgrade")
+    assert (checked["status"], checked["mend"]) == ("failed", "regatta db upgrade")
     assert "without tables" in checked["found"]
 
     assert "is at revision 0001" in typed(url, "db", "upgrade").stderr
     assert typed(url, "jobs", "--format", "json").stdout == "[]\n"
-    assert database_check(typed(url, "doctor", "--format", "json"))["ok"] is True
+    assert database_check(typed(url, "doctor", "--format", "json"))["status"] == "ok"
 
 
 def test_a_wrong_password(typed: Typed, postgres_server: PostgresServer) -> None:
@@ -54,7 +54,7 @@ def test_a_wrong_password(typed: Typed, postgres_server: PostgresServer) -> None
     assert "password authentication failed" in jobs.stderr
     assert "REGATTA_DATABASE_URL" in jobs.stderr
     checked = database_check(typed(url, "doctor", "--format", "json"))
-    assert checked["ok"] is False
+    assert checked["status"] == "failed"
     assert "password authentication failed" in checked["found"]
     upgraded = typed(url, "db", "upgrade")
     assert upgraded.exit_code != 0

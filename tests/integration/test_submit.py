@@ -152,8 +152,8 @@ def test_a_model_that_changed_since_it_was_registered_is_refused(
 def test_a_model_for_another_task_is_refused(
     bench: Bench, request_: dict[str, Any], model: Path
 ) -> None:
-    register(bench, model, task="segment")
-    with pytest.raises(UsageError, match="for the task 'segment'"):
+    register(bench, model, task="track")
+    with pytest.raises(UsageError, match="for the task 'track'"):
         send(bench, request_, model="mine")
 
 

@@ -5,7 +5,7 @@ from celery import Celery
 from celery.app.defaults import NAMESPACES, flatten
 from kombu.transport.redis import Channel
 
-from config.broker import celery_settings
+from config.broker import celery_settings, without_password
 
 REDIS_URLS = ["redis://h:1/0", "rediss://h", "redis+socket:///run/r.sock", "sentinel://h:1"]
 
@@ -54,3 +54,16 @@ def test_rabbitmq_confirms_what_it_took_and_gets_no_redis_options() -> None:
 def test_no_two_applications_share_options() -> None:
     celery_settings("redis://h")["broker_transport_options"]["visibility_timeout"] = 1
     assert celery_settings("redis://h")["broker_transport_options"]["visibility_timeout"] == 60
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:secret@host:6379/0", "redis://:***@host:6379/0"),
+        ("redis://me:s%40cret@host/0", "redis://me:***@host/0"),
+        ("redis://host/0", "redis://host/0"),
+        ("redis+socket:///nowhere/s", "redis+socket:///nowhere/s"),
+    ],
+)
+def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert without_password(url) == shown

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,13 @@ import pytest
 import redis
 
 from cli.broker import server_binary
+from store.s3_client import s3_client
 from tests.acceptance.compose import ROOT, UnsetError, read_compose, read_example
 from tests.acceptance.environment import environment
 from tests.acceptance.fleet import DEADLINE, Fleet
 from tests.acceptance.pictures import COUNT
+from tests.buckets.server import ACCESS_KEY, SECRET_KEY, Server
+from tests.databases import PostgresDatabases
 
 SECRETS = ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "OBJECTS_ACCESS_KEY", "OBJECTS_SECRET_KEY")
 FILLED = read_example() | {name: secrets.token_hex(24) for name in SECRETS}
@@ -155,8 +159,9 @@ def test_nothing_of_ours_starts_before_the_migration() -> None:
 class Host:
     """The services as processes of this machine, in a fleet's folder."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, objects: Server) -> None:
         self.fleet = fleet
+        self.objects = objects
         self.services = services()
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -166,7 +171,9 @@ class Host:
         """A service's environment, with what is reached by a container's name replaced."""
         places = {
             "REGATTA_DATABASE_URL": self.fleet.db.url,
-            "REGATTA_OBJECTS": str(self.fleet.folder / "outputs"),
+            "REGATTA_S3_ENDPOINT_URL": self.objects.url,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
             "REGATTA_BROKER_URL": told["REGATTA_BROKER_URL"].replace(
                 "@redis:6379", f"@127.0.0.1:{self.port}"
             ),
@@ -203,11 +210,21 @@ class Host:
             return check.wait(DEADLINE) == 0
 
 
-def test_its_commands_run_a_job(
-    fleet: Fleet, pictures: Path, model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    Path(fleet.db.url.removeprefix("sqlite:///")).unlink()
-    host = Host(fleet)
+@pytest.fixture
+def host(
+    tmp_path: Path, postgres_databases: PostgresDatabases, swift_server: Server
+) -> Iterator[Host]:
+    """An empty PostgreSQL database and an S3 server with the bucket that the file names."""
+    objects = services()["worker"]["environment"]["REGATTA_OBJECTS"]
+    bucket = objects.removeprefix("s3://").partition("/")[0]
+    s3_client(swift_server.options()).create_bucket(Bucket=bucket)
+    fleet = Fleet(tmp_path / "home", lambda _: postgres_databases.new_unmigrated())
+    yield Host(fleet, swift_server)
+    fleet.close()
+
+
+def test_its_commands_run_a_job(host: Host, pictures: Path, model: Path) -> None:
+    fleet = host.fleet
     running = [host.start_redis()]
     try:
         client = redis.Redis(port=host.port, password=FILLED["REDIS_PASSWORD"])
@@ -227,6 +244,11 @@ def test_its_commands_run_a_job(
             out = submit.communicate(timeout=DEADLINE)[0].decode()
             assert submit.returncode == 0, host.log("scheduler").read_text()
         assert fleet.tally(out.strip()).succeeded == COUNT
+        assert fleet.job(out.strip()).output == f"s3://regatta/outputs/{out.strip()}"
+        with host.start(
+            "worker", ["regatta", "results", out.strip(), "--format", "ndjson"]
+        ) as read:
+            assert len(read.communicate(timeout=DEADLINE)[0].splitlines()) == COUNT
         with host.start("worker", ["regatta", "doctor", "--format", "table"]) as doctor:
             found = doctor.communicate(timeout=DEADLINE)[0].decode()
         lines = {line.split("  ")[0]: line for line in found.splitlines()}

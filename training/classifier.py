@@ -19,7 +19,7 @@ SIDE = 128
 BATCH = 24
 LABELS = tuple(weather.name for weather in WEATHERS)
 
-_WIDTHS = (12, 24, 48, 64, 96)
+_WIDTHS = (8, 16, 24, 40, 56)
 
 
 class Classifier(Layer):  # type: ignore[misc]

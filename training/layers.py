@@ -96,3 +96,22 @@ class Pyramid(Layer):  # type: ignore[misc]
                 levels[finer + 1], scale_factor=2, mode="nearest"
             )
         return levels
+
+
+class PerPixel(Layer):  # type: ignore[misc]
+    """Scores of places at a stride of 2, from an encoder's scales joined by a pyramid."""
+
+    def __init__(self, widths: Sequence[int], neck: int, fine: int, outputs: int) -> None:
+        super().__init__()
+        self.encoder = Encoder(widths)
+        self.pyramid = Pyramid(widths[1:], neck)
+        self.coarse = Unit(neck, fine)
+        self.fine = Unit(widths[0], fine)
+        self.classify = nn.Conv2D(fine, outputs, 1)
+
+    def forward(self, image: Any) -> Any:
+        """[B,3,H,W] -> logits [B,outputs,H/2,W/2]."""
+        scales = self.encoder(image)
+        coarse = self.coarse(self.pyramid(scales[1:])[0])
+        coarse = functional.interpolate(coarse, scale_factor=2, mode="nearest")
+        return self.classify(coarse + self.fine(scales[0]))

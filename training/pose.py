@@ -25,8 +25,8 @@ STRIDE = 4
 
 BATCH = 32
 
-_WIDTHS = (16, 32, 48, 80, 112)
-_NECK = 48
+_WIDTHS = (12, 24, 40, 64, 80)
+_NECK = 32
 _PIXELS = 900_000  # of a scene: rowers are small
 _LEAST_HEIGHT = 20.0
 _GROWN, _ASPECT = 1.3, 0.75

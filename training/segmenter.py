@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sample.labels import SEGMENTS
 from training.export import export, image_spec
 from training.fit import Plan, fit, seed_all
-from training.layers import Encoder, Layer, Pyramid, Unit, functional, nn
+from training.layers import Layer, PerPixel, functional
 from training.pool import MEAN, STD, normalized, pooled, scene_of
 from training.view import IGNORED, View, lit, random_view
 from worker.predictors.vendor import paddle
@@ -28,29 +28,10 @@ Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 """A picture [H,W,3], blue first, and the labels [H,W] of its pixels."""
 
 
-class Segmenter(Layer):  # type: ignore[misc]
-    """Scores of every pixel for every class; see `forward`."""
-
-    def __init__(self, classes: int) -> None:
-        super().__init__()
-        self.encoder = Encoder(_WIDTHS)
-        self.pyramid = Pyramid(_WIDTHS[1:], _NECK)
-        self.coarse = Unit(_NECK, _FINE)
-        self.fine = Unit(_WIDTHS[0], _FINE)
-        self.classify = nn.Conv2D(_FINE, classes, 1)
-
-    def forward(self, image: Any) -> Any:
-        """Normalized RGB [B,3,H,W] -> logits [B,classes,H/2,W/2]."""
-        scales = self.encoder(image)
-        coarse = self.coarse(self.pyramid(scales[1:])[0])
-        coarse = functional.interpolate(coarse, scale_factor=2, mode="nearest")
-        return self.classify(coarse + self.fine(scales[0]))
-
-
 class Deployed(Layer):  # type: ignore[misc]
     """The segmenter with what follows it: the best class of each pixel."""
 
-    def __init__(self, segmenter: Segmenter) -> None:
+    def __init__(self, segmenter: PerPixel) -> None:
         super().__init__()
         self.segmenter = segmenter
 
@@ -66,7 +47,7 @@ def pair_of(seed: int) -> Pair:
     return scene.image, scene.segments
 
 
-def train(scenes: int, plan: Plan) -> Segmenter:
+def train(scenes: int, plan: Plan) -> PerPixel:
     """The trained network."""
     seed_all(2)
     rng = np.random.default_rng(2)
@@ -76,7 +57,7 @@ def train(scenes: int, plan: Plan) -> Segmenter:
     )
     weights = (shares / shares.sum()) ** -_POWER
     weights = paddle.to_tensor((weights / weights.mean()).astype(np.float32))
-    network = Segmenter(len(SEGMENTS))
+    network = PerPixel(_WIDTHS, _NECK, _FINE, len(SEGMENTS))
 
     def losses() -> dict[str, Any]:
         views = [_seen(pool[number], rng) for number in rng.integers(len(pool), size=BATCH)]
@@ -115,7 +96,7 @@ def _missed_overlap(logits: Any, labels: Any) -> Any:
     return (missed * there).sum() / there.sum()
 
 
-def export_segmenter(segmenter: Segmenter, directory: Path) -> None:
+def export_segmenter(segmenter: PerPixel, directory: Path) -> None:
     """Write `deploy.yaml` and the graph, as PaddleSeg's `tools/export.py` does."""
     transforms = [
         {"type": "Resize", "target_size": [SIDE, SIDE], "interp": "AREA"},

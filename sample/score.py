@@ -5,6 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 Box = tuple[float, float, float, float]
 
 _LEAST_OVERLAP = 0.5
@@ -67,3 +70,18 @@ def iou(one: Box, other: Box) -> float:
         return 0.0
     areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
     return wide * high / (areas - wide * high)
+
+
+def confusion(
+    truth: NDArray[np.uint8], found: NDArray[np.uint8], classes: int
+) -> NDArray[np.int64]:
+    """How many pixels of each class (the rows) were found to be of each class (the columns)."""
+    pairs = truth.astype(np.int64).ravel() * classes + found.ravel()
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+
+def class_ious(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Intersection over union of each class, by its confusion; 1 if it is neither there nor found."""
+    shared = counts.diagonal()
+    either = counts.sum(0) + counts.sum(1) - shared
+    return np.asarray(np.where(either, shared / np.maximum(either, 1), 1.0), float)

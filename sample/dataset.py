@@ -37,8 +37,8 @@ class Dataset:
     """Scenes in `folder`; `truth` is about them in COCO's format (see `sample.coco`).
 
     `segments` holds, for the picture `a/b.jpg`, `a/b.jpg.png`: what each pixel shows, as places in
-    `sample.labels.SEGMENTS`. Beside `sound` pictures there are files that were spoilt on purpose: `broken` maps them to the
-    reason for which each has to be quarantined.
+    `sample.labels.SEGMENTS`. Beside `sound` pictures there are files that were spoilt on purpose:
+    `broken` maps them to the reason for which each has to be quarantined.
     """
 
     folder: Path

@@ -81,7 +81,7 @@ def confusion(
 
 
 def class_ious(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Intersection over union of each class, by its confusion; 1 if it is neither there nor found."""
+    """Intersection over union of each class, by the confusion; 1 where none is there or found."""
     shared = counts.diagonal()
     either = counts.sum(0) + counts.sum(1) - shared
     return np.asarray(np.where(either, shared / np.maximum(either, 1), 1.0), float)

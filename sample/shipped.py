@@ -1,37 +1,55 @@
-"""The models that Regatta ships; `make models` trains them on the sample world.
+"""The models that Regatta ships; `make models` trains them on the sample world."""
 
-The README.md beside each says how good it is.
-"""
-
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+
+from sample.labels import JOINTS, LABELS, SEGMENTS
+from sample.weather import WEATHERS
 
 EXPORTS = Path(str(files("sample"))) / "exports"
 
 DETECTOR = EXPORTS / "regatta_fcos_384"
-"""Finds everything in `sample.labels.LABELS`."""
-
 SEGMENTER = EXPORTS / "regatta_seg_256"
-"""Says of each pixel which of `sample.labels.SEGMENTS` it shows."""
-
-POSE = EXPORTS / "regatta_pose_128x96"
-"""Finds the joints of a rower in a crop: `sample.labels.JOINTS`."""
-
 CLASSIFIER = EXPORTS / "regatta_weather_128"
-"""Tells the weather: the names in `sample.weather.WEATHERS`."""
 
-TEXT_DETECTOR = EXPORTS / "regatta_text_det"
-"""Finds names on hulls."""
 
-TEXT_RECOGNIZER = EXPORTS / "regatta_text_rec"
-"""Reads a name that was cut out."""
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """An export, what it `does`, and the `least` that its `score` on held-out scenes has to be.
+
+    The README.md in `directory` says how good it is.
+    """
+
+    directory: Path
+    does: str
+    score: str
+    least: float
+
 
 MODELS = {
-    "detect": DETECTOR,
-    "segment": SEGMENTER,
-    "keypoint": POSE,
-    "classify": CLASSIFIER,
-    "text-detect": TEXT_DETECTOR,
-    "text-recognize": TEXT_RECOGNIZER,
+    "detect": Shipped(DETECTOR, f"finds {', '.join(LABELS)}", "AP50", 0.85),
+    "segment": Shipped(
+        SEGMENTER, f"says what each pixel shows: {', '.join(SEGMENTS)}", "mIoU", 0.68
+    ),
+    "keypoint": Shipped(
+        EXPORTS / "regatta_pose_128x96",
+        f"finds the {len(JOINTS)} joints (COCO's) of one rower",
+        "mean OKS",
+        0.8,
+    ),
+    "classify": Shipped(
+        CLASSIFIER,
+        f"tells the weather: {', '.join(weather.name for weather in WEATHERS)}",
+        "accuracy",
+        0.95,
+    ),
+    "text-detect": Shipped(EXPORTS / "regatta_text_det", "finds the names on hulls", "hmean", 0.7),
+    "text-recognize": Shipped(
+        EXPORTS / "regatta_text_rec",
+        "reads a name that was cut out, or other capitals and digits",
+        "characters right",
+        0.9,
+    ),
 }
-"""By what each does."""
+"""By what each is for."""

@@ -51,8 +51,7 @@ def official_crop(box: tuple[float, float, float, float], picture: tuple[int, in
     """
     x1, y1, x2, y2 = map(int, box)
     half_height, half_width = (y2 - y1) * GROWN / 2, (x2 - x1) * GROWN / 2
-    if half_height * ASPECT > half_width:
-        half_width = half_height * ASPECT
+    half_width = max(half_width, half_height * ASPECT)
     x, y = (x1 + x2) / 2, (y1 + y2) / 2
     width, height = picture
     return Crop(

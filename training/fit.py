@@ -59,7 +59,7 @@ def fit(network: Any, losses: Losses, plan: Plan) -> None:
     started = time.monotonic()
     for step in range(plan.steps):
         wrong = losses()
-        sum(wrong.values()).backward()
+        paddle.add_n(list(wrong.values())).backward()
         optimizer.step()
         optimizer.clear_grad()
         schedule.step()

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,7 +24,7 @@ _SIGMAS = np.array([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87
 
 
 def measure_joints(model: Path, scenes: int, folder: Path) -> Measured:
-    """Let an exported model find the joints of the rowers of held-out scenes, by their true boxes."""
+    """Let an exported model find the joints of held-out scenes' rowers, in their true boxes."""
     del folder
     graph = Graph(model)
     pictures, finds, similar = [], [], []

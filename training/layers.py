@@ -87,10 +87,8 @@ class Pyramid(Layer):  # type: ignore[misc]
 
     def forward(self, scales: Any) -> Any:
         """The encoder's scales, the finest first -> as many, each [B,width,H/stride,W/stride]."""
-        levels = []
         # By number: Paddle's translation of loops into a graph knows no strict `zip`.
-        for number in range(len(self.lateral)):
-            levels.append(self.lateral[number](scales[number]))
+        levels = [self.lateral[number](scales[number]) for number in range(len(self.lateral))]
         for finer in range(len(levels) - 2, -1, -1):
             levels[finer] = levels[finer] + functional.interpolate(
                 levels[finer + 1], scale_factor=2, mode="nearest"

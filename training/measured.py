@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Scores, 0 to 1, on so many held-out scenes; the first of them is what the card promises.
+    """Scores, 0 to 1, on so many held-out scenes; the first of them is that of `sample.shipped`.
 
     `classes` breaks one of them down, that which `of_class` names.
     """

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sample.labels import JOINTS
+from training.crop import ASPECT, GROWN
 from training.export import export, image_spec
 from training.fit import Plan, fit, seed_all
 from training.heatmap import targets
@@ -29,7 +30,6 @@ _WIDTHS = (12, 24, 40, 64, 80)
 _NECK = 32
 _PIXELS = 900_000  # of a scene: rowers are small
 _LEAST_HEIGHT = 20.0
-_GROWN, _ASPECT = 1.3, 0.75
 _MARGIN = 1.9  # of a kept picture around its rower: room to turn
 _MOST_TURN = 0.35
 _SCALE = 1000.0  # so that the loss is about 1
@@ -131,10 +131,10 @@ def _random_crop(box: tuple[float, float, float, float], rng: np.random.Generato
     x1, y1, x2, y2 = box
     size = np.array([x2 - x1, y2 - y1])
     middle = np.array([x1 + x2, y1 + y2]) / 2 + rng.normal(0, 0.04, 2) * size
-    width, height = size * np.exp(rng.normal(0, 0.08, 2)) * _GROWN
+    width, height = size * np.exp(rng.normal(0, 0.08, 2)) * GROWN
     # The crop's width fills the input; a slim one is widened before.
-    width = max(width, height * _ASPECT)
-    half = np.array([width, width / _ASPECT]) / 2
+    width = max(width, height * ASPECT)
+    half = np.array([width, width / ASPECT]) / 2
     (left, top), (right, bottom) = (middle - half).tolist(), (middle + half).tolist()
     angle = float(rng.uniform(-_MOST_TURN, _MOST_TURN)) if rng.random() < 0.5 else 0.0  # noqa: PLR2004
     mirrored = bool(rng.random() < 0.5)  # noqa: PLR2004
@@ -158,6 +158,4 @@ def export_pose(pose: Pose, directory: Path) -> None:
         ],
         "label_list": ["keypoint"],
     }
-    export(
-        Deployed(pose), directory, [image_spec("image", height, width)], "infer_cfg.yml", config
-    )
+    export(Deployed(pose), directory, [image_spec("image", height, width)], "infer_cfg.yml", config)

@@ -1,10 +1,11 @@
 """What the trainings of the shipped models have in common."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sample.shipped import Shipped
 from training.fit import Plan
 from training.measured import Measured
 
@@ -14,11 +15,11 @@ class Recipe:
     """How one shipped model is made.
 
     `train` takes how many scenes to draw and the plan; `batch` is how many of `shown` (what each
-    step shows) it takes at once. `about` are the rows of the card on what the model is, `promise`
-    its sentence, `judged` how it was measured, `least` what its first score has to be.
+    step shows) it takes at once. `held_out` is how many scenes
+    it is measured on, `judged` how; `about` are the rows of its card on what the model is.
     """
 
-    directory: Path
+    shipped: Shipped
     scenes: int
     batch: int
     plan: Plan
@@ -26,8 +27,6 @@ class Recipe:
     export: Callable[[Any, Path], None]
     measure: Callable[[Path, int, Path], Measured]
     held_out: int
-    least: float
     shown: str
-    promise: str
     judged: str
-    about: tuple[tuple[str, str], ...]
+    about: Mapping[str, str]

@@ -22,14 +22,26 @@ def shrunk(quad: Floats, ratio: float = SHRINK) -> Floats:
     Source: Liao 2020, "Real-time scene text detection with differentiable binarization". It is
     [0,2] where nothing is left.
     """
-    area, around = cv2.contourArea(quad), cv2.arcLength(quad, closed=True)
-    if not area:
-        return np.zeros((0, 2), np.float32)
+    distance = cv2.contourArea(quad) * (1 - ratio**2) / max(cv2.arcLength(quad, closed=True), 1)
+    return _offset(quad, -distance, pyclipper.JT_MITER)
+
+
+def grown(quad: Floats, ratio: float) -> Floats:
+    """The outline [N,2] at the distance area * ratio / circumference around a quad [4,2].
+
+    Source: PaddleOCR, `ppocr/postprocess/db_postprocess.py` (`unclip`).
+    """
+    distance = cv2.contourArea(quad) * ratio / cv2.arcLength(quad, closed=True)
+    return _offset(quad, distance, pyclipper.JT_ROUND)
+
+
+def _offset(quad: Floats, distance: float, join: int) -> Floats:
     offset = pyclipper.PyclipperOffset()
     path = np.rint(quad * _STEPS).astype(int).tolist()
-    offset.AddPath(path, pyclipper.JT_MITER, pyclipper.ET_CLOSEDPOLYGON)
-    outlines = offset.Execute(-_STEPS * area * (1 - ratio**2) / around)
-    return np.array(outlines[0] if outlines else np.zeros((0, 2)), np.float32) / _STEPS
+    offset.AddPath(path, join, pyclipper.ET_CLOSEDPOLYGON)
+    outlines = offset.Execute(_STEPS * distance)
+    points = np.array(outlines[0] if outlines else np.zeros((0, 2)), np.float32)
+    return points / np.float32(_STEPS)
 
 
 def targets(
@@ -43,12 +55,12 @@ def targets(
     shape = (size[1] // stride, size[0] // stride)
     wanted, weights = np.zeros(shape, np.float32), np.ones(shape, np.float32)
     for quad in ignored:
-        _fill(weights, quad / stride, 0.0)
+        _fill(weights, quad / np.float32(stride), 0.0)
     for quad in read:
         outline = shrunk(quad)
         if len(outline):
-            _fill(weights, quad / stride, 1.0)
-            _fill(wanted, outline / stride, 1.0)
+            _fill(weights, quad / np.float32(stride), 1.0)
+            _fill(wanted, outline / np.float32(stride), 1.0)
     return wanted, weights
 
 

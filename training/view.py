@@ -68,9 +68,7 @@ def view_of(
     return View(np.concatenate([turn, shift[:, None]], 1), size, mirrored)
 
 
-def random_view(
-    rng: np.random.Generator, picture: tuple[int, int], size: tuple[int, int]
-) -> View:
+def random_view(rng: np.random.Generator, picture: tuple[int, int], size: tuple[int, int]) -> View:
     """A window of a picture of (width, height), smaller than it, or larger by a grey border."""
     low, extent = np.zeros(2), np.array(picture, float)
     if rng.random() > _KEPT_WHOLE:

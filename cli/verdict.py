@@ -1,0 +1,93 @@
+"""How well a demo's results agree with the truth, for each task that it can show."""
+
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sample.dataset import Dataset
+from sample.labels import SEGMENTS
+from sample.score import agreement, class_ious, confusion
+from store.objects import ObjectStore
+
+Rows = Iterable[Mapping[str, Any]]
+
+_LEAST_AGREEMENT = 0.7
+_LEAST_OVERLAP = 0.55
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to say about the agreement, and what is less than it should be."""
+
+    lines: tuple[str, ...]
+    doubts: tuple[str, ...]
+
+
+def _of_boxes(dataset: Dataset, rows: Rows, output: ObjectStore) -> Verdict:
+    del output
+    found = agreement(json.loads(dataset.truth.read_text()), rows)
+    shares = (("things were found", found.recall), ("finds are right", found.precision))
+    return Verdict(
+        (
+            f"Truth: {found.hits:,} of {found.things:,} things were found ({found.recall:.0%})",
+            f"  {found.precision:.0%} of {found.found:,} finds are right",
+        ),
+        tuple(
+            f"only {share:.0%} of the {what}" for what, share in shares if share < _LEAST_AGREEMENT
+        ),
+    )
+
+
+def _of_segments(dataset: Dataset, rows: Rows, output: ObjectStore) -> Verdict:
+    counts = np.zeros((len(SEGMENTS), len(SEGMENTS)), np.int64)
+    for row in rows:
+        truth = dataset.segments / f"{row['item']}.png"
+        if row["mask"] is None or not truth.is_file():
+            continue
+        there, found = (_labels(data) for data in (truth.read_bytes(), output.get(row["mask"])))
+        counts += confusion(there, found, len(SEGMENTS))
+    right = counts.diagonal().sum() / max(1, counts.sum())
+    overlap = float(class_ious(counts).mean()) if counts.any() else 0.0
+    return Verdict(
+        (
+            f"Truth: {right:.1%} of the pixels are right",
+            f"  what was found and what is there share {overlap:.0%} (mean over the classes)",
+        ),
+        (f"only {overlap:.0%} of the classes' area is shared",) if overlap < _LEAST_OVERLAP else (),
+    )
+
+
+def _labels(png: bytes) -> NDArray[np.uint8]:
+    """The numbers of a grey picture's pixels, or of one with a palette."""
+    with Image.open(io.BytesIO(png)) as picture:
+        return np.asarray(picture, np.uint8)
+
+
+def _of_classes(dataset: Dataset, rows: Rows, output: ObjectStore) -> Verdict:
+    del output
+    images = json.loads(dataset.truth.read_text())["images"]
+    weathers = {image["file_name"]: image["weather"] for image in images}
+    right = sum(
+        row["classes"][0]["label"] == weathers[row["item"]]
+        for row in rows
+        if row["item"] in weathers and row["classes"]
+    )
+    share = right / max(1, len(weathers))
+    return Verdict(
+        (f"Truth: of {right:,} of {len(weathers):,} pictures the weather is right ({share:.0%})",),
+        (f"only {share:.0%} of the weather is right",) if share < _LEAST_AGREEMENT else (),
+    )
+
+
+VERDICTS: dict[str, Callable[[Dataset, Rows, ObjectStore], Verdict]] = {
+    "detect": _of_boxes,
+    "segment": _of_segments,
+    "classify": _of_classes,
+}
+"""By task: judges a job's rows and, where they name files, those in its output."""

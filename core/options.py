@@ -1,7 +1,8 @@
 """What a person chose for a job, frozen with its row."""
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -35,18 +36,38 @@ class JobOptions:
 
 @dataclass(frozen=True, slots=True)
 class ModelRef:
-    """Which model a job runs. A worker loads it only if the digest is this one."""
+    """Which model a job runs. A worker loads it only if the digest is this one.
+
+    A composed model has `parts`, exported models by their roles, and no files but theirs.
+    """
 
     name: str
     task: str
     digest: str
     location: str
-
-    def to_json(self) -> dict[str, str]:
-        """Return plain values for the job's row and its manifest."""
-        return asdict(self)
+    parts: Mapping[str, "ModelRef"] = field(default_factory=dict)
 
     @classmethod
-    def from_json(cls, data: Mapping[str, str]) -> "ModelRef":
+    def composed(cls, name: str, task: str, parts: Mapping[str, "ModelRef"]) -> "ModelRef":
+        """Return the model that these parts make; its digest is made of theirs."""
+        lines = (f"{role}\0{part.digest}\n" for role, part in sorted(parts.items()))
+        digest = hashlib.sha256("".join([f"{task}\n", *lines]).encode()).hexdigest()
+        return cls(name, task, digest, "", parts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for the job's row and its manifest."""
+        data = {
+            "name": self.name,
+            "task": self.task,
+            "digest": self.digest,
+            "location": self.location,
+        }
+        if not self.parts:
+            return data  # as versions without parts know it
+        return data | {"parts": {role: part.to_json() for role, part in self.parts.items()}}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "ModelRef":
         """Read what `to_json` wrote."""
-        return cls(**data)
+        parts = {role: cls.from_json(part) for role, part in data.get("parts", {}).items()}
+        return cls(**{**data, "parts": parts})

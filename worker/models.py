@@ -3,7 +3,8 @@
 import importlib
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -14,17 +15,32 @@ from core.options import ModelRef
 from core.profile import EngineOffer, ExecutionProfile
 from store.locations import split_location
 from vision.export import export_digest, read_export
-from worker.network import Network
+from vision.exported import ExportedModel
 from worker.networks import network_of
 from worker.predictors.protocol import Predictor
+from worker.recipe import ALONE, Recipe
+from worker.recipes import recipe_of
 
-_RESIDENT = 3  # models kept loaded; least recently used out first
+_RESIDENT = 6  # networks kept loaded; least recently used out first
 
 _log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
 class ResidentModel:
-    """A loaded model: one predictor per predictor thread, and the batch size in force.
+    """A model whose networks are loaded, by their roles, and what it does with them."""
+
+    recipe: Recipe
+    networks: Mapping[str, "ResidentNetwork"]
+
+    @property
+    def batch_size(self) -> int:
+        """The largest batch size in force of its networks."""
+        return max(network.batch_size for network in self.networks.values())
+
+
+class ResidentNetwork:
+    """A loaded network: one predictor per predictor thread, and the batch size in force.
 
     `batch_size` shrinks when memory runs out and stays so for this process.
     """
@@ -32,13 +48,14 @@ class ResidentModel:
     def __init__(
         self,
         key: tuple[str, ExecutionProfile],
-        network: Network,
+        export: ExportedModel,
         predictors: Sequence[Predictor],
     ) -> None:
         self.key = key
-        self.network = network
+        self.export = export
+        self.network = network_of(export)
         self.predictors = predictors
-        self.batch_size = key[1].batch_size
+        self.batch_size = min(key[1].batch_size, export.largest_batch or key[1].batch_size)
         self.users = 0
 
     def shrink(self, batch_size: int) -> bool:
@@ -50,13 +67,13 @@ class ResidentModel:
 
 
 class Models:
-    """Loads models, checks that they are the registered ones, and keeps a few of them."""
+    """Loads models, checks that they are the registered ones, and keeps a few networks."""
 
     def __init__(self, engine: "EngineModule", *, replicas: int) -> None:
         self._engine = engine
         self._replicas = replicas
         self._lock = threading.Lock()
-        self._models: OrderedDict[tuple[str, ExecutionProfile], ResidentModel] = OrderedDict()
+        self._networks: OrderedDict[tuple[str, ExecutionProfile], ResidentNetwork] = OrderedDict()
 
     def acquire(self, ref: ModelRef, profile: ExecutionProfile) -> ResidentModel:
         """Return the model, loaded, and keep it until it is released as often.
@@ -64,34 +81,49 @@ class Models:
         Raises:
             FatalError: it is not there, not the registered one, or the engine can't load it.
         """
-        key = (ref.digest, profile)
+        parts = ref.parts or {ALONE: ref}
+        networks: dict[str, ResidentNetwork] = {}
         with self._lock:
-            model = self._models.get(key)
-            if model is None:
-                self._evict()
-                model = self._models[key] = self._load(ref, profile)
-            self._models.move_to_end(key)
-            model.users += 1
-            return model
+            try:
+                for role, part in parts.items():
+                    networks[role] = self._network(part, profile)
+                recipe = recipe_of(ref.task, {role: of.network for role, of in networks.items()})
+            except BaseException:
+                for network in networks.values():
+                    network.users -= 1
+                raise
+        return ResidentModel(recipe, networks)
 
     def release(self, model: ResidentModel) -> None:
         """Say that a run is done with a model; it stays resident."""
         with self._lock:
-            model.users -= 1
+            for network in model.networks.values():
+                network.users -= 1
 
     def close(self) -> None:
-        """Free every model."""
+        """Free every network."""
         with self._lock:
-            for model in self._models.values():
-                _close(model)
-            self._models.clear()
+            for network in self._networks.values():
+                _close(network)
+            self._networks.clear()
+
+    def _network(self, ref: ModelRef, profile: ExecutionProfile) -> ResidentNetwork:
+        """Return a network with one more user."""
+        key = (ref.digest, profile)
+        network = self._networks.get(key)
+        if network is None:
+            self._evict()
+            network = self._networks[key] = self._load(ref, profile)
+        self._networks.move_to_end(key)
+        network.users += 1
+        return network
 
     def _evict(self) -> None:
-        idle = [key for key, model in self._models.items() if not model.users]
-        for key in idle[: max(0, len(self._models) - _RESIDENT + 1)]:
-            _close(self._models.pop(key))
+        idle = [key for key, network in self._networks.items() if not network.users]
+        for key in idle[: max(0, len(self._networks) - _RESIDENT + 1)]:
+            _close(self._networks.pop(key))
 
-    def _load(self, ref: ModelRef, profile: ExecutionProfile) -> ResidentModel:
+    def _load(self, ref: ModelRef, profile: ExecutionProfile) -> ResidentNetwork:
         try:
             directory = Path(*split_location(ref.location))
             export = read_export(directory)
@@ -108,11 +140,11 @@ class Models:
             export.model_file, export.params_file, profile=profile, count=self._replicas
         )
         _log.info("model loaded", model=ref.name, digest=digest[:12], predictors=len(predictors))
-        return ResidentModel((ref.digest, profile), network_of(export), predictors)
+        return ResidentNetwork((ref.digest, profile), export, predictors)
 
 
-def _close(model: ResidentModel) -> None:
-    for predictor in model.predictors:
+def _close(network: ResidentNetwork) -> None:
+    for predictor in network.predictors:
         predictor.close()
 
 

@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Sequence
 
-from worker.run import PendingAsk
+from worker.ticket import PendingAsk
 
 _LONGEST_WAIT = 0.25
 

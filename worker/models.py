@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import structlog
 
@@ -16,6 +16,7 @@ from core.profile import EngineOffer, ExecutionProfile
 from store.locations import split_location
 from vision.export import export_digest, read_export
 from vision.exported import ExportedModel
+from vision.preprocess import Preprocessor
 from worker.networks import network_of
 from worker.predictors.protocol import Predictor
 from worker.recipe import ALONE, Recipe
@@ -24,6 +25,14 @@ from worker.recipes import recipe_of
 _RESIDENT = 6  # networks kept loaded; least recently used out first
 
 _log = structlog.get_logger()
+
+
+class _Key(NamedTuple):
+    """What a loaded network is shared by; `alone` if it is a whole model."""
+
+    digest: str
+    profile: ExecutionProfile
+    alone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +47,22 @@ class ResidentModel:
         """The largest batch size in force of its networks."""
         return max(network.batch_size for network in self.networks.values())
 
+    @property
+    def halved_to(self) -> int | None:
+        """The smallest batch size that a lack of memory left a network with, None if it did not."""
+        halved = [one.batch_size for one in self.networks.values() if one.batch_size < one.wanted]
+        return min(halved, default=None)
+
 
 class ResidentNetwork:
     """A loaded network: one predictor per predictor thread, and the batch size in force.
 
-    `batch_size` shrinks when memory runs out and stays so for this process.
+    `batch_size` shrinks from what is `wanted` when memory runs out, and stays so for this process.
     """
 
     def __init__(
         self,
-        key: tuple[str, ExecutionProfile],
+        key: _Key,
         export: ExportedModel,
         predictors: Sequence[Predictor],
     ) -> None:
@@ -55,7 +70,8 @@ class ResidentNetwork:
         self.export = export
         self.network = network_of(export)
         self.predictors = predictors
-        self.batch_size = min(key[1].batch_size, export.largest_batch or key[1].batch_size)
+        self.wanted = _batch_size(export, key)
+        self.batch_size = self.wanted
         self.users = 0
 
     def shrink(self, batch_size: int) -> bool:
@@ -73,7 +89,7 @@ class Models:
         self._engine = engine
         self._replicas = replicas
         self._lock = threading.Lock()
-        self._networks: OrderedDict[tuple[str, ExecutionProfile], ResidentNetwork] = OrderedDict()
+        self._networks: OrderedDict[_Key, ResidentNetwork] = OrderedDict()
 
     def acquire(self, ref: ModelRef, profile: ExecutionProfile) -> ResidentModel:
         """Return the model, loaded, and keep it until it is released as often.
@@ -86,7 +102,7 @@ class Models:
         with self._lock:
             try:
                 for role, part in parts.items():
-                    networks[role] = self._network(part, profile)
+                    networks[role] = self._network(part, _Key(part.digest, profile, part is ref))
                 recipe = recipe_of(ref.task, {role: of.network for role, of in networks.items()})
             except BaseException:
                 for network in networks.values():
@@ -107,13 +123,12 @@ class Models:
                 _close(network)
             self._networks.clear()
 
-    def _network(self, ref: ModelRef, profile: ExecutionProfile) -> ResidentNetwork:
+    def _network(self, ref: ModelRef, key: _Key) -> ResidentNetwork:
         """Return a network with one more user."""
-        key = (ref.digest, profile)
         network = self._networks.get(key)
         if network is None:
             self._evict()
-            network = self._networks[key] = self._load(ref, profile)
+            network = self._networks[key] = self._load(ref, key)
         self._networks.move_to_end(key)
         network.users += 1
         return network
@@ -123,7 +138,7 @@ class Models:
         for key in idle[: max(0, len(self._networks) - _RESIDENT + 1)]:
             _close(self._networks.pop(key))
 
-    def _load(self, ref: ModelRef, profile: ExecutionProfile) -> ResidentNetwork:
+    def _load(self, ref: ModelRef, key: _Key) -> ResidentNetwork:
         try:
             directory = Path(*split_location(ref.location))
             export = read_export(directory)
@@ -137,10 +152,21 @@ class Models:
                 hint="put the model's files back, or submit a new job",
             )
         predictors = self._engine.load_predictors(
-            export.model_file, export.params_file, profile=profile, count=self._replicas
+            export.model_file, export.params_file, profile=key.profile, count=self._replicas
         )
         _log.info("model loaded", model=ref.name, digest=digest[:12], predictors=len(predictors))
-        return ResidentNetwork((ref.digest, profile), export, predictors)
+        return ResidentNetwork(key, export, predictors)
+
+
+def _batch_size(export: ExportedModel, key: _Key) -> int:
+    """How many inputs one run takes, if memory suffices."""
+    if export.largest_batch is not None:
+        return min(key.profile.batch_size, export.largest_batch)
+    # What one network of a model gets in a shape of its own would be a batch of copies of itself.
+    # A whole model's batch size is what the planner or a person said.
+    if not key.alone and Preprocessor(export.ops).fixed_shape is None:
+        return 1
+    return key.profile.batch_size
 
 
 def _close(network: ResidentNetwork) -> None:

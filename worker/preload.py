@@ -32,10 +32,11 @@ def preload(db: Database, models: Models, names: Iterable[str], profile: Executi
         begun = time.monotonic()
         model = models.acquire(ref, profile)
         try:
-            size = profile.batch_size
-            feeds = model.network.feeds([model.network.prepare(_PICTURE)], size)
-            for predictor in model.predictors:
-                predictor.predict(feeds)
+            for resident in model.networks.values():
+                prepared = resident.network.prepare(_PICTURE)
+                feeds = resident.network.feeds([prepared], resident.batch_size)
+                for predictor in resident.predictors:
+                    predictor.predict(feeds)
         finally:
             models.release(model)
         _log.info("model warm", model=ref.name, seconds=round(time.monotonic() - begun, 1))

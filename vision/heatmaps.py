@@ -81,4 +81,4 @@ def _shifts(maps: NDArray[np.float32], cells: NDArray[np.intp]) -> NDArray[np.fl
         ],
         axis=-1,
     )
-    return np.sign(differences) * _SHIFT
+    return np.asarray(_SHIFT * np.sign(differences), np.float64)

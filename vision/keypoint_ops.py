@@ -116,7 +116,7 @@ class EvalAffine(Op):
         """Points (..., 2), as (x, y) on a canvas (h, w), in pixels of a source of `size` (h, w)."""
         scale = min(size) / min(canvas_size)
         middle = (round(size[1] / 2), round(size[0] / 2))
-        return (pixels - np.divide(canvas_size[::-1], 2)) * scale + middle
+        return (pixels.astype(np.float64) - np.divide(canvas_size[::-1], 2)) * scale + middle
 
 
 def _long_side(long: int, short: int, size: int) -> int:

@@ -8,6 +8,7 @@ person whose mean tag is nearest.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ _SAME = 1.0  # tags nearer than this are those of one person
 _TAG_WEIGHT = 100
 _NEW_PERSON = 1e-10  # the cost of being nobody's
 _SHIFT, _HALF = 0.25, 0.5
+_LOOKS = (2048, 32768)
 _EXPECTED = "heatmaps [1,K,H,W], tags [1,K,H,W,T], scores [1,K,M] and indices [1,K,M]"
 
 
@@ -51,10 +53,11 @@ def group_by_tags(
     people = _gathered(tags, peaks, cells)
     points = np.zeros((len(people), len(heat), 3), np.float32)
     scores = np.array([person.scores.mean() for person in people], np.float32)
+    fields = [_Field(*of_joint) for of_joint in zip(heat, tags, strict=True)]
     for person, row in zip(people, points, strict=True):
         has = np.flatnonzero(person.scores > 0)
         row[has] = _refined(heat, has, person.cells[has], person.scores[has])
-        _salvage(heat, tags, person, row)
+        _salvage(heat, fields, person, row)
     return points, scores
 
 
@@ -126,24 +129,51 @@ def _assigned(
     ]
 
 
+class _Field:
+    """Where one joint may be: a heatmap and tags, the hottest cells of which are looked at first.
+
+    A cell's fit is at most its heat, so that once one fits better than the rest is hot, the rest
+    needs no look. Whole maps for every person and joint take seconds in a crowd.
+    """
+
+    def __init__(self, heat: NDArray[np.float32], tags: NDArray[np.float32]) -> None:
+        self._heat, self._tags = heat.ravel(), tags.reshape(heat.size, -1)
+
+    @cached_property
+    def _looks(self) -> list[tuple[NDArray[np.intp] | slice, float]]:
+        """Cells, more each time, and how hot those are that are left out."""
+        counts = [count for count in _LOOKS if count < len(self._heat)]
+        hottest = np.argpartition(-self._heat, [count - 1 for count in counts])
+        looks: list[tuple[NDArray[np.intp] | slice, float]] = [
+            # In the maps' own order: of equals, the first one counts.
+            (np.sort(hottest[:count]), float(self._heat[hottest[count - 1]]))
+            for count in counts
+        ]
+        return [*looks, (slice(None), -np.inf)]
+
+    def best_fit(self, tag: NDArray[np.float32]) -> tuple[int, float]:
+        """The cell whose heat most exceeds the rounded distance of its tag, and by how much."""
+        cell, score = 0, 0.0
+        for cells, left_out in self._looks:
+            distance = np.sum((self._tags[cells] - tag) ** 2, axis=1) ** 0.5
+            fit = self._heat[cells] - np.round(distance)
+            best = int(fit.argmax())
+            cell, score = best if isinstance(cells, slice) else int(cells[best]), float(fit[best])
+            if score > left_out:
+                break
+        return cell, score
+
+
 def _salvage(
-    heat: NDArray[np.float32],
-    tags: NDArray[np.float32],
-    person: _Person,
-    row: NDArray[np.float32],
+    heat: NDArray[np.float32], fields: Sequence[_Field], person: _Person, row: NDArray[np.float32]
 ) -> None:
     """Fill in joints that a person lacks, where a heatmap is higher than the tag is far."""
-    lacks = np.flatnonzero(person.scores == 0)
-    if not len(lacks):
-        return
-    distance = np.sum((tags[lacks] - _mean_tag(person)) ** 2, axis=3) ** 0.5
-    fit = (heat[lacks] - np.round(distance)).reshape(len(lacks), -1)
-    best = fit.argmax(1)
-    scores = fit[np.arange(len(lacks)), best]
-    found = scores > 0
-    width = heat.shape[2]
-    cells = np.stack([best % width, best // width], axis=-1)[found]
-    row[lacks[found]] = _refined(heat, lacks[found], cells, scores[found])
+    tag, width = _mean_tag(person), heat.shape[2]
+    for joint in np.flatnonzero(person.scores == 0).tolist():
+        cell, score = fields[joint].best_fit(tag)
+        if score > 0:
+            place = np.array([[cell % width, cell // width]])
+            row[joint] = _refined(heat, np.array([joint]), place, np.array([score]))[0]
 
 
 def _mean_tag(person: _Person) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """What a person chose for a job, frozen with its row."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -38,7 +39,8 @@ class JobOptions:
 class ModelRef:
     """Which model a job runs. A worker loads it only if the digest is this one.
 
-    A composed model has `parts`, exported models by their roles, and no files but theirs.
+    A composed model has `parts`, exported models by their roles, and no files but theirs;
+    `settings` says what else it needs to know.
     """
 
     name: str
@@ -46,13 +48,21 @@ class ModelRef:
     digest: str
     location: str
     parts: Mapping[str, "ModelRef"] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def composed(cls, name: str, task: str, parts: Mapping[str, "ModelRef"]) -> "ModelRef":
+    def composed(
+        cls,
+        name: str,
+        task: str,
+        parts: Mapping[str, "ModelRef"],
+        settings: Mapping[str, Any] | None = None,
+    ) -> "ModelRef":
         """Return the model that these parts make; its digest is made of theirs."""
-        lines = (f"{role}\0{part.digest}\n" for role, part in sorted(parts.items()))
-        digest = hashlib.sha256("".join([f"{task}\n", *lines]).encode()).hexdigest()
-        return cls(name, task, digest, "", parts)
+        digests = {role: part.digest for role, part in parts.items()}
+        content = json.dumps([task, digests, settings or {}], sort_keys=True)
+        digest = hashlib.sha256(content.encode()).hexdigest()
+        return cls(name, task, digest, "", parts, settings or {})
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for the job's row and its manifest."""
@@ -64,7 +74,8 @@ class ModelRef:
         }
         if not self.parts:
             return data  # as versions without parts know it
-        return data | {"parts": {role: part.to_json() for role, part in self.parts.items()}}
+        parts = {role: part.to_json() for role, part in self.parts.items()}
+        return data | {"parts": parts, "settings": dict(self.settings)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "ModelRef":

@@ -38,6 +38,8 @@ def read_keypoint(path: Path, config: Mapping[str, Any], arch: str) -> ExportedM
         model_file=model_file,
         params_file=params_file,
         config=config,
+        # The export's grouping counts on a single picture, and mixes those of a batch silently.
+        largest_batch=1 if arch == BOTTOM_UP else None,
     )
 
 

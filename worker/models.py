@@ -103,7 +103,7 @@ class Models:
             try:
                 for role, part in parts.items():
                     networks[role] = self._network(part, _Key(part.digest, profile, part is ref))
-                recipe = recipe_of(ref.task, {role: of.network for role, of in networks.items()})
+                recipe = _recipe(ref, networks)
             except BaseException:
                 for network in networks.values():
                     network.users -= 1
@@ -156,6 +156,13 @@ class Models:
         )
         _log.info("model loaded", model=ref.name, digest=digest[:12], predictors=len(predictors))
         return ResidentNetwork(key, export, predictors)
+
+
+def _recipe(ref: ModelRef, networks: Mapping[str, "ResidentNetwork"]) -> Recipe:
+    try:
+        return recipe_of(ref, {role: resident.network for role, resident in networks.items()})
+    except UsageError as error:
+        raise FatalError(f"model {ref.name}: {error}", hint=error.hint) from error
 
 
 def _batch_size(export: ExportedModel, key: _Key) -> int:

@@ -9,7 +9,7 @@ import structlog
 from core.options import ModelRef
 from core.profile import ExecutionProfile
 from store.database import Database
-from store.models import find_model
+from store.models import find_model, model_ref
 from worker.models import Models
 
 _PICTURE = np.full((480, 640, 3), 127, np.uint8)
@@ -43,5 +43,4 @@ def preload(db: Database, models: Models, names: Iterable[str], profile: Executi
 
 
 def _find(db: Database, name: str) -> ModelRef:
-    model = db.read(lambda s: find_model(s, name))
-    return ModelRef(model.name, model.task, model.digest, model.location)
+    return model_ref(db.read(lambda s: find_model(s, name)))

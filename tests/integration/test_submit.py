@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from core.errors import UsageError
 from core.selection import Selection
 from core.states import JobState
-from scheduler.submit import JobDefaults, JobRequest, describe, submit
+from scheduler.chosen_model import describe
+from scheduler.submit import JobDefaults, JobRequest, submit
 from store import models
 from store.database import Database
 from store.tables import Job

@@ -27,7 +27,12 @@ watch_option = click.option("--watch", is_flag=True, help="Go on showing it unti
 
 _JOB_OPTIONS = (
     click.option(
-        "-m", "--model", help="A registered model's name, or the directory of an exported model."
+        "-m",
+        "--model",
+        "models",
+        multiple=True,
+        help="A registered model's name, or the directory of an exported model; give several, and "
+        "each image is decoded once for all of them.",
     ),
     click.option(
         "--detector", help="A detection model that finds the people for a keypoint model."

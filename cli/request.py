@@ -1,6 +1,6 @@
 """From the options of `submit` and `run` to a job request."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -24,7 +24,9 @@ _JOB = (
 )
 
 
-def job_request(source: str | None, model: str | None, options: Mapping[str, Any]) -> JobRequest:
+def job_request(
+    source: str | None, models: Sequence[str], options: Mapping[str, Any]
+) -> JobRequest:
     """Return the request that a command's options make.
 
     Raises:
@@ -33,10 +35,12 @@ def job_request(source: str | None, model: str | None, options: Mapping[str, Any
     ctx = click.get_current_context(silent=True)
     if not source:
         raise click.UsageError("Missing argument 'SOURCE'.", ctx)
-    if not model:
+    if not models:
         raise click.UsageError("Missing option '--model'.", ctx)
     selection = Selection(**{name: options[name] for name in _SELECTION})
-    return JobRequest(source, model, selection=selection, **{name: options[name] for name in _JOB})
+    chosen = {name: options[name] for name in _JOB}
+    model, *more = models
+    return JobRequest(source, model, selection=selection, more_models=tuple(more), **chosen)
 
 
 def job_defaults(settings: Settings) -> JobDefaults:

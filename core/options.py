@@ -35,12 +35,17 @@ class JobOptions:
         return cls(**data)
 
 
+SEVERAL = "several"
+"""The task of models that run beside each other."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRef:
     """Which model a job runs. A worker loads it only if the digest is this one.
 
     A composed model has `parts`, exported models by their roles, and no files but theirs;
-    `settings` says what else it needs to know.
+    `settings` says what else it needs to know. The parts of `SEVERAL` are whole models by their
+    names, each of which has rows of its own.
     """
 
     name: str
@@ -63,6 +68,16 @@ class ModelRef:
         content = json.dumps([task, digests, settings or {}], sort_keys=True)
         digest = hashlib.sha256(content.encode()).hexdigest()
         return cls(name, task, digest, "", parts, settings or {})
+
+    @property
+    def members(self) -> tuple["ModelRef", ...]:
+        """The models that each give an item a row."""
+        return tuple(self.parts.values()) if self.task == SEVERAL else (self,)
+
+    @property
+    def queue(self) -> str:
+        """The task whose workers run this: that of the first member."""
+        return self.members[0].task
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for the job's row and its manifest."""

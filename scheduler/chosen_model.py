@@ -1,6 +1,6 @@
 """From what a person calls a model to the model that a job runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import UsageError
 from core.messages import TASKS
-from core.options import ModelRef
+from core.options import SEVERAL, ModelRef
 from core.roles import DETECTOR, KEYPOINT, ROLES
 from store.database import Database
 from store.models import find_model, model_ref
@@ -44,40 +44,65 @@ class ChosenModel:
         return 1 if all(shape is None for shape in shapes) else _BATCH
 
 
-def choose_model(db: Database, name: str, *, detector: str | None = None) -> ChosenModel:
-    """Return the model of a registered name, or that of an exported directory.
+def choose_models(db: Database, names: Sequence[str], *, detector: str | None) -> ChosenModel:
+    """Return the model of a registered name or of an exported directory; or several, side by side.
 
-    A top-down keypoint model needs a `detector`, named in the same ways, which finds the people.
+    Top-down keypoint models need a `detector`, named in the same ways, which finds the people.
 
     Raises:
         UsageError: there is no such model, it is not what was registered, its task is none that
-            this version runs, or it does not go with the detector.
+            this version runs, it does not go with the detector, or two have the same name.
     """
-    chosen = _found(db, name)
-    if _needs_detector(chosen):
-        if detector is None:
-            raise UsageError(
-                f"the keypoint model {chosen.ref.name!r} looks at one person at a time, and needs "
-                "a detector that finds the people",
-                hint="add --detector with a detection model's name or directory",
-            )
-        finder = _found(db, detector)
-        return compose(
-            f"{chosen.ref.name}+{finder.ref.name}",
-            "keypoint",
-            {DETECTOR: finder, KEYPOINT: chosen},
-        )
-    if detector is not None:
+    found = [_found(db, name) for name in names]
+    if detector is not None and not any(map(_needs_detector, found)):
         raise UsageError(
-            f"model {chosen.ref.name!r} takes no detector: {_why(chosen)}",
+            f"model {found[0].ref.name!r} takes no detector: {_why(found[0])}",
             hint="leave --detector out",
         )
-    if chosen.ref.task not in TASKS:
+    finder = None if detector is None else _found(db, detector)
+    chosen = [_complete(model, finder) for model in found]
+    if len(chosen) == 1:
+        return chosen[0]
+    return _side_by_side(chosen)
+
+
+def _complete(model: ChosenModel, finder: ChosenModel | None) -> ChosenModel:
+    """The model as it can run, with the detector if it needs one."""
+    name = model.ref.name
+    if _needs_detector(model):
+        if finder is None:
+            raise UsageError(
+                f"the keypoint model {name!r} looks at one person at a time, and needs a detector "
+                "that finds the people",
+                hint="add --detector with a detection model's name or directory",
+            )
+        parts = {DETECTOR: finder, KEYPOINT: model}
+        return compose(f"{name}+{finder.ref.name}", "keypoint", parts)
+    if model.ref.task not in TASKS:
         raise UsageError(
-            f"model {chosen.ref.name!r} is for the task {chosen.ref.task!r}",
+            f"model {name!r} is for the task {model.ref.task!r}",
             hint=f"this version runs {', '.join(TASKS)}",
         )
-    return chosen
+    return model
+
+
+def _side_by_side(models: Sequence[ChosenModel]) -> ChosenModel:
+    names = [model.ref.name for model in models]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(
+            f"two of the models are called {twice!r}, and rows could not say which is which",
+            hint="register them under different names (`regatta models add`)",
+        )
+    ref = ModelRef.composed(
+        ",".join(names), SEVERAL, dict(zip(names, (model.ref for model in models), strict=True))
+    )
+    exports = {
+        f"{model.ref.name}/{role}": export
+        for model in models
+        for role, export in model.exports.items()
+    }
+    return ChosenModel(ref, exports)
 
 
 def compose(

@@ -18,7 +18,7 @@ from core.options import JobOptions, ModelRef
 from core.selection import Selection
 from core.sources import SourceKind, parse_source
 from core.states import JobState
-from scheduler.chosen_model import choose_model
+from scheduler.chosen_model import choose_models
 from scheduler.dataset import locate
 from store.database import Database
 from store.locations import open_store
@@ -35,11 +35,13 @@ _LONGEST_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """A job as a person asks for it. None leaves the choice to the settings or the model."""
+    """A job as a person asks for it. None leaves the choice to the settings or the model.
+
+    `more_models` run beside `model`; `detector` finds the people for those that need that.
+    """
 
     source: str
     model: str
-    detector: str | None = None
     output: str | None = None
     name: str | None = None
     selection: Selection = field(default_factory=Selection)
@@ -50,6 +52,8 @@ class JobRequest:
     tags: tuple[str, ...] = ()
     shard_items: int | None = None
     batch_size: int | None = None
+    detector: str | None = None
+    more_models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,8 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
     """
     _check_numbers(request)
     dataset = locate(request.source)
-    chosen = choose_model(db, request.model, detector=request.detector)
+    names = (request.model, *request.more_models)
+    chosen = choose_models(db, names, detector=request.detector)
     return Draft(
         name=_one_line("name", request.name) if request.name else dataset.name,
         source=dataset.source,
@@ -198,7 +203,7 @@ def _write(
         job = Job(
             id=job_id,
             name=draft.name,
-            task=draft.model.task,
+            task=draft.model.queue,
             source=draft.source,
             output=output,
             model=draft.model.to_json(),

@@ -36,6 +36,14 @@ __all__ = [
 ]
 
 
+_BY_BADNESS = (
+    ItemState.SUCCEEDED,
+    ItemState.SKIPPED,
+    ItemState.QUARANTINED,
+    ItemState.CANCELLED,
+)
+
+
 def encode_rows(rows: Sequence[ResultRow]) -> bytes:
     """A result part: Parquet, one row a result, in the order given; equal rows, equal bytes.
 
@@ -68,14 +76,17 @@ def merge_rows(old: bytes, new: Sequence[ResultRow]) -> bytes:
 
 
 def count_states(part: bytes) -> Counter[str]:
-    """How many rows of a part are in which state.
+    """How many items of a part are in which state: of several rows, that of the worst.
 
     Raises:
         FatalError: The part is damaged or of another version.
     """
     with open_table(part, schema_key=SCHEMA_KEY, version=VERSION) as file:
         table = read_groups(file, list(range(file.num_row_groups)))
-    return Counter(table["state"].to_pylist())
+    worst: dict[int, str] = {}
+    for index, state in zip(table["index"].to_pylist(), table["state"].to_pylist(), strict=True):
+        worst[index] = max(state, worst.get(index, state), key=_BY_BADNESS.index)
+    return Counter(worst.values())
 
 
 def unsucceeded(part: bytes) -> set[int]:

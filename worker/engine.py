@@ -30,12 +30,13 @@ from vision.decode import decode_image
 from vision.encode import encode_jpeg
 from worker.batcher import Batcher
 from worker.budget import ByteBudget
+from worker.course import Course, Failure
 from worker.models import Models, ResidentModel
 from worker.predictors.protocol import OutOfMemoryError, PredictError
 from worker.run import ShardRun
 from worker.source import place_of
-from worker.stage import Stage, quarantine
-from worker.ticket import DROPPED, Failure, PendingAsk, Ticket
+from worker.stage import Stage
+from worker.ticket import PendingAsk, Ticket
 
 _POOL = 64  # asks that wait for a predictor before another picture may bring more
 _PICTURE_BYTES = 512 * 1024 * 1024  # decoded pictures that are looked at or drawn on later
@@ -125,16 +126,19 @@ class Engine:
         else:
             self._finish.put(ticket)
 
-    def _end(self, ask: PendingAsk, output: Any = None, failure: Failure | None = None) -> None:
-        """Note what became of an ask; the last one of a ticket takes it on."""
-        ticket = ask.ticket
-        if not ticket.end(ask, output, failure=failure):
-            return
-        if ticket.failure is DROPPED:
+    def _give(self, ask: PendingAsk, output: Any) -> None:
+        """Note an ask's output or failure; the last one of a step takes its ticket on."""
+        if ask.ticket.give(ask, output):
+            self._go_on(ask.ticket)
+
+    def _drop(self, ask: PendingAsk) -> None:
+        if ask.ticket.drop():
+            self._go_on(ask.ticket)
+
+    def _go_on(self, ticket: Ticket) -> None:
+        if ticket.is_dropped:
             ticket.leave(None)
-        elif ticket.failure is not None:
-            quarantine(ticket, ticket.failure.reason, ticket.failure.message)
-        elif ticket.model.recipe.revisits:
+        elif ticket.model.revisits:
             self._advance.put(ticket)
         else:
             self._finish.put(ticket)
@@ -145,7 +149,7 @@ class Engine:
             alive = []
             for ask in batch:
                 if ask.ticket.run.stopping:
-                    self._end(ask, failure=DROPPED)
+                    self._drop(ask)
                 else:
                     alive.append(ask)
             if alive:
@@ -165,7 +169,7 @@ class Engine:
         except RegattaError as error:
             for ask in batch:
                 ask.ticket.run.fail(error)
-                self._end(ask, failure=DROPPED)
+                self._drop(ask)
         except Exception as error:
             _log.exception("unexpected", stage="predict", model=network.key.digest[:12])
             self._single_out(batch, number, Failure("internal_error", f"predict: {error!r}"))
@@ -173,12 +177,12 @@ class Engine:
             share = (time.perf_counter() - begun) / len(batch)
             for ask, output in zip(batch, outputs, strict=True):
                 ask.ticket.run.moved("predict", share)
-                self._end(ask, output)
+                self._give(ask, output)
 
     def _single_out(self, batch: Sequence[PendingAsk], number: int, failure: Failure) -> None:
         if len(batch) == 1:
             batch[0].ticket.run.moved("predict", 0.0)
-            self._end(batch[0], failure=failure)
+            self._give(batch[0], failure)
             return
         for ask in batch:
             self._run_batch([ask], number)
@@ -226,34 +230,44 @@ def _decode(ticket: Ticket) -> None:
     image = decode_image(ticket.data, max_pixels=ticket.run.unit.options.max_pixels)
     ticket.data = None
     ticket.size = (image.shape[1], image.shape[0])
-    if ticket.run.unit.options.annotate or ticket.model.recipe.revisits:
+    if ticket.run.unit.options.annotate or ticket.model.revisits:
         ticket.keep(image)
     ticket.begin(image)
 
 
 def _finish(ticket: Ticket) -> None:
-    if ticket.answer is None:
+    if not ticket.is_answered:
         ticket.resume()
-    unit, answer = ticket.run.unit, ticket.answer
+    ticket.rows = [_row(ticket, course) for course in ticket.courses]
+    ticket.drop_image()
+
+
+def _row(ticket: Ticket, course: Course) -> ResultRow:
+    """Return what a model says of an item; its files are left with the ticket."""
+    unit, item, member, answer = ticket.run.unit, ticket.item, course.member, course.end
+    if isinstance(answer, Failure):
+        return ResultRow.quarantined(
+            item, task=member.task, model=member.name, reason=str(answer), size=ticket.size
+        )
     assert answer is not None
     assert ticket.size is not None
-    width, height = ticket.size
+    # Beside other models, a model has a folder of its own.
+    folder = member.name if len(ticket.courses) > 1 else None
     annotated = mask = None
     if ticket.image is not None and unit.options.annotate:
-        annotated = annotated_image(ticket.item.key)
+        annotated = annotated_image(item.key, folder)
         picture = answer.draw(ticket.image)
         ticket.files[annotated] = encode_jpeg(picture, unit.profile.jpeg_quality)
-    ticket.drop_image()
     if answer.mask is not None:
-        mask = mask_image(ticket.item.key)
+        mask = mask_image(item.key, folder)
         ticket.files[mask] = answer.mask
-    ticket.row = ResultRow(
-        item=ticket.item,
-        task=unit.task,
-        model=unit.model.name,
+    return ResultRow(
+        item=item,
+        task=member.task,
+        model=member.name,
         state=ItemState.SUCCEEDED,
-        width=width,
-        height=height,
+        width=ticket.size[0],
+        height=ticket.size[1],
         detections=answer.detections,
         classes=answer.classes,
         mask=mask,
@@ -268,4 +282,4 @@ def _upload(ticket: Ticket) -> None:
 
 
 def _leave(ticket: Ticket) -> None:
-    ticket.leave(ticket.row)
+    ticket.leave(ticket.rows)

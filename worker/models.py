@@ -36,21 +36,40 @@ class _Key(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class ResidentModel:
-    """A model whose networks are loaded, by their roles, and what it does with them."""
+class Member:
+    """A model that gives an item a row: its loaded networks, by their roles, and its recipe."""
 
+    name: str
+    task: str
     recipe: Recipe
     networks: Mapping[str, "ResidentNetwork"]
+
+
+@dataclass(frozen=True, slots=True)
+class ResidentModel:
+    """What a job runs: one model, or several beside each other."""
+
+    members: tuple[Member, ...]
+
+    @property
+    def networks(self) -> list["ResidentNetwork"]:
+        """All loaded networks, once for each use of them."""
+        return [network for member in self.members for network in member.networks.values()]
+
+    @property
+    def revisits(self) -> bool:
+        """Whether a member looks at a picture again after its first asks."""
+        return any(member.recipe.revisits for member in self.members)
 
     @property
     def batch_size(self) -> int:
         """The largest batch size in force of its networks."""
-        return max(network.batch_size for network in self.networks.values())
+        return max(network.batch_size for network in self.networks)
 
     @property
     def halved_to(self) -> int | None:
         """The smallest batch size that a lack of memory left a network with, None if it did not."""
-        halved = [one.batch_size for one in self.networks.values() if one.batch_size < one.wanted]
+        halved = [one.batch_size for one in self.networks if one.batch_size < one.wanted]
         return min(halved, default=None)
 
 
@@ -97,23 +116,20 @@ class Models:
         Raises:
             FatalError: it is not there, not the registered one, or the engine can't load it.
         """
-        parts = ref.parts or {ALONE: ref}
-        networks: dict[str, ResidentNetwork] = {}
+        used: list[ResidentNetwork] = []
         with self._lock:
             try:
-                for role, part in parts.items():
-                    networks[role] = self._network(part, _Key(part.digest, profile, part is ref))
-                recipe = _recipe(ref, networks)
+                members = tuple(self._member(one, profile, used) for one in ref.members)
             except BaseException:
-                for network in networks.values():
+                for network in used:
                     network.users -= 1
                 raise
-        return ResidentModel(recipe, networks)
+        return ResidentModel(members)
 
     def release(self, model: ResidentModel) -> None:
         """Say that a run is done with a model; it stays resident."""
         with self._lock:
-            for network in model.networks.values():
+            for network in model.networks:
                 network.users -= 1
 
     def close(self) -> None:
@@ -122,6 +138,16 @@ class Models:
             for network in self._networks.values():
                 _close(network)
             self._networks.clear()
+
+    def _member(
+        self, ref: ModelRef, profile: ExecutionProfile, used: list["ResidentNetwork"]
+    ) -> Member:
+        """Load a model; `used` gets each network that has it as one more user."""
+        networks = {}
+        for role, part in (ref.parts or {ALONE: ref}).items():
+            networks[role] = self._network(part, _Key(part.digest, profile, part is ref))
+            used.append(networks[role])
+        return Member(ref.name, ref.task, _recipe(ref, networks), networks)
 
     def _network(self, ref: ModelRef, key: _Key) -> ResidentNetwork:
         """Return a network with one more user."""

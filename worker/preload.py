@@ -32,7 +32,7 @@ def preload(db: Database, models: Models, names: Iterable[str], profile: Executi
         begun = time.monotonic()
         model = models.acquire(ref, profile)
         try:
-            for resident in model.networks.values():
+            for resident in model.networks:
                 prepared = resident.network.prepare(_PICTURE)
                 feeds = resident.network.feeds([prepared], resident.batch_size)
                 for predictor in resident.predictors:

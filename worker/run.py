@@ -34,7 +34,7 @@ class ShardRun:
         self._lease_seconds = lease_seconds - margin
         self._lease_ends = self.moved_at + self._lease_seconds
         self._changed = threading.Condition()
-        self._rows: dict[int, ResultRow] = {}
+        self._rows: dict[int, Sequence[ResultRow]] = {}
         self._reason: RegattaError | None = None
         self._in_flight = 0
         self._alone = 0
@@ -42,7 +42,7 @@ class ShardRun:
 
     @property
     def done(self) -> int:
-        """Items that have their row."""
+        """Items that have their rows."""
         return len(self._rows) + self._alone
 
     @property
@@ -85,12 +85,12 @@ class ShardRun:
             self.check()
             self._in_flight += 1
 
-    def leave(self, row: ResultRow | None) -> None:
-        """Count an item out, with its row unless it was dropped."""
+    def leave(self, item: ItemRef, rows: Sequence[ResultRow] | None) -> None:
+        """Count an item out, with its rows unless it was dropped."""
         with self._changed:
             self._in_flight -= 1
-            if row is not None:
-                self._rows[row.item.index] = row
+            if rows is not None:
+                self._rows[item.index] = rows
             self._changed.notify_all()
 
     def alone(self, items: int) -> None:
@@ -136,4 +136,4 @@ class ShardRun:
             while self._in_flight:
                 self._changed.wait(timeout=0.5)
             self.check()
-            return [self._rows[item.index] for item in items]
+            return [row for item in items for row in self._rows[item.index]]

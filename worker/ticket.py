@@ -1,8 +1,9 @@
 """An item on its way through the stages, and what it asks of networks on that way."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,27 +13,15 @@ from core.items import ItemRef
 from store.parts import ResultRow
 from vision.preprocess import Prepared
 from worker.budget import ByteBudget
+from worker.course import Course
 from worker.models import ResidentModel, ResidentNetwork
-from worker.network import Answer
-from worker.recipe import Ask, Steps
+from worker.recipe import Ask
 from worker.run import ShardRun
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why an ask has no output: what the item's row will say, or that its run is over."""
-
-    reason: str
-    message: str
-
-
-DROPPED = Failure("dropped", "")
-"""The run stops; whatever becomes of it is no matter of this item."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PendingAsk:
-    """One input on its way to a predictor, whose output is number `place` of its ticket's step."""
+    """One input on its way to a predictor, whose output is number `place` of its ticket's."""
 
     ticket: "Ticket"
     place: int
@@ -55,13 +44,13 @@ class Ticket:
     data: bytes | None = None
     image: NDArray[np.uint8] | None = None
     size: tuple[int, int] | None = None  # width, height
-    answer: Answer | None = None
+    courses: Sequence[Course] = ()
     files: dict[str, bytes] = field(default_factory=dict)  # by their keys under the output
-    row: ResultRow | None = None
-    failure: Failure | None = None
-    _steps: Steps | None = None
+    rows: Sequence[ResultRow] = ()
+    is_dropped: bool = False
     _asks: Sequence[PendingAsk] = ()
     _outputs: list[Any] = field(default_factory=list)
+    _split: Sequence[tuple[Course, int]] = ()
     _open: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -76,55 +65,60 @@ class Ticket:
             self.budget.give_back(self.image.nbytes)
             self.image = None
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether every model has come to its end with this item."""
+        return all(course.end is not None for course in self.courses)
+
     def begin(self, image: NDArray[np.uint8]) -> None:
-        """Take the recipe's first step: afterwards there is the `answer`, or there are asks.
+        """Take each model's first step: afterwards all are answered, or there are asks.
 
         Raises:
-            BadInputError: this image has no answer.
-            FatalError: the model is not what it says it is.
+            FatalError: a model is not what it says it is.
         """
-        self._steps = self.model.recipe.steps(image, self.run.unit.options)
-        self._step(next)
+        self.courses = [Course(member) for member in self.model.members]
+        options = self.run.unit.options
+        self._ask([(course, course.begin(image, options)) for course in self.courses])
 
     def resume(self) -> None:
-        """Take the next step, with the outputs of all asks. See `begin`."""
-        outputs, self._outputs = self._outputs, []
-        self._step(lambda steps: steps.send(outputs))
+        """Take the next step of each model that asked, with all that it got. See `begin`."""
+        outputs, self._outputs = iter(self._outputs), []
+        split, self._split = self._split, ()
+        self._ask([(course, course.resume(list(islice(outputs, n)))) for course, n in split])
 
     def take_asks(self) -> Sequence[PendingAsk]:
-        """Return what the last step asks, and keep no hold of it; nothing if it answered."""
+        """Return what the last steps ask, and keep no hold of it; nothing if all have ended."""
         asks, self._asks = self._asks, ()
         return asks
 
-    def end(self, ask: PendingAsk, output: Any = None, *, failure: Failure | None = None) -> bool:
-        """Note what became of an ask; whether it was the last one of the step."""
+    def give(self, ask: PendingAsk, output: Any) -> bool:
+        """Note an ask's output, or its failure; whether it was the last one of the step."""
         with self._lock:
             self._outputs[ask.place] = output
-            self.failure = self.failure or failure
             self._open -= 1
             return self._open == 0
 
-    def leave(self, row: ResultRow | None) -> None:
-        """End here, with a row unless it was dropped."""
-        if self._steps is not None:
-            self._steps.close()
-            self._steps = None
-        self.drop_image()
-        self.run.leave(row)
+    def drop(self) -> bool:
+        """Count an ask as over whose run is; whether it was the last one of the step."""
+        with self._lock:
+            self.is_dropped = True
+            self._open -= 1
+            return self._open == 0
 
-    def _step(self, go: Callable[[Steps], Sequence[Ask]]) -> None:
-        assert self._steps is not None
-        try:
-            asks = go(self._steps)
-            while not asks:
-                asks = self._steps.send(())
-        except StopIteration as end:
-            self.answer, self._steps = end.value, None
-            return
-        networks = self.model.networks
-        self._asks = [
-            PendingAsk(self, place, networks[ask.role], ask.prepared)
-            for place, ask in enumerate(asks)
+    def leave(self, rows: Sequence[ResultRow] | None) -> None:
+        """End here, with a row for each model unless it was dropped."""
+        for course in self.courses:
+            course.close()
+        self.drop_image()
+        self.run.leave(self.item, rows)
+
+    def _ask(self, asked: Sequence[tuple[Course, Sequence[Ask]]]) -> None:
+        self._split = [(course, len(asks)) for course, asks in asked if asks]
+        inputs = [
+            (course.member.networks[ask.role], ask.prepared)
+            for course, asks in asked
+            for ask in asks
         ]
-        self._outputs = [None] * len(asks)
-        self._open = len(asks)
+        self._asks = [PendingAsk(self, place, *of) for place, of in enumerate(inputs)]
+        self._outputs = [None] * len(inputs)
+        self._open = len(inputs)

@@ -67,6 +67,34 @@ def test_segments(
         assert cv2.imread(str(output / row["annotated"])).shape == (240, 320, 3)
 
 
+def test_several_models_at_once(
+    terminal: Terminal, fleet: Fleet, tmp_path: Path, blobs: tuple[Path, dict[str, list[Blob]]]
+) -> None:
+    folder, truth = blobs
+    segmenter = export_blob_segmenter(tmp_path / "segmenter")
+    classifier = export_blob_classifier(tmp_path / "classifier")
+    output = fleet.folder / "out"
+
+    ended = terminal.run(
+        "run", folder, "--model", segmenter, "--model", classifier, "--output", output
+    )
+    assert ended.code == 0, ended.err
+    assert f"{PICTURES} listed: {PICTURES} succeeded" in ended.out
+    rows = terminal.run("results", "latest", "--format", "ndjson").objects
+    assert [(row["item"], row["task"]) for row in rows] == [
+        (item, task) for item in sorted(truth) for task in ("segment", "classify")
+    ]
+    for row in rows:
+        there = {LABELS[blob.class_id] for blob in truth[row["item"]]}
+        assert {find["label"] for find in row["classes"]} - {"background"} == there
+    assert len({row["annotated"] for row in rows}) == len(rows)
+    assert all((output / row["annotated"]).is_file() for row in rows)
+    table = terminal.run("results", "latest", "--format", "table").out
+    assert "MODEL" in table.splitlines()[0]
+    assert terminal.run("report", "latest").code == 0
+    assert "· classifier" in (output / "report.html").read_text()
+
+
 def test_labels(
     terminal: Terminal, tmp_path: Path, blobs: tuple[Path, dict[str, list[Blob]]]
 ) -> None:

@@ -7,7 +7,7 @@ import yaml
 from sqlalchemy.orm import Session
 
 from core.errors import UsageError
-from core.options import ModelRef
+from core.options import SEVERAL, ModelRef
 from core.selection import Selection
 from core.states import JobState
 from scheduler.chosen_model import describe
@@ -240,6 +240,36 @@ def test_a_bottom_up_model_needs_no_detector(bench: Bench, request_: dict[str, A
 def test_a_detector_for_another_task_is_refused(bench: Bench, request_: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="takes no detector"):
         send(bench, request_, detector=request_["model"])
+
+
+def test_several_models_are_one_job(bench: Bench, request_: dict[str, Any]) -> None:
+    keypoint, people = keypoint_model(bench.root / "pose"), people_detector(bench.root / "people")
+    register(bench, people, name="finder")
+    more = {"more_models": (str(keypoint), "finder"), "detector": "finder"}
+    job = send(bench, request_, **more)
+    # The workers of the first model's task run it.
+    assert job.task == "detect"
+    ref = ModelRef.from_json(job.model)
+    assert ref.task == SEVERAL
+    assert [(member.name, member.task) for member in ref.members] == [
+        ("model", "detect"),
+        ("pose+finder", "keypoint"),
+        ("finder", "detect"),
+    ]
+    assert [sorted(member.parts) for member in ref.members] == [[], ["detector", "keypoint"], []]
+
+
+def test_two_models_of_one_name_are_refused(bench: Bench, request_: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="two of the models are called 'model'"):
+        send(bench, request_, more_models=(request_["model"],))
+
+
+def test_a_detector_that_none_of_the_models_needs_is_refused(
+    bench: Bench, request_: dict[str, Any]
+) -> None:
+    people = str(people_detector(bench.root / "people"))
+    with pytest.raises(UsageError, match="takes no detector"):
+        send(bench, request_, more_models=(people,), detector=people)
 
 
 def test_images_of_many_shapes_are_not_padded_into_batches(

@@ -4,11 +4,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import FatalError, UsageError
-from core.options import ModelRef
+from core.options import SEVERAL, ModelRef
 from tests.bench import PROFILE
 from tests.workshop import Network, write_model
 from worker.models import Models, engine_module
-from worker.recipe import ALONE
 
 
 @pytest.fixture
@@ -33,8 +32,8 @@ def others(folder: Path, count: int) -> list[ModelRef]:
 def test_a_model_is_loaded_once_with_a_predictor_for_each_thread(
     models: Models, network: Network, ref: ModelRef
 ) -> None:
-    first = models.acquire(ref, PROFILE).networks[ALONE]
-    assert models.acquire(ref, PROFILE).networks[ALONE] is first
+    first = models.acquire(ref, PROFILE).networks[0]
+    assert models.acquire(ref, PROFILE).networks[0] is first
     assert network.loaded == len(first.predictors) == 2
     assert first.batch_size == PROFILE.batch_size
 
@@ -83,22 +82,15 @@ def test_a_model_in_use_is_never_closed(models: Models, network: Network, tmp_pa
     assert network.closed == 6  # down to six with the new one
 
 
-def test_a_part_that_cannot_be_had_lets_go_of_those_that_were(
+def test_a_model_that_cannot_be_had_lets_go_of_those_beside_it(
     models: Models, network: Network, ref: ModelRef
 ) -> None:
     gone = replace(ref, digest="0" * 64)
     with pytest.raises(FatalError, match="not the one"):
-        models.acquire(ModelRef.composed("two", "detect", {ALONE: ref, "other": gone}), PROFILE)
-    whole = ModelRef.composed("one", "detect", {ALONE: ref})
-    (resident,) = models.acquire(whole, PROFILE).networks.values()
+        models.acquire(ModelRef.composed("two", SEVERAL, {"numbers": ref, "other": gone}), PROFILE)
+    (resident,) = models.acquire(ref, PROFILE).networks
     assert resident.users == 1
     assert network.loaded == 2
-
-
-def test_a_part_whose_pictures_differ_in_shape_runs_alone(models: Models, ref: ModelRef) -> None:
-    whole = ModelRef.composed("one", "detect", {ALONE: ref})
-    assert models.acquire(whole, PROFILE).batch_size == 1
-    assert models.acquire(ref, PROFILE).batch_size == PROFILE.batch_size
 
 
 def test_closing_frees_every_predictor(models: Models, network: Network, ref: ModelRef) -> None:
@@ -110,7 +102,7 @@ def test_closing_frees_every_predictor(models: Models, network: Network, ref: Mo
 def test_a_batch_size_only_shrinks(models: Models, ref: ModelRef) -> None:
     model = models.acquire(ref, PROFILE)
     assert model.halved_to is None
-    network = model.networks[ALONE]
+    network = model.networks[0]
     assert network.shrink(2)
     assert not network.shrink(2)
     assert not network.shrink(3)

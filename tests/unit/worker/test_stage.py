@@ -41,7 +41,7 @@ def ran(unit: WorkUnit, work: Do, then: Do | None = None, *, count: int = 1) -> 
 
 def leave(ticket: Ticket) -> None:
     row = ResultRow.quarantined(ticket.item, task="t", model="m", reason="went through")
-    ticket.run.leave(row)
+    ticket.run.leave(ticket.item, [row])
 
 
 def reasons(run: ShardRun, count: int = 1) -> list[str | None]:

@@ -11,7 +11,7 @@ from cli.output import chosen, print_object, print_records
 from cli.session import opened, say
 from core.errors import UsageError
 from core.times import iso
-from scheduler.submit import describe
+from scheduler.chosen_model import describe
 from store.models import add_model, find_model, list_models, remove_model
 from store.tables import Model
 from vision.export import read_export

@@ -29,6 +29,9 @@ _JOB_OPTIONS = (
     click.option(
         "-m", "--model", help="A registered model's name, or the directory of an exported model."
     ),
+    click.option(
+        "--detector", help="A detection model that finds the people for a keypoint model."
+    ),
     click.option("-o", "--output", help="Where results and pictures go.  [default: in the home]"),
     click.option("--name", help="What to call the job.  [default: the source's name]"),
     click.option("--include", multiple=True, metavar="GLOB", help="Only keys like this."),

@@ -11,6 +11,7 @@ from scheduler.submit import JobDefaults, JobRequest
 
 _SELECTION = ("include", "exclude", "min_size", "max_size", "since", "limit")
 _JOB = (
+    "detector",
     "output",
     "name",
     "threshold",

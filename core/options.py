@@ -1,7 +1,9 @@
 """What a person chose for a job, frozen with its row."""
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -35,18 +37,48 @@ class JobOptions:
 
 @dataclass(frozen=True, slots=True)
 class ModelRef:
-    """Which model a job runs. A worker loads it only if the digest is this one."""
+    """Which model a job runs. A worker loads it only if the digest is this one.
+
+    A composed model has `parts`, exported models by their roles, and no files but theirs;
+    `settings` says what else it needs to know.
+    """
 
     name: str
     task: str
     digest: str
     location: str
-
-    def to_json(self) -> dict[str, str]:
-        """Return plain values for the job's row and its manifest."""
-        return asdict(self)
+    parts: Mapping[str, "ModelRef"] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def from_json(cls, data: Mapping[str, str]) -> "ModelRef":
+    def composed(
+        cls,
+        name: str,
+        task: str,
+        parts: Mapping[str, "ModelRef"],
+        settings: Mapping[str, Any] | None = None,
+    ) -> "ModelRef":
+        """Return the model that these parts make; its digest is made of theirs."""
+        digests = {role: part.digest for role, part in parts.items()}
+        content = json.dumps([task, digests, settings or {}], sort_keys=True)
+        digest = hashlib.sha256(content.encode()).hexdigest()
+        return cls(name, task, digest, "", parts, settings or {})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for the job's row and its manifest."""
+        data = {
+            "name": self.name,
+            "task": self.task,
+            "digest": self.digest,
+            "location": self.location,
+        }
+        if not self.parts:
+            return data  # as versions without parts know it
+        parts = {role: part.to_json() for role, part in self.parts.items()}
+        return data | {"parts": parts, "settings": dict(self.settings)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "ModelRef":
         """Read what `to_json` wrote."""
-        return cls(**data)
+        parts = {role: cls.from_json(part) for role, part in data.get("parts", {}).items()}
+        return cls(**{**data, "parts": parts})

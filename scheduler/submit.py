@@ -7,7 +7,6 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,19 +14,15 @@ from sqlalchemy.orm import Session
 from core.errors import BadInputError, FatalError, RetryableError, UsageError
 from core.ids import new_id
 from core.layout import ATTEMPTS, MANIFEST
-from core.messages import TASKS
 from core.options import JobOptions, ModelRef
 from core.selection import Selection
 from core.sources import SourceKind, parse_source
 from core.states import JobState
+from scheduler.chosen_model import choose_model
 from scheduler.dataset import locate
 from store.database import Database
 from store.locations import open_store
-from store.models import find_model
 from store.tables import Job
-from vision.export import export_digest, read_export
-from vision.exported import ExportedModel
-from vision.preprocess import Preprocessor
 
 PRIORITIES = range(10)
 """A job's weight is two to the power of its priority."""
@@ -35,7 +30,6 @@ PRIORITIES = range(10)
 DEFAULT_PRIORITY = 5
 DEFAULT_ALPHA = 0.5
 LARGEST_BATCH = 1024
-FIXED_SHAPE_BATCH = 8
 _LONGEST_NAME = 200
 
 
@@ -45,6 +39,7 @@ class JobRequest:
 
     source: str
     model: str
+    detector: str | None = None
     output: str | None = None
     name: str | None = None
     selection: Selection = field(default_factory=Selection)
@@ -109,11 +104,11 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
     """
     _check_numbers(request)
     dataset = locate(request.source)
-    ref, export = resolve_model(db, request.model)
+    chosen = choose_model(db, request.model, detector=request.detector)
     return Draft(
         name=_one_line("name", request.name) if request.name else dataset.name,
         source=dataset.source,
-        model=ref,
+        model=chosen.ref,
         options=JobOptions(
             max_pixels=defaults.max_pixels,
             max_item_bytes=defaults.max_item_bytes,
@@ -122,62 +117,9 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
             annotate=request.annotate,
             alpha=DEFAULT_ALPHA if request.alpha is None else request.alpha,
             shard_items=request.shard_items or defaults.shard_items,
-            batch_size=request.batch_size or defaults.batch_size or _batch_size(export),
+            batch_size=request.batch_size or defaults.batch_size or chosen.batch_size,
         ),
     )
-
-
-def resolve_model(db: Database, name: str) -> tuple[ModelRef, ExportedModel]:
-    """Return the model of a registered name, or that of an exported directory.
-
-    Raises:
-        UsageError: there is no such model, it is not what was registered, or its task is none
-            that this version runs.
-    """
-    known = db.read(lambda s: _registered(s, name))
-    if known is not None:
-        ref = known
-    elif Path(name).expanduser().is_dir():
-        ref = describe(Path(name).expanduser())
-    else:
-        db.read(lambda s: find_model(s, name))  # says what is missing, and what would do
-        raise AssertionError(name)
-    export = read_export(Path(ref.location))
-    if export_digest(Path(ref.location)) != ref.digest:
-        raise UsageError(
-            f"the files of model {ref.name!r} in {ref.location} are not those that were registered",
-            hint=f"restore them, or `regatta models remove {ref.name}` and add it again",
-        )
-    if ref.task not in TASKS:
-        raise UsageError(
-            f"model {ref.name!r} is for the task {ref.task!r}",
-            hint=f"this version runs {', '.join(TASKS)}",
-        )
-    return ref, export
-
-
-def describe(directory: Path) -> ModelRef:
-    """Return what an exported directory is, under the name that its export gives it.
-
-    Raises:
-        UsageError: the directory is incomplete, or not a model that this version can run.
-    """
-    place = directory.resolve()
-    export = read_export(place)
-    return ModelRef(export.name, export.task, export_digest(place), str(place))
-
-
-def _registered(session: Session, name: str) -> ModelRef | None:
-    try:
-        row = find_model(session, name)
-    except UsageError:
-        return None
-    return ModelRef(row.name, row.task, row.digest, row.location)
-
-
-def _batch_size(export: ExportedModel) -> int:
-    """One image a run where shapes vary: padding a batch of many shapes would waste the work."""
-    return 1 if Preprocessor(export.ops).fixed_shape is None else FIXED_SHAPE_BATCH
 
 
 def _check_numbers(request: JobRequest) -> None:

@@ -9,7 +9,7 @@ import structlog
 
 from core.errors import BadInputError, FatalError, RetryableError
 from store.parts import ResultRow
-from worker.run import Ticket
+from worker.ticket import Ticket
 
 _log = structlog.get_logger()
 

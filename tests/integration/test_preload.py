@@ -9,6 +9,7 @@ from tests.bench import OFFER, Bench
 from tests.workshop import Network, write_model
 from worker.models import Models
 from worker.preload import preload
+from worker.recipe import ALONE
 
 PROFILE = profile_for(OFFER, batch_size=None, jpeg_quality=90)
 
@@ -21,7 +22,7 @@ def test_each_predictor_has_run_before_the_first_shard(bench: Bench) -> None:
     preload(bench.db, models, ["m"], PROFILE)
     assert network.batches == [[127] * PROFILE.batch_size] * 2
     # A job by its path has the same digest: it finds the model loaded.
-    assert models.acquire(ref, PROFILE).users == 1
+    assert models.acquire(ref, PROFILE).networks[ALONE].users == 1
     assert network.loaded == 2
     models.close()
 

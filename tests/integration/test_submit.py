@@ -7,9 +7,11 @@ import yaml
 from sqlalchemy.orm import Session
 
 from core.errors import UsageError
+from core.options import ModelRef
 from core.selection import Selection
 from core.states import JobState
-from scheduler.submit import JobDefaults, JobRequest, describe, submit
+from scheduler.chosen_model import describe
+from scheduler.submit import JobDefaults, JobRequest, submit
 from store import models
 from store.database import Database
 from store.tables import Job
@@ -155,6 +157,89 @@ def test_a_model_for_another_task_is_refused(
     register(bench, model, task="track")
     with pytest.raises(UsageError, match="for the task 'track'"):
         send(bench, request_, model="mine")
+
+
+def keypoint_model(folder: Path, arch: str = "HRNet") -> Path:
+    first = {"type": "TopDownEvalAffine", "trainsize": [96, 128]}
+    if arch == "HigherHRNet":
+        first = {"type": "EvalAffine", "size": 512}
+    config = {"arch": arch, "Preprocess": [first, {"type": "Permute"}], "label_list": ["person"]}
+    folder.mkdir()
+    (folder / "infer_cfg.yml").write_text(yaml.safe_dump(config))
+    (folder / "model.json").write_text("{}")
+    (folder / "model.pdiparams").write_bytes(b"joints")
+    return folder
+
+
+def people_detector(folder: Path) -> Path:
+    folder.mkdir()
+    config = CONFIG | {"label_list": ["boat", "person"]}
+    (folder / "infer_cfg.yml").write_text(yaml.safe_dump(config))
+    (folder / "model.json").write_text("{}")
+    (folder / "model.pdiparams").write_bytes(b"boxes")
+    return folder
+
+
+def test_a_detector_and_a_keypoint_model_are_one_model(
+    bench: Bench, request_: dict[str, Any]
+) -> None:
+    keypoint, detector = keypoint_model(bench.root / "pose"), people_detector(bench.root / "people")
+    register(bench, detector, name="finder")
+    job = send(bench, request_, model=str(keypoint), detector="finder")
+    assert job.task == "keypoint"
+    assert job.options["batch_size"] == 8
+    ref = ModelRef.from_json(job.model)
+    assert ref.name == "pose+finder"
+    assert {role: part.digest for role, part in ref.parts.items()} == {
+        "detector": describe(detector).digest,
+        "keypoint": describe(keypoint).digest,
+    }
+    assert ModelRef.from_json(ref.to_json()) == ref
+
+
+def test_a_composed_model_has_the_digest_of_its_parts(model: Path, tmp_path: Path) -> None:
+    parts = {"a": describe(model), "b": describe(people_detector(tmp_path / "people"))}
+    one = ModelRef.composed("x", "keypoint", parts)
+    assert one.digest == ModelRef.composed("y", "keypoint", dict(reversed(parts.items()))).digest
+    swapped = {"a": parts["b"], "b": parts["a"]}
+    others = [
+        ModelRef.composed("x", "keypoint", swapped),
+        ModelRef.composed("x", "other", parts),
+        ModelRef.composed("x", "keypoint", parts, {"people": ["rower"]}),
+    ]
+    assert len({one.digest, *(other.digest for other in others)}) == 4
+
+
+@pytest.mark.parametrize(
+    ("arch", "detector", "message"),
+    [
+        ("HRNet", None, "needs a detector"),
+        ("HRNet", "model", "no class 'person', only boat, buoy"),
+        ("HRNet", "pose", "cannot be the detector of a keypoint model"),
+        ("HRNet", "nosuch", "no model 'nosuch'"),
+        ("HigherHRNet", "people", "finds the people itself"),
+    ],
+)
+def test_a_keypoint_model_and_a_detector_have_to_go_together(
+    bench: Bench, request_: dict[str, Any], arch: str, detector: str | None, message: str
+) -> None:
+    keypoint_model(bench.root / "pose", arch)
+    people_detector(bench.root / "people")
+    named = None if detector is None else str(bench.root / detector)
+    if detector == "nosuch":
+        named = detector
+    with pytest.raises(UsageError, match=message):
+        send(bench, request_, model=str(bench.root / "pose"), detector=named)
+
+
+def test_a_bottom_up_model_needs_no_detector(bench: Bench, request_: dict[str, Any]) -> None:
+    job = send(bench, request_, model=str(keypoint_model(bench.root / "pose", "HigherHRNet")))
+    assert (job.task, job.options["batch_size"]) == ("keypoint", 1)
+
+
+def test_a_detector_for_another_task_is_refused(bench: Bench, request_: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="takes no detector"):
+        send(bench, request_, detector=request_["model"])
 
 
 def test_images_of_many_shapes_are_not_padded_into_batches(

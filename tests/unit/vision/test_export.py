@@ -81,7 +81,7 @@ def test_the_graph_is_found_by_what_is_there(
         ({"label_list": []}, "label_list .* is empty"),
         ({"label_list": None}, "label_list .* is empty"),
         ({"arch": None}, "does not name an arch"),
-        ({"arch": "HRNet"}, "keypoint model"),
+        ({"arch": "METRO_Body"}, "keypoint model"),
         ({"arch": "RCNN", "mask": True}, "instance segmentation model"),
         ({"arch": "PicoDet"}, "without its post-processing"),
         ({"arch": "Novelty"}, "architecture 'Novelty' .* unknown"),

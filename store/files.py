@@ -139,10 +139,10 @@ class FileObjects:
 
     def _has_link(self, key: str) -> bool:
         """Whether a directory on the way from the root to a key is a symbolic link."""
-        folder = str(self._root)
+        folder = self._root
         for name in key.split("/")[:-1]:
-            folder = f"{folder}/{name}"
-            if os.path.islink(folder):
+            folder /= name
+            if folder.is_symlink():
                 return True
         return False
 

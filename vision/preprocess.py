@@ -62,19 +62,27 @@ class Preprocessor:
 
 def _in_one_go(ops: Sequence[Op]) -> tuple[Op, ...]:
     """From blue first to RGB and then these steps, as one pass where they begin as most do."""
-    table = ops[0].byte_table() if ops else None
+    table = ops[0].byte_table() if len(ops) > 1 else None
     if table is not None and isinstance(ops[1], Permute):
-        return _PlanesByTable(np.ascontiguousarray(table.T)), *ops[2:]
+        return _PlanesByTable(np.ascontiguousarray(table.T), (_ToRgb(), *ops[:2])), *ops[2:]
     return _ToRgb(), *ops
 
 
 class _PlanesByTable(Op):
-    """From bytes, blue first, to RGB planes, each value looked up in a table, float32 (3, 256)."""
+    """From bytes, blue first, to RGB planes, each value looked up in a table, float32 (3, 256).
 
-    def __init__(self, table: NDArray[np.float32]) -> None:
+    What is not of bytes goes step by step.
+    """
+
+    def __init__(self, table: NDArray[np.float32], steps: tuple[Op, ...]) -> None:
         self._table = table
+        self._steps = steps
 
     def apply(self, sample: Sample) -> Sample:
+        if sample.image.dtype != np.uint8:
+            for op in self._steps:
+                sample = op.apply(sample)
+            return sample
         planes = np.empty((3, *sample.image.shape[:2]), np.float32)
         for number, channel in enumerate(reversed(cv2.split(sample.image))):
             cv2.LUT(channel, self._table[number], planes[number])

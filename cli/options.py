@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
-from cli.parameters import SINCE, SIZE
+from cli.parameters import SINCE, SIZE, TILE
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -57,6 +57,28 @@ _JOB_OPTIONS = (
         "--alpha",
         type=click.FloatRange(0, 1),
         help="How much of a segment's colour covers the picture.  [default: 0.5]",
+    ),
+    click.option(
+        "--slice",
+        "tile",
+        type=TILE,
+        help="Have detectors look at tiles so large (640x640), too: for small objects in large "
+        "pictures.",
+    ),
+    click.option(
+        "--overlap",
+        type=click.FloatRange(0, 0.9),
+        default=0.2,
+        show_default=True,
+        help="How much of a tile its neighbour shows, too.",
+    ),
+    click.option(
+        "--merge",
+        type=click.Choice(["nmm", "nms"]),
+        default="nmm",
+        show_default=True,
+        help="What becomes of a thing that two tiles show: one box around both (nmm), or the "
+        "better one (nms).",
     ),
     click.option(
         "--priority",

@@ -7,6 +7,7 @@ import click
 
 from config.settings import Settings
 from core.selection import Selection
+from core.slicing import Slicing
 from scheduler.submit import JobDefaults, JobRequest
 
 _SELECTION = ("include", "exclude", "min_size", "max_size", "since", "limit")
@@ -40,7 +41,13 @@ def job_request(
     selection = Selection(**{name: options[name] for name in _SELECTION})
     chosen = {name: options[name] for name in _JOB}
     model, *more = models
-    return JobRequest(source, model, selection=selection, more_models=tuple(more), **chosen)
+    slicing = None
+    if options["tile"] is not None:
+        width, height = options["tile"]
+        slicing = Slicing(width, height, options["overlap"], options["merge"])
+    return JobRequest(
+        source, model, selection=selection, slicing=slicing, more_models=tuple(more), **chosen
+    )
 
 
 def job_defaults(settings: Settings) -> JobDefaults:

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from core.slicing import Slicing
+
 
 @dataclass(frozen=True, slots=True)
 class JobOptions:
     """Options that change a job's results, pictures or shards.
 
     `threshold` of None is the model's own; `shard_items` and `batch_size` of None are chosen
-    by the planner. `alpha` is how much of a segment's colour covers a
-    picture. Limits protect workers from decompression bombs.
+    by the planner. `alpha` is how much of a segment's colour covers a picture. With `slicing`,
+    detectors look at tiles. Limits protect workers from decompression bombs.
     """
 
     max_pixels: int
@@ -24,6 +26,7 @@ class JobOptions:
     alpha: float = 0.5
     shard_items: int | None = None
     batch_size: int | None = None
+    slicing: Slicing | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for the job's row and its manifest."""
@@ -32,7 +35,8 @@ class JobOptions:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "JobOptions":
         """Read what `to_json` wrote."""
-        return cls(**data)
+        slicing = data.get("slicing")
+        return cls(**{**data, "slicing": None if slicing is None else Slicing(**slicing)})
 
 
 SEVERAL = "several"

@@ -43,6 +43,11 @@ class ChosenModel:
         shapes = [Preprocessor(export.ops).fixed_shape for export in self.exports.values()]
         return 1 if all(shape is None for shape in shapes) else _BATCH
 
+    @property
+    def has_detector(self) -> bool:
+        """Whether there is a detector in it."""
+        return any(export.task == "detect" for export in self.exports.values())
+
 
 def choose_models(db: Database, names: Sequence[str], *, detector: str | None) -> ChosenModel:
     """Return the model of a registered name or of an exported directory; or several, side by side.

@@ -16,6 +16,7 @@ from core.ids import new_id
 from core.layout import ATTEMPTS, MANIFEST
 from core.options import JobOptions, ModelRef
 from core.selection import Selection
+from core.slicing import Slicing
 from core.sources import SourceKind, parse_source
 from core.states import JobState
 from scheduler.chosen_model import choose_models
@@ -30,6 +31,8 @@ PRIORITIES = range(10)
 DEFAULT_PRIORITY = 5
 DEFAULT_ALPHA = 0.5
 LARGEST_BATCH = 1024
+LEAST_TILE = 32
+MOST_OVERLAP = 0.9
 _LONGEST_NAME = 200
 
 
@@ -53,6 +56,7 @@ class JobRequest:
     shard_items: int | None = None
     batch_size: int | None = None
     detector: str | None = None
+    slicing: Slicing | None = None
     more_models: tuple[str, ...] = ()
 
 
@@ -108,8 +112,14 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
     """
     _check_numbers(request)
     dataset = locate(request.source)
+    _check_slicing(request)
     names = (request.model, *request.more_models)
     chosen = choose_models(db, names, detector=request.detector)
+    if request.slicing is not None and not chosen.has_detector:
+        raise UsageError(
+            f"model {chosen.ref.name!r} cannot be sliced: only detectors look at tiles",
+            hint="leave --slice out",
+        )
     return Draft(
         name=_one_line("name", request.name) if request.name else dataset.name,
         source=dataset.source,
@@ -123,6 +133,7 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
             alpha=DEFAULT_ALPHA if request.alpha is None else request.alpha,
             shard_items=request.shard_items or defaults.shard_items,
             batch_size=request.batch_size or defaults.batch_size or chosen.batch_size,
+            slicing=request.slicing,
         ),
     )
 
@@ -146,6 +157,16 @@ def _check_numbers(request: JobRequest) -> None:
         raise UsageError("--min-size is above --max-size: nothing would be left")
     for tag in request.tags:
         _one_line("tag", tag)
+
+
+def _check_slicing(request: JobRequest) -> None:
+    slicing = request.slicing
+    if slicing is None:
+        return
+    if not min(slicing.width, slicing.height) >= LEAST_TILE:
+        raise UsageError(f"--slice must be at least {LEAST_TILE}x{LEAST_TILE} pixels")
+    if not 0 <= slicing.overlap <= MOST_OVERLAP:
+        raise UsageError(f"--overlap must be between 0 and {MOST_OVERLAP}, not {slicing.overlap}")
 
 
 def _one_line(what: str, text: str) -> str:

@@ -50,6 +50,16 @@ class Detections:
             class_ids=np.empty(0, np.int32),
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The rows of all parts, one part after the other."""
+        parts = [cls.empty(), *parts]
+        return cls(
+            xyxy=np.concatenate([part.xyxy for part in parts]),
+            scores=np.concatenate([part.scores for part in parts]),
+            class_ids=np.concatenate([part.class_ids for part in parts]),
+        )
+
     def __len__(self) -> int:
         return len(self.scores)
 

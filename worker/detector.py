@@ -42,7 +42,10 @@ class Detector:
     ) -> Answer:
         """Return one image's detections. Raises as `found`."""
         del size_wh  # the graph itself says where boxes are in the source
-        found = self.found(output, options)
+        return self.answer(self.found(output, options))
+
+    def answer(self, found: Detections) -> Answer:
+        """Return detections of this model as an answer."""
         columns = BoxColumns(found.xyxy, found.scores, found.class_ids, labels=self.labels)
         draw = partial(draw_detections, detections=found, labels=self.labels)
         return Answer(draw, detections=columns)

@@ -138,7 +138,7 @@ class Engine:
     def _go_on(self, ticket: Ticket) -> None:
         if ticket.is_dropped:
             ticket.leave(None)
-        elif ticket.model.revisits:
+        elif ticket.revisits:
             self._advance.put(ticket)
         else:
             self._finish.put(ticket)
@@ -230,7 +230,7 @@ def _decode(ticket: Ticket) -> None:
     image = decode_image(ticket.data, max_pixels=ticket.run.unit.options.max_pixels)
     ticket.data = None
     ticket.size = (image.shape[1], image.shape[0])
-    if ticket.run.unit.options.annotate or ticket.model.revisits:
+    if ticket.run.unit.options.annotate or ticket.revisits:
         ticket.keep(image)
     ticket.begin(image)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol, cast
 import structlog
 
 from core.errors import FatalError, UsageError
-from core.options import ModelRef
+from core.options import JobOptions, ModelRef
 from core.profile import EngineOffer, ExecutionProfile
 from store.locations import split_location
 from vision.export import export_digest, read_export
@@ -56,10 +56,9 @@ class ResidentModel:
         """All loaded networks, once for each use of them."""
         return [network for member in self.members for network in member.networks.values()]
 
-    @property
-    def revisits(self) -> bool:
+    def revisits(self, options: JobOptions) -> bool:
         """Whether a member looks at a picture again after its first asks."""
-        return any(member.recipe.revisits for member in self.members)
+        return any(member.recipe.revisits(options) for member in self.members)
 
     @property
     def batch_size(self) -> int:

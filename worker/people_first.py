@@ -10,6 +10,7 @@ from vision.people import people_classes
 from vision.person_crop import person_crop
 from vision.poses import Poses
 from worker.detector import Detector
+from worker.finding import find
 from worker.network import Pixels
 from worker.pose_network import TopDown, pose_answer
 from worker.recipe import Ask, Steps
@@ -18,17 +19,20 @@ from worker.recipe import Ask, Steps
 class PeopleFirst:
     """See `worker.recipe.Recipe`. The crops of many pictures share batches."""
 
-    revisits = True
-
     def __init__(self, detector: Detector, keypoint: TopDown, *, people: Sequence[str]) -> None:
         self._detector = detector
         self._keypoint = keypoint
         self._classes = people_classes(detector.labels, people)
 
+    @staticmethod
+    def revisits(options: JobOptions) -> bool:
+        """For the crops."""
+        del options
+        return True
+
     def steps(self, image_bgr: Pixels, options: JobOptions) -> Steps:
         """Ask where people are, then how each of them stands."""
-        (output,) = yield [Ask(DETECTOR, self._detector.prepare(image_bgr))]
-        found = self._detector.found(output, options)
+        found = yield from find(self._detector, DETECTOR, image_bgr, options)
         people = found.select(np.isin(found.class_ids, self._classes)).by_score()
         size = (image_bgr.shape[0], image_bgr.shape[1])
         crops = [person_crop(box, size) for box in people.xyxy.tolist()]

@@ -27,8 +27,7 @@ Steps = Generator[Sequence[Ask], Sequence[Any], Answer]
 class Recipe(Protocol):
     """The way from a picture to its answer; shared by all threads."""
 
-    @property
-    def revisits(self) -> bool:
+    def revisits(self, options: JobOptions) -> bool:
         """Whether it looks at the picture again after its first asks."""
         ...
 
@@ -48,10 +47,14 @@ class Recipe(Protocol):
 class OneLook:
     """A model of one network that sees each picture once. See `Recipe`."""
 
-    revisits = False
-
     def __init__(self, network: ReadableNetwork) -> None:
         self._network = network
+
+    @staticmethod
+    def revisits(options: JobOptions) -> bool:
+        """Never."""
+        del options
+        return False
 
     def steps(self, image_bgr: Pixels, options: JobOptions) -> Steps:
         """Ask the network, and read what it says."""

@@ -7,6 +7,7 @@ from core.errors import FatalError
 from core.options import ModelRef
 from core.roles import DETECTOR, KEYPOINT
 from worker.detector import Detector
+from worker.finding import Objects
 from worker.network import Network, ReadableNetwork
 from worker.people_first import PeopleFirst
 from worker.pose_network import TopDown
@@ -21,7 +22,10 @@ def recipe_of(ref: ModelRef, networks: Mapping[str, Network]) -> Recipe:
         FatalError: this version knows no model of such parts.
     """
     if not ref.parts:
-        return OneLook(cast("ReadableNetwork", networks[ALONE]))
+        network = networks[ALONE]
+        if isinstance(network, Detector):
+            return Objects(network)
+        return OneLook(cast("ReadableNetwork", network))
     make = _COMPOSED.get(ref.task)
     if make is None:
         raise FatalError(f"this version cannot compose a model for the task {ref.task!r}")

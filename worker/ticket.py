@@ -66,6 +66,11 @@ class Ticket:
             self.image = None
 
     @property
+    def revisits(self) -> bool:
+        """Whether a model may look at the picture again after its first asks."""
+        return self.model.revisits(self.run.unit.options)
+
+    @property
     def is_answered(self) -> bool:
         """Whether every model has come to its end with this item."""
         return all(course.end is not None for course in self.courses)

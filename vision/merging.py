@@ -5,6 +5,7 @@ score first, equal scores by x1, y1, x2, y2. The overlap of two boxes is what th
 both cover (`iou`), or over the smaller one (`ios`), in float32.
 """
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from core.errors import UsageError
 from vision.detections import Detections
 from vision.neighbours import Neighbours
+from vision.rle import Rle
 
 Method = Literal["nms", "nmm"]
 Metric = Literal["iou", "ios"]
@@ -89,7 +91,9 @@ def overlaps(
     areas = (xyxy[:, 2] - xyxy[:, 0]) * (xyxy[:, 3] - xyxy[:, 1])
     area, other = areas[first], areas[second]
     whole = area + other - shared if metric == "iou" else np.minimum(area, other)
-    return np.divide(shared, whole, out=np.zeros_like(shared), where=whole > 0)
+    ratio: NDArray[np.float32] = np.zeros_like(shared)
+    np.divide(shared, whole, out=ratio, where=whole > 0)
+    return ratio
 
 
 def _grown(
@@ -101,12 +105,18 @@ def _grown(
 ) -> Detections:
     """The rows `kept`, each grown over those that it owns and still overlaps."""
     boxes = ranked.xyxy.tolist()
+    parts: dict[int, list[int]] = {}
     taken = np.flatnonzero(owners != np.arange(len(owners)))
     for row, owner in zip(taken.tolist(), owners[taken].tolist(), strict=True):
         if _overlap(boxes[owner], boxes[row], metric) > threshold:
             boxes[owner] = _union(boxes[owner], boxes[row])
+            parts.setdefault(owner, [owner]).append(row)
+    masks = ranked.masks
+    if masks is not None:
+        whole = {owner: Rle.union([masks[row] for row in rows]) for owner, rows in parts.items()}
+        masks = tuple(whole.get(row, masks[row]) for row in kept.tolist())
     xyxy = np.array(boxes, np.float32).reshape(-1, 4)[kept]
-    return Detections(xyxy=xyxy, scores=ranked.scores[kept], class_ids=ranked.class_ids[kept])
+    return replace(ranked.select(kept), xyxy=xyxy, masks=masks)
 
 
 def _overlap(a: _Box, b: _Box, metric: Metric) -> float:

@@ -4,11 +4,10 @@ The same tiles as SAHI's `get_slice_bboxes` makes: neighbours overlap by a share
 those at the far edges are moved back inside, so that all are equally large.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import UsageError
@@ -70,7 +69,14 @@ def _spans(length: int, side: int, overlap: float) -> Iterator[tuple[int, int]]:
     yield max(0, length - side), length
 
 
-def in_picture(found: Detections, tile: Tile) -> Detections:
-    """What was found in a tile, in pixels of the picture that the tile was cut from."""
-    corner = np.array([tile.x1, tile.y1, tile.x1, tile.y1], np.float32)
-    return replace(found, xyxy=found.xyxy + corner)
+def in_picture(
+    found: Sequence[Detections], tiles: Sequence[Tile], size_wh: tuple[int, int]
+) -> Detections:
+    """What was found in tiles of a picture so wide and high, in pixels of the picture itself.
+
+    One tile's rows come after the other's, and objects in two tiles come twice (`vision.merging`).
+    """
+    size = size_wh[1], size_wh[0]
+    return Detections.joined(
+        [part.moved(tile.x1, tile.y1, size) for part, tile in zip(found, tiles, strict=True)]
+    )

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from core.errors import UsageError
 from vision.detections import Detections
 from vision.merging import Method, Metric, merge
 from vision.neighbours import Neighbours
+from vision.rle import Rle
 
 Rows = list[tuple[float, ...]]  # class, score, x1, y1, x2, y2
 
@@ -103,6 +105,18 @@ def test_an_object_that_an_edge_cut_in_two_is_whole_again() -> None:
         (0, 0.875, 40, 0, 100, 10)
     ]
     assert len(merge(halves, method="nmm", metric="iou", threshold=0.3)) == 2
+
+
+def test_masks_of_one_object_become_one() -> None:
+    pixels = np.zeros((3, 10, 100), bool)
+    pixels[0, :, :60] = pixels[1, :, 40:] = pixels[2, :2, :3] = True
+    rows: Rows = [(0, 0.5, 0, 0, 60, 10), (0, 0.875, 40, 0, 100, 10), (1, 0.25, 0, 0, 3, 2)]
+    found = replace(detections(rows), masks=tuple(map(Rle.of, pixels)))
+    grown = merge(found, method="nmm", metric="ios", threshold=0.3)
+    assert grown.masks is not None
+    assert [mask.area for mask in grown.masks] == [1000, 6]
+    cut = merge(found, method="nms", metric="ios", threshold=0.3)
+    assert cut.masks == (Rle.of(pixels[1]), Rle.of(pixels[2]))
 
 
 @pytest.mark.parametrize("method", ["nms", "nmm"])

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from core.errors import UsageError
 from vision.detections import Detections
+from vision.rle import Rle
 from vision.tiles import Tile, Tiling, in_picture
 
 
@@ -61,11 +62,24 @@ def test_tiles_that_cannot_be_cut_are_refused(width: int, height: int, overlap: 
         Tiling(width, height, overlap)
 
 
-def test_what_a_tile_shows_is_found_in_the_picture() -> None:
+def test_what_tiles_show_is_found_in_the_picture() -> None:
+    mask = np.zeros((4, 5), bool)
+    mask[1, 2] = True
     found = Detections(
-        np.array([[1, 2, 3.5, 4]], np.float32), np.array([0.5], np.float32), np.array([7], np.int32)
+        np.array([[1, 2, 3.5, 4]], np.float32),
+        np.array([0.5], np.float32),
+        np.array([7], np.int32),
+        (Rle.of(mask),),
     )
-    placed = in_picture(found, Tile(100, 20, 200, 120))
-    assert placed.xyxy.tolist() == [[101, 22, 103.5, 24]]
-    assert placed.class_ids.tolist() == [7]
-    assert len(in_picture(Detections.empty(), Tile(3, 4, 5, 6))) == 0
+    tiles = [Tile(0, 0, 5, 4), Tile(100, 20, 105, 24)]
+    placed = in_picture([found, found], tiles, (110, 30))
+    assert placed.xyxy.tolist() == [[1, 2, 3.5, 4], [101, 22, 103.5, 24]]
+    assert placed.class_ids.tolist() == [7, 7]
+    assert placed.masks is not None
+    assert [mask.size for mask in placed.masks] == [(30, 110)] * 2
+    assert [mask.box for mask in placed.masks] == [(2, 1, 3, 2), (102, 21, 103, 22)]
+
+
+def test_nothing_in_any_tile_is_nothing_in_the_picture() -> None:
+    assert len(in_picture([], [], (5, 5))) == 0
+    assert len(in_picture([Detections.empty()] * 2, [Tile(3, 4, 5, 6)] * 2, (9, 9))) == 0

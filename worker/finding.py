@@ -1,7 +1,6 @@
 """Objects in a picture: one look at it, or one at each of its tiles."""
 
-from collections.abc import Generator, Iterator, Sequence
-from itertools import islice
+from collections.abc import Generator, Sequence
 from typing import Any, Final
 
 from core.options import JobOptions
@@ -36,28 +35,25 @@ def find(detector: Detector, role: str, image_bgr: Pixels, options: JobOptions) 
         del image_bgr  # while it waits for a predictor, only who draws on it need keep it
         (output,) = yield asks
         return detector.found(output, options)
-    looks = iter(_looks(image_bgr, options.slicing))
-    found = []
-    while tiles := list(islice(looks, _TILES_AT_ONCE)):
-        outputs = yield [Ask(role, detector.prepare(tile.cut(image_bgr))) for tile in tiles]
-        found += [
-            in_picture(detector.found(output, options), tile)
-            for tile, output in zip(tiles, outputs, strict=True)
-        ]
+    size_wh = (image_bgr.shape[1], image_bgr.shape[0])
+    tiles = _tiles(size_wh, options.slicing)
+    found: list[Detections] = []
+    for start in range(0, len(tiles), _TILES_AT_ONCE):
+        parts = [tile.cut(image_bgr) for tile in tiles[start : start + _TILES_AT_ONCE]]
+        outputs = yield [Ask(role, detector.prepare(part)) for part in parts]
+        found += [detector.found(output, options) for output in outputs]
     return merge(
-        Detections.joined(found),
+        in_picture(found, tiles, size_wh),
         method=options.slicing.merge,
         metric=_METRIC,
         threshold=_THRESHOLD,
     )
 
 
-def _looks(image: Pixels, slicing: Slicing) -> Iterator[Tile]:
-    height, width = image.shape[:2]
-    tiles = Tiling(slicing.width, slicing.height, slicing.overlap).tiles((width, height))
-    if len(tiles) > 1:
-        yield Tile(0, 0, width, height)
-    yield from tiles
+def _tiles(size_wh: tuple[int, int], slicing: Slicing) -> list[Tile]:
+    """The tiles of a picture, and before them the whole where there is more than one."""
+    tiles = Tiling(slicing.width, slicing.height, slicing.overlap).tiles(size_wh)
+    return tiles if len(tiles) == 1 else [Tile(0, 0, *size_wh), *tiles]
 
 
 class Objects:

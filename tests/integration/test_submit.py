@@ -7,8 +7,9 @@ import yaml
 from sqlalchemy.orm import Session
 
 from core.errors import UsageError
-from core.options import SEVERAL, ModelRef
+from core.options import SEVERAL, JobOptions, ModelRef
 from core.selection import Selection
+from core.slicing import Slicing
 from core.states import JobState
 from scheduler.chosen_model import describe
 from scheduler.submit import JobDefaults, JobRequest, submit
@@ -68,6 +69,8 @@ def test_a_job_waits_to_be_planned(bench: Bench, request_: dict[str, Any]) -> No
         ({"priority": 10}, "--priority must be 0 to 9"),
         ({"shard_items": 0}, "--shard-items must be at least 1"),
         ({"batch_size": 2000}, "--batch-size must be 1 to 1024"),
+        ({"slicing": Slicing(640, 31, 0.2, "nmm")}, "--slice must be at least 32x32"),
+        ({"slicing": Slicing(640, 640, 1.0, "nmm")}, "--overlap must be between 0 and 0.9"),
         ({"selection": Selection(limit=0)}, "--limit must be at least 1"),
         ({"selection": Selection(min_size=-1)}, "--min-size must be at least 0"),
         ({"selection": Selection(min_size=2, max_size=1)}, "nothing would be left"),
@@ -240,6 +243,15 @@ def test_a_bottom_up_model_needs_no_detector(bench: Bench, request_: dict[str, A
 def test_a_detector_for_another_task_is_refused(bench: Bench, request_: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="takes no detector"):
         send(bench, request_, detector=request_["model"])
+
+
+def test_only_detectors_look_at_tiles(bench: Bench, request_: dict[str, Any]) -> None:
+    slicing = Slicing(640, 480, 0.25, "nms")
+    options = JobOptions.from_json(send(bench, request_, slicing=slicing).options)
+    assert options.slicing == slicing
+    pose = keypoint_model(bench.root / "pose", "HigherHRNet")
+    with pytest.raises(UsageError, match="cannot be sliced"):
+        send(bench, request_, model=str(pose), slicing=slicing, output=f"{bench.root}/other")
 
 
 def test_several_models_are_one_job(bench: Bench, request_: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Unpacks archives from strangers: nothing lands outside the directory, and there is an end to it."""
+"""Unpacks archives from strangers: into one directory, and only so much."""
 
 import tarfile
 import zipfile

@@ -20,7 +20,12 @@ _ELSEWHERE = "or get the file in another way and give its path"
 
 
 def without_secrets(url: str) -> str:
-    """A URL as it may be shown and kept: no user, no password, no query (signatures are there)."""
+    """A URL as it may be shown and kept: no user, no password, no query (signatures are there).
+
+    What is no URL comes back as it is.
+    """
+    if "://" not in url:
+        return url
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 

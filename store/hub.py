@@ -17,10 +17,10 @@ _OFFICIAL = "https://huggingface.co"
 
 # What exports consist of, and what says whose they are: beside them, repositories often hold the
 # same network for other programs, many times as large.
-_WANTED = (
-    ["*.yml", "*.yaml", "*.json", "*.pdmodel", "*.pdiparams", "*__model__", "*__params__"]
-    + ["*.txt", "*LICENSE*", "*README*", "*COPYING*", "*NOTICE*"]
-)
+_WANTED = [
+    *("*.yml", "*.yaml", "*.json", "*.pdmodel", "*.pdiparams", "*__model__", "*__params__"),
+    *("*.txt", "*LICENSE*", "*README*", "*COPYING*", "*NOTICE*"),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +56,19 @@ def download_repository(repository: HubRepository, into: Path, *, shows_progress
             or the hub can't be reached.
     """
     # Few commands need the hub, and its import takes long.
-    import huggingface_hub as hub  # noqa: PLC0415
-    from huggingface_hub import errors  # noqa: PLC0415
+    from huggingface_hub import HfApi, errors, snapshot_download  # noqa: PLC0415
+    from huggingface_hub.utils.tqdm import disable_progress_bars  # noqa: PLC0415
 
     if not shows_progress:
-        hub.utils.disable_progress_bars()
+        disable_progress_bars()
     endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or _OFFICIAL
     where = f"{repository.name} at {endpoint}"
     try:
-        info = hub.HfApi(endpoint=endpoint).model_info(
+        info = HfApi(endpoint=endpoint).model_info(
             repository.name, revision=repository.revision, files_metadata=True
         )
         _check_limits(where, {file.rfilename: file.size or 0 for file in info.siblings or ()})
-        hub.snapshot_download(
+        snapshot_download(
             repository.name,
             revision=info.sha,  # what was looked at, whatever is pushed meanwhile
             local_dir=into,

@@ -1,9 +1,7 @@
 """Under which licence a model comes, if its directory says."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -24,19 +22,17 @@ _KNOWN = {
 }
 
 
-def stated_licence(directory: Path, config: Mapping[str, Any]) -> str | None:
-    """What an export says of its licence: its YAML, its README's front matter, or a LICENSE file.
+def stated_licence(directory: Path) -> str | None:
+    """What the front matter of a directory's README says of its licence, else its LICENSE file.
 
-    The first that says something counts. A LICENSE of a text that is not known here is given by
-    its first line; None means that nothing is said, not that everything is allowed.
+    A LICENSE of a text that is not known here is given by its first line. None means that nothing
+    is said, not that everything is allowed.
     """
-    section = config.get("Global")
-    stated = section.get("license") if isinstance(section, dict) else None
-    return (
-        _short(stated)
-        or _short(next(filter(None, map(_of_readme, _heads(directory, _README))), None))
-        or _short(next(filter(None, map(_of_text, _heads(directory, _FILES))), None))
-    )
+    stated = [
+        *map(_of_readme, _heads(directory, _README)),
+        *map(_of_text, _heads(directory, _FILES)),
+    ]
+    return next((text.strip()[:_LONGEST] for text in stated if text and text.strip()), None)
 
 
 def _heads(directory: Path, names: tuple[str, ...]) -> list[str]:
@@ -59,7 +55,3 @@ def _of_text(text: str) -> str | None:
         if re.search(beginning, text, re.IGNORECASE):
             return name
     return next((line.strip() for line in text.splitlines() if line.strip()), None)
-
-
-def _short(stated: object) -> str | None:
-    return stated.strip()[:_LONGEST] if isinstance(stated, str) and stated.strip() else None

@@ -1,7 +1,6 @@
 """Brings models from elsewhere into a directory of this machine, each under its digest."""
 
 import hashlib
-import os
 import re
 import shutil
 import tempfile

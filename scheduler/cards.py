@@ -53,10 +53,8 @@ def doubts(export: ExportedModel, outputs: Sequence[Mapping[str, Any]]) -> list[
     elif export.task == "segment" and export.labels and outputs:
         shape = outputs[0]["shape"]
         if len(shape) == _SCORES and shape[1] > len(export.labels):
-            return [
-                f"label_list names {len(export.labels)} classes, but the network scores "
-                f"{shape[1]}: the rest are called by their numbers"
-            ]
+            named = len(export.labels)
+            return [f"label_list names {named} of {shape[1]} classes: the rest are only numbers"]
     return []
 
 

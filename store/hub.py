@@ -56,6 +56,7 @@ def download_repository(repository: HubRepository, into: Path, *, shows_progress
             or the hub can't be reached.
     """
     # Few commands need the hub, and its import takes long.
+    import httpx  # noqa: PLC0415
     from huggingface_hub import HfApi, errors, snapshot_download  # noqa: PLC0415
     from huggingface_hub.utils.tqdm import disable_progress_bars  # noqa: PLC0415
 
@@ -92,7 +93,7 @@ def download_repository(repository: HubRepository, into: Path, *, shows_progress
         ) from error
     except errors.HFValidationError as error:
         raise UsageError(f"{repository.name!r} cannot be a repository's name: {error}") from error
-    except OSError as error:
+    except (OSError, httpx.HTTPError) as error:
         raise _unreachable(where, error) from error
     shutil.rmtree(into / ".cache", ignore_errors=True)  # the hub's own notes on what it got
 

@@ -49,19 +49,19 @@ def bring_model(
         UsageError: there is no such thing, it can't be got, is damaged, not what `sha256` says,
             or holds no export, or several.
     """
-    expected = _digest_of(sha256)
+    expected, shown = _digest_of(sha256), without_secrets(source)
     if not _URL.match(source) or source.lower().startswith("file://"):
         path = _local(source)
         if not path.is_file():
+            digest = export_digest(path)
             if expected is not None:
-                _compare(expected, export_digest(path), "the model in", source)
+                _compare(expected, digest, "the model in", source)
             return path
-        source = str(path)
+        source = shown = str(path)
     with _incoming(models) as folder:
         content = folder / (_name_of(source) or "model")
         content.mkdir()
         if (archive := _archive(source, folder / "archive", progress)) is not None:
-            shown = without_secrets(source)
             if expected is not None:
                 _compare(expected, _sha256(archive), "the archive", shown)
             unpack(archive, content, name=shown)
@@ -70,8 +70,12 @@ def bring_model(
         else:
             repository = HubRepository.parse(source)
             download_repository(repository, content, shows_progress=shows_progress)
-        export = _the_export(content, without_secrets(source))
-        digest = export_digest(export)
+        export = _the_export(content, shown)
+        try:
+            digest = export_digest(export)
+        except UsageError as error:  # of a directory that is gone in a moment
+            said = str(error).replace(str(content), shown)
+            raise UsageError(said, hint=error.hint) from error
         if archive is None and expected is not None:
             _compare(expected, digest, "the model at", source)
         return _placed(export, models / digest, digest)

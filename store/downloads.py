@@ -23,10 +23,16 @@ def without_secrets(url: str) -> str:
     """A URL as it may be shown and kept: no user, no password, no query (signatures are there).
 
     What is no URL comes back as it is.
+
+    Raises:
+        UsageError: it looks like a URL, and is none.
     """
     if "://" not in url:
         return url
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise UsageError(f"that is no address: {error}", hint="check how it is written") from error
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 

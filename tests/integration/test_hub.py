@@ -15,7 +15,7 @@ from tests.web import Page, Web, files_in
 COMMIT = "c0ffee" * 6 + "beef"
 FILES = {
     "README.md": b"---\nlicense: apache-2.0\n---\n",
-    "inference.yml": b"arch: YOLO\n",
+    "inference.yml": b"arch: YOLO\nlabel_list: [boat]\nPreprocess: [{type: Permute}]\n",
     "inference.json": b"{}",
     "inference.pdiparams": bytes(range(256)) * 1000,
     "pytorch_model.safetensors": b"not wanted" * 1000,

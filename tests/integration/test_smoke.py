@@ -59,15 +59,15 @@ def test_a_segmenter_and_a_classifier(segmenter: Path, classifier: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "said"),
+    ("file", "old", "new"),
     [
-        ("model.pdiparams", None, b"", "can't load"),
-        ("model.json", b'"1.conv2d"', b'"1.conv9d"', "conv9d"),  # an op of a Paddle to come
-        ("model.json", None, b"{", "can't load"),
+        ("model.pdiparams", None, b""),
+        ("model.json", b'"1.conv2d"', b'"1.conv9d"'),  # an op of a Paddle to come
+        ("model.json", None, b"{"),
     ],
 )
 def test_what_this_paddle_cannot_load(
-    blob_detector: Path, tmp_path: Path, file: str, old: bytes | None, new: bytes, said: str
+    blob_detector: Path, tmp_path: Path, file: str, old: bytes | None, new: bytes
 ) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(blob_detector, broken)
@@ -75,7 +75,7 @@ def test_what_this_paddle_cannot_load(
     assert old is None or old in data
     (broken / file).write_bytes(new if old is None else data.replace(old, new))
     answer = tried(broken)
-    assert said in answer["error"]
+    assert "can't load" in answer["error"]
     assert "export it again" in answer["hint"]
 
 

@@ -55,11 +55,6 @@ class Home:
         return self.logs / f"{name}.log"
 
     @property
-    def models(self) -> Path:
-        """Models that were brought from elsewhere, each under its digest."""
-        return self.path / "models"
-
-    @property
     def redis(self) -> Path:
         """Redis's own data."""
         return self.path / "redis"

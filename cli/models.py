@@ -45,7 +45,7 @@ def add(*, name: str, source: str, task: str | None, sha256: str | None, check: 
 
     SOURCE is a directory, an archive (.tar, .tar.gz, .zip), an https:// address of one, s3://
     (an archive, or a prefix with the export's files below it), or hf://org/name[@revision]. What
-    is not a directory of this machine is brought to the home first. The model is run once.
+    is not a directory of this machine is brought here first. The model is run once.
     """
     register(name, source, task=task, sha256=sha256, check=check)
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import click
 
-from cli.home import Home
 from cli.session import opened, say
 from cli.transfer import is_shown, transfer
 from cli.tryout import try_model
@@ -37,7 +36,7 @@ def register(name: str, source: str, *, task: str | None, sha256: str | None, ch
         with transfer(shown) as progress:
             directory = bring_model(
                 source,
-                Home(settings.home).models,
+                settings.models_directory,
                 sha256=sha256,
                 progress=progress,
                 shows_progress=is_shown(),

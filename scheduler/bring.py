@@ -170,7 +170,7 @@ def _incoming(models: Path) -> Iterator[Path]:
     except OSError as error:
         raise UsageError(
             f"models cannot be brought to {models}: {error.strerror}",
-            hint="set REGATTA_HOME to a directory that you can write",
+            hint="set REGATTA_MODELS_DIRECTORY to a directory that you can write",
         ) from error
     try:
         yield folder

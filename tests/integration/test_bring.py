@@ -205,4 +205,4 @@ def test_what_killed_commands_left_is_removed(model: Path, models: Path, tmp_pat
 def test_a_home_that_cannot_be_written(model: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no directory")
     error = refusal(archive(tmp_path, tar_of(files_in(model))), tmp_path / "file" / "models")
-    assert "REGATTA_HOME" in (error.hint or "")
+    assert "REGATTA_MODELS_DIRECTORY" in (error.hint or "")

@@ -35,7 +35,7 @@ def model_card(export: ExportedModel, source: str, tried: Tried | None) -> dict[
         "inputs": None if tried is None else tried["inputs"],
         "outputs": None if tried is None else tried["outputs"],
         "milliseconds": None if tried is None else tried["milliseconds"],
-        "doubts": [] if tried is None else doubts(export, tried["outputs"]),
+        "doubts": [] if tried is None else [*tried["warnings"], *doubts(export, tried["outputs"])],
     }
 
 

@@ -1,17 +1,21 @@
 """Runs an export once and answers in JSON: `python -P -m worker.smoke DIRECTORY`.
 
 The answer: `engine`, its name and version; `inputs`, name and shape of what was fed; `outputs`,
-type and shape; `milliseconds` of a run; or `error` and `hint`, if the network cannot be run here.
+type and shape; `milliseconds` of a run; `warnings`, what the engine said meanwhile; or `error` and
+`hint`, if the network cannot be run here.
 """
 
 import importlib
 import json
 import sys
 import time
+from collections.abc import MutableMapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from config.settings import load_settings
@@ -42,6 +46,8 @@ def try_out(directory: Path, engine: Any) -> dict[str, Any]:
         RegattaError: it can't be read, loaded or run.
     """
     export = read_export(directory)
+    warnings: list[str] = []
+    structlog.configure(processors=[partial(_collect, warnings)])
     offer: EngineOffer = engine.offers()[0]
     profile = ExecutionProfile(
         offer.engine, offer.version, offer.device, offer.precision, 1, 1, jpeg_quality=90
@@ -62,7 +68,16 @@ def try_out(directory: Path, engine: Any) -> dict[str, Any]:
         "inputs": [_input(name, feeds) for name in predictor.input_names],
         "outputs": [{"dtype": str(o.dtype), "shape": list(o.shape)} for o in outputs],
         "milliseconds": round(1000 * seconds, 1),
+        "warnings": warnings,
     }
+
+
+def _collect(warnings: list[str], _logger: Any, level: str, event: MutableMapping[str, Any]) -> str:
+    """Keep a warning in one line, in the place of printing it."""
+    if level == "warning":
+        details = ", ".join(f"{k} {v}" for k, v in event.items() if k != "event")
+        warnings.append(f"{event['event']}: {details}")
+    raise structlog.DropEvent
 
 
 def _feeds(export: ExportedModel) -> dict[str, NDArray[np.float32]]:

@@ -17,6 +17,7 @@ TRIED: dict[str, Any] = {
     "inputs": [{"name": "image", "shape": [1, 3, 64, 64]}],
     "outputs": [{"dtype": "float32", "shape": [7, 6]}, {"dtype": "int32", "shape": [1]}],
     "milliseconds": 12.5,
+    "warnings": [],
 }
 Say = Callable[[str], None]
 
@@ -99,16 +100,17 @@ def test_a_model_is_tried_before_it_gets_its_name(
     bench: Bench, regatta: Regatta, model: Path, trying: Say
 ) -> None:
     (model / "LICENSE").write_text("MIT License")
-    trying(answer(TRIED))
+    trying(answer({**TRIED, "warnings": ["onednn off: paddle 3.3.0"]}))
     result = regatta("models", "add", "boats", str(model))
     assert (result.exit_code, result.stdout) == (0, "boats\n")
-    assert result.stderr == "model boats: detect, YOLO, 2 classes, 12.5 ms a picture\n"
+    assert result.stderr.startswith("warning: onednn off: paddle 3.3.0\n")
+    assert result.stderr.endswith("model boats: detect, YOLO, 2 classes, 12.5 ms a picture\n")
     card = json.loads(regatta("models", "show", "boats", "--format", "json").stdout)
     assert {name: card[name] for name in ("inputs", "outputs", "milliseconds")} == {
         name: TRIED[name] for name in ("inputs", "outputs", "milliseconds")
     }
     assert (card["checked_with"], card["licence"]) == ("paddle 3.2.2", "MIT")
-    assert (card["source"], card["doubts"]) == (str(model), [])
+    assert (card["source"], card["doubts"]) == (str(model), ["onednn off: paddle 3.3.0"])
     shown = regatta("models", "show", "boats", "--format", "table").stdout
     assert "image 1x3x64x64\n" in shown
     assert "float32 7x6, int32 1\n" in shown

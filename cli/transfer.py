@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from cli.escape import printable
 from cli.session import say
@@ -16,35 +16,47 @@ def is_shown() -> bool:
 
 @contextmanager
 def transfer(what: str) -> Iterator[Progress]:
-    """Show a bar that moves; where nobody looks on, say once what is going on when it begins."""
-    if not is_shown():
-        yield _Announcement(what)
-        return
-    # Most commands need no drawing on terminals.
-    from rich import progress as bar  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
+    """Show a bar that moves; where nobody looks on, say once what comes and how much.
 
-    columns = (
-        bar.TextColumn("{task.description}", markup=False),
-        bar.BarColumn(),
-        bar.DownloadColumn(),
-        bar.TransferSpeedColumn(),
-        bar.TimeRemainingColumn(),
-    )
-    with bar.Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task(printable(what), total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
+    Nothing is shown before something has come: directories of this machine have no way to go, and
+    the hub shows bars of its own.
+    """
+    with ExitStack() as stack:
+        yield _Transfer(what, stack)
 
 
-class _Announcement:
-    """Says what comes once something has come."""
+class _Transfer:
+    """See `store.progress.Progress`."""
 
-    def __init__(self, what: str) -> None:
-        self._what: str | None = what
+    def __init__(self, what: str, stack: ExitStack) -> None:
+        self._what = what
+        self._stack = stack
+        self._show: Progress | None = None
 
     def __call__(self, done: int, total: int | None) -> None:
-        del done
-        if self._what is not None:
-            size = "" if total is None else f" ({total:,} bytes)"
-            say(f"getting {self._what}{size}")
-            self._what = None
+        if self._show is None:
+            self._show = self._bar() if is_shown() else self._announced(total)
+        self._show(done, total)
+
+    def _announced(self, total: int | None) -> Progress:
+        size = "" if total is None else f" ({total:,} bytes)"
+        say(f"getting {self._what}{size}")
+        return lambda _done, _total: None
+
+    def _bar(self) -> Progress:
+        # Most commands need no drawing on terminals.
+        from rich import progress as bar  # noqa: PLC0415
+        from rich.console import Console  # noqa: PLC0415
+
+        columns = (
+            bar.TextColumn("{task.description}", markup=False),
+            bar.BarColumn(),
+            bar.DownloadColumn(),
+            bar.TransferSpeedColumn(),
+            bar.TimeRemainingColumn(),
+        )
+        bars = bar.Progress(*columns, console=Console(stderr=True), transient=True)
+        self._stack.enter_context(bars)
+        name = self._what.rstrip("/").rpartition("/")[2]  # a whole address would leave no room
+        task = bars.add_task(printable(name), total=None)
+        return lambda done, total: bars.update(task, completed=done, total=total)

@@ -25,9 +25,13 @@ def test_on_a_terminal_a_bar_moves_and_goes(
     monkeypatch.setattr(module, "is_shown", lambda: True)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
-    with transfer("[bold]a.tar") as progress:
+    with transfer("a.tar"):
+        pass
+    assert capsys.readouterr().err == "", "nothing had to come"
+    with transfer("https://host/[bold]a.tar") as progress:
         progress(1_000_000, 4_000_000)
     captured = capsys.readouterr()
     assert "[bold]a.tar" in captured.err
+    assert "https" not in captured.err
     assert "1.0/4.0 MB" in captured.err
     assert captured.out == ""

@@ -59,8 +59,8 @@ def bring_model(
             return path
         source = shown = str(path)
     with _incoming(models) as folder:
-        content = folder / (_name_of(source) or "model")
-        content.mkdir()
+        content = folder / "content" / (_name_of(source) or "model")
+        content.mkdir(parents=True)
         if (archive := _archive(source, folder / "archive", progress)) is not None:
             if expected is not None:
                 _compare(expected, _sha256(archive), "the archive", shown)
@@ -135,7 +135,7 @@ def _the_export(content: Path, shown: str) -> Path:
 def _placed(export: Path, place: Path, digest: str) -> Path:
     """Move an export to its place, unless it is there already, whole."""
     known = _present(place)
-    if known is not None and export_digest(known) == digest:
+    if known is not None and _is(known, digest):
         return known
     if place.exists():
         shutil.rmtree(place)  # somebody damaged it: jobs refuse it as it is
@@ -151,6 +151,14 @@ def _placed(export: Path, place: Path, digest: str) -> Path:
             raise
         return known
     return place / export.name
+
+
+def _is(export: Path, digest: str) -> bool:
+    """Whether an export is whole, and the one of this digest."""
+    try:
+        return export_digest(export) == digest
+    except UsageError:
+        return False
 
 
 def _present(place: Path) -> Path | None:

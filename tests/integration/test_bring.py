@@ -86,6 +86,8 @@ def test_from_a_web_server(web: Web, model: Path, models: Path) -> None:
     url = f"{web.url}/paddle3.0.0/boats_infer.tar?sign=1"
     place = bring(url, models, hashlib.sha256(data).hexdigest().upper())
     assert place == models / export_digest(model) / "boats_infer"
+    web.pages["/archive.tar"] = Page(tar_of(files_in(model)))
+    assert bring(f"{web.url}/archive.tar", models / "other").name == "archive"
     before = place.stat().st_ino
     assert bring(url, models).stat().st_ino == before
 
@@ -170,9 +172,14 @@ def test_sources_that_are_none(models: Path, source: str, said: str) -> None:
 def test_a_damaged_copy_is_replaced(model: Path, models: Path, tmp_path: Path) -> None:
     packed = archive(tmp_path, tar_of(files_in(model)))
     place = bring(packed, models)
-    (place / "model.pdiparams").write_bytes(b"damaged")
-    assert bring(packed, models) == place
-    assert files_in(place) == files_in(model)
+    for damage in (
+        lambda: (place / "model.pdiparams").write_bytes(b"damaged"),
+        (place / "model.pdiparams").unlink,
+        lambda: (place / "infer_cfg.yml").write_text("{"),
+    ):
+        damage()
+        assert bring(packed, models) == place
+        assert files_in(place) == files_in(model)
     for file in place.iterdir():
         file.unlink()
     assert files_in(bring(packed, models)) == files_in(model)

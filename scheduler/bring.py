@@ -134,11 +134,12 @@ def _the_export(content: Path, shown: str) -> Path:
 
 def _placed(export: Path, place: Path, digest: str) -> Path:
     """Move an export to its place, unless it is there already, whole."""
-    known = _present(place)
-    if known is not None and _is(known, digest):
-        return known
     if place.exists():
-        shutil.rmtree(place)  # somebody damaged it: jobs refuse it as it is
+        known = _present(place)
+        if known is not None and _is(known, digest):
+            return known
+        # Somebody damaged it: jobs refuse it as it is. It goes in one step, as it came.
+        shutil.rmtree(place.rename(export.parent / f"{_INCOMING}damaged"))
     staged = export.parent / f"{_INCOMING}{digest}"
     staged.mkdir()
     target = staged / export.name

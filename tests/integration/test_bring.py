@@ -201,6 +201,17 @@ def test_several_at_once(model: Path, models: Path, tmp_path: Path) -> None:
     assert [path.name for path in models.iterdir()] == [export_digest(model)]
 
 
+def test_somebody_else_was_faster(
+    model: Path, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = archive(tmp_path, tar_of(files_in(model)))
+    place = bring(packed, models)
+    before = place.stat().st_ino
+    monkeypatch.setattr(Path, "exists", lambda _: False)  # when it was looked for
+    assert bring(packed, models) == place
+    assert place.stat().st_ino == before
+
+
 def test_what_killed_commands_left_is_removed(model: Path, models: Path, tmp_path: Path) -> None:
     for name in (".incoming-old", ".incoming-new"):
         (models / name / "content").mkdir(parents=True)

@@ -2,15 +2,11 @@
 
 import hashlib
 import re
-import shutil
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from core.errors import UsageError
+from scheduler.shelf import incoming, shelve
 from store.archives import unpack
 from store.copies import copy_folder, copy_object
 from store.downloads import download, without_secrets
@@ -24,8 +20,6 @@ _WEB = re.compile("https?://", re.IGNORECASE)
 _URL = re.compile("[A-Za-z][A-Za-z0-9+.-]*://")
 _ARCHIVE = re.compile(r"\.(tar|tar\.gz|tgz|tar\.bz2|tar\.xz|zip)$", re.IGNORECASE)
 _SHA256 = re.compile("[0-9a-f]{64}")
-_INCOMING = ".incoming-"
-_ABANDONED_SECONDS = 24 * 3600.0
 _MOST_NAMED = 5
 
 
@@ -58,7 +52,7 @@ def bring_model(
                 _compare(expected, digest, "the model in", source)
             return path
         source = shown = str(path)
-    with _incoming(models) as folder:
+    with incoming(models) as folder:
         content = folder / "content" / (_name_of(source) or "model")
         content.mkdir(parents=True)
         if (archive := _archive(source, folder / "archive", progress)) is not None:
@@ -78,7 +72,7 @@ def bring_model(
             raise UsageError(said, hint=error.hint) from error
         if archive is None and expected is not None:
             _compare(expected, digest, "the model at", source)
-        return _placed(export, models / digest, digest)
+        return shelve(export, models, digest)
 
 
 def _archive(source: str, to: Path, progress: Progress) -> Path | None:
@@ -130,74 +124,6 @@ def _the_export(content: Path, shown: str) -> Path:
         hint="what is wanted is what the Paddle tool's export script wrote, with infer_cfg.yml, "
         "deploy.yaml or inference.yml; checkpoints of a training are none",
     )
-
-
-def _placed(export: Path, place: Path, digest: str) -> Path:
-    """Move an export to its place, unless it is there already, whole."""
-    if place.exists():
-        known = _present(place)
-        if known is not None and _is(known, digest):
-            return known
-        # Somebody damaged it: jobs refuse it as it is. It goes in one step, as it came.
-        shutil.rmtree(place.rename(export.parent / f"{_INCOMING}damaged"))
-    staged = export.parent / f"{_INCOMING}{digest}"
-    staged.mkdir()
-    target = staged / export.name
-    export.rename(target)
-    try:
-        staged.rename(place)
-    except OSError:  # somebody else brought it meanwhile
-        known = _present(place)
-        if known is None:
-            raise
-        return known
-    return place / export.name
-
-
-def _is(export: Path, digest: str) -> bool:
-    """Whether an export is whole, and the one of this digest."""
-    try:
-        return export_digest(export) == digest
-    except UsageError:
-        return False
-
-
-def _present(place: Path) -> Path | None:
-    """The directory of the model that lies at a place, if any does."""
-    if not place.is_dir():
-        return None
-    return next((path for path in place.iterdir() if is_export(path)), None)
-
-
-@contextmanager
-def _incoming(models: Path) -> Iterator[Path]:
-    """A directory beside the models' places, so that a rename is enough; gone at the end."""
-    try:
-        models.mkdir(parents=True, exist_ok=True)
-        _forget_abandoned(models)
-        folder = Path(tempfile.mkdtemp(prefix=_INCOMING, dir=models))
-    except OSError as error:
-        raise UsageError(
-            f"models cannot be brought to {models}: {error.strerror}",
-            hint="set REGATTA_MODELS_DIRECTORY to a directory that you can write",
-        ) from error
-    try:
-        yield folder
-    except OSError as error:
-        raise UsageError(
-            f"the model cannot be written to {models}: {error.strerror or error}",
-            hint="see that the disk is not full",
-        ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _forget_abandoned(models: Path) -> None:
-    """Remove what commands that were killed left behind."""
-    for folder in models.glob(f"{_INCOMING}*"):
-        with suppress(OSError):
-            if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _digest_of(sha256: str | None) -> str | None:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 DETECTOR = "detector"
 KEYPOINT = "keypoint"
+TEXT_DET = "text_det"
+TEXT_REC = "text_rec"
+ORIENTATION = "orientation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,5 +21,10 @@ class Role:
 
 ROLES: Mapping[str, tuple[Role, ...]] = {
     "keypoint": (Role(DETECTOR, "detect"), Role(KEYPOINT, "keypoint")),
+    "ocr": (
+        Role(TEXT_DET, "text_det"),
+        Role(TEXT_REC, "text_rec"),
+        Role(ORIENTATION, "classify", is_optional=True),
+    ),
 }
 """The parts of the models for a task, if a model for it can be composed."""

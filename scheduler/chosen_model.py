@@ -11,6 +11,7 @@ from core.errors import UsageError
 from core.messages import TASKS
 from core.options import SEVERAL, ModelRef
 from core.roles import DETECTOR, KEYPOINT, ROLES
+from scheduler.composition import Composition, read_composition
 from store.database import Database
 from store.models import find_model, model_ref
 from store.tables import Model
@@ -21,6 +22,7 @@ from vision.people import people_classes
 from vision.preprocess import Preprocessor
 
 _BATCH = 8
+_SETTINGS = {"keypoint": frozenset({"people"})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +141,24 @@ def compose(
     if missing:
         raise UsageError(f"a {task} model needs a part {' and a part '.join(missing)}")
     settings = settings or {}
+    unknown = sorted(set(settings) - _SETTINGS.get(task, frozenset()))
+    if unknown:
+        raise UsageError(f"a {task} model has no option {' and no option '.join(unknown)}")
     exports = {role: part.exports[""] for role, part in parts.items()}
     if task == "keypoint":
         _check_people(parts[KEYPOINT], exports, settings)
     refs = {role: part.ref for role, part in parts.items()}
     return ChosenModel(ModelRef.composed(name, task, refs, settings), exports)
+
+
+def choose_composed(db: Database, name: str, composition: Composition) -> ChosenModel:
+    """Return the model that a composition describes, under this name.
+
+    Raises:
+        UsageError: a part is unknown, or does not go with the others.
+    """
+    parts = {role: _found(db, part) for role, part in composition.parts.items()}
+    return compose(name, composition.task, parts, composition.options)
 
 
 def describe(directory: Path) -> ModelRef:
@@ -161,6 +176,9 @@ def _found(db: Database, name: str) -> ChosenModel:
     known = db.read(lambda s: _registered(s, name))
     if known is not None:
         ref = known
+    elif name.endswith(".toml") and Path(name).expanduser().is_file():
+        path = Path(name).expanduser()
+        return choose_composed(db, path.stem, read_composition(path))
     elif Path(name).expanduser().is_dir():
         ref = describe(Path(name).expanduser())
     else:
@@ -205,4 +223,9 @@ def _check_people(
 ) -> None:
     if not _needs_detector(keypoint):
         raise UsageError(f"model {keypoint.ref.name!r} takes no detector: {_why(keypoint)}")
-    people_classes(exports[DETECTOR].labels, settings.get("people", ()))
+    people = settings.get("people", [])
+    if not isinstance(people, list) or not all(isinstance(label, str) for label in people):
+        raise UsageError(
+            f"people is {people!r}, no list of classes", hint='write people = ["rower"]'
+        )
+    people_classes(exports[DETECTOR].labels, people)

@@ -10,6 +10,7 @@ from core.states import ShardKind
 from core.work import Hold, WorkUnit
 from store.parts import encode_rows
 from vision.export import export_digest, read_export
+from worker.assembly import use_process
 from worker.engine import Engine, Threads
 from worker.models import Models, engine_module
 from worker.predictors import paddle
@@ -20,6 +21,7 @@ class Pipeline:
     """A loaded model and the stages around it, as `worker.assembly` puts them together."""
 
     def __init__(self, model: Path, *, batch: int, threads: int, quality: int = 90) -> None:
+        use_process()
         offer = paddle.offers()[0]
         self._profile = ExecutionProfile(
             offer.engine, offer.version, offer.device, offer.precision, batch, 1, quality

@@ -1,25 +1,24 @@
 """`regatta models`: names for the models that jobs run."""
 
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import click
 
 from cli.options import format_option
 from cli.output import chosen, print_object, print_records
+from cli.registration import register
 from cli.session import opened, say
-from core.errors import UsageError
+from config.catalogue import find_official, official_models
+from config.settings import load_settings
 from core.times import iso
-from scheduler.submit import describe
-from store.models import add_model, find_model, list_models, remove_model
+from store.models import find_model, list_models, remove_model
 from store.tables import Model
-from vision.export import read_export
-from vision.exported import ExportedModel
-from vision.preprocess import Preprocessor
 
-_NAME_LENGTH = 100
 _COLUMNS = ("name", "task", "arch", "classes", "digest", "location", "added")
+
+check_option = click.option(
+    "--check/--no-check", default=True, help="Run the model once before it gets its name."
+)
 
 
 @click.group(epilog="Example: regatta models add picodet exports/picodet_xs_320_coco_lcnet")
@@ -27,22 +26,64 @@ def models() -> None:
     """Name the models that jobs run. A name stands for exactly one content, by its digest."""
 
 
-@models.command(epilog="Example: regatta models add picodet exports/picodet_xs_320_coco_lcnet")
+@models.command(
+    epilog="""\b
+Example: regatta models add picodet exports/picodet_xs_320_coco_lcnet
+Example: regatta models add boats https://models.example/boats.tar --task detect
+Example: regatta models add boats s3://models/boats/v3/
+Example: regatta models add layout hf://PaddlePaddle/PicoDet-S_layout_3cls
+Example: regatta models add poses poses.toml"""
+)
 @click.argument("name")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("source")
 @click.option("--task", help="What it must be for; an error if it is not.")
-def add(*, name: str, path: Path, task: str | None) -> None:
-    """Register the exported model in the directory PATH under NAME."""
-    if not name.isprintable() or not name.strip() or "/" in name or len(name) > _NAME_LENGTH:
-        raise UsageError(f"{name!r} cannot be a model's name", hint="use letters, digits, . _ -")
-    ref = replace(describe(path.expanduser()), name=name)
-    if task is not None and task != ref.task:
-        raise UsageError(f"the model in {path} is for the task {ref.task!r}, not {task!r}")
-    card = _card(read_export(Path(ref.location)))
-    with opened() as (_, db):
-        db.write(lambda s: add_model(s, ref, card, now=db.now(s)))
-    say(f"model {name}: {ref.task}, {card['arch']}, {len(card['labels'])} classes")
-    click.echo(name)
+@click.option(
+    "--sha256", help="What the archive's digest must be; a directory's is the model's own."
+)
+@check_option
+def add(*, name: str, source: str, task: str | None, sha256: str | None, check: bool) -> None:
+    """Register the exported model in SOURCE under NAME.
+
+    SOURCE is a directory, an archive (.tar, .tar.gz, .zip), an https:// address of one, s3://
+    (an archive, or a prefix with the export's files below it), or hf://org/name[@revision]. What
+    is not a directory of this machine is brought here first. The model is run once.
+
+    Or SOURCE is a TOML file that makes one model of several, such as a detector and a keypoint
+    model: it has a task, and names or paths under [parts].
+    """
+    register(name, source, task=task, sha256=sha256, check=check)
+
+
+@models.command(epilog="Example: regatta models pull PP-YOLOE_plus-S --as people")
+@click.argument("official", metavar="NAME")
+@click.option("--as", "name", metavar="OTHER", help="What to call it.  [default: NAME]")
+@click.option("--sha256", help="What the archive's digest must be.")
+@check_option
+def pull(*, official: str, name: str | None, sha256: str | None, check: bool) -> None:
+    """Download an official Paddle model and register it; `models catalogue` lists them."""
+    entry = find_official(official)
+    address = entry.address(load_settings().catalogue_url)
+    register(name or entry.name, address, task=entry.task, sha256=sha256, check=check)
+
+
+@models.command(epilog="Example: regatta models catalogue picodet")
+@click.argument("text", required=False)
+@click.option("--task", help="Only models for this task.")
+@format_option
+def catalogue(*, text: str | None, task: str | None, form: str | None) -> None:
+    """List official Paddle models, those with TEXT in their name if it is given.
+
+    The list is Regatta's own and asks nobody; `models pull` gets the models from Paddle's server,
+    or from the mirror that the setting `catalogue_url` names.
+    """
+    base = load_settings().catalogue_url
+    wanted = (text or "").lower()
+    found = (
+        {"name": each.name, "task": each.task, "address": each.address(base)}
+        for each in official_models()
+        if wanted in each.name.lower() and task in {None, each.task}
+    )
+    print_records(found, ("name", "task", "address"), chosen(form))
 
 
 @models.command("list", epilog="Example: regatta models list --format json")
@@ -61,8 +102,10 @@ def list_(*, form: str | None) -> None:
 @format_option
 def show(*, name: str, form: str | None) -> None:
     """Show everything that is known of a model."""
+    form = chosen(form)
     with opened() as (_, db):
-        print_object(_record(db.read(lambda s: find_model(s, name))), chosen(form))
+        record = _record(db.read(lambda s: find_model(s, name)))
+    print_object(_in_words(record) if form == "table" else record, form)
 
 
 @models.command(epilog="Example: regatta models remove picodet")
@@ -73,18 +116,6 @@ def remove(*, name: str) -> None:
         db.read(lambda s: find_model(s, name))
         db.write(lambda s: remove_model(s, name))
     say(f"forgot model {name}; its files are untouched")
-
-
-def _card(export: ExportedModel) -> dict[str, Any]:
-    shape = Preprocessor(export.ops).fixed_shape
-    return {
-        "export_name": export.name,
-        "arch": export.arch,
-        "labels": list(export.labels),
-        "threshold": export.threshold,
-        "input_shape": None if shape is None else list(shape),
-        "files": [file.name for file in export.files],
-    }
 
 
 def _record(model: Model) -> dict[str, Any]:
@@ -100,3 +131,17 @@ def _record(model: Model) -> dict[str, Any]:
 
 def _shorten(record: dict[str, Any]) -> dict[str, Any]:
     return {**record, "classes": len(record["labels"]), "digest": record["digest"][:12]}
+
+
+def _in_words(record: dict[str, Any]) -> dict[str, Any]:
+    """A record whose arrays are written as `image 1x3x320x320`."""
+    arrays = {name: record.get(name) for name in ("inputs", "outputs")}
+    return record | {
+        name: [f"{_kind(each)} {'x'.join(map(str, each['shape']))}" for each in found]
+        for name, found in arrays.items()
+        if found
+    }
+
+
+def _kind(array: dict[str, Any]) -> str:
+    return str(array.get("name") or array.get("dtype"))

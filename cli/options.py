@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
-from cli.parameters import SINCE, SIZE
+from cli.parameters import SINCE, SIZE, TILE
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,7 +27,15 @@ watch_option = click.option("--watch", is_flag=True, help="Go on showing it unti
 
 _JOB_OPTIONS = (
     click.option(
-        "-m", "--model", help="A registered model's name, or the directory of an exported model."
+        "-m",
+        "--model",
+        "models",
+        multiple=True,
+        help="A registered model's name, or the directory of an exported model; give several, and "
+        "each image is decoded once for all of them.",
+    ),
+    click.option(
+        "--detector", help="A detection model that finds the people for a keypoint model."
     ),
     click.option("-o", "--output", help="Where results and pictures go.  [default: in the home]"),
     click.option("--name", help="What to call the job.  [default: the source's name]"),
@@ -49,6 +57,28 @@ _JOB_OPTIONS = (
         "--alpha",
         type=click.FloatRange(0, 1),
         help="How much of a segment's colour covers the picture.  [default: 0.5]",
+    ),
+    click.option(
+        "--slice",
+        "tile",
+        type=TILE,
+        help="Have detectors look at tiles so large (640x640), too: for small objects in large "
+        "pictures.",
+    ),
+    click.option(
+        "--overlap",
+        type=click.FloatRange(0, 0.9),
+        default=0.2,
+        show_default=True,
+        help="How much of a tile its neighbour shows, too.",
+    ),
+    click.option(
+        "--merge",
+        type=click.Choice(["nmm", "nms"]),
+        default="nmm",
+        show_default=True,
+        help="What becomes of a thing that two tiles show: one box around both (nmm), or the "
+        "better one (nms).",
     ),
     click.option(
         "--priority",

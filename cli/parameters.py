@@ -10,6 +10,7 @@ import click
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgt]?)(i?)b?)", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d|w)", re.IGNORECASE)
+_TILE = re.compile(r"(\d{1,5})(?:[xX](\d{1,5}))?")
 _UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -50,5 +51,21 @@ class Since(click.ParamType[float]):
             self.fail(f"{value!r} is no date or age; write 2026-01-31, 36h or 7d", param, ctx)
 
 
+class Tile(click.ParamType[tuple[int, int]]):
+    """A width and a height in pixels: `640x640`, or `640` for both."""
+
+    name = "WxH"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Width and height."""
+        match = _TILE.fullmatch(str(value).strip())
+        if match is None:
+            self.fail(f"{value!r} is no size of a tile; write 640x640", param, ctx)
+        return int(match[1]), int(match[2] or match[1])
+
+
 SIZE = Size()
 SINCE = Since()
+TILE = Tile()

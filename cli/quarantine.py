@@ -7,6 +7,7 @@ from cli.options import format_option, job_argument
 from cli.output import chosen, print_records
 from cli.session import job_of, opened
 from cli.steering import run_again
+from core.options import ModelRef
 
 
 @click.group(epilog="Example: regatta quarantine list latest")
@@ -20,7 +21,10 @@ def quarantine() -> None:
 def list_(*, job: str, form: str | None) -> None:
     """Print the quarantined items of JOB with their reasons."""
     with opened() as (_, db):
-        print_records(quarantined_rows(db, job_of(db, job)), ("item", "reason"), chosen(form))
+        found = job_of(db, job)
+        several = len(ModelRef.from_json(found.model).members) > 1
+        columns = ("item", "model", "reason") if several else ("item", "reason")
+        print_records(quarantined_rows(db, found), columns, chosen(form))
 
 
 @quarantine.command(epilog="Example: regatta quarantine retry latest")

@@ -1,16 +1,18 @@
 """From the options of `submit` and `run` to a job request."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
 from config.settings import Settings
 from core.selection import Selection
+from core.slicing import Slicing
 from scheduler.submit import JobDefaults, JobRequest
 
 _SELECTION = ("include", "exclude", "min_size", "max_size", "since", "limit")
 _JOB = (
+    "detector",
     "output",
     "name",
     "threshold",
@@ -23,7 +25,9 @@ _JOB = (
 )
 
 
-def job_request(source: str | None, model: str | None, options: Mapping[str, Any]) -> JobRequest:
+def job_request(
+    source: str | None, models: Sequence[str], options: Mapping[str, Any]
+) -> JobRequest:
     """Return the request that a command's options make.
 
     Raises:
@@ -32,10 +36,18 @@ def job_request(source: str | None, model: str | None, options: Mapping[str, Any
     ctx = click.get_current_context(silent=True)
     if not source:
         raise click.UsageError("Missing argument 'SOURCE'.", ctx)
-    if not model:
+    if not models:
         raise click.UsageError("Missing option '--model'.", ctx)
     selection = Selection(**{name: options[name] for name in _SELECTION})
-    return JobRequest(source, model, selection=selection, **{name: options[name] for name in _JOB})
+    chosen = {name: options[name] for name in _JOB}
+    model, *more = models
+    slicing = None
+    if options["tile"] is not None:
+        width, height = options["tile"]
+        slicing = Slicing(width, height, options["overlap"], options["merge"])
+    return JobRequest(
+        source, model, selection=selection, slicing=slicing, more_models=tuple(more), **chosen
+    )
 
 
 def job_defaults(settings: Settings) -> JobDefaults:

@@ -12,14 +12,16 @@ from cli.options import format_option, job_argument
 from cli.output import chosen, print_records
 from cli.session import job_of, opened
 from core.findings import finds_of
+from core.options import ModelRef
 from core.states import ItemState
 
 Row = dict[str, Any]
 
 _TABLE = ("item", "state", "found", "best", "annotated", "reason")
+_TABLE_OF_SEVERAL = ("item", "model", *_TABLE[1:])
 _CSV = (
     *("item", "task", "model", "state", "width", "height", "label", "class_id", "score"),
-    *("x1", "y1", "x2", "y2", "mask", "annotated", "reason"),
+    *("x1", "y1", "x2", "y2", "text", "mask", "annotated", "reason"),
 )
 
 
@@ -53,11 +55,13 @@ def results(
     keep = _filter(items, frozenset(states))
     narrow = _narrowing(frozenset(labels), min_score)
     with opened() as (_, db):
-        rows = committed_rows(db, job_of(db, job))
+        found = job_of(db, job)
+        rows = committed_rows(db, found)
         rows = (narrowed for row in rows if keep(row) and (narrowed := narrow(row)) is not None)
         form = chosen(form)
         if form == "table":
-            print_records(map(_table_row, rows), _TABLE, form)
+            several = len(ModelRef.from_json(found.model).members) > 1
+            print_records(map(_table_row, rows), _TABLE_OF_SEVERAL if several else _TABLE, form)
         elif form == "csv":
             print_records(_csv_rows(rows), _CSV, form)
         else:
@@ -111,4 +115,4 @@ def _csv_rows(rows: Iterable[Row]) -> Iterator[Row]:
 
 def _csv_find(find: Mapping[str, Any]) -> Row:
     box = dict(zip(("x1", "y1", "x2", "y2"), find.get("box", ()), strict=False))
-    return {name: find.get(name) for name in ("label", "class_id", "score")} | box
+    return {name: find.get(name) for name in ("label", "class_id", "score", "text")} | box

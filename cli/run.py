@@ -36,7 +36,7 @@ def run(
     /,
     *,
     source: str | None,
-    model: str | None,
+    models: tuple[str, ...],
     dry_run: bool,
     resume: str | None,
     form: str | None,
@@ -52,7 +52,7 @@ def run(
     settings = load_settings()
     if resume and _says_more(ctx):
         raise click.UsageError("--resume goes on with a job as it is: leave the rest out", ctx)
-    request = None if resume else job_request(source, model, options)
+    request = None if resume else job_request(source, models, options)
     with terminate_as_interrupt(), open_database(settings) as db:
         if dry_run and request is not None:
             print_object(try_out(db, request, job_defaults(settings)), chosen(form))

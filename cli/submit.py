@@ -28,7 +28,7 @@ def submit(
     /,
     *,
     source: str,
-    model: str | None,
+    models: tuple[str, ...],
     dry_run: bool,
     watch: bool,
     form: str | None,
@@ -40,7 +40,7 @@ def submit(
     bucket (s3://...).
     Everything that can be checked without work is checked first.
     """
-    request = job_request(source, model, options)
+    request = job_request(source, models, options)
     with opened() as (settings, db):
         if dry_run:
             print_object(try_out(db, request, job_defaults(settings)), chosen(form))

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 
 from cli.committed import committed_rows, quarantined_rows
 from cli.escape import printable
@@ -10,6 +11,7 @@ from cli.snapshot import Snapshot
 from cli.wording import count, duration, speed
 from core.errors import RegattaError
 from core.findings import finds_of
+from core.options import ModelRef
 from core.states import JobState
 from store.database import Database
 from store.jobs import get_job
@@ -38,7 +40,7 @@ def summary(db: Database, end: Snapshot, seconds: float | None) -> Iterator[str]
     yield f"  results      {printable(job.output)}/results/"
     if job.options.get("annotate"):
         yield f"  pictures     {printable(job.output)}/annotated/"
-    if job.task == "segment":
+    if any(model.task == "segment" for model in ModelRef.from_json(job.model).members):
         yield f"  masks        {printable(job.output)}/masks/"
     yield from _quarantined(db, job, items["quarantined"])
     yield from _next(end)
@@ -80,7 +82,9 @@ def _quarantined(db: Database, job: Job, total: int) -> Iterator[str]:
         return
     yield f"  quarantined  {count(total, 'item')}:"
     try:
-        for row in islice(quarantined_rows(db, job), _QUARANTINED_SHOWN):
+        # Rows of one item, under several models, follow each other.
+        items = groupby(quarantined_rows(db, job), key=itemgetter("item"))
+        for row in islice((next(rows) for _, rows in items), _QUARANTINED_SHOWN):
             yield f"    {printable(row['item'])}: {printable(row['reason'] or 'no reason')}"
     except RegattaError as error:
         yield f"    cannot be read: {printable(str(error))}"

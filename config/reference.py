@@ -35,6 +35,7 @@ _COMPUTED = {
     "home": "`$XDG_DATA_HOME/regatta`, else `~/.local/share/regatta`",
     "database_url": "`sqlite:///<home>/regatta.db`",
     "objects": "`<home>/outputs`",
+    "models_directory": "`<home>/models`",
 }
 
 

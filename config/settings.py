@@ -166,6 +166,17 @@ class Settings(BaseSettings):
     s3_reader: Literal["obstore", "boto3"] = Field(
         default="obstore", description="What items are read with; `obstore` takes less CPU."
     )
+    models_directory: Annotated[Path, AfterValidator(_absolute)] = Field(
+        default_factory=lambda values: values["home"] / "models",
+        description="Where models from elsewhere are brought to. In a fleet: a directory that "
+        "every machine finds under the same path.",
+    )
+    catalogue_url: Annotated[str, Field(pattern=r"^(https?|s3)://[^@]+$")] = Field(
+        default="https://paddle-model-ecology.bj.bcebos.com/paddlex/official_inference_model/"
+        "paddle3.0.0",
+        description="Where `regatta models pull` finds `<name>_infer.tar`: Paddle's own server, or "
+        "a mirror of it.",
+    )
     engine: str = Field(
         default="worker.predictors.paddle",
         pattern=r"^\w+(\.\w+)*$",

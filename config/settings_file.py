@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from core.errors import UsageError
 
 FILE_NAME = "regatta.toml"
-_PATHS = ("home", "objects")
+_PATHS = ("home", "objects", "models_directory")
 
 
 def default_home() -> Path:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_NOUNS = {"detect": "detection", "classify": "label", "segment": "segment"}
+_NOUNS = {"detect": "detection", "keypoint": "pose", "classify": "label", "segment": "segment"}
 
 
 def noun_of(task: str) -> str:

@@ -29,11 +29,18 @@ def staged_results_part(seq: int, attempt: int) -> str:
     return f"{ATTEMPTS}{seq:06d}/{attempt}/part.parquet"
 
 
-def mask_image(key: str) -> str:
-    """Return the key of the label map of the source image `key`."""
-    return f"masks/{encode_key(key, '.png')}"
+def mask_image(key: str, model: str | None = None) -> str:
+    """Return the key of the label map of the source image `key`.
+
+    `model` is given where several models each make one.
+    """
+    return f"masks/{encode_key(_of_model(key, model), '.png')}"
 
 
-def annotated_image(key: str) -> str:
-    """Return the key of the annotated picture of the source image `key`."""
-    return f"annotated/{encode_key(key, '.jpg')}"
+def annotated_image(key: str, model: str | None = None) -> str:
+    """Return the key of the annotated picture of the source image `key`; `model` as there."""
+    return f"annotated/{encode_key(_of_model(key, model), '.jpg')}"
+
+
+def _of_model(key: str, model: str | None) -> str:
+    return key if model is None else f"{model}/{key}"

@@ -1,8 +1,12 @@
 """What a person chose for a job, frozen with its row."""
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from core.slicing import Slicing
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,8 +14,8 @@ class JobOptions:
     """Options that change a job's results, pictures or shards.
 
     `threshold` of None is the model's own; `shard_items` and `batch_size` of None are chosen
-    by the planner. `alpha` is how much of a segment's colour covers a
-    picture. Limits protect workers from decompression bombs.
+    by the planner. `alpha` is how much of a segment's colour covers a picture. With `slicing`,
+    detectors look at tiles. Limits protect workers from decompression bombs.
     """
 
     max_pixels: int
@@ -22,6 +26,7 @@ class JobOptions:
     alpha: float = 0.5
     shard_items: int | None = None
     batch_size: int | None = None
+    slicing: Slicing | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for the job's row and its manifest."""
@@ -30,23 +35,69 @@ class JobOptions:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "JobOptions":
         """Read what `to_json` wrote."""
-        return cls(**data)
+        slicing = data.get("slicing")
+        return cls(**{**data, "slicing": None if slicing is None else Slicing(**slicing)})
+
+
+SEVERAL = "several"
+"""The task of models that run beside each other."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRef:
-    """Which model a job runs. A worker loads it only if the digest is this one."""
+    """Which model a job runs. A worker loads it only if the digest is this one.
+
+    A composed model has `parts`, exported models by their roles, and no files but theirs;
+    `settings` says what else it needs to know. The parts of `SEVERAL` are whole models by their
+    names, each of which has rows of its own.
+    """
 
     name: str
     task: str
     digest: str
     location: str
-
-    def to_json(self) -> dict[str, str]:
-        """Return plain values for the job's row and its manifest."""
-        return asdict(self)
+    parts: Mapping[str, "ModelRef"] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def from_json(cls, data: Mapping[str, str]) -> "ModelRef":
+    def composed(
+        cls,
+        name: str,
+        task: str,
+        parts: Mapping[str, "ModelRef"],
+        settings: Mapping[str, Any] | None = None,
+    ) -> "ModelRef":
+        """Return the model that these parts make; its digest is made of theirs."""
+        digests = {role: part.digest for role, part in parts.items()}
+        content = json.dumps([task, digests, settings or {}], sort_keys=True)
+        digest = hashlib.sha256(content.encode()).hexdigest()
+        return cls(name, task, digest, "", parts, settings or {})
+
+    @property
+    def members(self) -> tuple["ModelRef", ...]:
+        """The models that each give an item a row."""
+        return tuple(self.parts.values()) if self.task == SEVERAL else (self,)
+
+    @property
+    def queue(self) -> str:
+        """The task whose workers run this: that of the first member."""
+        return self.members[0].task
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for the job's row and its manifest."""
+        data = {
+            "name": self.name,
+            "task": self.task,
+            "digest": self.digest,
+            "location": self.location,
+        }
+        if not self.parts:
+            return data  # as versions without parts know it
+        parts = {role: part.to_json() for role, part in self.parts.items()}
+        return data | {"parts": parts, "settings": dict(self.settings)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "ModelRef":
         """Read what `to_json` wrote."""
-        return cls(**data)
+        parts = {role: cls.from_json(part) for role, part in data.get("parts", {}).items()}
+        return cls(**{**data, "parts": parts})

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-STAGES = ("fetch", "decode", "predict", "finish", "upload")
+STAGES = ("fetch", "decode", "predict", "advance", "finish", "upload")
 """In the order in which an item passes them."""
 
 

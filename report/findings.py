@@ -21,6 +21,7 @@ class Picture:
 
     order: int
     item: str
+    model: str
     annotated: str
     finds: int
     best: Mapping[str, float]
@@ -31,6 +32,7 @@ class Setback:
     """A quarantined item and why."""
 
     item: str
+    model: str
     reason: str
 
 
@@ -67,7 +69,7 @@ class Findings:
         reason = row["reason"] or "no reason given"
         self.reasons[reason.partition(":")[0]] += 1
         if len(self.setbacks) < QUARANTINED_SHOWN:
-            self.setbacks.append(Setback(row["item"], reason))
+            self.setbacks.append(Setback(row["item"], row["model"], reason))
 
     def _count(self, row: Mapping[str, Any]) -> None:
         found = finds_of(row)
@@ -82,7 +84,9 @@ class Findings:
         self.items_without_any += not found
         if row["annotated"]:
             surest = sorted(best.items(), key=lambda entry: -entry[1])[:_LABELS_PER_PICTURE]
-            picture = Picture(self.rows, row["item"], row["annotated"], len(found), dict(surest))
+            picture = Picture(
+                self.rows, row["item"], row["model"], row["annotated"], len(found), dict(surest)
+            )
             (self._found if found else self._empty).add(picture)
 
 

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from core.findings import noun_of
+from core.options import ModelRef
 from core.stages import busy_seconds
 from core.states import ENDED_JOBS, JobState
 from core.times import iso
@@ -60,7 +61,8 @@ def render(content: Content, picture_url: PictureUrl) -> str:
     job, findings = content.job, content.findings
     style, script = _asset("report.css"), _asset("report.js")
     labels = sorted({label for shown in content.pictures for label in shown.picture.best})
-    noun = noun_of(job.task)
+    ref = ModelRef.from_json(job.model)
+    noun = noun_of(ref.task)
     counts = {name: getattr(content.counts, name) for name in _COUNTS}
     speed = throughput(content.shards)
     return (
@@ -80,6 +82,7 @@ def render(content: Content, picture_url: PictureUrl) -> str:
             classes=bars(top(findings.finds, _LABELS_SHOWN)),
             scores=_score_chart(findings, noun),
             noun=noun,
+            several=len(ref.members) > 1,
             colours={label: _hex(number) for label, number in findings.class_ids.items()},
             speed=speed,
             speed_chart=_speed_chart(speed),
@@ -167,6 +170,7 @@ def _cards(
     return [
         {
             "item": shown.picture.item,
+            "model": shown.picture.model,
             "image": shown,
             "href": picture_url(shown.picture.annotated),
             "found": shown.picture.best,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from core.options import ModelRef
 from core.times import iso
 from report.text import moment
 from store.tables import Job
@@ -26,11 +27,20 @@ def provenance(job: Job) -> dict[str, Facts]:
                 "regatta": job.version,
             }
         ),
-        "Model": _facts(job.model),
+        **_models("Model", ModelRef.from_json(job.model)),
         "Engine": _facts(job.profile or {"profile": "not chosen yet"}),
         "Options": _facts(job.options),
         "Selection": _facts(job.selection) or {"items": "all of the source"},
     }
+
+
+def _models(title: str, ref: ModelRef) -> dict[str, Facts]:
+    """A model, and below it those that it consists of."""
+    own = {"name": ref.name, "task": ref.task, "digest": ref.digest, "location": ref.location}
+    groups = {title: _facts({**own, **ref.settings})}
+    for role, part in ref.parts.items():
+        groups |= _models(f"{title}: {role}", part)
+    return groups
 
 
 def _facts(values: dict[str, Any]) -> Facts:

@@ -74,8 +74,9 @@ class Settler:
         model = ModelRef.from_json(job.model)
         reason = f"shard_failed: {shard.error}"
         rows = [
-            ResultRow.quarantined(item, task=job.task, model=model.name, reason=reason)
+            ResultRow.quarantined(item, task=one.task, model=one.name, reason=reason)
             for item in items
+            for one in model.members
         ]
         key = results_part(shard.seq)
         if shard.part_attempt is None:

@@ -7,7 +7,6 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,19 +14,16 @@ from sqlalchemy.orm import Session
 from core.errors import BadInputError, FatalError, RetryableError, UsageError
 from core.ids import new_id
 from core.layout import ATTEMPTS, MANIFEST
-from core.messages import TASKS
 from core.options import JobOptions, ModelRef
 from core.selection import Selection
+from core.slicing import Slicing
 from core.sources import SourceKind, parse_source
 from core.states import JobState
+from scheduler.chosen_model import choose_models
 from scheduler.dataset import locate
 from store.database import Database
 from store.locations import open_store
-from store.models import find_model
 from store.tables import Job
-from vision.export import export_digest, read_export
-from vision.exported import ExportedModel
-from vision.preprocess import Preprocessor
 
 PRIORITIES = range(10)
 """A job's weight is two to the power of its priority."""
@@ -35,13 +31,17 @@ PRIORITIES = range(10)
 DEFAULT_PRIORITY = 5
 DEFAULT_ALPHA = 0.5
 LARGEST_BATCH = 1024
-FIXED_SHAPE_BATCH = 8
+LEAST_TILE = 32
+MOST_OVERLAP = 0.9
 _LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """A job as a person asks for it. None leaves the choice to the settings or the model."""
+    """A job as a person asks for it. None leaves the choice to the settings or the model.
+
+    `more_models` run beside `model`; `detector` finds the people for those that need that.
+    """
 
     source: str
     model: str
@@ -55,6 +55,9 @@ class JobRequest:
     tags: tuple[str, ...] = ()
     shard_items: int | None = None
     batch_size: int | None = None
+    detector: str | None = None
+    slicing: Slicing | None = None
+    more_models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +112,18 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
     """
     _check_numbers(request)
     dataset = locate(request.source)
-    ref, export = resolve_model(db, request.model)
+    _check_slicing(request)
+    names = (request.model, *request.more_models)
+    chosen = choose_models(db, names, detector=request.detector)
+    if request.slicing is not None and not chosen.has_detector:
+        raise UsageError(
+            f"model {chosen.ref.name!r} cannot be sliced: only detectors look at tiles",
+            hint="leave --slice out",
+        )
     return Draft(
         name=_one_line("name", request.name) if request.name else dataset.name,
         source=dataset.source,
-        model=ref,
+        model=chosen.ref,
         options=JobOptions(
             max_pixels=defaults.max_pixels,
             max_item_bytes=defaults.max_item_bytes,
@@ -122,62 +132,10 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
             annotate=request.annotate,
             alpha=DEFAULT_ALPHA if request.alpha is None else request.alpha,
             shard_items=request.shard_items or defaults.shard_items,
-            batch_size=request.batch_size or defaults.batch_size or _batch_size(export),
+            batch_size=request.batch_size or defaults.batch_size or chosen.batch_size,
+            slicing=request.slicing,
         ),
     )
-
-
-def resolve_model(db: Database, name: str) -> tuple[ModelRef, ExportedModel]:
-    """Return the model of a registered name, or that of an exported directory.
-
-    Raises:
-        UsageError: there is no such model, it is not what was registered, or its task is none
-            that this version runs.
-    """
-    known = db.read(lambda s: _registered(s, name))
-    if known is not None:
-        ref = known
-    elif Path(name).expanduser().is_dir():
-        ref = describe(Path(name).expanduser())
-    else:
-        db.read(lambda s: find_model(s, name))  # says what is missing, and what would do
-        raise AssertionError(name)
-    export = read_export(Path(ref.location))
-    if export_digest(Path(ref.location)) != ref.digest:
-        raise UsageError(
-            f"the files of model {ref.name!r} in {ref.location} are not those that were registered",
-            hint=f"restore them, or `regatta models remove {ref.name}` and add it again",
-        )
-    if ref.task not in TASKS:
-        raise UsageError(
-            f"model {ref.name!r} is for the task {ref.task!r}",
-            hint=f"this version runs {', '.join(TASKS)}",
-        )
-    return ref, export
-
-
-def describe(directory: Path) -> ModelRef:
-    """Return what an exported directory is, under the name that its export gives it.
-
-    Raises:
-        UsageError: the directory is incomplete, or not a model that this version can run.
-    """
-    place = directory.resolve()
-    export = read_export(place)
-    return ModelRef(export.name, export.task, export_digest(place), str(place))
-
-
-def _registered(session: Session, name: str) -> ModelRef | None:
-    try:
-        row = find_model(session, name)
-    except UsageError:
-        return None
-    return ModelRef(row.name, row.task, row.digest, row.location)
-
-
-def _batch_size(export: ExportedModel) -> int:
-    """One image a run where shapes vary: padding a batch of many shapes would waste the work."""
-    return 1 if Preprocessor(export.ops).fixed_shape is None else FIXED_SHAPE_BATCH
 
 
 def _check_numbers(request: JobRequest) -> None:
@@ -199,6 +157,16 @@ def _check_numbers(request: JobRequest) -> None:
         raise UsageError("--min-size is above --max-size: nothing would be left")
     for tag in request.tags:
         _one_line("tag", tag)
+
+
+def _check_slicing(request: JobRequest) -> None:
+    slicing = request.slicing
+    if slicing is None:
+        return
+    if not min(slicing.width, slicing.height) >= LEAST_TILE:
+        raise UsageError(f"--slice must be at least {LEAST_TILE}x{LEAST_TILE} pixels")
+    if not 0 <= slicing.overlap <= MOST_OVERLAP:
+        raise UsageError(f"--overlap must be between 0 and {MOST_OVERLAP}, not {slicing.overlap}")
 
 
 def _one_line(what: str, text: str) -> str:
@@ -256,7 +224,7 @@ def _write(
         job = Job(
             id=job_id,
             name=draft.name,
-            task=draft.model.task,
+            task=draft.model.queue,
             source=draft.source,
             output=output,
             model=draft.model.to_json(),

@@ -40,7 +40,10 @@ class FileObjects:
             _check_match(key, before, if_match)
             if max_bytes is not None and before.st_size > max_bytes:
                 raise _too_large(key, before.st_size, max_bytes)
-            data = file.read(-1 if max_bytes is None else max_bytes + 1)
+            # Asked for no more than there is: memory for all that is asked for is taken first.
+            data = file.read(before.st_size + 1)
+            if len(data) > before.st_size:
+                data += file.read(-1 if max_bytes is None else max_bytes)
             if max_bytes is not None and len(data) > max_bytes:
                 raise _too_large(key, len(data), max_bytes)
             # Somebody may have written into the file while it was read.
@@ -126,11 +129,22 @@ class FileObjects:
 
     def _writable_path(self, key: str) -> Path:
         path = self._path(key)
+        if not self._has_link(key):
+            return path
         # Not Path.resolve(), which gives up on loops with an error of its own.
         folder = Path(os.path.realpath(path.parent))
         if not folder.is_relative_to(os.path.realpath(self._root)):
             raise BadInputError("bad_key", f"{key!r} leads out of its directory by a symbolic link")
         return path
+
+    def _has_link(self, key: str) -> bool:
+        """Whether a directory on the way from the root to a key is a symbolic link."""
+        folder = self._root
+        for name in key.split("/")[:-1]:
+            folder /= name
+            if folder.is_symlink():
+                return True
+        return False
 
     def _open(self, key: str) -> BinaryIO:
         # Opening a pipe would wait for its writer for ever.
@@ -174,10 +188,10 @@ class FileObjects:
 def _created(path: Path) -> BinaryIO:
     """A new file in a directory that may be new, too, and that a `delete` may take away again."""
     for _ in range(_CREATE_TRIES):
+        with suppress(FileNotFoundError):
+            return path.open("xb")
         with suppress(FileNotFoundError, FileExistsError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            return path.open("xb")
-    path.parent.mkdir(parents=True, exist_ok=True)
     return path.open("xb")
 
 

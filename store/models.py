@@ -51,6 +51,20 @@ def find_model(session: Session, name: str) -> Model:
     return model
 
 
+def model_ref(model: Model) -> ModelRef:
+    """Return a registered model as jobs refer to it."""
+    return ModelRef.from_json(
+        {
+            "name": model.name,
+            "task": model.task,
+            "digest": model.digest,
+            "location": model.location,
+            "parts": model.card.get("parts", {}),
+            "settings": model.card.get("settings", {}),
+        }
+    )
+
+
 def list_models(session: Session) -> Sequence[Model]:
     """Return the registered models by name."""
     return session.scalars(select(Model).order_by(Model.name)).all()

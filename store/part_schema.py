@@ -14,6 +14,8 @@ def _list(element: pa.DataType) -> pa.DataType:
 
 
 BOX = _list(pa.float32())
+POINTS = _list(BOX)
+MASK = pa.struct([pa.field("size", _list(pa.int32())), pa.field("counts", pa.string())])
 
 DETECTION = pa.struct(
     [
@@ -21,12 +23,9 @@ DETECTION = pa.struct(
         pa.field("class_id", pa.int32()),
         pa.field("score", pa.float32()),
         pa.field("box", BOX),
-        pa.field("keypoints", _list(_list(pa.float32()))),
-        pa.field(
-            "mask",
-            pa.struct([pa.field("size", _list(pa.int32())), pa.field("counts", pa.string())]),
-        ),
-        pa.field("polygon", _list(_list(pa.float32()))),
+        pa.field("keypoints", POINTS),
+        pa.field("mask", MASK),
+        pa.field("polygon", POINTS),
         pa.field("text", pa.string()),
         pa.field("track_id", pa.int64()),
     ]

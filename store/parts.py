@@ -1,5 +1,5 @@
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +10,38 @@ import pyarrow.compute as pc
 from core.keys import key_to_text
 from core.states import ItemState
 from store.parquet import encode_tables, open_table, read_groups
-from store.part_schema import BOX, CLASS, DETECTION, ROW_GROUP_ROWS, SCHEMA, SCHEMA_KEY, VERSION
-from store.results import BoxColumns, ClassScore, ResultRow
+from store.part_schema import (
+    BOX,
+    CLASS,
+    DETECTION,
+    MASK,
+    POINTS,
+    ROW_GROUP_ROWS,
+    SCHEMA,
+    SCHEMA_KEY,
+    VERSION,
+)
+from store.results import BoxColumns, ClassScore, ResultRow, RunLengths
 
 __all__ = [
     "BoxColumns",
     "ClassScore",
     "ResultRow",
+    "RunLengths",
     "count_states",
     "encode_rows",
     "iter_rows",
     "merge_rows",
     "unsucceeded",
 ]
+
+
+_BY_BADNESS = (
+    ItemState.SUCCEEDED,
+    ItemState.SKIPPED,
+    ItemState.QUARANTINED,
+    ItemState.CANCELLED,
+)
 
 
 def encode_rows(rows: Sequence[ResultRow]) -> bytes:
@@ -57,14 +76,17 @@ def merge_rows(old: bytes, new: Sequence[ResultRow]) -> bytes:
 
 
 def count_states(part: bytes) -> Counter[str]:
-    """How many rows of a part are in which state.
+    """How many items of a part are in which state: of several rows, that of the worst.
 
     Raises:
         FatalError: The part is damaged or of another version.
     """
     with open_table(part, schema_key=SCHEMA_KEY, version=VERSION) as file:
         table = read_groups(file, list(range(file.num_row_groups)))
-    return Counter(table["state"].to_pylist())
+    worst: dict[int, str] = {}
+    for index, state in zip(table["index"].to_pylist(), table["state"].to_pylist(), strict=True):
+        worst[index] = max(state, worst.get(index, state), key=_BY_BADNESS.index)
+    return Counter(worst.values())
 
 
 def unsucceeded(part: bytes) -> set[int]:
@@ -137,8 +159,36 @@ def _detections(boxes: Sequence[BoxColumns | None]) -> pa.Array:
     fields["score"] = pa.array(_concat([columns.scores for columns in present], "float32"))
     corners = pa.array(np.arange(0, 4 * count + 1, 4, dtype=np.int32))
     fields["box"] = pa.ListArray.from_arrays(corners, pa.array(xyxy), type=BOX)
+    fields["keypoints"] = _keypoints(present)
+    fields["mask"] = pa.array(_values(present, "masks", RunLengths._asdict), MASK)
+    fields["polygon"] = pa.array(_values(present, "polygons", _points), POINTS)
+    fields["text"] = pa.array(_values(present, "texts", _printable), pa.string())
     values = pa.StructArray.from_arrays(list(fields.values()), fields=list(DETECTION))
     return _lists([None if columns is None else len(columns.scores) for columns in boxes], values)
+
+
+def _keypoints(present: Sequence[BoxColumns]) -> pa.Array:
+    found = [columns.keypoints for columns in present]
+    numbers = _concat([of.reshape(-1) for of in found if of is not None], "float32")
+    triples = pa.array(np.arange(0, len(numbers) + 1, 3, dtype=np.int32))
+    lengths: list[int | None] = []
+    for columns in present:
+        points = columns.keypoints
+        lengths += [None if points is None else points.shape[1]] * len(columns.scores)
+    return _lists(lengths, pa.ListArray.from_arrays(triples, pa.array(numbers), type=BOX))
+
+
+def _values(present: Sequence[BoxColumns], name: str, plain: Callable[[Any], Any]) -> list[Any]:
+    """One value for each detection, None where its model gives none."""
+    values: list[Any] = []
+    for columns in present:
+        column = getattr(columns, name)
+        values += [None] * len(columns.scores) if column is None else map(plain, column)
+    return values
+
+
+def _points(polygon: Any) -> list[list[float]]:
+    return list(np.asarray(polygon, np.float32).tolist())
 
 
 def _classes(classes: Sequence[tuple[ClassScore, ...] | None]) -> pa.Array:
@@ -182,20 +232,38 @@ def _printed(table: pa.Table) -> Iterator[dict[str, Any]]:
 def _entries(lists: pa.ListArray) -> Iterator[list[dict[str, Any]] | None]:
     """The lists of a column of detections or classes, one row at a time."""
     structs = lists.values
-    fields = {name: structs.field(name) for name in ("label", "class_id")}
-    numbers = {"score": _shortest(structs.field("score"))}
-    if structs.type.get_field_index("box") >= 0:
-        numbers["box"] = _shortest(structs.field("box").values).reshape(-1, 4)
-    names = [*fields, *numbers]
+    columns = {
+        field.name: _plain(structs.field(field.name))
+        for field in structs.type
+        if structs.field(field.name).null_count < len(structs)
+    }
     offsets = lists.offsets.to_pylist()
     valid = lists.is_valid().to_pylist()
     for start, stop, is_there in zip(offsets, offsets[1:], valid, strict=False):
         if not is_there:
             yield None
             continue
-        columns = [column[start:stop].to_pylist() for column in fields.values()]
-        columns += [column[start:stop].tolist() for column in numbers.values()]
-        yield [dict(zip(names, entry, strict=True)) for entry in zip(*columns, strict=True)]
+        entries = zip(*[column[start:stop] for column in columns.values()], strict=True)
+        yield [
+            {name: value for name, value in zip(columns, entry, strict=True) if value is not None}
+            for entry in entries
+        ]
+
+
+def _plain(array: pa.Array) -> list[Any]:
+    """The values of a column of floats, of lists of such columns, or of what prints as it is."""
+    if pa.types.is_float32(array.type):
+        return list(_shortest(array).tolist())
+    if not pa.types.is_list(array.type):
+        return list(array.to_pylist())
+    # A slice of an array has all values of the whole: the offsets say which are its own.
+    values, offsets = _plain(array.values), array.offsets.to_pylist()
+    return [
+        values[start:stop] if is_there else None
+        for start, stop, is_there in zip(
+            offsets, offsets[1:], array.is_valid().to_pylist(), strict=False
+        )
+    ]
 
 
 def _shortest(numbers: pa.Array) -> Any:

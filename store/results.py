@@ -1,4 +1,6 @@
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,12 +9,22 @@ from core.items import ItemRef
 from core.states import ItemState
 
 
+class RunLengths(NamedTuple):
+    """A mask of `size` (h, w) as COCO's compressed run lengths."""
+
+    size: tuple[int, int]
+    counts: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class BoxColumns:
-    """The boxes found in one image, as columns.
+    """What was found in one image, as columns.
 
     `xyxy` is [N, 4] in pixels of the upright source image, `scores` [N], `class_ids` [N], and
     `labels` is what the class ids are looked up in: share one tuple between the rows of a model.
+    Not every model gives the others: `keypoints` [N, K, 3] are x, y and a score; `masks` are of
+    the size of the image; `polygons` are N arrays [M, 2] of x, y; `texts` say what is written
+    there.
 
     Raises:
         ValueError: The columns don't fit together, or a number in them is not finite.
@@ -22,6 +34,10 @@ class BoxColumns:
     scores: NDArray[np.floating]
     class_ids: NDArray[np.integer]
     labels: tuple[str, ...]
+    keypoints: NDArray[np.floating] | None = None
+    masks: Sequence[RunLengths] | None = None
+    polygons: Sequence[NDArray[np.floating]] | None = None
+    texts: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.scores)
@@ -32,6 +48,11 @@ class BoxColumns:
             raise ValueError("a box or a score is not a finite number")
         if count and not 0 <= self.class_ids.min() <= self.class_ids.max() < len(self.labels):
             raise ValueError(f"a class id is outside of the {len(self.labels)} labels")
+        further: tuple[Any, ...] = (self.keypoints, self.masks, self.polygons, self.texts)
+        if any(column is not None and len(column) != count for column in further):
+            raise ValueError(f"keypoints, masks, polygons or texts are not {count}")
+        if self.keypoints is not None and not np.isfinite(self.keypoints).all():
+            raise ValueError("a keypoint is not a finite number")
 
 
 @dataclass(frozen=True, slots=True)

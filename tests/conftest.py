@@ -16,6 +16,7 @@ from tests.buckets.motoserver import moto
 from tests.buckets.server import ACCESS_KEY, SECRET_KEY, Server
 from tests.databases import KINDS, NewDatabase, PostgresDatabases, SqliteDatabases
 from tests.postgres import PostgresServer
+from tests.web import Web, web_server
 
 _READY_TRIES = 1000
 _FIXTURES = dict(zip(KINDS, ("sqlite_databases", "postgres_databases"), strict=True))
@@ -156,6 +157,13 @@ def swift_server(
 def moto_server(tmp_path_factory: pytest.TempPathFactory, s3_credentials: None) -> Iterator[Server]:
     with moto(tmp_path_factory.mktemp("moto")) as server:
         yield server
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """A web server without pages; see `tests.web`."""
+    with web_server() as web:
+        yield web
 
 
 @pytest.fixture

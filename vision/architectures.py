@@ -13,8 +13,6 @@ _DETECTORS = frozenset(
     | {"CenterNet", "TTFNet", "YOLO", "YOLOF", "YOLOX"}
 )
 _OTHER_TASKS = {
-    "HRNet": "keypoint",
-    "HigherHRNet": "keypoint",
     "METRO_Body": "keypoint",
     "SOLOv2": "instance segmentation",
     "S2ANet": "rotated detection",

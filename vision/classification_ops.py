@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from core.errors import BadInputError, UsageError
-from vision.ops import Op, Permute, Sample
+from vision.ops import EVERY_BYTE, Op, Permute, Sample
 from vision.resize import Size
 
 _CV2 = {
@@ -102,11 +103,13 @@ class ScaleAndNormalize(Op):
 
     def apply(self, sample: Sample) -> Sample:
         """The normalized image, float32."""
-        # A byte has 256 values: each is normalized once and looked up, which gives the same bits.
-        values = np.repeat(np.arange(256, dtype=np.float32), 3).reshape(1, 256, 3)
-        mean, std = (np.array(colour, np.float32) for colour in (self.mean, self.std))
-        table = (values * np.float32(self.scale) - mean) / std
+        table = self.byte_table().reshape(1, 256, 3)
         return replace(sample, image=cv2.LUT(np.ascontiguousarray(sample.image), table))
+
+    def byte_table(self) -> NDArray[np.float32]:
+        """Each value of a byte, normalized once: looking it up gives the same bits."""
+        mean, std = (np.array(colour, np.float32) for colour in (self.mean, self.std))
+        return (EVERY_BYTE * np.float32(self.scale) - mean) / std
 
 
 def parse_transform_ops(entries: Sequence[Any]) -> tuple[Op, ...]:

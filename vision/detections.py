@@ -1,11 +1,15 @@
 """What a detector found in one image: the columns that everything downstream speaks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from vision.resize import Size
+from vision.rle import Rle
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -16,7 +20,8 @@ class Detections:
 
     `xyxy` is float32 (N, 4): x1, y1, x2, y2 in pixels of the upright source image; boxes may
     reach over its edges, as some models say so. `scores` is float32 (N,), `class_ids` int32 (N,),
-    not negative. All values are finite.
+    not negative. All values are finite. `masks` holds one of the picture's size for each row; None
+    where the model knows boxes only.
 
     Raises:
         ValueError: The columns do not fit together, or hold what no detection can be.
@@ -25,6 +30,7 @@ class Detections:
     xyxy: NDArray[np.float32]
     scores: NDArray[np.float32]
     class_ids: NDArray[np.int32]
+    masks: tuple[Rle, ...] | None = None
 
     def __post_init__(self) -> None:
         xyxy, scores = _frozen(self.xyxy, np.float32), _frozen(self.scores, np.float32)
@@ -37,6 +43,8 @@ class Detections:
             raise ValueError("boxes and scores must be finite numbers")
         if (class_ids < 0).any():
             raise ValueError("class ids must not be negative")
+        if self.masks is not None and len(self.masks) != rows:
+            raise ValueError(f"there are {len(self.masks)} masks for {rows} rows")
         object.__setattr__(self, "xyxy", xyxy)
         object.__setattr__(self, "scores", scores)
         object.__setattr__(self, "class_ids", class_ids)
@@ -55,8 +63,34 @@ class Detections:
 
     def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
         """The rows that a mask (N,) is true for, or those of an array of indices, in its order."""
+        masks = self.masks
+        if masks is not None:
+            masks = tuple(masks[row] for row in np.arange(len(self))[rows].tolist())
         return type(self)(
-            xyxy=self.xyxy[rows], scores=self.scores[rows], class_ids=self.class_ids[rows]
+            xyxy=self.xyxy[rows],
+            scores=self.scores[rows],
+            class_ids=self.class_ids[rows],
+            masks=masks,
+        )
+
+    def moved(self, x: int, y: int, size: Size) -> Self:
+        """The same objects in a larger picture of `size` (h, w), which has this one at (x, y)."""
+        masks = self.masks
+        if masks is not None:
+            masks = tuple(mask.placed(size, x, y) for mask in masks)
+        return replace(self, xyxy=self.xyxy + np.array([x, y, x, y], np.float32), masks=masks)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The rows of all parts, one part after the other; with masks if each has some."""
+        if not parts:
+            return cls.empty()
+        masks = [part.masks for part in parts if part.masks is not None]
+        return cls(
+            xyxy=np.concatenate([part.xyxy for part in parts]),
+            scores=np.concatenate([part.scores for part in parts]),
+            class_ids=np.concatenate([part.class_ids for part in parts]),
+            masks=tuple(chain.from_iterable(masks)) if len(masks) == len(parts) else None,
         )
 
     def by_score(self) -> Self:

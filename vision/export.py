@@ -7,14 +7,31 @@ from pathlib import Path
 from core.errors import UsageError
 from vision.export_classification import read_classification
 from vision.export_detection import read_detection
+from vision.export_files import read_yaml
 from vision.export_segmentation import read_segmentation
 from vision.exported import ExportedModel
+
+
+def _read_inference(path: Path) -> ExportedModel:
+    """Read an `inference.yml`: PaddleX gives this name to what any of the tools wrote."""
+    config = read_yaml(path)
+    if "Deploy" in config:
+        return read_segmentation(path)
+    if "arch" in config and "Preprocess" in config:
+        return read_detection(path)
+    return read_classification(path)
+
 
 _FAMILIES: dict[str, Callable[[Path], ExportedModel]] = {
     "infer_cfg.yml": read_detection,
     "deploy.yaml": read_segmentation,
-    "inference.yml": read_classification,
+    "inference.yml": _read_inference,
 }
+
+
+def is_export(directory: Path) -> bool:
+    """Whether a directory holds the YAML of an export, whatever else is missing or wrong."""
+    return any((directory / file_name).is_file() for file_name in _FAMILIES)
 
 
 def read_export(directory: Path) -> ExportedModel:

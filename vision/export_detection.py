@@ -7,6 +7,7 @@ from typing import Any
 from core.errors import UsageError
 from vision.architectures import check_detector
 from vision.export_files import export_name, find_graph, read_yaml
+from vision.export_keypoint import KEYPOINT_ARCHS, read_keypoint
 from vision.exported import ExportedModel
 from vision.op_list import parse_ops
 
@@ -22,6 +23,8 @@ def read_detection(path: Path) -> ExportedModel:
     arch = config.get("arch")
     if not isinstance(arch, str):
         raise UsageError(f"{path} does not name an arch")
+    if arch in KEYPOINT_ARCHS:
+        return read_keypoint(path, config, arch)
     check_detector(arch, config, path)
     labels, steps = config.get("label_list"), config.get("Preprocess")
     if not isinstance(labels, list) or not labels:

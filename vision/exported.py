@@ -19,6 +19,7 @@ class ExportedModel:
     `config` is the YAML as it was read. `threshold` is the score that the export suggests: a
     detector's for pictures, a classifier's of many labels for what counts. `most_classes` is how
     many classes an image gets at most, None where each that is sure enough counts.
+    `largest_batch` is how many images the graph can take at once, None for as many as there are.
     """
 
     name: str
@@ -32,6 +33,7 @@ class ExportedModel:
     config: Mapping[str, Any]
     threshold: float = 0.0
     most_classes: int | None = None
+    largest_batch: int | None = None
 
     @property
     def files(self) -> tuple[Path, Path, Path]:

@@ -47,6 +47,14 @@ class Op(ABC):
         """The size (h, w) after this step, `None` if it depends on the image."""
         return size
 
+    def byte_table(self) -> NDArray[np.float32] | None:
+        """What each byte of R, G and B becomes, float32 (256, 3), if this is all that it does."""
+        return None
+
+
+EVERY_BYTE = np.repeat(np.arange(256, dtype=np.float32), 3).reshape(256, 3)
+"""An image that has each value of a byte once in each channel."""
+
 
 @dataclass(frozen=True, slots=True)
 class Resize(Op):
@@ -133,9 +141,11 @@ class NormalizeImage(Op):
         """The normalized image, float32."""
         if sample.image.dtype != np.uint8:
             return replace(sample, image=self._normalized(sample.image.astype(np.float32)))
-        # A byte has 256 values: each is normalized once and looked up, which gives the same bits.
-        every_byte = np.repeat(np.arange(256, dtype=np.float32), 3).reshape(1, 256, 3)
-        return replace(sample, image=cv2.LUT(sample.image, self._normalized(every_byte)))
+        return replace(sample, image=cv2.LUT(sample.image, self.byte_table().reshape(1, 256, 3)))
+
+    def byte_table(self) -> NDArray[np.float32]:
+        """Each value of a byte, normalized once: looking it up gives the same bits."""
+        return self._normalized(EVERY_BYTE.copy())
 
     def _normalized(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Normalize (H, W, 3) in place. The float64 of mean and std takes part in the rounding."""

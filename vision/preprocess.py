@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.ops import Op, Sample
+from vision.ops import Op, Permute, Sample
 from vision.resize import Size
 
 
@@ -32,8 +32,8 @@ class Preprocessor:
 
     def __init__(self, ops: Sequence[Op]) -> None:
         # RGB can wait until the image is small.
-        first = 1 if ops and ops[0].keeps_channels_apart else 0
-        self._ops = (*ops[:first], _ToRgb(), *ops[first:])
+        first = next((n for n, op in enumerate(ops) if not op.keeps_channels_apart), len(ops))
+        self._ops = (*ops[:first], *_in_one_go(ops[first:]))
 
     @property
     def fixed_shape(self) -> Size | None:
@@ -58,6 +58,35 @@ class Preprocessor:
             im_shape=np.array(sample.im_shape, np.float32),
             scale_factor=np.array(sample.scale_factor, np.float32),
         )
+
+
+def _in_one_go(ops: Sequence[Op]) -> tuple[Op, ...]:
+    """From blue first to RGB and then these steps, as one pass where they begin as most do."""
+    table = ops[0].byte_table() if len(ops) > 1 else None
+    if table is not None and isinstance(ops[1], Permute):
+        return _PlanesByTable(np.ascontiguousarray(table.T), (_ToRgb(), *ops[:2])), *ops[2:]
+    return _ToRgb(), *ops
+
+
+class _PlanesByTable(Op):
+    """From bytes, blue first, to RGB planes, each value looked up in a table, float32 (3, 256).
+
+    What is not of bytes goes step by step.
+    """
+
+    def __init__(self, table: NDArray[np.float32], steps: tuple[Op, ...]) -> None:
+        self._table = table
+        self._steps = steps
+
+    def apply(self, sample: Sample) -> Sample:
+        if sample.image.dtype != np.uint8:
+            for op in self._steps:
+                sample = op.apply(sample)
+            return sample
+        planes = np.empty((3, *sample.image.shape[:2]), np.float32)
+        for number, channel in enumerate(reversed(cv2.split(sample.image))):
+            cv2.LUT(channel, self._table[number], planes[number])
+        return replace(sample, image=planes)
 
 
 class _ToRgb(Op):

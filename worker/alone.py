@@ -146,7 +146,7 @@ class _Trial:
         if not any(self._deaths.get(item.index) for item in items):
             rows = self._try(items)
         if rows is None:
-            rows = [self._single(item) for item in items]
+            rows = [row for item in items for row in self._single(item)]
         self.rows.extend(rows)
 
     def close(self) -> None:
@@ -155,17 +155,19 @@ class _Trial:
             self._child.kill()
             self._child = None
 
-    def _single(self, item: ItemRef) -> ResultRow:
+    def _single(self, item: ItemRef) -> list[ResultRow]:
         while self._deaths.get(item.index, 0) < DEATHS_THAT_PROVE:
             rows = self._try([item])
             if rows is not None:
-                return rows[0]
+                return rows
             self._deaths[item.index] = self._deaths.get(item.index, 0) + 1
             self._note_deaths()
-        unit = self._run.unit
         _log.error("item killed its process", item=item.key)
         reason = f"killed_process: {DEATHS_THAT_PROVE} processes that ran it alone died"
-        return ResultRow.quarantined(item, task=unit.task, model=unit.model.name, reason=reason)
+        return [
+            ResultRow.quarantined(item, task=model.task, model=model.name, reason=reason)
+            for model in self._run.unit.model.members
+        ]
 
     def _try(self, items: Sequence[ItemRef]) -> list[ResultRow] | None:
         """Run items in a child; None if it died of them."""
@@ -186,7 +188,7 @@ class _Trial:
                         f"isolated processes keep being killed: {death}"
                     ) from death
             else:
-                self._run.alone(len(rows))
+                self._run.alone(len(items))
                 return rows
 
     def _note_trial(self, items: Sequence[ItemRef]) -> None:

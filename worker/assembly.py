@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 
+import cv2
+
 from config.cores import available_cores
 from config.settings import Settings
 from store.locations import use_s3
 from store.s3_options import S3Options
 from worker.engine import Engine, Threads
+from worker.memory import keep_freed_memory
 from worker.models import Models, engine_module
 
 
@@ -27,7 +30,15 @@ def build_engine(settings: Settings, *, predictors: int | None = None) -> Engine
     cores = settings.cores or available_cores()
     replicas = predictors or settings.predictors or cores
     decoders = settings.decode_threads or cores
+    use_process()
     return Engine(
         Models(engine_module(settings.engine), replicas=replicas),
         Threads(fetch=fetch, decode=decoders, predict=replicas, finish=decoders, upload=upload),
     )
+
+
+def use_process() -> None:
+    """Have this process's libraries serve an engine; nothing else of the process minds."""
+    keep_freed_memory()
+    # Stages have threads enough; more of cv2's for one picture would only wait for each other.
+    cv2.setNumThreads(1)

@@ -1,24 +1,24 @@
-"""Gathers prepared items of one model and one shape into batches, across shards."""
+"""Gathers asks of one network and one shape into batches, across pictures and shards."""
 
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 
-from worker.run import Ticket
+from worker.ticket import PendingAsk
 
 _LONGEST_WAIT = 0.25
 
 
 class Batcher:
-    """A bounded pool of tickets from which predictor threads take batches.
+    """A bounded pool of asks from which predictor threads take batches.
 
-    A batch is as large as its model wants it whenever that many are there. A smaller one is
+    A batch is as large as its network wants it whenever that many are there. A smaller one is
     given out only if nothing more is on its way here, if the pool is full, or if its first
-    ticket has waited too long: padding a batch costs as much as filling it. Who has waited too
-    long goes first, so that no flood of one model or shape starves another.
+    ask has waited too long: padding a batch costs as much as filling it. Who has waited too
+    long goes first, so that no flood of one network or shape starves another.
 
-    The pool holds `capacity` tickets, or two batches of the largest model it has seen.
+    The pool holds `capacity` asks, or two batches of the largest network it has seen.
     `upstream` says how many tickets may still come, `clock` the time in seconds.
     """
 
@@ -32,24 +32,30 @@ class Batcher:
         self._capacity = capacity
         self._upstream = upstream
         self._clock = clock
-        self._groups: OrderedDict[Hashable, deque[tuple[float, Ticket]]] = OrderedDict()
+        self._groups: OrderedDict[Hashable, deque[tuple[float, PendingAsk]]] = OrderedDict()
         self._waiting = 0
         self._closed = False
         self._changed = threading.Condition()
 
-    def put(self, ticket: Ticket) -> None:
-        """Add a ticket; waits while the pool is full."""
-        assert ticket.prepared is not None
-        key = (ticket.model.key, ticket.prepared.image.shape)
+    def put(self, asks: Sequence[PendingAsk]) -> None:
+        """Add a picture's first asks; waits while the pool is full."""
         with self._changed:
-            self._capacity = max(self._capacity, 2 * ticket.model.batch_size)
+            largest = max(ask.network.batch_size for ask in asks)
+            self._capacity = max(self._capacity, 2 * largest)
             while self._waiting >= self._capacity and not self._closed:
                 self._changed.wait()
-            self._groups.setdefault(key, deque()).append((self._clock(), ticket))
-            self._waiting += 1
-            self._changed.notify_all()
+            self._add(asks)
 
-    def take(self) -> list[Ticket] | None:
+    def put_more(self, asks: Sequence[PendingAsk]) -> None:
+        """Add a picture's further asks at once.
+
+        Who finishes a picture that was let in must never wait for room: the pool may be full of
+        pictures that wait for the same threads. While it is over-full no new picture gets in.
+        """
+        with self._changed:
+            self._add(asks)
+
+    def take(self) -> list[PendingAsk] | None:
         """Wait for a batch and take it; None once the pool is closed and empty."""
         with self._changed:
             while True:
@@ -66,6 +72,14 @@ class Batcher:
             self._closed = True
             self._changed.notify_all()
 
+    def _add(self, asks: Sequence[PendingAsk]) -> None:
+        now = self._clock()
+        for ask in asks:
+            key = (ask.network.key, ask.prepared.image.shape)
+            self._groups.setdefault(key, deque()).append((now, ask))
+        self._waiting += len(asks)
+        self._changed.notify_all()
+
     def _ready(self) -> Hashable | None:
         if not self._waiting:
             return None
@@ -73,14 +87,14 @@ class Batcher:
         if self._clock() - self._groups[oldest][0][0] > _LONGEST_WAIT:
             return oldest
         for key, group in self._groups.items():
-            if len(group) >= group[0][1].model.batch_size:
+            if len(group) >= group[0][1].network.batch_size:
                 return key
         final = self._closed or self._waiting >= self._capacity or self._upstream() == 0
         return oldest if final else None
 
-    def _pop(self, key: Hashable) -> list[Ticket]:
+    def _pop(self, key: Hashable) -> list[PendingAsk]:
         group = self._groups[key]
-        size = min(len(group), group[0][1].model.batch_size)
+        size = min(len(group), group[0][1].network.batch_size)
         batch = [group.popleft()[1] for _ in range(size)]
         if not group:
             del self._groups[key]

@@ -10,6 +10,7 @@ from core.errors import BadInputError
 from core.options import JobOptions
 from store.parts import BoxColumns
 from vision.annotate import draw_detections
+from vision.detections import Detections
 from vision.exported import ExportedModel
 from vision.postprocess import read_rows, split_rows
 from vision.preprocess import Prepared, Preprocessor
@@ -20,7 +21,7 @@ class Detector:
     """See `worker.network.Network`."""
 
     def __init__(self, export: ExportedModel) -> None:
-        self._labels = export.labels
+        self.labels = export.labels
         self._threshold = export.threshold
         self.prepare = Preprocessor(export.ops)
 
@@ -39,20 +40,28 @@ class Detector:
     def read(
         self, output: NDArray[np.float32], size_wh: tuple[int, int], options: JobOptions
     ) -> Answer:
-        """Return one image's detections.
+        """Return one image's detections. Raises as `found`."""
+        del size_wh  # the graph itself says where boxes are in the source
+        return self.answer(self.found(output, options))
+
+    def answer(self, found: Detections) -> Answer:
+        """Return detections of this model as an answer."""
+        columns = BoxColumns(found.xyxy, found.scores, found.class_ids, labels=self.labels)
+        draw = partial(draw_detections, detections=found, labels=self.labels)
+        return Answer(draw, detections=columns)
+
+    def found(self, output: NDArray[np.float32], options: JobOptions) -> Detections:
+        """Return what was found in one image.
 
         Raises:
             BadInputError: `model_output_invalid`: a row is no number, or of no known class.
         """
-        del size_wh  # the graph itself says where boxes are in the source
         limit = self._threshold if options.threshold is None else options.threshold
         found = read_rows(output, threshold=limit)
         last = found.class_ids.max(initial=-1)
-        if last >= len(self._labels):
+        if last >= len(self.labels):
             raise BadInputError(
                 "model_output_invalid",
-                f"class {last} was found, but the model names only {len(self._labels)} classes",
+                f"class {last} was found, but the model names only {len(self.labels)} classes",
             )
-        columns = BoxColumns(found.xyxy, found.scores, found.class_ids, labels=self._labels)
-        draw = partial(draw_detections, detections=found, labels=self._labels)
-        return Answer(draw, detections=columns)
+        return found

@@ -1,9 +1,14 @@
-"""The pipeline, one per process: fetch, decode, batch, predict, finish, upload.
+"""The pipeline, one per process: fetch, decode, batch, predict, advance, finish, upload.
 
 Every run of a shard feeds the same stages, so the head of one shard fills the gaps that the
 tail of another leaves, and the predictors never wait at a shard's border. Each predictor is
 owned by one thread; the CPU work around it overlaps, as decoding, drawing and inference all
 release the GIL.
+
+What is asked of networks follows a model's recipe (`worker.recipe`). The picture of a model that
+looks once goes from its predictor to finish. Others go to advance, whose threads take a recipe's
+next step: to the batcher again, as often as it asks, and then to finish. Nothing waits in a
+circle, as asks of pictures that were let in need no room in the batcher.
 """
 
 import threading
@@ -25,15 +30,16 @@ from vision.decode import decode_image
 from vision.encode import encode_jpeg
 from worker.batcher import Batcher
 from worker.budget import ByteBudget
+from worker.course import Course, Failure
 from worker.models import Models, ResidentModel
-from worker.network import Answer
 from worker.predictors.protocol import OutOfMemoryError, PredictError
-from worker.run import ShardRun, Ticket
+from worker.run import ShardRun
 from worker.source import place_of
-from worker.stage import Stage, quarantine
+from worker.stage import Stage
+from worker.ticket import PendingAsk, Ticket
 
-_POOL = 64  # prepared items that wait for a predictor
-_PICTURE_BYTES = 512 * 1024 * 1024  # decoded pictures that wait to be drawn on
+_POOL = 64  # asks that wait for a predictor before another picture may bring more
+_PICTURE_BYTES = 512 * 1024 * 1024  # decoded pictures that are looked at or drawn on later
 _WINDOW_BATCHES = 4  # a run's items in flight, in batches per predictor
 
 _log = structlog.get_logger()
@@ -61,7 +67,10 @@ class Engine:
         self._upload = Stage("upload", _upload, _leave, threads=threads.upload, depth=16)
         self._finish = Stage("finish", _finish, self._upload.put, threads=threads.finish, depth=32)
         self._batcher = Batcher(_POOL, upstream=self._coming)
-        self._decode = Stage("decode", _decode, self._batcher.put, threads=threads.decode, depth=16)
+        self._advance = Stage(
+            "advance", Ticket.resume, self._ask_more, threads=threads.finish, depth=32
+        )
+        self._decode = Stage("decode", _decode, self._ask, threads=threads.decode, depth=16)
         self._fetch = Stage("fetch", _fetch, self._decode.put, threads=threads.fetch, depth=16)
         self._predictors = [
             threading.Thread(target=self._predict, args=(n,), name=f"predict-{n}", daemon=True)
@@ -94,76 +103,112 @@ class Engine:
         self._batcher.close()
         for thread in self._predictors:
             thread.join()
+        self._advance.close()
         self._finish.close()
         self._upload.close()
 
     def _coming(self) -> int:
         """Tickets on their way to the batcher; none, if they wait for what its batches hold."""
-        return 0 if self._pictures.is_short else self._fetch.load + self._decode.load
+        if self._pictures.is_short:
+            return 0
+        return self._fetch.load + self._decode.load + self._advance.load
+
+    def _ask(self, ticket: Ticket) -> None:
+        """Let a picture in that has just been decoded."""
+        if asks := ticket.take_asks():
+            self._batcher.put(asks)
+        else:
+            self._finish.put(ticket)
+
+    def _ask_more(self, ticket: Ticket) -> None:
+        if asks := ticket.take_asks():
+            self._batcher.put_more(asks)
+        else:
+            self._finish.put(ticket)
+
+    def _give(self, ask: PendingAsk, output: Any) -> None:
+        """Note an ask's output or failure; the last one of a step takes its ticket on."""
+        if ask.ticket.give(ask, output):
+            self._go_on(ask.ticket)
+
+    def _drop(self, ask: PendingAsk) -> None:
+        if ask.ticket.drop():
+            self._go_on(ask.ticket)
+
+    def _go_on(self, ticket: Ticket) -> None:
+        if ticket.is_dropped:
+            ticket.leave(None)
+        elif ticket.revisits:
+            self._advance.put(ticket)
+        else:
+            self._finish.put(ticket)
 
     def _predict(self, number: int) -> None:
-        """Own predictor `number` of every model: take batches, run them, hand the rows on."""
+        """Own predictor `number` of every network: take batches, run them, hand tickets on."""
         while (batch := self._batcher.take()) is not None:
             alive = []
-            for ticket in batch:
-                if ticket.run.stopping:
-                    ticket.leave(None)
+            for ask in batch:
+                if ask.ticket.run.stopping:
+                    self._drop(ask)
                 else:
-                    alive.append(ticket)
+                    alive.append(ask)
             if alive:
                 self._run_batch(alive, number)
 
-    def _run_batch(self, batch: Sequence[Ticket], number: int) -> None:
-        """Run a batch. One too large is halved; of one that fails, each image is tried alone."""
-        model: ResidentModel = batch[0].model
-        size = max(model.batch_size, len(batch))
+    def _run_batch(self, batch: Sequence[PendingAsk], number: int) -> None:
+        """Run a batch. One too large is halved; of one that fails, each ask is tried alone."""
+        network = batch[0].network
+        size = max(network.batch_size, len(batch))
         begun = time.perf_counter()
         try:
-            outputs = _answers(batch, size, model, number)
+            outputs = _outputs(batch, size, number)
         except (OutOfMemoryError, MemoryError) as error:
             self._halve(batch, size, number, error)
         except PredictError as error:
-            self._single_out(batch, number, "predict_failed", str(error))
+            self._single_out(batch, number, Failure("predict_failed", str(error)))
         except RegattaError as error:
-            for ticket in batch:
-                ticket.run.fail(error)
-                ticket.leave(None)
+            for ask in batch:
+                ask.ticket.run.fail(error)
+                self._drop(ask)
         except Exception as error:
-            _log.exception("unexpected", stage="predict", model=model.key[0][:12])
-            self._single_out(batch, number, "internal_error", f"predict: {error!r}")
+            _log.exception("unexpected", stage="predict", model=network.key.digest[:12])
+            self._single_out(batch, number, Failure("internal_error", f"predict: {error!r}"))
         else:
             share = (time.perf_counter() - begun) / len(batch)
-            for ticket, output in zip(batch, outputs, strict=True):
-                ticket.output, ticket.prepared = output, None
-                ticket.run.moved("predict", share)
-                self._finish.put(ticket)
+            for ask, output in zip(batch, outputs, strict=True):
+                ask.ticket.run.moved("predict", share)
+                self._give(ask, output)
 
-    def _single_out(self, batch: Sequence[Ticket], number: int, reason: str, message: str) -> None:
+    def _single_out(self, batch: Sequence[PendingAsk], number: int, failure: Failure) -> None:
         if len(batch) == 1:
-            batch[0].run.moved("predict", 0.0)
-            quarantine(batch[0], reason, message)
+            batch[0].ticket.run.moved("predict", 0.0)
+            self._give(batch[0], failure)
             return
-        for ticket in batch:
-            self._run_batch([ticket], number)
+        for ask in batch:
+            self._run_batch([ask], number)
 
-    def _halve(self, batch: Sequence[Ticket], size: int, number: int, error: BaseException) -> None:
-        """Run in parts a batch of which `size` images, padding included, were too many."""
+    def _halve(
+        self, batch: Sequence[PendingAsk], size: int, number: int, error: BaseException
+    ) -> None:
+        """Run in parts a batch of which `size` inputs, padding included, were too many."""
         if size == 1:
-            self._single_out(batch, number, "out_of_memory", f"even alone in a batch: {error}")
+            failure = Failure("out_of_memory", f"even alone in a batch: {error}")
+            self._single_out(batch, number, failure)
             return
-        model: ResidentModel = batch[0].model
-        if model.shrink(size // 2):
-            _log.warning("out of memory: batch halved", batch_size=model.batch_size)
-        step = model.batch_size  # as it is now: running a part may halve it again
+        network = batch[0].network
+        if network.shrink(size // 2):
+            _log.warning("out of memory: batch halved", batch_size=network.batch_size)
+        step = network.batch_size  # as it is now: running a part may halve it again
         for start in range(0, len(batch), step):
             self._run_batch(batch[start : start + step], number)
 
 
-def _answers(batch: Sequence[Ticket], size: int, model: ResidentModel, number: int) -> list[Any]:
-    """Return each image's answer of a batch of `size`; what filled it up is left out."""
-    prepared = [ticket.prepared for ticket in batch if ticket.prepared is not None]
-    outputs = model.predictors[number].predict(model.network.feeds(prepared, size))
-    return model.network.split(outputs, prepared, size)
+def _outputs(batch: Sequence[PendingAsk], size: int, number: int) -> list[Any]:
+    """Return each ask's output of a batch of `size`; what filled it up is left out."""
+    resident = batch[0].network
+    prepared = [ask.prepared for ask in batch]
+    outputs = resident.predictors[number].predict(resident.network.feeds(prepared, size))
+    return resident.network.split(outputs, prepared, size)
 
 
 def _fetch(ticket: Ticket) -> None:
@@ -185,33 +230,44 @@ def _decode(ticket: Ticket) -> None:
     image = decode_image(ticket.data, max_pixels=ticket.run.unit.options.max_pixels)
     ticket.data = None
     ticket.size = (image.shape[1], image.shape[0])
-    ticket.prepared = ticket.model.network.prepare(image)
-    if ticket.run.unit.options.annotate:
+    if ticket.run.unit.options.annotate or ticket.revisits:
         ticket.keep(image)
+    ticket.begin(image)
 
 
 def _finish(ticket: Ticket) -> None:
-    unit = ticket.run.unit
-    assert ticket.output is not None
+    if not ticket.is_answered:
+        ticket.resume()
+    ticket.rows = [_row(ticket, course) for course in ticket.courses]
+    ticket.drop_image()
+
+
+def _row(ticket: Ticket, course: Course) -> ResultRow:
+    """Return what a model says of an item; its files are left with the ticket."""
+    unit, item, member, answer = ticket.run.unit, ticket.item, course.member, course.end
+    if isinstance(answer, Failure):
+        return ResultRow.quarantined(
+            item, task=member.task, model=member.name, reason=str(answer), size=ticket.size
+        )
+    assert answer is not None
     assert ticket.size is not None
-    width, height = ticket.size
-    answer: Answer = ticket.model.network.read(ticket.output, ticket.size, unit.options)
+    # Beside other models, a model has a folder of its own.
+    folder = member.name if len(ticket.courses) > 1 else None
     annotated = mask = None
-    if ticket.image is not None:
-        annotated = annotated_image(ticket.item.key)
+    if ticket.image is not None and unit.options.annotate:
+        annotated = annotated_image(item.key, folder)
         picture = answer.draw(ticket.image)
         ticket.files[annotated] = encode_jpeg(picture, unit.profile.jpeg_quality)
-        ticket.drop_image()
     if answer.mask is not None:
-        mask = mask_image(ticket.item.key)
+        mask = mask_image(item.key, folder)
         ticket.files[mask] = answer.mask
-    ticket.row = ResultRow(
-        item=ticket.item,
-        task=unit.task,
-        model=unit.model.name,
+    return ResultRow(
+        item=item,
+        task=member.task,
+        model=member.name,
         state=ItemState.SUCCEEDED,
-        width=width,
-        height=height,
+        width=ticket.size[0],
+        height=ticket.size[1],
         detections=answer.detections,
         classes=answer.classes,
         mask=mask,
@@ -226,4 +282,4 @@ def _upload(ticket: Ticket) -> None:
 
 
 def _leave(ticket: Ticket) -> None:
-    ticket.leave(ticket.row)
+    ticket.leave(ticket.rows)

@@ -3,42 +3,93 @@
 import importlib
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import structlog
 
 from core.errors import FatalError, UsageError
-from core.options import ModelRef
+from core.options import JobOptions, ModelRef
 from core.profile import EngineOffer, ExecutionProfile
 from store.locations import split_location
 from vision.export import export_digest, read_export
-from worker.network import Network
+from vision.exported import ExportedModel
+from vision.preprocess import Preprocessor
 from worker.networks import network_of
 from worker.predictors.protocol import Predictor
+from worker.recipe import ALONE, Recipe
+from worker.recipes import recipe_of
 
-_RESIDENT = 3  # models kept loaded; least recently used out first
+_RESIDENT = 6  # networks kept loaded; least recently used out first
 
 _log = structlog.get_logger()
 
 
-class ResidentModel:
-    """A loaded model: one predictor per predictor thread, and the batch size in force.
+class _Key(NamedTuple):
+    """What a loaded network is shared by; `alone` if it is a whole model."""
 
-    `batch_size` shrinks when memory runs out and stays so for this process.
+    digest: str
+    profile: ExecutionProfile
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A model that gives an item a row: its loaded networks, by their roles, and its recipe."""
+
+    name: str
+    task: str
+    recipe: Recipe
+    networks: Mapping[str, "ResidentNetwork"]
+
+
+@dataclass(frozen=True, slots=True)
+class ResidentModel:
+    """What a job runs: one model, or several beside each other."""
+
+    members: tuple[Member, ...]
+
+    @property
+    def networks(self) -> list["ResidentNetwork"]:
+        """All loaded networks, once for each use of them."""
+        return [network for member in self.members for network in member.networks.values()]
+
+    def revisits(self, options: JobOptions) -> bool:
+        """Whether a member looks at a picture again after its first asks."""
+        return any(member.recipe.revisits(options) for member in self.members)
+
+    @property
+    def batch_size(self) -> int:
+        """The largest batch size in force of its networks."""
+        return max(network.batch_size for network in self.networks)
+
+    @property
+    def halved_to(self) -> int | None:
+        """The smallest batch size that a lack of memory left a network with, None if it did not."""
+        halved = [one.batch_size for one in self.networks if one.batch_size < one.wanted]
+        return min(halved, default=None)
+
+
+class ResidentNetwork:
+    """A loaded network: one predictor per predictor thread, and the batch size in force.
+
+    `batch_size` shrinks from what is `wanted` when memory runs out, and stays so for this process.
     """
 
     def __init__(
         self,
-        key: tuple[str, ExecutionProfile],
-        network: Network,
+        key: _Key,
+        export: ExportedModel,
         predictors: Sequence[Predictor],
     ) -> None:
         self.key = key
-        self.network = network
+        self.export = export
+        self.network = network_of(export)
         self.predictors = predictors
-        self.batch_size = key[1].batch_size
+        self.wanted = _batch_size(export, key)
+        self.batch_size = self.wanted
         self.users = 0
 
     def shrink(self, batch_size: int) -> bool:
@@ -50,13 +101,13 @@ class ResidentModel:
 
 
 class Models:
-    """Loads models, checks that they are the registered ones, and keeps a few of them."""
+    """Loads models, checks that they are the registered ones, and keeps a few networks."""
 
     def __init__(self, engine: "EngineModule", *, replicas: int) -> None:
         self._engine = engine
         self._replicas = replicas
         self._lock = threading.Lock()
-        self._models: OrderedDict[tuple[str, ExecutionProfile], ResidentModel] = OrderedDict()
+        self._networks: OrderedDict[_Key, ResidentNetwork] = OrderedDict()
 
     def acquire(self, ref: ModelRef, profile: ExecutionProfile) -> ResidentModel:
         """Return the model, loaded, and keep it until it is released as often.
@@ -64,34 +115,55 @@ class Models:
         Raises:
             FatalError: it is not there, not the registered one, or the engine can't load it.
         """
-        key = (ref.digest, profile)
+        used: list[ResidentNetwork] = []
         with self._lock:
-            model = self._models.get(key)
-            if model is None:
-                self._evict()
-                model = self._models[key] = self._load(ref, profile)
-            self._models.move_to_end(key)
-            model.users += 1
-            return model
+            try:
+                members = tuple(self._member(one, profile, used) for one in ref.members)
+            except BaseException:
+                for network in used:
+                    network.users -= 1
+                raise
+        return ResidentModel(members)
 
     def release(self, model: ResidentModel) -> None:
         """Say that a run is done with a model; it stays resident."""
         with self._lock:
-            model.users -= 1
+            for network in model.networks:
+                network.users -= 1
 
     def close(self) -> None:
-        """Free every model."""
+        """Free every network."""
         with self._lock:
-            for model in self._models.values():
-                _close(model)
-            self._models.clear()
+            for network in self._networks.values():
+                _close(network)
+            self._networks.clear()
+
+    def _member(
+        self, ref: ModelRef, profile: ExecutionProfile, used: list["ResidentNetwork"]
+    ) -> Member:
+        """Load a model; `used` gets each network that has it as one more user."""
+        networks = {}
+        for role, part in (ref.parts or {ALONE: ref}).items():
+            networks[role] = self._network(part, _Key(part.digest, profile, part is ref))
+            used.append(networks[role])
+        return Member(ref.name, ref.task, _recipe(ref, networks), networks)
+
+    def _network(self, ref: ModelRef, key: _Key) -> ResidentNetwork:
+        """Return a network with one more user."""
+        network = self._networks.get(key)
+        if network is None:
+            self._evict()
+            network = self._networks[key] = self._load(ref, key)
+        self._networks.move_to_end(key)
+        network.users += 1
+        return network
 
     def _evict(self) -> None:
-        idle = [key for key, model in self._models.items() if not model.users]
-        for key in idle[: max(0, len(self._models) - _RESIDENT + 1)]:
-            _close(self._models.pop(key))
+        idle = [key for key, network in self._networks.items() if not network.users]
+        for key in idle[: max(0, len(self._networks) - _RESIDENT + 1)]:
+            _close(self._networks.pop(key))
 
-    def _load(self, ref: ModelRef, profile: ExecutionProfile) -> ResidentModel:
+    def _load(self, ref: ModelRef, key: _Key) -> ResidentNetwork:
         try:
             directory = Path(*split_location(ref.location))
             export = read_export(directory)
@@ -105,14 +177,32 @@ class Models:
                 hint="put the model's files back, or submit a new job",
             )
         predictors = self._engine.load_predictors(
-            export.model_file, export.params_file, profile=profile, count=self._replicas
+            export.model_file, export.params_file, profile=key.profile, count=self._replicas
         )
         _log.info("model loaded", model=ref.name, digest=digest[:12], predictors=len(predictors))
-        return ResidentModel((ref.digest, profile), network_of(export), predictors)
+        return ResidentNetwork(key, export, predictors)
 
 
-def _close(model: ResidentModel) -> None:
-    for predictor in model.predictors:
+def _recipe(ref: ModelRef, networks: Mapping[str, "ResidentNetwork"]) -> Recipe:
+    try:
+        return recipe_of(ref, {role: resident.network for role, resident in networks.items()})
+    except UsageError as error:
+        raise FatalError(f"model {ref.name}: {error}", hint=error.hint) from error
+
+
+def _batch_size(export: ExportedModel, key: _Key) -> int:
+    """How many inputs one run takes, if memory suffices."""
+    if export.largest_batch is not None:
+        return min(key.profile.batch_size, export.largest_batch)
+    # What one network of a model gets in a shape of its own would be a batch of copies of itself.
+    # A whole model's batch size is what the planner or a person said.
+    if not key.alone and Preprocessor(export.ops).fixed_shape is None:
+        return 1
+    return key.profile.batch_size
+
+
+def _close(network: ResidentNetwork) -> None:
+    for predictor in network.predictors:
         predictor.close()
 
 

@@ -29,7 +29,7 @@ class Answer:
 
 
 class Network(Protocol):
-    """Pure functions of an export; shared by all threads."""
+    """One graph's inputs and outputs: pure functions of its export, shared by all threads."""
 
     def prepare(self, image_bgr: Pixels) -> Prepared:
         """Return what the graph wants of an upright image."""
@@ -48,6 +48,10 @@ class Network(Protocol):
             FatalError: these are no outputs of such a model.
         """
         ...
+
+
+class ReadableNetwork(Network, Protocol):
+    """A network whose outputs are a picture's whole answer."""
 
     def read(self, output: Any, size_wh: tuple[int, int], options: JobOptions) -> Answer:
         """Return what one image's output says, the image being so wide and high.

@@ -2,16 +2,24 @@
 
 from collections.abc import Callable
 
+from vision.export_keypoint import TOP_DOWN
 from vision.exported import ExportedModel
 from worker.classifier import Classifier
 from worker.detector import Detector
 from worker.network import Network
+from worker.pose_network import BottomUp, TopDown
 from worker.segmenter import Segmenter
+
+
+def _pose_network(export: ExportedModel) -> Network:
+    return TopDown(export) if export.arch == TOP_DOWN else BottomUp(export)
+
 
 _NETWORKS: dict[str, Callable[[ExportedModel], Network]] = {
     "detect": Detector,
     "classify": Classifier,
     "segment": Segmenter,
+    "keypoint": _pose_network,
 }
 
 

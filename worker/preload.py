@@ -9,7 +9,7 @@ import structlog
 from core.options import ModelRef
 from core.profile import ExecutionProfile
 from store.database import Database
-from store.models import find_model
+from store.models import find_model, model_ref
 from worker.models import Models
 
 _PICTURE = np.full((480, 640, 3), 127, np.uint8)
@@ -32,15 +32,15 @@ def preload(db: Database, models: Models, names: Iterable[str], profile: Executi
         begun = time.monotonic()
         model = models.acquire(ref, profile)
         try:
-            size = profile.batch_size
-            feeds = model.network.feeds([model.network.prepare(_PICTURE)], size)
-            for predictor in model.predictors:
-                predictor.predict(feeds)
+            for resident in model.networks:
+                prepared = resident.network.prepare(_PICTURE)
+                feeds = resident.network.feeds([prepared], resident.batch_size)
+                for predictor in resident.predictors:
+                    predictor.predict(feeds)
         finally:
             models.release(model)
         _log.info("model warm", model=ref.name, seconds=round(time.monotonic() - begun, 1))
 
 
 def _find(db: Database, name: str) -> ModelRef:
-    model = db.read(lambda s: find_model(s, name))
-    return ModelRef(model.name, model.task, model.digest, model.location)
+    return model_ref(db.read(lambda s: find_model(s, name)))

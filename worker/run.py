@@ -4,18 +4,11 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from core.errors import FatalError, RegattaError, StaleError
 from core.items import ItemRef
 from core.work import Directive, WorkUnit
 from store.parts import ResultRow
-from vision.preprocess import Prepared
-from worker.budget import ByteBudget
 
 
 class StoppedError(RegattaError):
@@ -37,11 +30,11 @@ class ShardRun:
     def __init__(self, unit: WorkUnit, *, lease_seconds: float, margin: float) -> None:
         self.unit = unit
         self.moved_at = time.monotonic()
-        self.batch_size = unit.profile.batch_size  # smaller at the end if memory ran out
+        self.halved_to: int | None = None  # the batch size that memory sufficed for, if not all
         self._lease_seconds = lease_seconds - margin
         self._lease_ends = self.moved_at + self._lease_seconds
         self._changed = threading.Condition()
-        self._rows: dict[int, ResultRow] = {}
+        self._rows: dict[int, Sequence[ResultRow]] = {}
         self._reason: RegattaError | None = None
         self._in_flight = 0
         self._alone = 0
@@ -49,7 +42,7 @@ class ShardRun:
 
     @property
     def done(self) -> int:
-        """Items that have their row."""
+        """Items that have their rows."""
         return len(self._rows) + self._alone
 
     @property
@@ -92,12 +85,12 @@ class ShardRun:
             self.check()
             self._in_flight += 1
 
-    def leave(self, row: ResultRow | None) -> None:
-        """Count an item out, with its row unless it was dropped."""
+    def leave(self, item: ItemRef, rows: Sequence[ResultRow] | None) -> None:
+        """Count an item out, with its rows unless it was dropped."""
         with self._changed:
             self._in_flight -= 1
-            if row is not None:
-                self._rows[row.item.index] = row
+            if rows is not None:
+                self._rows[item.index] = rows
             self._changed.notify_all()
 
     def alone(self, items: int) -> None:
@@ -143,37 +136,4 @@ class ShardRun:
             while self._in_flight:
                 self._changed.wait(timeout=0.5)
             self.check()
-            return [self._rows[item.index] for item in items]
-
-
-@dataclass(slots=True)
-class Ticket:
-    """An item on its way through the stages; each fills in its field and drops what is spent."""
-
-    run: ShardRun
-    item: ItemRef
-    model: Any
-    budget: ByteBudget
-    data: bytes | None = None
-    image: NDArray[np.uint8] | None = None
-    size: tuple[int, int] | None = None  # width, height
-    prepared: Prepared | None = None
-    output: Any = None
-    files: dict[str, bytes] = field(default_factory=dict)  # by their keys under the output
-    row: ResultRow | None = None
-
-    def keep(self, image: NDArray[np.uint8]) -> None:
-        """Keep the decoded image to be drawn on; waits while too many are kept."""
-        self.budget.take(image.nbytes, lambda: self.run.stopping)
-        self.image = image
-
-    def drop_image(self) -> None:
-        """Let go of the decoded image, if it was kept."""
-        if self.image is not None:
-            self.budget.give_back(self.image.nbytes)
-            self.image = None
-
-    def leave(self, row: ResultRow | None) -> None:
-        """End here, with a row unless it was dropped."""
-        self.drop_image()
-        self.run.leave(row)
+            return [row for item in items for row in self._rows[item.index]]

@@ -103,8 +103,8 @@ class ShardRunner:
             _log.exception("unexpected")
             return RegattaError(f"unexpected: {type(error).__name__}: {error}")
         timings = {**run.seconds, "total": round(time.monotonic() - begun, 3)}
-        if run.batch_size != run.unit.profile.batch_size:
-            timings["halved_to_batch"] = run.batch_size
+        if run.halved_to is not None:
+            timings["halved_to_batch"] = run.halved_to
         digest = hashlib.sha256(part).hexdigest()
         return CommittedPart(digest, len(part), _counts(part), timings)
 
@@ -126,7 +126,7 @@ class ShardRunner:
         try:
             return self.engine.rows(run, items, model)
         finally:
-            run.batch_size = model.batch_size
+            run.halved_to = model.halved_to
             self.engine.models.release(model)
 
     def _end(self, run: ShardRun, result: CommittedPart | RegattaError) -> str:

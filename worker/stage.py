@@ -9,7 +9,7 @@ import structlog
 
 from core.errors import BadInputError, FatalError, RetryableError
 from store.parts import ResultRow
-from worker.run import Ticket
+from worker.ticket import Ticket
 
 _log = structlog.get_logger()
 
@@ -105,14 +105,16 @@ def handled(stage: str, ticket: Ticket, work: Callable[[Ticket], None]) -> bool:
 
 
 def quarantine(ticket: Ticket, reason: str, message: str) -> None:
-    """End a ticket with a row that says why it has no result."""
-    unit = ticket.run.unit
+    """End a ticket with rows that say why it has no result."""
     ticket.leave(
-        ResultRow.quarantined(
-            ticket.item,
-            task=unit.task,
-            model=unit.model.name,
-            reason=f"{reason}: {message}",
-            size=ticket.size,
-        )
+        [
+            ResultRow.quarantined(
+                ticket.item,
+                task=model.task,
+                model=model.name,
+                reason=f"{reason}: {message}",
+                size=ticket.size,
+            )
+            for model in ticket.run.unit.model.members
+        ]
     )

@@ -11,10 +11,11 @@ from PIL import Image
 
 from tests.acceptance.fleet import Fleet
 from tests.acceptance.terminal import Terminal
-from tests.nets import export_blob_classifier, export_blob_segmenter
-from tests.scenes import LABELS, Blob, draw_blobs
+from tests.nets import export_blob_classifier, export_blob_detector, export_blob_segmenter
+from tests.scenes import LABELS, Blob, draw_blobs, paint, tolerance
 
 PICTURES = 8
+OFF = tolerance((128, 128))
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,68 @@ def test_segments(
         assert shares.keys() == set(np.unique(expected).tolist())
         assert shares[0] == pytest.approx((expected == 0).mean(), abs=0.03)
         assert cv2.imread(str(output / row["annotated"])).shape == (240, 320, 3)
+
+
+def test_small_things_in_a_large_picture_are_found_in_slices(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    # Of twenty columns the detector sees the four in the middle, and these lie in the others.
+    truth = [
+        Blob(n % 3, (92 + 180 * n, 60 + 140 * n, 107 + 180 * n, 75 + 140 * n)) for n in range(6)
+    ]
+    large = Blob(1, (200, 500, 420, 900))
+    (tmp_path / "source").mkdir()
+    cv2.imwrite(str(tmp_path / "source/a.png"), paint((1280, 960), [*truth, large]))
+    model = export_blob_detector(tmp_path / "detector")
+
+    def found(*options: object) -> list[tuple[str, NDArray[np.float64]]]:
+        ended = terminal.run("run", tmp_path / "source", "--model", model, *options)
+        assert ended.code == 0, ended.err
+        [row] = terminal.run("results", "latest", "--format", "ndjson").objects
+        return [(one["label"], np.array(one["box"])) for one in row["detections"]]
+
+    assert {label for label, _ in found()} == {"green"}
+    sliced = ("--slice", "128x128", "--overlap", "0.3")
+    grown = found(*sliced)
+    assert len(grown) == len(truth) + 1
+    for blob in truth:
+        near = [label for label, box in grown if np.abs(box - blob.box).max() <= OFF]
+        assert near == [LABELS[blob.class_id]]
+    assert any(np.abs(box - large.box).max() <= tolerance((1280, 960)) for _, box in grown)
+    # Of a thing that an edge cuts in two, the half may be the one that stays.
+    kept = [box for _, box in found(*sliced, "--merge", "nms")]
+    assert len(kept) == len(grown)
+    for blob in truth:
+        out = np.array([-1, -1, 1, 1]) * (np.array(kept) - blob.box)
+        assert (out <= OFF).all(axis=1).sum() == 1
+
+
+def test_several_models_at_once(
+    terminal: Terminal, fleet: Fleet, tmp_path: Path, blobs: tuple[Path, dict[str, list[Blob]]]
+) -> None:
+    folder, truth = blobs
+    segmenter = export_blob_segmenter(tmp_path / "segmenter")
+    classifier = export_blob_classifier(tmp_path / "classifier")
+    output = fleet.folder / "out"
+
+    ended = terminal.run(
+        "run", folder, "--model", segmenter, "--model", classifier, "--output", output
+    )
+    assert ended.code == 0, ended.err
+    assert f"{PICTURES} listed: {PICTURES} succeeded" in ended.out
+    rows = terminal.run("results", "latest", "--format", "ndjson").objects
+    assert [(row["item"], row["task"]) for row in rows] == [
+        (item, task) for item in sorted(truth) for task in ("segment", "classify")
+    ]
+    for row in rows:
+        there = {LABELS[blob.class_id] for blob in truth[row["item"]]}
+        assert {find["label"] for find in row["classes"]} - {"background"} == there
+    assert len({row["annotated"] for row in rows}) == len(rows)
+    assert all((output / row["annotated"]).is_file() for row in rows)
+    table = terminal.run("results", "latest", "--format", "table").out
+    assert "MODEL" in table.splitlines()[0]
+    assert terminal.run("report", "latest").code == 0
+    assert "· classifier" in (output / "report.html").read_text()
 
 
 def test_labels(

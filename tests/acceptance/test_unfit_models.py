@@ -31,7 +31,7 @@ def with_an_unknown_step(model: Path) -> None:
 
 
 def for_another_task(model: Path) -> None:
-    _change(model, arch="HRNet")
+    _change(model, arch="SOLOv2")
 
 
 def of_an_unknown_architecture(model: Path) -> None:
@@ -54,7 +54,7 @@ def _change(model: Path, **values: object) -> None:
         (without_graph, "has no graph"),
         (without_settings, "infer_cfg.yml"),
         (with_an_unknown_step, "'Frobnicate' is unknown"),
-        (for_another_task, "keypoint model"),
+        (for_another_task, "not a detector"),
         (of_an_unknown_architecture, "'Tricorn'"),
         (without_classes, "label_list"),
     ],

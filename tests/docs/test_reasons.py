@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 RAISED = re.compile(
-    r'BadInputError\(\s*"(\w+)"|(?:quarantine|_single_out)\([^"\n]*"(\w+)"|\breason = f"(\w+): |'
+    r'BadInputError\(\s*"(\w+)"|(?:quarantine|Failure)\([^"\n]*"(\w+)"|\breason = f"(\w+): |'
     r'\breason = "(\w+)" if \w+ else "(\w+)"'
 )
 LINE = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)

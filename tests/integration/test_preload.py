@@ -21,7 +21,7 @@ def test_each_predictor_has_run_before_the_first_shard(bench: Bench) -> None:
     preload(bench.db, models, ["m"], PROFILE)
     assert network.batches == [[127] * PROFILE.batch_size] * 2
     # A job by its path has the same digest: it finds the model loaded.
-    assert models.acquire(ref, PROFILE).users == 1
+    assert models.acquire(ref, PROFILE).networks[0].users == 1
     assert network.loaded == 2
     models.close()
 

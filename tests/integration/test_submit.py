@@ -7,9 +7,12 @@ import yaml
 from sqlalchemy.orm import Session
 
 from core.errors import UsageError
+from core.options import SEVERAL, JobOptions, ModelRef
 from core.selection import Selection
+from core.slicing import Slicing
 from core.states import JobState
-from scheduler.submit import JobDefaults, JobRequest, describe, submit
+from scheduler.chosen_model import describe
+from scheduler.submit import JobDefaults, JobRequest, submit
 from store import models
 from store.database import Database
 from store.tables import Job
@@ -66,6 +69,8 @@ def test_a_job_waits_to_be_planned(bench: Bench, request_: dict[str, Any]) -> No
         ({"priority": 10}, "--priority must be 0 to 9"),
         ({"shard_items": 0}, "--shard-items must be at least 1"),
         ({"batch_size": 2000}, "--batch-size must be 1 to 1024"),
+        ({"slicing": Slicing(640, 31, 0.2, "nmm")}, "--slice must be at least 32x32"),
+        ({"slicing": Slicing(640, 640, 1.0, "nmm")}, "--overlap must be between 0 and 0.9"),
         ({"selection": Selection(limit=0)}, "--limit must be at least 1"),
         ({"selection": Selection(min_size=-1)}, "--min-size must be at least 0"),
         ({"selection": Selection(min_size=2, max_size=1)}, "nothing would be left"),
@@ -155,6 +160,128 @@ def test_a_model_for_another_task_is_refused(
     register(bench, model, task="track")
     with pytest.raises(UsageError, match="for the task 'track'"):
         send(bench, request_, model="mine")
+
+
+def keypoint_model(folder: Path, arch: str = "HRNet") -> Path:
+    first = {"type": "TopDownEvalAffine", "trainsize": [96, 128]}
+    if arch == "HigherHRNet":
+        first = {"type": "EvalAffine", "size": 512}
+    config = {"arch": arch, "Preprocess": [first, {"type": "Permute"}], "label_list": ["person"]}
+    folder.mkdir()
+    (folder / "infer_cfg.yml").write_text(yaml.safe_dump(config))
+    (folder / "model.json").write_text("{}")
+    (folder / "model.pdiparams").write_bytes(b"joints")
+    return folder
+
+
+def people_detector(folder: Path) -> Path:
+    folder.mkdir()
+    config = CONFIG | {"label_list": ["boat", "person"]}
+    (folder / "infer_cfg.yml").write_text(yaml.safe_dump(config))
+    (folder / "model.json").write_text("{}")
+    (folder / "model.pdiparams").write_bytes(b"boxes")
+    return folder
+
+
+def test_a_detector_and_a_keypoint_model_are_one_model(
+    bench: Bench, request_: dict[str, Any]
+) -> None:
+    keypoint, detector = keypoint_model(bench.root / "pose"), people_detector(bench.root / "people")
+    register(bench, detector, name="finder")
+    job = send(bench, request_, model=str(keypoint), detector="finder")
+    assert job.task == "keypoint"
+    assert job.options["batch_size"] == 8
+    ref = ModelRef.from_json(job.model)
+    assert ref.name == "pose+finder"
+    assert {role: part.digest for role, part in ref.parts.items()} == {
+        "detector": describe(detector).digest,
+        "keypoint": describe(keypoint).digest,
+    }
+    assert ModelRef.from_json(ref.to_json()) == ref
+
+
+def test_a_composed_model_has_the_digest_of_its_parts(model: Path, tmp_path: Path) -> None:
+    parts = {"a": describe(model), "b": describe(people_detector(tmp_path / "people"))}
+    one = ModelRef.composed("x", "keypoint", parts)
+    assert one.digest == ModelRef.composed("y", "keypoint", dict(reversed(parts.items()))).digest
+    swapped = {"a": parts["b"], "b": parts["a"]}
+    others = [
+        ModelRef.composed("x", "keypoint", swapped),
+        ModelRef.composed("x", "other", parts),
+        ModelRef.composed("x", "keypoint", parts, {"people": ["rower"]}),
+    ]
+    assert len({one.digest, *(other.digest for other in others)}) == 4
+
+
+@pytest.mark.parametrize(
+    ("arch", "detector", "message"),
+    [
+        ("HRNet", None, "needs a detector"),
+        ("HRNet", "model", "no class 'person', only boat, buoy"),
+        ("HRNet", "pose", "cannot be the detector of a keypoint model"),
+        ("HRNet", "nosuch", "no model 'nosuch'"),
+        ("HigherHRNet", "people", "finds the people itself"),
+    ],
+)
+def test_a_keypoint_model_and_a_detector_have_to_go_together(
+    bench: Bench, request_: dict[str, Any], arch: str, detector: str | None, message: str
+) -> None:
+    keypoint_model(bench.root / "pose", arch)
+    people_detector(bench.root / "people")
+    named = None if detector is None else str(bench.root / detector)
+    if detector == "nosuch":
+        named = detector
+    with pytest.raises(UsageError, match=message):
+        send(bench, request_, model=str(bench.root / "pose"), detector=named)
+
+
+def test_a_bottom_up_model_needs_no_detector(bench: Bench, request_: dict[str, Any]) -> None:
+    job = send(bench, request_, model=str(keypoint_model(bench.root / "pose", "HigherHRNet")))
+    assert (job.task, job.options["batch_size"]) == ("keypoint", 1)
+
+
+def test_a_detector_for_another_task_is_refused(bench: Bench, request_: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="takes no detector"):
+        send(bench, request_, detector=request_["model"])
+
+
+def test_only_detectors_look_at_tiles(bench: Bench, request_: dict[str, Any]) -> None:
+    slicing = Slicing(640, 480, 0.25, "nms")
+    options = JobOptions.from_json(send(bench, request_, slicing=slicing).options)
+    assert options.slicing == slicing
+    pose = keypoint_model(bench.root / "pose", "HigherHRNet")
+    with pytest.raises(UsageError, match="cannot be sliced"):
+        send(bench, request_, model=str(pose), slicing=slicing, output=f"{bench.root}/other")
+
+
+def test_several_models_are_one_job(bench: Bench, request_: dict[str, Any]) -> None:
+    keypoint, people = keypoint_model(bench.root / "pose"), people_detector(bench.root / "people")
+    register(bench, people, name="finder")
+    more = {"more_models": (str(keypoint), "finder"), "detector": "finder"}
+    job = send(bench, request_, **more)
+    # The workers of the first model's task run it.
+    assert job.task == "detect"
+    ref = ModelRef.from_json(job.model)
+    assert ref.task == SEVERAL
+    assert [(member.name, member.task) for member in ref.members] == [
+        ("model", "detect"),
+        ("pose+finder", "keypoint"),
+        ("finder", "detect"),
+    ]
+    assert [sorted(member.parts) for member in ref.members] == [[], ["detector", "keypoint"], []]
+
+
+def test_two_models_of_one_name_are_refused(bench: Bench, request_: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="two of the models are called 'model'"):
+        send(bench, request_, more_models=(request_["model"],))
+
+
+def test_a_detector_that_none_of_the_models_needs_is_refused(
+    bench: Bench, request_: dict[str, Any]
+) -> None:
+    people = str(people_detector(bench.root / "people"))
+    with pytest.raises(UsageError, match="takes no detector"):
+        send(bench, request_, more_models=(people,), detector=people)
 
 
 def test_images_of_many_shapes_are_not_padded_into_batches(

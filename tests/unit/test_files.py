@@ -114,7 +114,7 @@ def test_denied_access(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setattr(Path, "mkdir", failing(errno.EROFS))
         patch.setattr(Path, "unlink", failing(errno.EPERM))
         assert reason_of(lambda: store.get("a/b")) == "access_denied"
-        assert reason_of(lambda: store.put("a/b", b"")) == "access_denied"
+        assert reason_of(lambda: store.put("c/b", b"")) == "access_denied"
         assert reason_of(lambda: store.delete("a/b")) == "access_denied"
     with monkeypatch.context() as patch:
         patch.setattr(os, "scandir", failing(errno.EACCES))

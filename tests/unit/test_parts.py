@@ -10,11 +10,20 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from core.errors import FatalError
 from core.items import ItemRef
 from core.states import ItemState
-from store.parts import BoxColumns, ClassScore, ResultRow, encode_rows, iter_rows, merge_rows
+from store.parts import (
+    BoxColumns,
+    ClassScore,
+    ResultRow,
+    RunLengths,
+    encode_rows,
+    iter_rows,
+    merge_rows,
+)
 
 LABELS = ("person", "cat", "d\u00f8g")
 OTHER_LABELS = ("boat",)
@@ -53,7 +62,24 @@ def box_columns(draw: st.DrawFn) -> BoxColumns:
             max_size=4,
         )
     )
-    return boxes([b for b, _, _ in found], [s for _, s, _ in found], [i for *_, i in found], labels)
+    columns = boxes(
+        [b for b, _, _ in found], [s for _, s, _ in found], [i for *_, i in found], labels
+    )
+    count, of_each = len(found), st.tuples(st.integers(0, 3), st.integers(1, 3))
+    points = arrays(np.float32, of_each.map(lambda pair: (count, pair[1], 3)), elements=float32)
+    polygon = arrays(np.float32, of_each.map(lambda pair: (pair[0], 2)), elements=float32)
+    mask = st.builds(RunLengths, st.tuples(st.integers(1, 9), st.integers(1, 9)), text)
+
+    def of_all(one: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any] | None]:
+        return st.none() | st.lists(one, min_size=count, max_size=count)
+
+    return replace(
+        columns,
+        keypoints=draw(st.none() | points),
+        masks=draw(of_all(mask)),
+        polygons=draw(of_all(polygon)),
+        texts=draw(of_all(text)),
+    )
 
 
 @st.composite
@@ -91,15 +117,24 @@ def shortest(number: float) -> float:
 
 
 def printed_boxes(found: BoxColumns) -> list[dict[str, Any]]:
-    return [
-        {
-            "label": found.labels[int(class_id)],
-            "class_id": int(class_id),
-            "score": shortest(score),
-            "box": [shortest(number) for number in box],
+    entries = []
+    for n in range(len(found.scores)):
+        entry: dict[str, Any] = {
+            "label": found.labels[int(found.class_ids[n])],
+            "class_id": int(found.class_ids[n]),
+            "score": shortest(found.scores[n]),
+            "box": [shortest(number) for number in found.xyxy[n]],
         }
-        for box, score, class_id in zip(found.xyxy, found.scores, found.class_ids, strict=True)
-    ]
+        if found.keypoints is not None:
+            entry["keypoints"] = [[shortest(of) for of in point] for point in found.keypoints[n]]
+        if found.masks is not None:
+            entry["mask"] = {"size": list(found.masks[n].size), "counts": found.masks[n].counts}
+        if found.polygons is not None:
+            entry["polygon"] = [[shortest(of) for of in point] for point in found.polygons[n]]
+        if found.texts is not None:
+            entry["text"] = found.texts[n]
+        entries.append(entry)
+    return entries
 
 
 def printed(row: ResultRow, item: str) -> dict[str, Any]:

@@ -32,6 +32,7 @@ def test_defaults_lie_in_the_home(tmp_path: Path) -> None:
     assert settings.home == home
     assert settings.database_url == f"sqlite:///{home}/regatta.db"
     assert settings.objects == f"{home}/outputs"
+    assert settings.models_directory == home / "models"
     assert settings.broker_url is None
     assert (settings.lease_seconds, settings.max_item_bytes) == (30, 268_435_456)
     assert not home.exists()
@@ -89,9 +90,10 @@ def test_relative_paths_start_where_they_were_written(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REGATTA_CONFIG", str(tmp_path / "other.toml"))
-    (tmp_path / "other.toml").write_text('home = "h"\nobjects = "out"')
+    (tmp_path / "other.toml").write_text('home = "h"\nobjects = "out"\nmodels_directory = "models"')
     settings = load_settings()
     assert (settings.home, settings.objects) == (tmp_path / "h", f"{tmp_path}/out")
+    assert settings.models_directory == tmp_path / "models"
     settings = load_settings(home="h", objects="out")
     assert (settings.home, settings.objects) == (place / "h", f"{place}/out")
     (tmp_path / "other.toml").write_text('objects = "s3://bucket/out"')

@@ -1,14 +1,44 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cli import tryout
+from cli.environment import python_module
 from tests.bench import Bench
 from tests.unit.cli.conftest import Regatta
+from tests.web import Page, Web, files_in, tar_of
+from vision.export import export_digest
+
+TRIED: dict[str, Any] = {
+    "engine": "paddle 3.2.2",
+    "inputs": [{"name": "image", "shape": [1, 3, 64, 64]}],
+    "outputs": [{"dtype": "float32", "shape": [7, 6]}, {"dtype": "int32", "shape": [1]}],
+    "milliseconds": 12.5,
+    "warnings": [],
+}
+Say = Callable[[str], None]
+
+
+@pytest.fixture
+def trying(monkeypatch: pytest.MonkeyPatch) -> Say:
+    """Sets the program that is run in the place of the one that tries a model with Paddle."""
+
+    def say(code: str) -> None:
+        words = [*python_module("json")[:2], "-c", code]
+        monkeypatch.setattr(tryout, "python_module", lambda *_: words)
+
+    return say
+
+
+def answer(value: dict[str, Any]) -> str:
+    return f"print('talk'); print({json.dumps(json.dumps(value))})"
 
 
 def add(regatta: Regatta, model: Path, name: str = "boats") -> None:
-    result = regatta("models", "add", name, str(model))
+    result = regatta("models", "add", name, str(model), "--no-check")
     assert result.exit_code == 0, result.stderr
     assert result.stdout == f"{name}\n"
 
@@ -32,7 +62,7 @@ def test_a_name_stands_for_one_content(bench: Bench, regatta: Regatta, model: Pa
     add(regatta, model)
     add(regatta, model)
     (model / "model.pdiparams").write_bytes(b"other weights")
-    result = regatta("models", "add", "boats", str(model))
+    result = regatta("models", "add", "boats", str(model), "--no-check")
     assert result.exit_code == 2
     assert "another digest" in result.stderr
 
@@ -64,3 +94,128 @@ def test_no_model_at_all(bench: Bench, regatta: Regatta, tmp_path: Path) -> None
     result = regatta("models", "add", "boats", str(tmp_path / "nothing"))
     assert result.exit_code == 2
     assert "no model directory" in result.stderr
+
+
+def test_a_model_is_tried_before_it_gets_its_name(
+    bench: Bench, regatta: Regatta, model: Path, trying: Say
+) -> None:
+    (model / "LICENSE").write_text("MIT License")
+    trying(answer({**TRIED, "warnings": ["onednn off: paddle 3.3.0"]}))
+    result = regatta("models", "add", "boats", str(model))
+    assert (result.exit_code, result.stdout) == (0, "boats\n")
+    assert result.stderr.startswith("warning: onednn off: paddle 3.3.0\n")
+    assert result.stderr.endswith("model boats: detect, YOLO, 2 classes, 12.5 ms a picture\n")
+    card = json.loads(regatta("models", "show", "boats", "--format", "json").stdout)
+    assert {name: card[name] for name in ("inputs", "outputs", "milliseconds")} == {
+        name: TRIED[name] for name in ("inputs", "outputs", "milliseconds")
+    }
+    assert (card["checked_with"], card["licence"]) == ("paddle 3.2.2", "MIT")
+    assert (card["source"], card["doubts"]) == (str(model), ["onednn off: paddle 3.3.0"])
+    shown = regatta("models", "show", "boats", "--format", "table").stdout
+    assert "image 1x3x64x64\n" in shown
+    assert "float32 7x6, int32 1\n" in shown
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "hint"),
+    [
+        (answer({"error": "Paddle says no", "hint": "export it"}), "Paddle says no", "export it; "),
+        (answer({"error": "out of memory", "hint": None}), "out of memory", "hint: --no-check"),
+        ("import os; os.abort()", "ended its process with -6", "doctor"),
+        ("raise SystemExit('no module named paddle')", "no module named paddle", "--no-check"),
+        ("import time; time.sleep(60)", "did not answer within", "--no-check"),
+        (answer({**TRIED, "outputs": [{"dtype": "float32", "shape": [1, 9]}]}), "rows", "export"),
+    ],
+)
+def test_a_model_that_cannot_run_gets_no_name(
+    bench: Bench,
+    regatta: Regatta,
+    model: Path,
+    trying: Say,
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    said: str,
+    hint: str,
+) -> None:
+    if "sleep" in code:
+        monkeypatch.setattr(tryout, "_SECONDS", 0.2)
+    trying(code)
+    result = regatta("models", "add", "boats", str(model))
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert hint in result.stderr
+    assert json.loads(regatta("models", "list", "--format", "json").stdout) == []
+
+
+def test_a_model_from_a_web_server(bench: Bench, regatta: Regatta, model: Path, web: Web) -> None:
+    web.pages["/boats.tar?key=secret"] = Page(tar_of(files_in(model, "boats/")))
+    url = f"{web.url}/boats.tar?key=secret"
+    result = regatta("models", "add", "boats", url, "--no-check")
+    assert result.exit_code == 0, result.stderr
+    assert f"getting {web.url}/boats.tar (" in result.stderr
+    card = json.loads(regatta("models", "show", "boats", "--format", "json").stdout)
+    digest = export_digest(model)
+    assert card["location"] == str(bench.root / "models" / digest / "boats")
+    assert (card["digest"], card["source"]) == (digest, f"{web.url}/boats.tar")
+    wrong = regatta("models", "add", "other", url, "--no-check", "--sha256", "0" * 64)
+    assert wrong.exit_code == 2
+    assert "has the SHA-256" in wrong.stderr
+    assert "secret" not in result.stderr + wrong.stderr
+
+
+@pytest.fixture
+def mirror(web: Web, model: Path, monkeypatch: pytest.MonkeyPatch) -> Web:
+    """Paddle's own layout, with one model that says what it is and one that lies."""
+    files = files_in(model)
+    inference = {
+        "inference.yml": files["infer_cfg.yml"] + b"Global: {model_name: PP-YOLOE_plus-S}\n",
+        "inference.json": files["model.json"],
+        "inference.pdiparams": files["model.pdiparams"],
+    }
+    for name in ("PP-YOLOE_plus-S", "PP-LiteSeg-T"):
+        packed = tar_of({f"{name}_infer/{file}": data for file, data in inference.items()})
+        web.pages[f"/paddle3.0.0/{name}_infer.tar"] = Page(packed)
+    monkeypatch.setenv("REGATTA_CATALOGUE_URL", f"{web.url}/paddle3.0.0/")
+    return web
+
+
+def test_pull(bench: Bench, regatta: Regatta, mirror: Web) -> None:
+    for words, name in (
+        (("pp-yoloe_plus-s",), "PP-YOLOE_plus-S"),
+        (("PP-YOLOE_plus-S", "--as", "ps"), "ps"),
+    ):
+        result = regatta("models", "pull", *words, "--no-check")
+        assert (result.exit_code, result.stdout) == (0, f"{name}\n"), result.stderr
+        card = json.loads(regatta("models", "show", name, "--format", "json").stdout)
+        assert (card["task"], card["export_name"]) == ("detect", "PP-YOLOE_plus-S")
+        assert card["source"] == f"{mirror.url}/paddle3.0.0/PP-YOLOE_plus-S_infer.tar"
+    assert len(list((bench.root / "models").iterdir())) == 1
+
+
+def test_pull_what_is_not_there(bench: Bench, regatta: Regatta, mirror: Web) -> None:
+    result = regatta("models", "pull", "PP-YOLOE_plus-Z")
+    assert result.exit_code == 2
+    assert "hint: perhaps PP-YOLOE_plus-" in result.stderr
+    result = regatta("models", "pull", "PicoDet-S")
+    assert result.exit_code == 2
+    assert f"there is nothing at {mirror.url}/paddle3.0.0/PicoDet-S_infer.tar" in result.stderr
+    result = regatta("models", "pull", "PP-LiteSeg-T", "--no-check")
+    assert result.exit_code == 2
+    assert "is for the task 'detect', not 'segment'" in result.stderr
+    assert json.loads(regatta("models", "list", "--format", "json").stdout) == []
+
+
+def test_catalogue(regatta: Regatta, mirror: Web) -> None:
+    every = json.loads(regatta("models", "catalogue", "--format", "json").stdout)
+    assert len(every) > 200
+    assert set(every[0]) == {"name", "task", "address"}
+    some = json.loads(regatta("models", "catalogue", "TINYPOSE", "--format", "json").stdout)
+    assert [each["name"] for each in some] == ["PP-TinyPose_128x96", "PP-TinyPose_256x192"]
+    assert some[0]["address"] == f"{mirror.url}/paddle3.0.0/PP-TinyPose_128x96_infer.tar"
+    words = ("--task", "segment", "--format", "json", "lite")
+    assert [each["name"] for each in json.loads(regatta("models", "catalogue", *words).stdout)] == [
+        "PP-LiteSeg-T",
+        "PP-LiteSeg-B",
+    ]
+    assert regatta("models", "catalogue", "nothing", "--format", "json").stdout == "[]\n"
+    assert mirror.asked == []

@@ -3,7 +3,7 @@ from datetime import datetime
 import click
 import pytest
 
-from cli.parameters import SINCE, SIZE
+from cli.parameters import SINCE, SIZE, TILE
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,16 @@ def test_since_an_age(text: str, age: float, monkeypatch: pytest.MonkeyPatch) ->
 def test_no_points_in_time(text: str) -> None:
     with pytest.raises(click.BadParameter, match="no date or age"):
         SINCE.convert(text, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "tile"), [("640x480", (640, 480)), (" 512 ", (512, 512)), ("9X7", (9, 7))]
+)
+def test_a_tile_has_a_width_and_a_height(text: str, tile: tuple[int, int]) -> None:
+    assert TILE.convert(text, None, None) == tile
+
+
+@pytest.mark.parametrize("text", ["", "x", "640x", "640,480", "-1x2", "640x480x3"])
+def test_what_is_no_tile_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="640x640"):
+        TILE.convert(text, None, None)

@@ -8,6 +8,7 @@ from report.findings import GALLERY, QUARANTINED_SHOWN, SCORE_BINS, read_finding
 def row(item: str, *found: tuple[str, float], **changes: Any) -> dict[str, Any]:
     return {
         "item": item,
+        "model": "m",
         "state": "succeeded",
         "detections": [
             {"label": label, "class_id": len(label), "score": score} for label, score in found

@@ -225,7 +225,7 @@ def test_how_it_was_made_is_all_there() -> None:
 
 
 def test_pictures_carry_their_own_numbers() -> None:
-    shown = Embedded(Picture(1, "i", "annotated/i.jpg", 7, {"x": 0.5}), "data:,", 4, 3)
+    shown = Embedded(Picture(1, "i", "m", "annotated/i.jpg", 7, {"x": 0.5}), "data:,", 4, 3)
     parsed = Parsed(page(Findings(class_ids={"x": 0}), pictures=[shown]))
     assert parsed.all("img")[0]["width"] == "4"
     assert parsed.all("img")[0]["alt"] == "i: 7 detections"

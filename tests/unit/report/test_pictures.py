@@ -9,7 +9,7 @@ from store.locations import open_store
 
 
 def picture(key: str) -> Picture:
-    return Picture(0, key, key, 0, {})
+    return Picture(0, key, "m", key, 0, {})
 
 
 def noise(width: int, height: int) -> bytes:

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from core.errors import UsageError
-from vision.export import export_digest, read_export
+from vision.export import export_digest, is_export, read_export
 from vision.ops import NormalizeImage, PadStride, Permute, Resize
 
 RESIZE = {"type": "Resize", "target_size": [320, 416], "keep_ratio": False, "interp": 2}
@@ -81,7 +81,7 @@ def test_the_graph_is_found_by_what_is_there(
         ({"label_list": []}, "label_list .* is empty"),
         ({"label_list": None}, "label_list .* is empty"),
         ({"arch": None}, "does not name an arch"),
-        ({"arch": "HRNet"}, "keypoint model"),
+        ({"arch": "METRO_Body"}, "keypoint model"),
         ({"arch": "RCNN", "mask": True}, "instance segmentation model"),
         ({"arch": "PicoDet"}, "without its post-processing"),
         ({"arch": "Novelty"}, "architecture 'Novelty' .* unknown"),
@@ -142,3 +142,24 @@ def test_the_digest_changes_with_each_file(tmp_path: Path, name: str) -> None:
     with (folder / name).open("a") as file:
         file.write("\n")
     assert export_digest(folder) != before
+
+
+def test_one_name_of_yaml_for_every_tool(tmp_path: Path) -> None:
+    detector = export(tmp_path / "detector", Global={"model_name": "PicoDet-S"})
+    (detector / "infer_cfg.yml").rename(detector / "inference.yml")
+    assert (read_export(detector).task, read_export(detector).name) == ("detect", "PicoDet-S")
+    segmenter = export(tmp_path / "segmenter", "inference.json", "inference.pdiparams")
+    (segmenter / "infer_cfg.yml").unlink()
+    transforms = [{"type": "Normalize"}]
+    config = {"Global": {"model_name": "PP-LiteSeg-T"}, "Deploy": {"transforms": transforms}}
+    (segmenter / "inference.yml").write_text(yaml.safe_dump(config))
+    assert (read_export(segmenter).task, read_export(segmenter).name) == ("segment", "PP-LiteSeg-T")
+
+
+def test_a_directory_is_an_export_by_its_yaml(tmp_path: Path) -> None:
+    assert not is_export(tmp_path)
+    assert not is_export(tmp_path / "nowhere")
+    (tmp_path / "deploy.yaml").mkdir()
+    assert not is_export(tmp_path)
+    (tmp_path / "inference.yml").write_text("unusable: [")
+    assert is_export(tmp_path)

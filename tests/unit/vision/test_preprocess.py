@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from core.errors import BadInputError
 from vision.op_list import parse_ops
+from vision.ops import Sample
 from vision.preprocess import Prepared, Preprocessor
 from vision.resize import scale_to_fit
 
@@ -60,6 +61,24 @@ def test_bytes_and_floats_are_normalized_to_the_same_bits() -> None:
     from_bytes = prepare(image, normalize, PERMUTE).image
     from_floats = prepare(image, {"type": "Pad", "size": [32, 33]}, normalize, PERMUTE).image
     assert np.array_equal(from_bytes, from_floats[..., :32])
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [{"type": "NormalizeImage", **IMAGENET}, PERMUTE],
+        [{"type": "NormalizeImage", **IMAGENET}, PERMUTE, {"type": "PadStride", "stride": 32}],
+        [PERMUTE],
+        [resize(20, 30, keep_ratio=False), {"type": "NormalizeImage", **IMAGENET}, PERMUTE],
+        [resize(20, 30, keep_ratio=True), PERMUTE],
+    ],
+)
+def test_steps_in_one_go_give_the_bits_of_one_after_the_other(steps: list[dict[str, Any]]) -> None:
+    image = noise(32, 40)
+    sample = Sample(np.ascontiguousarray(image[..., ::-1]), im_shape=(32, 40))
+    for op in parse_ops(steps):
+        sample = op.apply(sample)
+    assert np.array_equal(prepare(image, *steps).image, sample.image.astype(np.float32))
 
 
 def test_an_image_already_of_the_size_is_left_alone() -> None:

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from vision.palette import colour_of, text_colour_on
-from vision.text import label_strip
+from vision.text import _font, label_strip
 
 DARK, BRIGHT = (90, 0, 0), (0, 255, 255)
 
@@ -12,6 +13,18 @@ def test_a_strip_is_its_ground_with_text_on_it() -> None:
     assert strip.dtype == np.uint8
     assert tuple(strip[0, 0].tolist()) == DARK
     assert (strip == (255, 255, 255)).all(axis=2).any()
+
+
+@pytest.mark.parametrize(
+    "text", ["person 0.83", "sailing boat 0.5", "W. A. Toy 1.00", "AV To", "x"]
+)
+def test_a_strip_of_parts_has_the_pixels_of_the_whole(text: str) -> None:
+    font = _font(18)
+    width = round(font.getlength(text))
+    whole = Image.new("RGB", (width, label_strip(text, 18, DARK).shape[0]), DARK)
+    margin = (label_strip(text, 18, DARK).shape[1] - width) // 2
+    ImageDraw.Draw(whole).text((0, margin // 4), text, fill=text_colour_on(DARK), font=font)
+    assert np.array_equal(label_strip(text, 18, DARK)[:, margin:-margin], np.asarray(whole))
 
 
 def test_strips_of_one_size_are_equally_high_and_longer_text_is_wider() -> None:

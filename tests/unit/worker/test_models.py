@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import FatalError, UsageError
-from core.options import ModelRef
+from core.options import SEVERAL, ModelRef
 from tests.bench import PROFILE
 from tests.workshop import Network, write_model
 from worker.models import Models, engine_module
@@ -32,15 +32,16 @@ def others(folder: Path, count: int) -> list[ModelRef]:
 def test_a_model_is_loaded_once_with_a_predictor_for_each_thread(
     models: Models, network: Network, ref: ModelRef
 ) -> None:
-    first = models.acquire(ref, PROFILE)
-    assert models.acquire(ref, PROFILE) is first
+    first = models.acquire(ref, PROFILE).networks[0]
+    assert models.acquire(ref, PROFILE).networks[0] is first
     assert network.loaded == len(first.predictors) == 2
     assert first.batch_size == PROFILE.batch_size
 
 
-def test_another_profile_is_another_load(models: Models, ref: ModelRef) -> None:
-    first = models.acquire(ref, PROFILE)
-    assert models.acquire(ref, replace(PROFILE, threads=2)) is not first
+def test_another_profile_is_another_load(models: Models, network: Network, ref: ModelRef) -> None:
+    models.acquire(ref, PROFILE)
+    models.acquire(ref, replace(PROFILE, threads=2))
+    assert network.loaded == 4
 
 
 def test_a_model_that_was_changed_is_refused(models: Models, ref: ModelRef, tmp_path: Path) -> None:
@@ -60,26 +61,36 @@ def test_a_model_that_is_not_there_is_fatal(models: Models, ref: ModelRef, locat
 def test_the_least_recently_used_makes_room(
     models: Models, network: Network, tmp_path: Path
 ) -> None:
-    first, second, third, fourth = others(tmp_path, 4)
-    for ref in (first, second, third, first):
+    first, second, *more, last = others(tmp_path, 7)
+    for ref in (first, second, *more, first):
         models.release(models.acquire(ref, PROFILE))
     assert network.closed == 0
-    models.release(models.acquire(fourth, PROFILE))
+    models.release(models.acquire(last, PROFILE))
     assert network.closed == 2  # the second's
     models.release(models.acquire(first, PROFILE))
-    assert network.loaded == 8
+    assert network.loaded == 14
     models.release(models.acquire(second, PROFILE))
-    assert network.loaded == 10
+    assert network.loaded == 16
 
 
 def test_a_model_in_use_is_never_closed(models: Models, network: Network, tmp_path: Path) -> None:
-    refs = others(tmp_path, 5)
-    held = [models.acquire(ref, PROFILE) for ref in refs]
+    held = [models.acquire(ref, PROFILE) for ref in others(tmp_path, 8)]
     assert network.closed == 0
     for model in held:
         models.release(model)
     models.acquire(write_model(tmp_path / "last"), PROFILE)
-    assert network.closed == 6  # down to three with the new one
+    assert network.closed == 6  # down to six with the new one
+
+
+def test_a_model_that_cannot_be_had_lets_go_of_those_beside_it(
+    models: Models, network: Network, ref: ModelRef
+) -> None:
+    gone = replace(ref, digest="0" * 64)
+    with pytest.raises(FatalError, match="not the one"):
+        models.acquire(ModelRef.composed("two", SEVERAL, {"numbers": ref, "other": gone}), PROFILE)
+    (resident,) = models.acquire(ref, PROFILE).networks
+    assert resident.users == 1
+    assert network.loaded == 2
 
 
 def test_closing_frees_every_predictor(models: Models, network: Network, ref: ModelRef) -> None:
@@ -90,10 +101,12 @@ def test_closing_frees_every_predictor(models: Models, network: Network, ref: Mo
 
 def test_a_batch_size_only_shrinks(models: Models, ref: ModelRef) -> None:
     model = models.acquire(ref, PROFILE)
-    assert model.shrink(2)
-    assert not model.shrink(2)
-    assert not model.shrink(3)
-    assert model.batch_size == 2
+    assert model.halved_to is None
+    network = model.networks[0]
+    assert network.shrink(2)
+    assert not network.shrink(2)
+    assert not network.shrink(3)
+    assert model.halved_to == model.batch_size == 2
 
 
 def test_an_engine_is_a_module_that_has_what_it_takes() -> None:

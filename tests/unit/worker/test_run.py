@@ -33,11 +33,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
+def leave(run: ShardRun, row: ResultRow | None) -> None:
+    run.leave(ItemRef(0, "0") if row is None else row.item, row and [row])
+
+
 def test_rows_come_back_in_the_order_asked_for(unit: WorkUnit) -> None:
     run = new_run(unit)
     let_in(run, 3)
     for index in (2, 0, 1):
-        run.leave(row(index))
+        leave(run, row(index))
     assert [r.item.index for r in run.rows([item(i) for i in range(3)])] == [0, 1, 2]
     assert run.done == 3
 
@@ -45,7 +49,7 @@ def test_rows_come_back_in_the_order_asked_for(unit: WorkUnit) -> None:
 def test_rows_wait_for_what_is_in_flight(unit: WorkUnit) -> None:
     run = new_run(unit)
     let_in(run, 1)
-    threading.Thread(target=run.leave, args=(row(0),)).start()
+    threading.Thread(target=leave, args=(run, row(0))).start()
     assert len(run.rows([item(0)])) == 1
 
 
@@ -67,7 +71,7 @@ def test_no_more_than_the_window_are_in_flight(
     third.start()
     assert full.wait(PATIENCE)
     assert run._in_flight == 2
-    run.leave(row(0))
+    leave(run, row(0))
     third.join(PATIENCE)
     assert run._in_flight == 2
 
@@ -82,7 +86,7 @@ def test_a_stopped_run_says_why(unit: WorkUnit, directive: Directive) -> None:
     with pytest.raises(StoppedError) as stopped:
         run.enter(10)
     assert stopped.value.directive is directive
-    run.leave(None)
+    leave(run, None)
     with pytest.raises(StoppedError):
         run.rows([item(0)])
 
@@ -99,8 +103,8 @@ def test_a_failed_run_raises_only_when_nothing_is_in_flight(unit: WorkUnit) -> N
     run = new_run(unit)
     let_in(run, 2)
     run.fail(RetryableError("disk full"))
-    run.leave(None)
-    leaving = threading.Thread(target=run.leave, args=(None,))
+    leave(run, None)
+    leaving = threading.Thread(target=leave, args=(run, None))
     leaving.start()
     with pytest.raises(RetryableError, match="disk full"):
         run.rows([item(0), item(1)])
@@ -149,7 +153,7 @@ def test_a_lost_lease_stays_lost_as_items_were_dropped_for_it(
     let_in(run, 1)
     clock[0] += 26.0
     run.renewed(clock[0])
-    run.leave(None)
+    leave(run, None)
     with pytest.raises(StaleError):
         run.rows([item(0)])
 

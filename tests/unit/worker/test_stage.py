@@ -10,10 +10,12 @@ from core.work import Directive, WorkUnit
 from store.parts import ResultRow
 from tests.workshop import PATIENCE, Gate, new_run
 from worker.budget import ByteBudget
-from worker.run import ShardRun, Ticket
+from worker.run import ShardRun
 from worker.stage import Stage
+from worker.ticket import Ticket
 
 Do = Callable[[Ticket], None]
+MODEL: Any = None  # no stage looks at it
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def ran(unit: WorkUnit, work: Do, then: Do | None = None, *, count: int = 1) -> 
     stage = Stage("test", work, then or leave, threads=1, depth=2)
     for index in range(count):
         run.enter(count + 1)
-        stage.put(Ticket(run, ItemRef(index, f"{index}.png"), None, ByteBudget(1), size=(8, 6)))
+        stage.put(Ticket(run, ItemRef(index, f"{index}.png"), MODEL, ByteBudget(1), size=(8, 6)))
     stage.close()
     assert stage.load == 0
     return run
@@ -39,7 +41,7 @@ def ran(unit: WorkUnit, work: Do, then: Do | None = None, *, count: int = 1) -> 
 
 def leave(ticket: Ticket) -> None:
     row = ResultRow.quarantined(ticket.item, task="t", model="m", reason="went through")
-    ticket.run.leave(row)
+    ticket.run.leave(ticket.item, [row])
 
 
 def reasons(run: ShardRun, count: int = 1) -> list[str | None]:
@@ -119,7 +121,7 @@ def test_a_full_stage_holds_back_who_puts(unit: WorkUnit, stages: list[Stage]) -
     def feed() -> None:
         for index in range(4):
             run.enter(10)
-            stage.put(Ticket(run, ItemRef(index, ""), None, ByteBudget(1)))
+            stage.put(Ticket(run, ItemRef(index, ""), MODEL, ByteBudget(1)))
         done.set()
 
     feeder = threading.Thread(target=feed)
@@ -140,5 +142,5 @@ def test_every_thread_of_a_stage_works(unit: WorkUnit, stages: list[Stage]) -> N
     stages.append(stage)
     for index in range(3):
         run.enter(10)
-        stage.put(Ticket(run, ItemRef(index, ""), None, ByteBudget(1)))
+        stage.put(Ticket(run, ItemRef(index, ""), MODEL, ByteBudget(1)))
     assert reasons(run, 3) == ["went through"] * 3

@@ -1,0 +1,74 @@
+"""What `models add` and `models pull` have in common: from an address to a registered model."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from cli.session import opened, say
+from cli.transfer import is_shown, transfer
+from cli.tryout import try_model
+from core.errors import UsageError
+from scheduler.bring import bring_model
+from scheduler.cards import composed_card, model_card
+from scheduler.chosen_model import choose_composed, describe
+from scheduler.composition import read_composition
+from store.downloads import without_secrets
+from store.models import add_model
+from vision.export import read_export
+
+_NAME_LENGTH = 100
+
+
+def check_name(name: str) -> None:
+    """Refuse what would confuse as a model's name."""
+    if not name.isprintable() or not name.strip() or "/" in name or len(name) > _NAME_LENGTH:
+        raise UsageError(f"{name!r} cannot be a model's name", hint="use letters, digits, . _ -")
+
+
+def register(name: str, source: str, *, task: str | None, sha256: str | None, check: bool) -> None:
+    """Bring a model here if need be, look at it, try it, and give it its name.
+
+    Raises:
+        UsageError: nothing was registered, and why.
+    """
+    check_name(name)
+    if source.endswith(".toml") and Path(source).expanduser().is_file():
+        _register_composed(name, Path(source).expanduser(), task=task)
+        return
+    shown = without_secrets(source)
+    with opened() as (settings, db):
+        with transfer(shown) as progress:
+            directory = bring_model(
+                source,
+                settings.models_directory,
+                sha256=sha256,
+                progress=progress,
+                shows_progress=is_shown(),
+            )
+        ref = replace(describe(directory), name=name)
+        if task is not None and task != ref.task:
+            raise UsageError(f"the model in {shown} is for the task {ref.task!r}, not {task!r}")
+        export = read_export(directory.resolve())
+        tried = try_model(settings, directory.resolve()) if check else None
+        card = model_card(export, shown, tried)
+        db.write(lambda s: add_model(s, ref, card, now=db.now(s)))
+    for doubt in card["doubts"]:
+        say(f"warning: {doubt}")
+    ran = "not tried" if tried is None else f"{tried['milliseconds']:g} ms a picture"
+    say(f"model {name}: {ref.task}, {export.arch}, {len(export.labels)} classes, {ran}")
+    click.echo(name)
+
+
+def _register_composed(name: str, path: Path, *, task: str | None) -> None:
+    """Give a name to the model that a TOML file makes of others, which were tried as they came."""
+    composition = read_composition(path)
+    if task is not None and task != composition.task:
+        raise UsageError(f"{path} is for the task {composition.task!r}, not {task!r}")
+    with opened() as (_, db):
+        chosen = choose_composed(db, name, composition)
+        card = composed_card(chosen.ref, str(path))
+        db.write(lambda s: add_model(s, chosen.ref, card, now=db.now(s)))
+    parts = ", ".join(f"{role} {part.name}" for role, part in chosen.ref.parts.items())
+    say(f"model {name}: {composition.task}, of {parts}")
+    click.echo(name)

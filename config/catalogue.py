@@ -1,0 +1,51 @@
+"""Official Paddle models by name: what they are for and where they lie."""
+
+import tomllib
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+
+from core.errors import UsageError
+
+_NEAR = 0.5  # of a name that has to be alike, for it to be proposed
+_MOST_PROPOSED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class OfficialModel:
+    """A model that Paddle offers, ready for inference."""
+
+    name: str
+    task: str
+
+    def address(self, base: str) -> str:
+        """Where its archive lies on a server with Paddle's layout, `base` being its beginning."""
+        return f"{base.rstrip('/')}/{self.name}_infer.tar"
+
+
+@cache
+def official_models() -> tuple[OfficialModel, ...]:
+    """Every official model that is known here, by task."""
+    text = files("config").joinpath("catalogue.toml").read_text(encoding="utf-8")
+    return tuple(
+        OfficialModel(name, task) for task, names in tomllib.loads(text).items() for name in names
+    )
+
+
+def find_official(name: str) -> OfficialModel:
+    """Return a model by its name, in any case.
+
+    Raises:
+        UsageError: there is none; the hint names those that are called nearly so.
+    """
+    known = {model.name.lower(): model for model in official_models()}
+    found = known.get(name.lower())
+    if found is not None:
+        return found
+    near = get_close_matches(name.lower(), known, _MOST_PROPOSED, _NEAR)
+    names = ", ".join(known[each].name for each in near)
+    raise UsageError(
+        f"there is no official model {name!r} in the catalogue",
+        hint=f"perhaps {names}" if names else "`regatta models catalogue` lists them",
+    )

@@ -1,0 +1,146 @@
+"""Models beside each other: an item is decoded once, and has a row and a picture under each."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.items import ItemRef
+from core.layout import annotated_image, mask_image
+from core.options import SEVERAL, ModelRef
+from core.profile import ExecutionProfile
+from core.states import ItemState
+from store.parts import ResultRow, count_states, encode_rows, merge_rows, unsucceeded
+from tests.bench import OPTIONS, PROFILE
+from tests.workshop import Network, NumberFinder, new_run, work_unit, write_item, write_model
+from worker import engine
+from worker.engine import Engine, Threads
+from worker.models import Models
+
+NAMES = ("first", "second")
+
+
+class Networks(Network):
+    """An engine whose networks are scripted one by one, by the names of their directories."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by_name = {name: Network() for name in NAMES}
+
+    def load_predictors(
+        self, model_file: Path, params_file: Path, *, profile: ExecutionProfile, count: int
+    ) -> list[NumberFinder]:
+        del params_file, profile
+        return [NumberFinder(self.by_name[model_file.parent.name]) for _ in range(count)]
+
+
+class Works:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.networks = Networks()
+        parts = {
+            name: replace(write_model(folder / name, labels=("even", f"odd {name}")), name=name)
+            for name in NAMES
+        }
+        self.model = ModelRef.composed("both", SEVERAL, parts)
+        threads = Threads(fetch=1, decode=2, predict=2, finish=2, upload=1)
+        self.engine = Engine(Models(self.networks, replicas=2), threads)
+
+    def items(self, count: int) -> list[ItemRef]:
+        return [write_item(self.folder / "source", number) for number in range(count)]
+
+    def rows(self, items: Sequence[ItemRef], *, annotate: bool = False) -> list[ResultRow]:
+        unit = work_unit(
+            self.model,
+            source=self.folder / "source",
+            output=self.folder / "output",
+            options=replace(OPTIONS, annotate=annotate),
+        )
+        model = self.engine.models.acquire(self.model, PROFILE)
+        try:
+            return self.engine.rows(new_run(unit), items, model)
+        finally:
+            self.engine.models.release(model)
+
+    def close(self) -> None:
+        self.engine.close()
+        self.engine.models.close()
+
+
+@pytest.fixture
+def works(tmp_path: Path) -> Iterator[Works]:
+    works = Works(tmp_path)
+    yield works
+    works.close()
+
+
+def told(rows: Sequence[ResultRow]) -> list[tuple[str, str, float | None]]:
+    """Of each row, the item, the model and the number that the model saw."""
+    return [
+        (
+            row.item.key,
+            row.model,
+            None if row.detections is None else float(row.detections.xyxy[0, 0]),
+        )
+        for row in rows
+    ]
+
+
+def test_each_item_has_a_row_under_each_model_in_listing_order(works: Works) -> None:
+    items = works.items(20)
+    rows = works.rows(items)
+    assert told(rows) == [(item.key, name, n) for n, item in enumerate(items) for name in NAMES]
+    labels = {(row.model, row.detections.labels[1]) for row in rows if row.detections is not None}
+    assert labels == {("first", "odd first"), ("second", "odd second")}
+
+
+def test_each_item_is_decoded_once(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    decode = engine.decode_image
+
+    def counted(data: bytes, *, max_pixels: int) -> object:
+        calls.append(1)
+        return decode(data, max_pixels=max_pixels)
+
+    monkeypatch.setattr(engine, "decode_image", counted)
+    works.rows(works.items(7))
+    assert len(calls) == 7
+
+
+def test_what_one_model_refuses_the_other_still_answers(works: Works) -> None:
+    works.networks.by_name["second"].refused = frozenset({2})
+    rows = works.rows(works.items(4))
+    failed = [(row.item.key, row.model) for row in rows if row.state is ItemState.QUARANTINED]
+    assert failed == [("002.png", "second")]
+    [reason] = [row.reason for row in rows if row.reason]
+    assert reason == "predict_failed: a picture says no"
+    # Counted as items: it is one that has not all of its results, and is tried again as a whole.
+    part = encode_rows(rows)
+    assert count_states(part) == {"succeeded": 3, "quarantined": 1}
+    assert unsucceeded(part) == {2}
+    works.networks.by_name["second"].refused = frozenset()
+    again = works.rows([row.item for row in rows if row.item.index == 2][:1])
+    assert merge_rows(part, again) == encode_rows(works.rows(works.items(4)))
+
+
+def test_what_cannot_be_decoded_is_quarantined_under_each_model(works: Works) -> None:
+    items = works.items(2)
+    (works.folder / "source" / items[1].key).write_bytes(b"no picture")
+    rows = works.rows(items)
+    assert [(row.model, (row.reason or "").split(":")[0]) for row in rows[2:]] == [
+        (name, "not_an_image") for name in NAMES
+    ]
+
+
+def test_each_model_has_pictures_of_its_own(works: Works) -> None:
+    rows = works.rows(works.items(2), annotate=True)
+    keys = [row.annotated for row in rows]
+    assert keys == [f"annotated/{name}/{n:03d}.png.jpg" for n in range(2) for name in NAMES]
+    assert all((works.folder / "output" / str(key)).is_file() for key in keys)
+
+
+def test_names_of_outputs_say_the_model_only_if_there_are_several() -> None:
+    assert annotated_image("a/b.png") == "annotated/a/b.png.jpg"
+    assert annotated_image("a/b.png", "m+n") == "annotated/m%2Bn/a/b.png.jpg"
+    assert mask_image("b.png", "..") == "masks/%2E%2E/b.png.png"

@@ -1,0 +1,92 @@
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import structlog
+from numpy.typing import NDArray
+
+from core.errors import FatalError
+from core.profile import EngineOffer
+from tests.workshop import write_model
+from worker import smoke
+from worker.smoke import try_out
+
+_log = structlog.get_logger()
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
+class Network:
+    input_names = ("image", "scale_factor")
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    def predict(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        self.runs += 1
+        image = feeds["image"]
+        assert image.dtype == np.float32
+        assert (image.min(), image.max()) == (0, 255), "every brightness is there"
+        return [np.zeros((0, 6), np.float32), np.zeros(1, np.int32)]
+
+
+def engine(network: Network) -> Any:
+    def load(*files: Path, profile: Any, count: int) -> list[Network]:
+        assert all(file.is_file() for file in files)
+        assert (profile.batch_size, profile.threads, count) == (1, 1, 1)
+        _log.info("loaded")
+        _log.warning("onednn off", paddle="3.3.0", reason="fails")
+        return [network]
+
+    offer = EngineOffer("fake", "1.2", "cpu-any", "fp32")
+    return SimpleNamespace(offers=lambda: (offer,), load_predictors=load)
+
+
+def test_what_a_run_tells(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_model(tmp_path / "model")
+    network = Network()
+    found = try_out(tmp_path / "model", engine(network))
+    assert network.runs == 2, "the second is timed"
+    assert found.pop("milliseconds") >= 0
+    assert found == {
+        "engine": "fake 1.2",
+        "inputs": [
+            {"name": "image", "shape": [1, 3, 480, 640]},
+            {"name": "scale_factor", "shape": [1, 2]},
+        ],
+        "outputs": [{"dtype": "float32", "shape": [0, 6]}, {"dtype": "int32", "shape": [1]}],
+        "warnings": ["onednn off: paddle 3.3.0, reason fails"],
+    }
+    assert capsys.readouterr().out == ""
+
+
+def test_a_network_that_takes_long_runs_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smoke, "_LONG_SECONDS", 0.0)
+    write_model(tmp_path / "model")
+    network = Network()
+    try_out(tmp_path / "model", engine(network))
+    assert network.runs == 1
+
+
+def test_errors_are_an_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise FatalError("Paddle says no", hint="export it again")
+
+    monkeypatch.setattr(smoke, "try_out", refuse)
+    monkeypatch.setenv("REGATTA_ENGINE", "json")
+    assert smoke.main(str(tmp_path)) == 0
+    assert capsys.readouterr().out.endswith(
+        '\n{"error": "Paddle says no", "hint": "export it again"}\n'
+    )

@@ -1,0 +1,57 @@
+"""Under which licence a model comes, if its directory says."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+_README = ("README.md", "README.txt", "README")
+_FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "LICENCE.txt", "COPYING")
+_HEAD = 4000  # characters of a file that are looked at
+_FRONT = re.compile(r"\A---\s*\n(.*?)\n---\s*$", re.DOTALL | re.MULTILINE)
+_LONGEST = 80
+
+# What the texts of well-known licences begin with, by their SPDX names.
+_KNOWN = {
+    "Apache-2.0": r"Apache License\s+Version 2\.0",
+    "AGPL-3.0": r"GNU AFFERO GENERAL PUBLIC LICENSE\s+Version 3",
+    "GPL-3.0": r"GNU GENERAL PUBLIC LICENSE\s+Version 3",
+    "LGPL-3.0": r"GNU LESSER GENERAL PUBLIC LICENSE\s+Version 3",
+    "MIT": r"MIT License|Permission is hereby granted, free of charge",
+    "BSD-3-Clause": r"BSD 3-Clause",
+}
+
+
+def stated_licence(directory: Path) -> str | None:
+    """What the front matter of a directory's README says of its licence, else its LICENSE file.
+
+    A LICENSE of a text that is not known here is given by its first line. None means that nothing
+    is said, not that everything is allowed.
+    """
+    stated = [
+        *map(_of_readme, _heads(directory, _README)),
+        *map(_of_text, _heads(directory, _FILES)),
+    ]
+    return next((text.strip()[:_LONGEST] for text in stated if text and text.strip()), None)
+
+
+def _heads(directory: Path, names: tuple[str, ...]) -> list[str]:
+    found = [directory / name for name in names if (directory / name).is_file()]
+    return [path.read_bytes()[:_HEAD].decode("utf-8", "replace") for path in found]
+
+
+def _of_readme(text: str) -> str | None:
+    front = _FRONT.match(text)
+    try:
+        values = yaml.safe_load(front[1]) if front else None
+    except yaml.YAMLError:
+        return None
+    stated = values.get("license") if isinstance(values, dict) else None
+    return stated if isinstance(stated, str) else None
+
+
+def _of_text(text: str) -> str | None:
+    for name, beginning in _KNOWN.items():
+        if re.search(beginning, text, re.IGNORECASE):
+            return name
+    return next((line.strip() for line in text.splitlines() if line.strip()), None)

@@ -1,0 +1,132 @@
+"""One detection for each object, where overlapping tiles found it several times.
+
+The rules are those of SAHI's batched NMS and greedy NMM (`sahi/postprocess`): class by class, best
+score first, equal scores by x1, y1, x2, y2. The overlap of two boxes is what they share over what
+both cover (`iou`), or over the smaller one (`ios`), in float32.
+"""
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import UsageError
+from vision.detections import Detections
+from vision.neighbours import Neighbours
+from vision.rle import Rle
+
+Method = Literal["nms", "nmm"]
+Metric = Literal["iou", "ios"]
+
+_PAIRS_AT_ONCE = 300_000
+_BOXES_AT_ONCE = 512
+
+_Box = tuple[float, float, float, float]
+
+
+def merge(found: Detections, *, method: Method, metric: Metric, threshold: float) -> Detections:
+    """The detections that stay, best score first; equal scores by class, then by box.
+
+    A box overlaps a better one of its class by at least `threshold` and goes. With `nms` that is
+    all; with `nmm` the better one grows to cover it, unless the two, the better one having grown by
+    then, overlap by no more than `threshold`. Some 100,000 pairs of boxes are held at a time,
+    however many there are.
+
+    Raises:
+        UsageError: `threshold` is not above 0 and at most 1.
+    """
+    if not 0 < threshold <= 1:
+        raise UsageError(f"boxes cannot be merged at an overlap of {threshold}")
+    x1, y1, x2, y2 = found.xyxy.T
+    ranked = found.select(np.lexsort((y2, x2, y1, x1, found.class_ids, -found.scores)))
+    owners = _owners(ranked, metric, threshold)
+    kept = np.flatnonzero(owners == np.arange(len(owners)))
+    if method == "nms":
+        return ranked.select(kept)
+    return _grown(ranked, kept, owners, metric, threshold)
+
+
+def _owners(ranked: Detections, metric: Metric, threshold: float) -> NDArray[np.int64]:
+    """For each row the one that it yields to; for those that stay, themselves."""
+    owners = np.arange(len(ranked))
+    free = np.ones(len(ranked), np.bool_)
+    groups = np.unique(ranked.class_ids, return_inverse=True)[1].astype(np.int64)
+    neighbours = Neighbours.of(ranked.xyxy, groups)
+    start = 0
+    while start < len(ranked):
+        # Only boxes that nobody has taken are looked at, as few at first as one crowd allows.
+        candidates = np.flatnonzero(free[start:])[:_BOXES_AT_ONCE] + start
+        if not len(candidates):
+            break
+        effort = np.cumsum(neighbours.count_bound(candidates))
+        chunk = candidates[: max(1, int(np.searchsorted(effort, _PAIRS_AT_ONCE)))]
+        boxes, others = neighbours.pairs(chunk)
+        open_ = free[others]
+        boxes, others = boxes[open_], others[open_]
+        matches = overlaps(ranked.xyxy, boxes, others, metric) >= np.float32(threshold)
+        boxes, others = boxes[matches], others[matches]
+        present, starts = np.unique(boxes, return_index=True)
+        ends = np.append(starts, len(boxes))[1:]
+        for box, first, end in zip(present.tolist(), starts.tolist(), ends.tolist(), strict=True):
+            if free[box]:
+                taken = others[first:end]
+                taken = taken[free[taken]]
+                owners[taken] = box
+                free[taken] = False
+        start = int(chunk[-1]) + 1
+    return owners
+
+
+def overlaps(
+    xyxy: NDArray[np.float32],
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    metric: Metric,
+) -> NDArray[np.float32]:
+    """How much pairs of boxes, given by their rows in `xyxy`, overlap: 0 to 1."""
+    a, b = xyxy[first], xyxy[second]
+    sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
+    shared = np.maximum(sides[:, 0], 0) * np.maximum(sides[:, 1], 0)
+    areas = (xyxy[:, 2] - xyxy[:, 0]) * (xyxy[:, 3] - xyxy[:, 1])
+    area, other = areas[first], areas[second]
+    whole = area + other - shared if metric == "iou" else np.minimum(area, other)
+    ratio: NDArray[np.float32] = np.zeros_like(shared)
+    np.divide(shared, whole, out=ratio, where=whole > 0)
+    return ratio
+
+
+def _grown(
+    ranked: Detections,
+    kept: NDArray[np.intp],
+    owners: NDArray[np.int64],
+    metric: Metric,
+    threshold: float,
+) -> Detections:
+    """The rows `kept`, each grown over those that it owns and still overlaps."""
+    boxes = ranked.xyxy.tolist()
+    parts: dict[int, list[int]] = {}
+    taken = np.flatnonzero(owners != np.arange(len(owners)))
+    for row, owner in zip(taken.tolist(), owners[taken].tolist(), strict=True):
+        if _overlap(boxes[owner], boxes[row], metric) > threshold:
+            boxes[owner] = _union(boxes[owner], boxes[row])
+            parts.setdefault(owner, [owner]).append(row)
+    masks = ranked.masks
+    if masks is not None:
+        whole = {owner: Rle.union([masks[row] for row in rows]) for owner, rows in parts.items()}
+        masks = tuple(whole.get(row, masks[row]) for row in kept.tolist())
+    xyxy = np.array(boxes, np.float32).reshape(-1, 4)[kept]
+    return replace(ranked.select(kept), xyxy=xyxy, masks=masks)
+
+
+def _overlap(a: _Box, b: _Box, metric: Metric) -> float:
+    # Plain numbers: a box that grows cannot be compared with many at once.
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    shared = max(width, 0.0) * max(height, 0.0)
+    areas = (a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1])
+    whole = sum(areas) - shared if metric == "iou" else min(areas)
+    return shared / whole if whole > 0 else 0.0
+
+
+def _union(a: _Box, b: _Box) -> list[float]:
+    return [min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])]

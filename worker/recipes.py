@@ -1,0 +1,44 @@
+"""Which recipe stands for which model."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from core.errors import FatalError
+from core.options import ModelRef
+from core.roles import DETECTOR, KEYPOINT
+from worker.detector import Detector
+from worker.finding import Objects
+from worker.network import Network, ReadableNetwork
+from worker.people_first import PeopleFirst
+from worker.pose_network import TopDown
+from worker.recipe import ALONE, OneLook, Recipe
+
+
+def recipe_of(ref: ModelRef, networks: Mapping[str, Network]) -> Recipe:
+    """Return the recipe of a model of these networks, by their roles.
+
+    Raises:
+        UsageError: the networks don't fit together.
+        FatalError: this version knows no model of such parts.
+    """
+    if not ref.parts:
+        network = networks[ALONE]
+        if isinstance(network, Detector):
+            return Objects(network)
+        return OneLook(cast("ReadableNetwork", network))
+    make = _COMPOSED.get(ref.task)
+    if make is None:
+        raise FatalError(f"this version cannot compose a model for the task {ref.task!r}")
+    return make(networks, ref.settings)
+
+
+def _people_first(networks: Mapping[str, Any], settings: Mapping[str, Any]) -> Recipe:
+    detector, keypoint = networks[DETECTOR], networks[KEYPOINT]
+    assert isinstance(detector, Detector)
+    assert isinstance(keypoint, TopDown)
+    return PeopleFirst(detector, keypoint, people=settings.get("people", ()))
+
+
+_COMPOSED: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Recipe]] = {
+    "keypoint": _people_first,
+}

@@ -3,7 +3,7 @@
 from sample.labels import JOINTS, LABELS, SEGMENTS
 from sample.shipped import MODELS
 from training import classifier, detector, pose, recognizer, segmenter, text_detector
-from training.alphabet import CHARACTERS
+from training.alphabet import CHARACTERS, CLASSES
 from training.fit import Plan
 from training.judge_boxes import measure_boxes
 from training.judge_classes import measure_classes
@@ -137,7 +137,7 @@ RECIPES = {
             "architecture": "convolutions down to one row, a class for every 4 columns (CTC)",
             "format": "as PaddleOCR exports: `inference.yml` (CTCLabelDecode), `inference.json`",
             "inputs": f"`x` [B,3,{recognizer.HEIGHT},W] BGR, -1 to 1, W a multiple of 4",
-            "outputs": f"[B,W/4,{1 + len(CHARACTERS)}], probabilities; 0 is CTC's blank",
+            "outputs": f"[B,W/4,{1 + CLASSES}], probabilities; 0 is CTC's blank, the last a space",
         },
     ),
 }

@@ -70,15 +70,19 @@ class Recognizer(Layer):  # type: ignore[misc]
 
 
 class Deployed(Layer):  # type: ignore[misc]
-    """The recognizer with what follows it: probabilities."""
+    """The recognizer with what follows it: probabilities, and a space that it never sees.
+
+    PaddleOCR counts the space as the last class, after those of the dictionary.
+    """
 
     def __init__(self, recognizer: Recognizer) -> None:
         super().__init__()
         self.recognizer = recognizer
 
     def forward(self, x: Any) -> Any:
-        """BGR [B,3,32,W], -1 to 1 -> probabilities [B,W/4,classes]."""
-        return functional.softmax(self.recognizer(x), 2)
+        """BGR [B,3,32,W], -1 to 1 -> probabilities [B,W/4,classes + 1]."""
+        probabilities = functional.softmax(self.recognizer(x), 2)
+        return paddle.concat([probabilities, paddle.zeros_like(probabilities[:, :, :1])], 2)
 
 
 def lines_of(seed: int) -> list[Line]:

@@ -149,10 +149,10 @@ def export_text_detector(network: PerPixel, directory: Path) -> None:
         "PreProcess": {"transform_ops": steps},
         "PostProcess": {
             "name": "DBPostProcess",
-            "thresh": 0.3,
-            "box_thresh": 0.5,
+            "thresh": 0.4,
+            "box_thresh": 0.6,
             "max_candidates": 1000,
-            "unclip_ratio": 1.3,
+            "unclip_ratio": 0.9,
         },
     }
     spec = image_spec("x", None, None)

@@ -15,8 +15,8 @@ SHAPES = [
     ("keypoint", (128, 96), (2, len(JOINTS), 32, 24)),
     ("classify", (128, 128), (2, len(WEATHERS))),
     ("text-detect", (64, 96), (2, 1, 64, 96)),
-    ("text-recognize", (32, 160), (2, 40, CLASSES)),
-    ("text-recognize", (32, 240), (2, 60, CLASSES)),
+    ("text-recognize", (32, 160), (2, 40, 1 + CLASSES)),
+    ("text-recognize", (32, 240), (2, 60, 1 + CLASSES)),
 ]
 
 

@@ -22,9 +22,10 @@ from cli.summary import summary
 from cli.verdict import VERDICTS, Verdict
 from cli.work import work
 from config.settings import load_settings
+from core.messages import TASKS
 from core.states import ENDED_JOBS, JobState
 from sample.dataset import Dataset, dataset_at
-from sample.shipped import MODELS
+from sample.shipped import SHOWN
 from scheduler.submit import JobRequest, submit
 from store.database import Database
 from store.jobs import get_job
@@ -46,7 +47,7 @@ class _Finding:
 @click.command(epilog="Example: regatta demo --open")
 @click.option(
     "--task",
-    type=click.Choice(list(VERDICTS)),
+    type=click.Choice([task for task in VERDICTS if task in TASKS]),
     default="detect",
     show_default=True,
     help="What to do with the pictures.",
@@ -73,10 +74,10 @@ def demo(ctx: click.Context, /, *, task: str, scenes: int, seed: int, show: bool
     with terminate_as_interrupt(), open_database(settings) as db:
         dataset = _drawn(place, scenes, seed)
         started = time.monotonic()
-        model = MODELS[task].directory
+        model = SHOWN[task]
         request = JobRequest(str(dataset.folder), str(model), name="demo", shard_items=_SHARD_ITEMS)
         job_id = submit(db, request, job_defaults(settings)).id
-        say(f"job {job_id}: {model.name} over {dataset.folder}")
+        say(f"job {job_id}: {model.stem} over {dataset.folder}")
         end = work(db, settings, job_id)
         if end is None:
             ctx.exit(INTERRUPTED)

@@ -13,12 +13,16 @@ from PIL import Image
 from sample.dataset import Dataset
 from sample.labels import SEGMENTS
 from sample.score import agreement, class_ious, confusion
+from sample.score_joints import pose_agreement
+from sample.score_names import name_agreement
 from store.objects import ObjectStore
 
 Rows = Iterable[Mapping[str, Any]]
 
 _LEAST_AGREEMENT = 0.7
 _LEAST_OVERLAP = 0.55
+_LEAST_SIMILARITY = 0.65
+_LEAST_READ = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +84,51 @@ def _of_classes(dataset: Dataset, rows: Rows, output: ObjectStore) -> Verdict:
     )
     share = right / max(1, len(weathers))
     return Verdict(
-        (f"Truth: of {right:,} of {len(weathers):,} pictures the weather is right ({share:.0%})",),
+        (f"Truth: the weather of {right:,} of {len(weathers):,} pictures is right ({share:.0%})",),
         (f"only {share:.0%} of the weather is right",) if share < _LEAST_AGREEMENT else (),
+    )
+
+
+def _of_joints(dataset: Dataset, rows: Rows, output: ObjectStore) -> Verdict:
+    del output
+    found = pose_agreement(json.loads(dataset.truth.read_text()), rows)
+    doubts = []
+    if found.recall < _LEAST_AGREEMENT:
+        doubts.append(f"only {found.recall:.0%} of the rowers were found")
+    if found.similarity < _LEAST_SIMILARITY:
+        doubts.append(f"the joints are only {found.similarity:.0%} similar to the true ones")
+    return Verdict(
+        (
+            f"Truth: {found.hits:,} of {found.rowers:,} rowers were found ({found.recall:.0%})",
+            f"  their joints are {found.similarity:.0%} similar to the true ones (COCO's OKS)",
+        ),
+        tuple(doubts),
+    )
+
+
+def _of_names(dataset: Dataset, rows: Rows, output: ObjectStore) -> Verdict:
+    del output
+    found = name_agreement(json.loads(dataset.truth.read_text()), rows)
+    hits, read = (count / max(1, found.names) for count in (found.hits, found.read))
+    doubts = []
+    if found.names and hits < _LEAST_AGREEMENT:
+        doubts.append(f"only {hits:.0%} of the readable names were found")
+    if found.names and read < _LEAST_READ:
+        doubts.append(f"only {read:.0%} of the readable names were read right")
+    return Verdict(
+        (
+            f"Truth: {found.hits:,} of {found.names:,} readable names were found ({hits:.0%})",
+            f"  {found.read:,} of them were read right ({read:.0%} of all)",
+        ),
+        tuple(doubts),
     )
 
 
 VERDICTS: dict[str, Callable[[Dataset, Rows, ObjectStore], Verdict]] = {
     "detect": _of_boxes,
     "segment": _of_segments,
+    "keypoint": _of_joints,
     "classify": _of_classes,
+    "ocr": _of_names,
 }
 """By task: judges a job's rows and, where they name files, those in its output."""

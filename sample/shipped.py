@@ -12,6 +12,8 @@ EXPORTS = Path(str(files("sample"))) / "exports"
 DETECTOR = EXPORTS / "regatta_fcos_384"
 SEGMENTER = EXPORTS / "regatta_seg_256"
 CLASSIFIER = EXPORTS / "regatta_weather_128"
+ROWERS = EXPORTS / "composed" / "regatta_rowers.toml"
+NAMES = EXPORTS / "composed" / "regatta_names.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ MODELS = {
         EXPORTS / "regatta_pose_128x96",
         f"finds the {len(JOINTS)} joints (COCO's) of one rower",
         "mean OKS",
-        0.72,
+        0.75,
     ),
     "classify": Shipped(
         CLASSIFIER,
@@ -44,8 +46,8 @@ MODELS = {
         "accuracy",
         0.95,
     ),
-    "text-detect": Shipped(EXPORTS / "regatta_text_det", "finds the names on hulls", "hmean", 0.7),
-    "text-recognize": Shipped(
+    "text_det": Shipped(EXPORTS / "regatta_text_det", "finds the names on hulls", "hmean", 0.7),
+    "text_rec": Shipped(
         EXPORTS / "regatta_text_rec",
         "reads a name that was cut out, or other capitals and digits",
         "characters right",
@@ -53,3 +55,12 @@ MODELS = {
     ),
 }
 """By what each is for."""
+
+SHOWN = {
+    "detect": DETECTOR,
+    "segment": SEGMENTER,
+    "keypoint": ROWERS,
+    "classify": CLASSIFIER,
+    "ocr": NAMES,
+}
+"""What jobs show of them, by task: models, and files that compose some of several."""

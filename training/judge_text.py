@@ -9,6 +9,7 @@ import yaml
 from numpy.typing import NDArray
 
 from sample.scene import Scene
+from sample.score_names import quad_iou
 from sample.sizes import size_of
 from sample.world import new_world
 from training.alphabet import CHARACTERS
@@ -40,11 +41,11 @@ def measure_finding(model: Path, scenes: int, folder: Path) -> Measured:
         others = [name.quad for name in names if not is_readable(name, scale)]
         things += len(read)
         for quad in _quads(graph, scene.image, post):
-            best = max(range(len(read)), key=lambda n: _overlap(read[n], quad), default=None)
-            if best is not None and _overlap(read[best], quad) >= _LEAST_OVERLAP:
+            best = max(range(len(read)), key=lambda n: quad_iou(read[n], quad), default=None)
+            if best is not None and quad_iou(read[best], quad) >= _LEAST_OVERLAP:
                 del read[best]
                 hits, found = hits + 1, found + 1
-            elif not any(_overlap(other, quad) > 0 for other in others):
+            elif not any(quad_iou(other, quad) > 0 for other in others):
                 found += 1
     recall, precision = hits / max(1, things), hits / max(1, found)
     hmean = 2 * recall * precision / max(1e-9, recall + precision)
@@ -124,9 +125,3 @@ def _quads(graph: Graph, image: Image, post: dict[str, float]) -> Iterator[Float
         outline = grown(np.asarray(inner, np.float32), post["unclip_ratio"])
         quad = cv2.boxPoints(cv2.minAreaRect(outline))
         yield np.asarray(quad * (width / wide, height / high), np.float32)
-
-
-def _overlap(one: Floats, other: Floats) -> float:
-    """Intersection over union of two convex quads."""
-    shared, _ = cv2.intersectConvexConvex(one, other)
-    return shared / (cv2.contourArea(one) + cv2.contourArea(other) - shared)

@@ -65,7 +65,10 @@ RECIPES = {
         measure=measure_joints,
         held_out=200,
         shown="crops",
-        judged="within true boxes; object keypoint similarity and COCO's own code for its AP",
+        judged=(
+            "within true boxes, and in those that the shipped detector finds in a run; object "
+            "keypoint similarity, and COCO's own code for its AP"
+        ),
         about={
             "task": f"top-down keypoints, {len(JOINTS)} joints",
             "architecture": "an encoder of five scales, joined by a pyramid at a stride of 4",
@@ -95,8 +98,8 @@ RECIPES = {
             "outputs": f"scores [B,{len(classifier.LABELS)}], their sum is 1",
         },
     ),
-    "text-detect": Recipe(
-        shipped=MODELS["text-detect"],
+    "text_det": Recipe(
+        shipped=MODELS["text_det"],
         scenes=500,
         batch=text_detector.BATCH,
         plan=Plan(900),
@@ -118,8 +121,8 @@ RECIPES = {
             "outputs": "[B,1,H,W], how likely each pixel is the core of a line of text",
         },
     ),
-    "text-recognize": Recipe(
-        shipped=MODELS["text-recognize"],
+    "text_rec": Recipe(
+        shipped=MODELS["text_rec"],
         scenes=700,
         batch=recognizer.BATCH,
         plan=Plan(1500),

@@ -36,7 +36,11 @@ def test_the_demo_goes_as_planned_and_leaves_a_report(terminal: Terminal) -> Non
 
 @pytest.mark.parametrize(
     ("task", "truth"),
-    [("segment", "of the pixels are right"), ("classify", "the weather is right")],
+    [
+        ("segment", "of the pixels are right"),
+        ("classify", "Truth: the weather of 12 of 12 pictures is right"),
+        ("keypoint", "their joints are"),
+    ],
 )
 def test_the_demo_shows_other_tasks(terminal: Terminal, task: str, truth: str) -> None:
     ended = terminal.run("demo", "--task", task, "--scenes", str(SCENES))

@@ -6,8 +6,8 @@ import pytest
 
 from training.recipes import RECIPES
 
-SCENES = {"detect": 40, "segment": 20, "classify": 20, "keypoint": 12, "text-detect": 12}
-SCENES |= {"text-recognize": 12}
+SCENES = {"detect": 40, "segment": 20, "classify": 20, "keypoint": 12, "text_det": 12}
+SCENES |= {"text_rec": 12}
 LEAST_OF_CLASS = {"detect": 0.6, "segment": 0.3}
 
 

@@ -14,9 +14,9 @@ SHAPES = [
     ("segment", (256, 256), (2, 256, 256)),
     ("keypoint", (128, 96), (2, len(JOINTS), 32, 24)),
     ("classify", (128, 128), (2, len(WEATHERS))),
-    ("text-detect", (64, 96), (2, 1, 64, 96)),
-    ("text-recognize", (32, 160), (2, 40, 1 + CLASSES)),
-    ("text-recognize", (32, 240), (2, 60, 1 + CLASSES)),
+    ("text_det", (64, 96), (2, 1, 64, 96)),
+    ("text_rec", (32, 160), (2, 40, 1 + CLASSES)),
+    ("text_rec", (32, 240), (2, 60, 1 + CLASSES)),
 ]
 
 
@@ -28,9 +28,9 @@ def test_answers_have_their_shapes(
     output = Graph(MODELS[task].directory)(rng.normal(0, 1, (2, 3, *size)).astype(np.float32))
     assert output.shape == shape
     assert np.isfinite(output).all()
-    if task in ("classify", "text-recognize"):
+    if task in ("classify", "text_rec"):
         assert output.sum(-1) == pytest.approx(np.ones(shape[:-1]), abs=1e-4)
-    if task == "text-detect":
+    if task == "text_det":
         assert output.min() >= 0
         assert output.max() <= 1
 

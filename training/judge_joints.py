@@ -36,8 +36,7 @@ def measure_joints(model: Path, scenes: int, folder: Path) -> Measured:
     graph = Graph(model)
     finds, similar = [], []
     for record in truth["images"]:
-        image = cv2.imread(str(dataset.folder / record["file_name"]))
-        assert image is not None
+        image = np.asarray(cv2.imread(str(dataset.folder / record["file_name"])), np.uint8)
         for rower in truth["annotations"]:
             if rower["image_id"] != record["id"]:
                 continue

@@ -15,8 +15,9 @@ from vision.resize import Size
 class Prepared:
     """One image as a graph takes it.
 
-    `image` is contiguous float32 (3, H, W), RGB. `im_shape` float32 (2,) is the height and width
-    of the scaled image without padding; `scale_factor` float32 (2,) what it was scaled by, y and x.
+    `image` is contiguous float32 (3, H, W), RGB unless the model reads BGR. `im_shape` float32 (2,)
+    is the height and width of the scaled image without padding; `scale_factor` float32 (2,) what it
+    was scaled by, y and x.
     """
 
     image: NDArray[np.float32]
@@ -33,7 +34,8 @@ class Preprocessor:
     def __init__(self, ops: Sequence[Op]) -> None:
         # RGB can wait until the image is small.
         first = 1 if ops and ops[0].keeps_channels_apart else 0
-        self._ops = (*ops[:first], _ToRgb(), *ops[first:])
+        to_rgb = () if any(op.reads_bgr for op in ops) else (_ToRgb(),)
+        self._ops = (*ops[:first], *to_rgb, *ops[first:])
 
     @property
     def fixed_shape(self) -> Size | None:

@@ -36,7 +36,5 @@ def decode_lines(
     letters = [characters[number] for number in classes[kept].tolist()]
     return [
         LineText("".join(letters[end - count : end]), score)
-        for end, count, score in zip(
-            ends.tolist(), counts.tolist(), scores.tolist(), strict=True
-        )
+        for end, count, score in zip(ends.tolist(), counts.tolist(), scores.tolist(), strict=True)
     ]

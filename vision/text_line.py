@@ -60,9 +60,7 @@ def _straight(image: NDArray[np.uint8], quad: NDArray[np.float32]) -> NDArray[np
     return image[int(y1) : int(y2), int(x1) : int(x2)]
 
 
-def _warped(
-    image: NDArray[np.uint8], quad: NDArray[np.float32], size: Size
-) -> NDArray[np.uint8]:
+def _warped(image: NDArray[np.uint8], quad: NDArray[np.float32], size: Size) -> NDArray[np.uint8]:
     height, width = size
     corners = quad.astype(np.float32)
     if max(image.shape[:2]) > _WARP_LIMIT:

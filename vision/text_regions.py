@@ -89,7 +89,9 @@ def _quad_around(points: NDArray[Any]) -> tuple[NDArray[np.float32], float]:
     """The least rectangle around points, upper left corner first, clockwise; its short side."""
     rectangle = cv2.minAreaRect(points)
     corners = sorted(cv2.boxPoints(rectangle).tolist(), key=lambda corner: corner[0])
-    left, right = (sorted(pair, key=lambda corner: corner[1]) for pair in (corners[:2], corners[2:]))
+    left, right = (
+        sorted(pair, key=lambda corner: corner[1]) for pair in (corners[:2], corners[2:])
+    )
     quad = np.array([left[0], right[0], right[1], left[1]], np.float32)
     return quad, min(rectangle[1])
 

@@ -7,13 +7,22 @@ from pathlib import Path
 from core.errors import UsageError
 from vision.export_classification import read_classification
 from vision.export_detection import read_detection
+from vision.export_files import read_yaml
 from vision.export_segmentation import read_segmentation
+from vision.export_text import is_for_text, read_text
 from vision.exported import ExportedModel
+
+
+def _read_inference(path: Path) -> ExportedModel:
+    """Read an `inference.yml`; its tools share the name, and tell themselves apart inside."""
+    config = read_yaml(path)
+    return read_text(path, config) if is_for_text(config) else read_classification(path)
+
 
 _FAMILIES: dict[str, Callable[[Path], ExportedModel]] = {
     "infer_cfg.yml": read_detection,
     "deploy.yaml": read_segmentation,
-    "inference.yml": read_classification,
+    "inference.yml": _read_inference,
 }
 
 

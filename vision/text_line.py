@@ -17,6 +17,7 @@ from vision.resize import Size
 
 _UPRIGHT_BELOW = 1.5  # height / width; what is higher is read from bottom to top
 _WARP_LIMIT = 32766  # cv2 warps no image that is longer
+_HALF_TURN, _SURE = "180", 0.9
 _REACH = 4  # pixels around a sample that cubic interpolation may ask for, and one to spare
 
 # (x / 255 - 0.5) / 0.5 in float32, for each byte
@@ -42,8 +43,14 @@ def crop_line(image_bgr: NDArray[np.uint8], quad: NDArray[np.float32]) -> NDArra
     return line
 
 
-def turned(line_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A line that was upside down."""
+def upright(line_bgr: NDArray[np.uint8], label: str, score: float) -> NDArray[np.uint8]:
+    """The line, turned by half if its orientation is 180 degrees for sure.
+
+    `label` is what an orientation model calls the line (`0` or `180`, `0_degree` or `180_degree`),
+    `score` how sure it is; PaddleOCR's `cls_thresh` is 0.9.
+    """
+    if _HALF_TURN not in label or not score > _SURE:
+        return line_bgr
     return np.asarray(cv2.rotate(line_bgr, cv2.ROTATE_180), np.uint8)
 
 
@@ -83,6 +90,28 @@ def _distance(a: NDArray[Any], b: NDArray[Any]) -> float:
     return float(np.linalg.norm(a - b))
 
 
+_LONGEST = 3200  # a line that would get wider is squeezed, as PaddleX does
+_STEP = 32  # a recognizer's widths are multiples of what it divides them by
+_GROWTH = 1.125
+
+
+def width_buckets(width: int) -> tuple[int, ...]:
+    """The widths that lines are padded to: `width` for short ones, then in steps.
+
+    The official tools pad a line to the widest of those that happen to be read with it. But what
+    is read of a line, and how surely, changes with the zeros on its right (a network that looks at
+    the whole line sees them), and so with the neighbours. Here a line's own aspect alone decides:
+    each width is little more than the one before, so that about a sixth of a long line is zeros at
+    most (short ones get what the model was trained to see), and lines of many pictures still meet
+    in one batch.
+    """
+    widths = [width]
+    while widths[-1] < _LONGEST:
+        wider = math.ceil(widths[-1] * _GROWTH / _STEP) * _STEP
+        widths.append(min(wider, _LONGEST))
+    return tuple(widths)
+
+
 @dataclass(frozen=True, slots=True)
 class LineInput(Op):
     """Scale a line to `height` by its own aspect, and pad it on the right with zeros.
@@ -99,9 +128,8 @@ class LineInput(Op):
     def apply(self, sample: Sample) -> Sample:
         """The line on its canvas."""
         high, wide = sample.image.shape[:2]
-        wanted = math.ceil(self.height * (wide / high))
-        canvas_width = next((width for width in self.widths if width >= wanted), self.widths[-1])
-        width = min(wanted, canvas_width)
+        width = self._scaled_width(wide / high)
+        canvas_width = next(canvas for canvas in self.widths if canvas >= width)
         scaled = cv2.resize(sample.image, (width, self.height))
         canvas = np.zeros((3, self.height, canvas_width), np.float32)
         for plane, channel in zip(canvas, cv2.split(scaled), strict=True):
@@ -112,6 +140,16 @@ class LineInput(Op):
             scale_factor=(self.height / high, width / wide),
         )
 
-    def output_size(self, size: Size | None) -> Size | None:  # noqa: ARG002
-        """The size (h, w), if all lines get the same."""
-        return (self.height, self.widths[0]) if len(self.widths) == 1 else None
+    def output_size(self, size: Size | None) -> Size | None:
+        """The size (h, w), as far as it is known."""
+        if size is None:
+            return (self.height, self.widths[0]) if len(self.widths) == 1 else None
+        width = self._scaled_width(size[1] / size[0])
+        return self.height, next(canvas for canvas in self.widths if canvas >= width)
+
+    def _scaled_width(self, aspect: float) -> int:
+        """Rounded up in the first width, and down beyond it: the widest of a batch is cut."""
+        width = math.ceil(self.height * aspect)
+        if width > self.widths[0]:
+            width = max(self.widths[0], int(self.height * aspect))
+        return min(width, self.widths[-1])

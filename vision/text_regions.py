@@ -13,6 +13,7 @@ import numpy as np
 import pyclipper
 from numpy.typing import NDArray
 
+from vision.db_settings import DbSettings
 from vision.resize import Size
 from vision.text_ops import padded_size
 
@@ -20,17 +21,6 @@ _LEAST_SIDE = 3  # of a region, in pixels of the map
 _LEAST_GROWN_SIDE = 5  # of its quad
 _LEAST_SOURCE_SIDE = 3  # a quad has to be longer, in pixels of the picture
 _SAME_ROW = 10  # pixels between the tops of quads that count as side by side
-
-
-@dataclass(frozen=True, slots=True)
-class DbSettings:
-    """How a probability map is read: what DBPostProcess's arguments of the same names mean."""
-
-    thresh: float = 0.3
-    box_thresh: float = 0.6
-    max_candidates: int = 1000
-    unclip_ratio: float = 1.5
-    use_dilation: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +45,7 @@ def find_regions(
     """The lines of text of a picture of the size `source` (h, w).
 
     `probability` is float32 (H, W), the map of the whole picture as `vision.text_ops` scales it.
+    A score is NaN where the map is not finite.
     """
     mask = (probability > settings.thresh).astype(np.uint8)
     if settings.use_dilation:

@@ -3,7 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_NOUNS = {"detect": "detection", "keypoint": "pose", "classify": "label", "segment": "segment"}
+_NOUNS = {
+    "detect": "detection",
+    "keypoint": "pose",
+    "classify": "label",
+    "segment": "segment",
+    "ocr": "line",
+}
 
 
 def noun_of(task: str) -> str:

@@ -9,6 +9,7 @@ from worker.detector import Detector
 from worker.network import Network
 from worker.pose_network import BottomUp, TopDown
 from worker.segmenter import Segmenter
+from worker.text_network import TextDetector, TextRecognizer
 
 
 def _pose_network(export: ExportedModel) -> Network:
@@ -20,6 +21,8 @@ _NETWORKS: dict[str, Callable[[ExportedModel], Network]] = {
     "classify": Classifier,
     "segment": Segmenter,
     "keypoint": _pose_network,
+    "text_det": TextDetector,
+    "text_rec": TextRecognizer,
 }
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from vision.palette import Colour, text_colour_on
+from vision.resize import Size
 
 # Shipped with the code, so that pictures do not depend on the machine's fonts. It has Latin with
 # accents, Greek and Cyrillic.
@@ -61,3 +62,39 @@ def _font(font_px: int) -> ImageFont.FreeTypeFont:
     # The basic layout: the other one comes and goes with a library of the machine.
     source = io.BytesIO((files("vision") / "fonts" / _FONT).read_bytes())
     return ImageFont.truetype(source, font_px, layout_engine=ImageFont.Layout.BASIC)
+
+
+def fitted_text(text: str, size: Size) -> NDArray[np.uint8]:
+    """One line of text, as large as fits into `size` (h, w): how much ink each pixel has, uint8.
+
+    It stands at the left, in the middle of the height. A character that the font lacks is a hollow
+    square, and one that is no character for the eye (a tab, a line's end) a space.
+    """
+    height, width = size
+    line = "".join(map(_shown, text))
+    ink = Image.new("L", (width, height))
+    # A font's lines are higher than its size, about as much as that of this one.
+    font_px = int(height / _LINE_HEIGHT)
+    while font_px > _LEAST_FONT_PX and _font(font_px).getlength(line) > width:
+        fits = font_px * width / _font(font_px).getlength(line)
+        font_px = max(_LEAST_FONT_PX, min(int(fits), font_px - 1))
+    font_px = max(font_px, _LEAST_FONT_PX)
+    ImageDraw.Draw(ink).text((0, height / 2), line, fill=255, font=_font(font_px), anchor="lm")
+    return np.asarray(ink, np.uint8)
+
+
+_LINE_HEIGHT = 1.17
+_LEAST_FONT_PX = 4
+_SQUARE = "\N{WHITE SQUARE}"
+
+
+@lru_cache(maxsize=4096)
+def _shown(character: str) -> str:
+    if not character.isprintable():
+        return " "
+    nothing = bytes(_font(_PROBE_PX).getmask(_NO_CHARACTER))
+    return _SQUARE if bytes(_font(_PROBE_PX).getmask(character)) == nothing else character
+
+
+_PROBE_PX = 24
+_NO_CHARACTER = "\U0010ffff"  # no font has it

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vision.ops import Op, Sample
 from vision.resize import Size
 
-_UPRIGHT_BELOW = 1.5  # height / width; what is higher is read from bottom to top
+UPRIGHT_FROM = 1.5  # height / width; what is higher is a line that stands
 _WARP_LIMIT = 32766  # cv2 warps no image that is longer
 _HALF_TURN, _SURE = "180", 0.9
 _REACH = 4  # pixels around a sample that cubic interpolation may ask for, and one to spare
@@ -38,7 +38,7 @@ def crop_line(image_bgr: NDArray[np.uint8], quad: NDArray[np.float32]) -> NDArra
     line = _straight(image_bgr, quad)
     if line is None:
         line = _warped(image_bgr, quad, (height, width))
-    if line.shape[0] / line.shape[1] >= _UPRIGHT_BELOW:
+    if line.shape[0] / line.shape[1] >= UPRIGHT_FROM:
         line = np.asarray(cv2.rotate(line, cv2.ROTATE_90_COUNTERCLOCKWISE), np.uint8)
     return line
 

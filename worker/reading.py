@@ -5,13 +5,13 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from vision.text_drawing import draw_texts
 
 from core.errors import BadInputError
 from core.options import JobOptions
 from core.roles import ORIENTATION, TEXT_DET, TEXT_REC
 from store.parts import BoxColumns
 from vision.ctc import LineText
+from vision.text_drawing import draw_texts
 from vision.text_line import crop_line, upright
 from worker.classifier import Classifier
 from worker.network import Answer, Pixels

@@ -152,8 +152,4 @@ class LineInput(Op):
         return self.height, next(canvas for canvas in self.widths if canvas >= width)
 
     def _scaled_width(self, aspect: float) -> int:
-        """Rounded up in the first width, and down beyond it: the widest of a batch is cut."""
-        width = math.ceil(self.height * aspect)
-        if width > self.widths[0]:
-            width = max(self.widths[0], int(self.height * aspect))
-        return min(width, self.widths[-1])
+        return min(math.ceil(self.height * aspect), self.widths[-1])

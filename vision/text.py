@@ -67,23 +67,23 @@ def _font(font_px: int) -> ImageFont.FreeTypeFont:
 def fitted_text(text: str, size: Size) -> NDArray[np.uint8]:
     """One line of text, as large as fits into `size` (h, w): how much ink each pixel has, uint8.
 
-    It stands at the left, in the middle of the height. A character that the font lacks is a hollow
-    square, and one that is no character for the eye (a tab, a line's end) a space.
+    It stands at the left with a little margin, in the middle of the height. A character that the
+    font lacks is a hollow square, and one that the eye does not see (a tab, a line's end) a space.
     """
     height, width = size
     line = "".join(map(_shown, text))
     ink = Image.new("L", (width, height))
-    # A font's lines are higher than its size, about as much as that of this one.
-    font_px = int(height / _LINE_HEIGHT)
-    while font_px > _LEAST_FONT_PX and _font(font_px).getlength(line) > width:
-        fits = font_px * width / _font(font_px).getlength(line)
-        font_px = max(_LEAST_FONT_PX, min(int(fits), font_px - 1))
-    font_px = max(font_px, _LEAST_FONT_PX)
-    ImageDraw.Draw(ink).text((0, height / 2), line, fill=255, font=_font(font_px), anchor="lm")
+    margin = height // 8
+    room = max(1, width - 2 * margin)
+    font_px = max(_LEAST_FONT_PX, int(height / _LINE_HEIGHT))
+    while font_px > _LEAST_FONT_PX and (length := _font(font_px).getlength(line)) > room:
+        font_px = max(_LEAST_FONT_PX, min(int(font_px * room / length), font_px - 1))
+    place = (margin, height / 2)
+    ImageDraw.Draw(ink).text(place, line, fill=255, font=_font(font_px), anchor="lm")
     return np.asarray(ink, np.uint8)
 
 
-_LINE_HEIGHT = 1.17
+_LINE_HEIGHT = 1.17  # of this font's size
 _LEAST_FONT_PX = 4
 _SQUARE = "\N{WHITE SQUARE}"
 

@@ -75,6 +75,10 @@ def _warped(image: NDArray[np.uint8], quad: NDArray[np.float32], size: Size) -> 
         high = np.ceil(corners.max(0)).astype(int) + _REACH + 1
         image = image[low[1] : high[1], low[0] : high[0]]
         corners = corners - low.astype(np.float32)
+    shrink = min(1.0, _WARP_LIMIT / max(image.shape[:2]))
+    if shrink < 1:
+        image = np.asarray(cv2.resize(image, None, fx=shrink, fy=shrink), np.uint8)
+        corners = corners * np.float32(shrink)
     upright = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     line = cv2.warpPerspective(
         image,
@@ -148,8 +152,4 @@ class LineInput(Op):
         return self.height, next(canvas for canvas in self.widths if canvas >= width)
 
     def _scaled_width(self, aspect: float) -> int:
-        """Rounded up in the first width, and down beyond it: the widest of a batch is cut."""
-        width = math.ceil(self.height * aspect)
-        if width > self.widths[0]:
-            width = max(self.widths[0], int(self.height * aspect))
-        return min(width, self.widths[-1])
+        return min(math.ceil(self.height * aspect), self.widths[-1])

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UsageError
-from vision.architectures import check_detector
+from vision.architectures import PICODET, SOLO, check_detector
 from vision.export_files import export_name, find_graph, read_yaml
 from vision.exported import ExportedModel
 from vision.op_list import parse_ops
@@ -22,7 +22,7 @@ def read_detection(path: Path) -> ExportedModel:
     arch = config.get("arch")
     if not isinstance(arch, str):
         raise UsageError(f"{path} does not name an arch")
-    check_detector(arch, config, path)
+    check_detector(arch, path)
     labels, steps = config.get("label_list"), config.get("Preprocess")
     if not isinstance(labels, list) or not labels:
         raise UsageError(
@@ -42,6 +42,8 @@ def read_detection(path: Path) -> ExportedModel:
         params_file=params_file,
         config=config,
         threshold=_draw_threshold(config, path),
+        # Their post-processing is written for one image: of a batch, some would get others' rows.
+        largest_batch=1 if config.get("mask") or arch in {PICODET, SOLO} else None,
     )
 
 

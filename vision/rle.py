@@ -47,6 +47,11 @@ class Rle:
         inside = np.arange(len(lengths)) % 2 == 1
         return np.repeat(inside, lengths).reshape(self.size[::-1]).T
 
+    def runs(self) -> NDArray[np.int64]:
+        """Where each run begins and where it ends (outside), counted down the columns: (N, 2)."""
+        edges = np.cumsum(_lengths(self.counts.encode("ascii")))
+        return edges[: len(edges) // 2 * 2].reshape(-1, 2)
+
     @property
     def area(self) -> int:
         """How many pixels there are."""

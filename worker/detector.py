@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,10 +42,10 @@ class Detector:
         self, output: NDArray[np.float32], size_wh: tuple[int, int], options: JobOptions
     ) -> Answer:
         """Return one image's detections. Raises as `found`."""
-        del size_wh  # the graph itself says where boxes are in the source
-        found = self.found(output, options)
+        # The graph itself says where things are in the source; it may have rounded its size.
+        found = self.found(output, options).moved(0, 0, (size_wh[1], size_wh[0]))
         columns = BoxColumns(found.xyxy, found.scores, found.class_ids, labels=self.labels)
-        draw = partial(draw_detections, detections=found, labels=self.labels)
+        draw = partial(draw_detections, detections=found, labels=self.labels, alpha=options.alpha)
         return Answer(draw, detections=columns)
 
     def found(self, output: NDArray[np.float32], options: JobOptions) -> Detections:
@@ -54,7 +55,7 @@ class Detector:
             BadInputError: `model_output_invalid`: a row is no number, or of no known class.
         """
         limit = self._threshold if options.threshold is None else options.threshold
-        found = read_rows(output, threshold=limit)
+        found = self._read_above(output, limit)
         last = found.class_ids.max(initial=-1)
         if last >= len(self.labels):
             raise BadInputError(
@@ -62,3 +63,6 @@ class Detector:
                 f"class {last} was found, but the model names only {len(self.labels)} classes",
             )
         return found
+
+    def _read_above(self, output: Any, limit: float) -> Detections:
+        return read_rows(output, threshold=limit)

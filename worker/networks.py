@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from vision.exported import ExportedModel
 from worker.classifier import Classifier
-from worker.detector import Detector
+from worker.detectors import detector_of
 from worker.network import Network
 from worker.segmenter import Segmenter
 
 _NETWORKS: dict[str, Callable[[ExportedModel], Network]] = {
-    "detect": Detector,
+    "detect": detector_of,
     "classify": Classifier,
     "segment": Segmenter,
 }

@@ -36,6 +36,8 @@ def test_pixels_come_back_and_are_counted(mask: np.ndarray) -> None:
     found = Rle.of(mask)
     assert (found.decode() == mask).all()
     assert found.area == mask.sum()
+    inside = [place for start, end in found.runs().tolist() for place in range(start, end)]
+    assert inside == np.flatnonzero(mask.T).tolist()
     rows, columns = np.nonzero(mask)
     if len(rows):
         expected = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)

@@ -1,0 +1,13 @@
+"""Which detector stands for which architecture."""
+
+from vision.architectures import SOLO
+from vision.exported import ExportedModel
+from worker.detector import Detector
+from worker.mask_detector import MaskDetector, MaskOnlyDetector
+
+
+def detector_of(export: ExportedModel) -> Detector:
+    """Return the detector of an export, by what its graph answers."""
+    if export.arch == SOLO:
+        return MaskOnlyDetector(export)
+    return MaskDetector(export) if export.config.get("mask") else Detector(export)

@@ -9,6 +9,7 @@ from vision.architectures import PICODET, SOLO, check_detector
 from vision.export_files import export_name, find_graph, read_yaml
 from vision.exported import ExportedModel
 from vision.op_list import parse_ops
+from vision.picodet import PicoDecoder
 
 
 def read_detection(path: Path) -> ExportedModel:
@@ -30,6 +31,8 @@ def read_detection(path: Path) -> ExportedModel:
         )
     if not isinstance(steps, list):
         raise UsageError(f"{path} has no list Preprocess")
+    if arch == PICODET:
+        PicoDecoder.of(config)
     model_file, params_file = find_graph(path.parent)
     return ExportedModel(
         name=export_name(config, path.parent),

@@ -82,6 +82,9 @@ def test_the_graph_is_found_by_what_is_there(
         ({"label_list": None}, "label_list .* is empty"),
         ({"arch": None}, "does not name an arch"),
         ({"arch": "HRNet"}, "keypoint model"),
+        ({"arch": "PicoDet"}, "needs fpn_stride and NMS"),
+        ({"arch": "PicoDet", "fpn_stride": [0], "NMS": {}}, "fpn_stride must be positive"),
+        ({"arch": "PicoDet", "fpn_stride": [8], "NMS": {"nms_top_k": "x"}}, "cannot be read"),
         ({"arch": "Novelty"}, "architecture 'Novelty' .* unknown"),
         ({"Preprocess": None}, "no list Preprocess"),
         ({"Preprocess": [{"type": "WarpAffine"}, {"type": "Permute"}]}, "'WarpAffine' is unknown"),
@@ -108,7 +111,7 @@ def test_what_cannot_run_is_named(tmp_path: Path, changes: dict[str, Any], messa
         ({"arch": "RCNN", "mask": True}, 1),
         ({"arch": "SOLOv2"}, 1),
         ({"arch": "GFL"}, None),
-        ({"arch": "PicoDet"}, 1),
+        ({"arch": "PicoDet", "fpn_stride": [8], "NMS": {}}, 1),
     ],
 )
 def test_graphs_that_mix_up_batches_get_one_image(

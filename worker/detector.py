@@ -31,9 +31,8 @@ class Detector:
         """See `Network.feeds`."""
         return stacked(batch, size)
 
-    @staticmethod
     def split(
-        outputs: Sequence[NDArray[np.float32]], batch: Sequence[Prepared], size: int
+        self, outputs: Sequence[NDArray[np.float32]], batch: Sequence[Prepared], size: int
     ) -> list[NDArray[np.float32]]:
         """Return the rows of each image."""
         return split_rows(outputs, size)[: len(batch)]

@@ -23,8 +23,9 @@ from worker.detector import Detector
 class MaskDetector(Detector):
     """A Mask R-CNN, or another detector with a third output of masks."""
 
-    @staticmethod
-    def split(outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int) -> list[Any]:
+    def split(
+        self, outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int
+    ) -> list[Any]:
         """Return the `Instances` of each image."""
         return split_instances(outputs, [_source_size(one) for one in batch], size)
 
@@ -35,8 +36,9 @@ class MaskDetector(Detector):
 class MaskOnlyDetector(Detector):
     """A SOLOv2: its boxes are those around its masks."""
 
-    @staticmethod
-    def split(outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int) -> list[Any]:
+    def split(
+        self, outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int
+    ) -> list[Any]:
         """Return the `Instances` of the image."""
         if size != 1:
             raise FatalError(f"this model takes one image at a time, not {size}")

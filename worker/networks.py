@@ -5,6 +5,7 @@ from collections.abc import Callable
 from vision.exported import ExportedModel
 from worker.classifier import Classifier
 from worker.detectors import detector_of
+from worker.matter import Matter
 from worker.network import Network
 from worker.segmenter import Segmenter
 
@@ -12,6 +13,7 @@ _NETWORKS: dict[str, Callable[[ExportedModel], Network]] = {
     "detect": detector_of,
     "classify": Classifier,
     "segment": Segmenter,
+    "matting": Matter,
 }
 
 

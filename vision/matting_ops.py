@@ -105,16 +105,14 @@ def _in_bytes(make: Callable[..., Op]) -> Callable[..., Op]:
     return made
 
 
-_KNOWN: dict[str, Callable[..., Op]] = {
-    name: _in_bytes(make)
-    for name, make in {
-        "Resize": _resize,
-        "ResizeByLong": TRANSFORMS["ResizeByLong"],
-        "ResizeByShort": TRANSFORMS["ResizeByShort"],
-        "ResizeToIntMult": _to_multiple,
-        "LimitLong": TRANSFORMS["LimitLong"],
-        "LimitShort": _limit_short,
-        "Padding": _padding,
-        "Normalize": TRANSFORMS["Normalize"],
-    }.items()
+_MAKERS: dict[str, Callable[..., Op]] = {
+    "Resize": _resize,
+    "ResizeByLong": TRANSFORMS["ResizeByLong"],
+    "ResizeByShort": TRANSFORMS["ResizeByShort"],
+    "ResizeToIntMult": _to_multiple,
+    "LimitLong": TRANSFORMS["LimitLong"],
+    "LimitShort": _limit_short,
+    "Padding": _padding,
+    "Normalize": TRANSFORMS["Normalize"],
 }
+_KNOWN = {name: _in_bytes(make) for name, make in _MAKERS.items()}

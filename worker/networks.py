@@ -7,6 +7,7 @@ from worker.classifier import Classifier
 from worker.detectors import detector_of
 from worker.matter import Matter
 from worker.network import Network
+from worker.panoptic_segmenter import PanopticSegmenter
 from worker.segmenter import Segmenter
 
 _NETWORKS: dict[str, Callable[[ExportedModel], Network]] = {
@@ -14,6 +15,7 @@ _NETWORKS: dict[str, Callable[[ExportedModel], Network]] = {
     "classify": Classifier,
     "segment": Segmenter,
     "matting": Matter,
+    "panoptic": PanopticSegmenter,
 }
 
 

@@ -43,8 +43,12 @@ class Detector:
         """Return one image's detections. Raises as `found`."""
         # The graph itself says where things are in the source; it may have rounded its size.
         found = self.found(output, options).moved(0, 0, (size_wh[1], size_wh[0]))
+        return self.answer(found, options.alpha)
+
+    def answer(self, found: Detections, alpha: float) -> Answer:
+        """Return detections of this model as an answer; masks cover pictures by `alpha`."""
         columns = BoxColumns(found.xyxy, found.scores, found.class_ids, labels=self.labels)
-        draw = partial(draw_detections, detections=found, labels=self.labels, alpha=options.alpha)
+        draw = partial(draw_detections, detections=found, labels=self.labels, alpha=alpha)
         return Answer(draw, detections=columns)
 
     def found(self, output: NDArray[np.float32], options: JobOptions) -> Detections:

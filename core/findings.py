@@ -8,6 +8,7 @@ _NOUNS = {
     "keypoint": "pose",
     "classify": "label",
     "segment": "segment",
+    "panoptic": "segment",
     "ocr": "line",
 }
 

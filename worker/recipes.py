@@ -9,6 +9,7 @@ from core.roles import DETECTOR, KEYPOINT, ORIENTATION, TEXT_DET, TEXT_REC
 from worker.classifier import Classifier
 from worker.detector import Detector
 from worker.finding import Objects
+from worker.matter import Matter
 from worker.network import Network, ReadableNetwork
 from worker.people_first import PeopleFirst
 from worker.pose_network import TopDown
@@ -28,7 +29,7 @@ def recipe_of(ref: ModelRef, networks: Mapping[str, Network]) -> Recipe:
         network = networks[ALONE]
         if isinstance(network, Detector):
             return Objects(network)
-        return OneLook(cast("ReadableNetwork", network))
+        return OneLook(cast("ReadableNetwork", network), cuts_out=isinstance(network, Matter))
     make = _COMPOSED.get(ref.task)
     if make is None:
         raise FatalError(f"this version cannot compose a model for the task {ref.task!r}")

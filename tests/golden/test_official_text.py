@@ -22,6 +22,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from vision.ctc import LineText, decode_lines
 from vision.db_settings import DbSettings
+from vision.decode import decode_image
 from vision.export import read_export
 from vision.preprocess import Preprocessor
 from vision.text_line import crop_line, upright

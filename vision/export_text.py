@@ -28,7 +28,7 @@ _BLANK, _SPACE = "", " "
 def is_for_text(config: Mapping[str, Any]) -> bool:
     """Whether an `inference.yml` is that of a text model."""
     post = config.get("PostProcess")
-    return isinstance(post, dict) and post.get("name") in TASKS
+    return isinstance(post, dict) and str(post.get("name")) in TASKS
 
 
 def read_text(path: Path, config: Mapping[str, Any]) -> ExportedModel:

@@ -11,46 +11,42 @@ from typing import Any
 from core.errors import UsageError
 from vision.classification_ops import ScaleAndNormalize, normalization, parse_steps
 from vision.db_settings import DETECTOR, DbSettings
-from vision.export_files import export_name, find_graph, read_yaml
+from vision.export_files import export_name, find_graph
 from vision.exported import ExportedModel
 from vision.ops import Op, Permute
 from vision.text_line import LineInput, width_buckets
 from vision.text_ops import LIMIT_TYPES, FixedSize, LimitSide
 
 _RECOGNIZER, _ORIENTATION = "CTCLabelDecode", "ClsPostProcess"
-_TASKS = {DETECTOR: "text_det", _RECOGNIZER: "text_rec", _ORIENTATION: "classify"}
+TASKS = {DETECTOR: "text_det", _RECOGNIZER: "text_rec", _ORIENTATION: "classify"}
+"""What a `PostProcess` of that name is for."""
+
+_ARCHS = {DETECTOR: "DB", _RECOGNIZER: "CTC", _ORIENTATION: "PaddleOCR"}
 _BLANK, _SPACE = "", " "
 
 
 def is_for_text(config: Mapping[str, Any]) -> bool:
     """Whether an `inference.yml` is that of a text model."""
     post = config.get("PostProcess")
-    return isinstance(post, dict) and post.get("name") in _TASKS
+    return isinstance(post, dict) and str(post.get("name")) in TASKS
 
 
-def read_text(path: Path, config: Mapping[str, Any] | None = None) -> ExportedModel:
+def read_text(path: Path, config: Mapping[str, Any]) -> ExportedModel:
     """Read an `inference.yml` of a DB text detector, a CTC recognizer or a line's orientation.
 
-    A recognizer's labels are those of its classes: nothing for the blank, the dictionary, a space.
-    `config` is what the file holds, if it has been read.
+    `config` is what the file holds, and is for text. A recognizer's labels are those of its
+    classes: nothing for the blank, the dictionary, a space.
 
     Raises:
-        UsageError: A part of it, or a file beside it, is missing or unusable, or the model is
-            none of the three.
+        UsageError: A part of it, or a file beside it, is missing or unusable.
     """
-    config = read_yaml(path) if config is None else config
-    if not is_for_text(config):
-        raise UsageError(
-            f"{path} is no text model that this version runs",
-            hint=f"this version knows the PostProcess of the names {', '.join(_TASKS)}",
-        )
     post = config["PostProcess"]
     kind = post["name"]
     model_file, params_file = find_graph(path.parent)
     return ExportedModel(
         name=export_name(config, path.parent),
-        task=_TASKS[kind],
-        arch=kind,
+        task=TASKS[kind],
+        arch=_ARCHS[kind],
         labels=_labels(post, path),
         ops=_ops(config, kind, path),
         config_file=path,

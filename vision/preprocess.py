@@ -28,20 +28,21 @@ class Prepared:
 class Preprocessor:
     """A model's preprocessing, with the arithmetic of the official tools.
 
-    It keeps no state between images and may be shared by threads.
+    It keeps no state between images and may be shared by threads. `steps` are what it does to each,
+    some of the model's in one.
     """
 
     def __init__(self, ops: Sequence[Op]) -> None:
         # RGB can wait until the image is small.
         first = next((n for n, op in enumerate(ops) if not op.keeps_channels_apart), len(ops))
         reads_bgr = any(op.reads_bgr for op in ops)
-        self._ops = (*ops[:first], *_in_one_go(ops[first:], reads_bgr=reads_bgr))
+        self.steps = (*ops[:first], *_in_one_go(ops[first:], reads_bgr=reads_bgr))
 
     @property
     def fixed_shape(self) -> Size | None:
         """The (height, width) that every image gets, or `None` if it depends on the image."""
         size: Size | None = None
-        for op in self._ops:
+        for op in self.steps:
             size = op.output_size(size)
         return size
 
@@ -53,7 +54,7 @@ class Preprocessor:
         """
         height, width = image_bgr.shape[:2]
         sample = Sample(image_bgr, im_shape=(height, width))
-        for op in self._ops:
+        for op in self.steps:
             sample = op.apply(sample)
         return Prepared(
             image=np.ascontiguousarray(sample.image, np.float32),

@@ -19,7 +19,7 @@ from worker.recipe import Ask, Steps
 from worker.text_network import TextDetector, TextRecognizer
 
 _LABELS = ("text",)
-_THRESHOLD = 0.5  # `drop_score` of PaddleOCR's own pipeline
+_THRESHOLD = 0.5  # `drop_score` of PaddleOCR's own pipeline, which keeps what has just that
 _LINES_AT_ONCE = 256  # of a page; the lines of a book's spread are fewer
 
 
@@ -72,7 +72,7 @@ def _answer(quads: NDArray[np.float32], texts: Sequence[LineText], options: JobO
     if not np.isfinite(scores).all():
         raise BadInputError("model_output_invalid", "a character's probability is NaN or infinite")
     limit = _THRESHOLD if options.threshold is None else options.threshold
-    kept = [row for row, text in enumerate(texts) if text.text and text.score > limit]
+    kept = [row for row, text in enumerate(texts) if text.text and text.score >= limit]
     quads, scores = quads[kept], scores[kept]
     words = [texts[row].text for row in kept]
     columns = BoxColumns(

@@ -43,17 +43,14 @@ def crop_line(image_bgr: NDArray[np.uint8], quad: NDArray[np.float32]) -> NDArra
     return line
 
 
-def is_upside_down(label: str, score: float) -> bool:
-    """Whether a line's orientation is 180 degrees for sure.
+def upright(line_bgr: NDArray[np.uint8], label: str, score: float) -> NDArray[np.uint8]:
+    """The line, turned by half if its orientation is 180 degrees for sure.
 
     `label` is what an orientation model calls the line (`0` or `180`, `0_degree` or `180_degree`),
     `score` how sure it is; PaddleOCR's `cls_thresh` is 0.9.
     """
-    return _HALF_TURN in label and score > _SURE
-
-
-def turned(line_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A line that was upside down. Its text begins at the quad's third corner."""
+    if _HALF_TURN not in label or not score > _SURE:
+        return line_bgr
     return np.asarray(cv2.rotate(line_bgr, cv2.ROTATE_180), np.uint8)
 
 

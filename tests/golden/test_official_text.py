@@ -25,7 +25,7 @@ from vision.db_settings import DbSettings
 from vision.decode import decode_image
 from vision.export import read_export
 from vision.preprocess import Preprocessor
-from vision.text_line import crop_line, is_upside_down, turned
+from vision.text_line import crop_line, upright
 from vision.text_regions import TextRegions, find_regions
 
 REFERENCE = Path(os.environ["REGATTA_REFERENCE"])
@@ -105,9 +105,7 @@ def read_picture(
         line = crop_line(image, quad)
         scores = orientation.run(orientation.prepare(line).image[None])[0]
         label = orientation.export.labels[int(scores.argmax())]
-        if is_upside_down(label, float(scores.max())):
-            line = turned(line)
-        texts.append(read_line(recognizer, line))
+        texts.append(read_line(recognizer, upright(line, label, float(scores.max()))))
     return texts
 
 

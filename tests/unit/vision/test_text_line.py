@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from vision.preprocess import Preprocessor
-from vision.text_line import LineInput, crop_line, is_upside_down, turned, width_buckets
+from vision.text_line import LineInput, crop_line, upright, width_buckets
 
 
 def picture(height: int = 60, width: int = 200) -> NDArray[np.uint8]:
@@ -77,17 +77,13 @@ def test_a_line_in_a_picture_that_cv2_cannot_warp() -> None:
     assert not whole[:, :32000].any()
 
 
-@pytest.mark.parametrize("label", ["180", "180_degree"])
-def test_only_a_sure_half_turn_counts(label: str) -> None:
-    assert is_upside_down(label, 0.91)
-    assert not is_upside_down(label, 0.9)
-    assert not is_upside_down(label, float("nan"))
-    assert not is_upside_down(label.replace("180", "0"), 0.99)
-
-
-def test_a_turned_line() -> None:
+def test_only_a_sure_half_turn_turns() -> None:
     line = picture(20, 50)
-    assert np.array_equal(turned(line), line[::-1, ::-1])
+    for label in ("180", "180_degree"):
+        assert np.array_equal(upright(line, label, 0.91), line[::-1, ::-1])
+        assert upright(line, label, 0.9) is line
+        assert upright(line, label, float("nan")) is line
+    assert upright(line, "0_degree", 0.99) is line
 
 
 def test_a_line_keeps_its_aspect_and_gets_zeros_on_its_right() -> None:

@@ -27,6 +27,8 @@ def picture(height: int, width: int) -> NDArray[np.uint8]:
         (LimitSide(960, "max"), (1000, 1200), (800, 960)),
         # 2775 * 960 / 4317 = 617.09..., cut to 617, 19.28 times 32.
         (LimitSide(960, "max"), (2775, 4317), (608, 960)),
+        # 651 * 960 / 1002 = 623.7, cut to 623, 19.47 times 32; 624 would be 19.5 times, so 20.
+        (LimitSide(960, "max"), (651, 1002), (608, 960)),
         # The short side grows to 736; 736 / 300 * 400 = 981.3.
         (LimitSide(736, "min"), (300, 400), (736, 992)),
         (LimitSide(736, "min"), (800, 900), (800, 896)),

@@ -65,6 +65,9 @@ FIGURES := build/benchmarks
 bench: install ## Measure speed, memory and what shards cost (IMAGES=folder MODEL=export)
 	$(BIN)/python -m benchmarks.pipeline --rounds 3 --json $(FIGURES)/pipeline.json \
 	  $(if $(IMAGES),--images $(IMAGES)) $(if $(MODEL),--model $(MODEL))
+	$(BIN)/python -m benchmarks.tasks --rounds 3 --json $(FIGURES)/tasks.json
+	$(BIN)/python -m benchmarks.preprocess --json $(FIGURES)/preprocess.json
+	$(BIN)/python -m benchmarks.merging --json $(FIGURES)/merging.json
 	$(BIN)/python -m benchmarks.planning --objects 100000 --json $(FIGURES)/planning.json
 	$(BIN)/python -m benchmarks.control_plane --shards 500 --json $(FIGURES)/control-plane.json
 	$(BIN)/python -m benchmarks.status --json $(FIGURES)/status.json

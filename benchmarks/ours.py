@@ -6,13 +6,14 @@ from pathlib import Path
 from core.items import ItemRef
 from core.options import JobOptions, ModelRef
 from core.profile import ExecutionProfile
+from core.slicing import Slicing
 from core.states import ShardKind
 from core.work import Hold, WorkUnit
+from scheduler.chosen_model import describe
 from store.parts import encode_rows
-from vision.export import export_digest, read_export
 from worker.assembly import use_process
 from worker.engine import Engine, Threads
-from worker.models import Models, engine_module
+from worker.models import Models, ResidentNetwork, engine_module
 from worker.predictors import paddle
 from worker.run import ShardRun
 
@@ -20,35 +21,49 @@ from worker.run import ShardRun
 class Pipeline:
     """A loaded model and the stages around it, as `worker.assembly` puts them together."""
 
-    def __init__(self, model: Path, *, batch: int, threads: int, quality: int = 90) -> None:
+    def __init__(
+        self, model: Path | ModelRef, *, batch: int, threads: int, quality: int = 90
+    ) -> None:
         use_process()
         offer = paddle.offers()[0]
         self._profile = ExecutionProfile(
             offer.engine, offer.version, offer.device, offer.precision, batch, 1, quality
         )
-        export = read_export(model)
-        self._ref = ModelRef(export.name, "detect", export_digest(model), str(model))
+        self._ref = model if isinstance(model, ModelRef) else describe(model)
         self._engine = Engine(
             Models(engine_module(paddle.__name__), replicas=threads),
             Threads(fetch=4, decode=threads, predict=threads, finish=threads, upload=4),
         )
         self._model = self._engine.models.acquire(self._ref, self._profile)
 
-    def run(self, paths: Sequence[Path], output: Path, *, annotate: bool) -> bytes:
+    @property
+    def networks(self) -> list[ResidentNetwork]:
+        """The loaded networks."""
+        return self._model.networks
+
+    def run(
+        self,
+        paths: Sequence[Path],
+        output: Path,
+        *,
+        annotate: bool,
+        slicing: Slicing | None = None,
+    ) -> bytes:
         """Run the files as one shard and return its part; pictures go below `output`."""
+        quality = self._profile.jpeg_quality
         unit = WorkUnit(
             hold=Hold(1, 1),
             job="bench",
             seq=0,
             kind=ShardKind.INFER,
-            task="detect",
+            task=self._ref.task,
             source="/",
             output=str(output),
             items_key="",
             start=0,
             stop=len(paths),
             model=self._ref,
-            options=JobOptions(2 * 10**8, 2**28, self._profile.jpeg_quality, annotate=annotate),
+            options=JobOptions(2 * 10**8, 2**28, quality, annotate=annotate, slicing=slicing),
             profile=self._profile,
             suspect=False,
             deaths={},

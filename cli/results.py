@@ -21,7 +21,7 @@ _TABLE = ("item", "state", "found", "best", "annotated", "reason")
 _TABLE_OF_SEVERAL = ("item", "model", *_TABLE[1:])
 _CSV = (
     *("item", "task", "model", "state", "width", "height", "label", "class_id", "score"),
-    *("x1", "y1", "x2", "y2", "text", "mask", "annotated", "reason"),
+    *("x1", "y1", "x2", "y2", "text", "mask", "cutout", "annotated", "reason"),
 )
 
 

@@ -19,6 +19,7 @@ from store.tables import Job
 
 _CHEAP_ITEMS = 20_000  # reading more rows than this only to count labels takes too long
 _TOP_LABELS = 10
+_WITH_MASKS = frozenset({"segment", "matting", "panoptic"})
 _QUARANTINED_SHOWN = 10
 
 
@@ -40,8 +41,11 @@ def summary(db: Database, end: Snapshot, seconds: float | None) -> Iterator[str]
     yield f"  results      {printable(job.output)}/results/"
     if job.options.get("annotate"):
         yield f"  pictures     {printable(job.output)}/annotated/"
-    if any(model.task == "segment" for model in ModelRef.from_json(job.model).members):
+    tasks = {model.task for model in ModelRef.from_json(job.model).members}
+    if tasks & _WITH_MASKS:
         yield f"  masks        {printable(job.output)}/masks/"
+    if "matting" in tasks:
+        yield f"  cut-outs     {printable(job.output)}/cutouts/"
     yield from _quarantined(db, job, items["quarantined"])
     yield from _next(end)
 

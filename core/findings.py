@@ -3,7 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_NOUNS = {"detect": "detection", "keypoint": "pose", "classify": "label", "segment": "segment"}
+_NOUNS = {
+    "detect": "detection",
+    "keypoint": "pose",
+    "classify": "label",
+    "segment": "segment",
+    "panoptic": "segment",
+    "ocr": "line",
+}
 
 
 def noun_of(task: str) -> str:

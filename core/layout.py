@@ -37,6 +37,11 @@ def mask_image(key: str, model: str | None = None) -> str:
     return f"masks/{encode_key(_of_model(key, model), '.png')}"
 
 
+def cutout_image(key: str, model: str | None = None) -> str:
+    """Return the key of what a matting model leaves of the source image `key`; `model` as there."""
+    return f"cutouts/{encode_key(_of_model(key, model), '.png')}"
+
+
 def annotated_image(key: str, model: str | None = None) -> str:
     """Return the key of the annotated picture of the source image `key`; `model` as there."""
     return f"annotated/{encode_key(_of_model(key, model), '.jpg')}"

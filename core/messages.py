@@ -11,7 +11,7 @@ RUN_SHARD = "regatta.run_shard"
 
 VERSION = 1
 MEDIA_QUEUE = "media"
-TASKS = ("detect", "keypoint", "classify", "segment")
+TASKS = ("detect", "keypoint", "classify", "segment", "matting", "panoptic", "ocr")
 QUEUES = (*TASKS, MEDIA_QUEUE)
 
 _WITH_MODEL = frozenset({ShardKind.INFER, ShardKind.TRACK})

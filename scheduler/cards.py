@@ -5,6 +5,7 @@ from typing import Any
 
 from core.errors import UsageError
 from core.options import ModelRef
+from vision.architectures import PICODET, SOLO
 from vision.exported import ExportedModel
 from vision.graph_version import graph_version
 from vision.licence import stated_licence
@@ -62,7 +63,9 @@ def doubts(export: ExportedModel, outputs: Sequence[Mapping[str, Any]]) -> list[
     """
     if export.task == "classify":
         _check_classes(export, outputs)
-    elif export.task == "detect":
+    elif export.task == "text_rec":
+        _check_characters(export, outputs)
+    elif export.task == "detect" and export.arch not in {PICODET, SOLO}:
         _check_rows(outputs)
     elif export.task == "segment" and export.labels and outputs:
         shape = outputs[0]["shape"]
@@ -87,6 +90,16 @@ def _check_classes(export: ExportedModel, outputs: Sequence[Mapping[str, Any]]) 
         f"the network gives {_described(outputs)}; a classifier gives a score for each class",
         hint="export the model with the head and the post-processing of its Paddle tool",
     )
+
+
+def _check_characters(export: ExportedModel, outputs: Sequence[Mapping[str, Any]]) -> None:
+    shape = outputs[0]["shape"] if outputs else []
+    if len(shape) != 3 or shape[2] != len(export.labels):  # noqa: PLR2004 - line, step, class
+        raise UsageError(
+            f"the network gives {_described(outputs)}; the dictionary of {export.config_file} has "
+            f"{len(export.labels)} characters, with the blank and the space",
+            hint="character_dict has to list each of the model's characters, in their order",
+        )
 
 
 def _check_rows(outputs: Sequence[Mapping[str, Any]]) -> None:

@@ -18,8 +18,8 @@ from store.tables import Model
 from vision.export import export_digest, read_export
 from vision.export_keypoint import BOTTOM_UP
 from vision.exported import ExportedModel
+from vision.input_shapes import are_shared
 from vision.people import people_classes
-from vision.preprocess import Preprocessor
 
 _BATCH = 8
 _SETTINGS = {"keypoint": frozenset({"people"})}
@@ -42,8 +42,7 @@ class ChosenModel:
         One where shapes vary: padding a batch of many shapes would waste the work. Of a composed
         model only those parts get more whose shapes do not vary.
         """
-        shapes = [Preprocessor(export.ops).fixed_shape for export in self.exports.values()]
-        return 1 if all(shape is None for shape in shapes) else _BATCH
+        return _BATCH if any(map(are_shared, self.exports.values())) else 1
 
     @property
     def has_detector(self) -> bool:
@@ -85,12 +84,23 @@ def _complete(model: ChosenModel, finder: ChosenModel | None) -> ChosenModel:
             )
         parts = {DETECTOR: finder, KEYPOINT: model}
         return compose(f"{name}+{finder.ref.name}", "keypoint", parts)
+    whole = next((task for task in ROLES if _is_part(model.ref.task, task)), None)
+    if whole is not None:
+        raise UsageError(
+            f"model {name!r} is for the task {model.ref.task!r}, a part of {whole} models",
+            hint="name its parts in a TOML file, and give that as the model (see docs/models.md)",
+        )
     if model.ref.task not in TASKS:
         raise UsageError(
             f"model {name!r} is for the task {model.ref.task!r}",
             hint=f"this version runs {', '.join(TASKS)}",
         )
     return model
+
+
+def _is_part(task: str, whole: str) -> bool:
+    """Whether models of a task are of no use but in composed ones of another."""
+    return task not in TASKS and any(role.task == task for role in ROLES[whole])
 
 
 def _side_by_side(models: Sequence[ChosenModel]) -> ChosenModel:

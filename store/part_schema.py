@@ -39,6 +39,17 @@ CLASS = pa.struct(
     ]
 )
 
+SEGMENT = pa.struct(
+    [
+        pa.field("id", pa.int64()),
+        pa.field("label", pa.string()),
+        pa.field("class_id", pa.int32()),
+        pa.field("is_thing", pa.bool_()),
+        pa.field("area", pa.int64()),
+        pa.field("box", _list(pa.int32())),
+    ]
+)
+
 SOURCE = pa.struct([pa.field("etag", pa.string()), pa.field("size", pa.int64())])
 
 SCHEMA = pa.schema(
@@ -54,7 +65,9 @@ SCHEMA = pa.schema(
         pa.field("pts", pa.float64()),
         pa.field("detections", _list(DETECTION)),
         pa.field("classes", _list(CLASS)),
+        pa.field("segments", _list(SEGMENT)),
         pa.field("mask", pa.string()),
+        pa.field("cutout", pa.string()),
         pa.field("annotated", pa.string()),
         pa.field("source", SOURCE, nullable=False),
         pa.field("reason", pa.string()),

@@ -19,15 +19,17 @@ from store.part_schema import (
     ROW_GROUP_ROWS,
     SCHEMA,
     SCHEMA_KEY,
+    SEGMENT,
     VERSION,
 )
-from store.results import BoxColumns, ClassScore, ResultRow, RunLengths
+from store.results import BoxColumns, ClassScore, ResultRow, RunLengths, Segment
 
 __all__ = [
     "BoxColumns",
     "ClassScore",
     "ResultRow",
     "RunLengths",
+    "Segment",
     "count_states",
     "encode_rows",
     "iter_rows",
@@ -36,6 +38,7 @@ __all__ = [
 ]
 
 
+_LISTS = frozenset({"detections", "classes", "segments"})
 _BY_BADNESS = (
     ItemState.SUCCEEDED,
     ItemState.SKIPPED,
@@ -64,7 +67,7 @@ def merge_rows(old: bytes, new: Sequence[ResultRow]) -> bytes:
         FatalError: The old part is damaged or of another version.
     """
     with open_table(old, schema_key=SCHEMA_KEY, version=VERSION) as file:
-        kept = read_groups(file, list(range(file.num_row_groups)))
+        kept = _completed(read_groups(file, list(range(file.num_row_groups))))
     table = _table(new)
     replaced = pc.is_in(kept["index"], value_set=table["index"].combine_chunks())
     merged = pa.concat_tables([kept.filter(pc.invert(replaced)), table])
@@ -113,7 +116,16 @@ def iter_rows(source: bytes | Path) -> Iterator[dict[str, Any]]:
     """
     with open_table(source, schema_key=SCHEMA_KEY, version=VERSION) as file:
         for group in range(file.num_row_groups):
-            yield from _printed(read_groups(file, [group]))
+            yield from _printed(_completed(read_groups(file, [group])))
+
+
+def _completed(table: pa.Table) -> pa.Table:
+    """The table with all columns: one of an earlier version may lack those that came later."""
+    columns = [
+        table[field.name] if field.name in table.column_names else pa.nulls(len(table), field.type)
+        for field in SCHEMA
+    ]
+    return pa.table(columns, schema=SCHEMA)
 
 
 def _encode(tables: Iterable[pa.Table]) -> bytes:
@@ -126,11 +138,13 @@ def _table(rows: Sequence[ResultRow]) -> pa.Table:
         "item": [key_to_text(row.item.key) for row in rows],
         "source": [{"etag": row.item.etag, "size": row.item.size} for row in rows],
         "detections": _detections([row.detections for row in rows]),
-        "classes": _classes([row.classes for row in rows]),
+        "classes": _structs([row.classes for row in rows], CLASS),
+        "segments": _structs([row.segments for row in rows], SEGMENT),
         "reason": [_printable(row.reason) for row in rows],
     }
-    for name in ("task", "model", "state", "width", "height", "frame", "pts", "mask", "annotated"):
-        columns[name] = [getattr(row, name) for row in rows]
+    for field in SCHEMA:
+        if field.name not in columns:
+            columns[field.name] = [getattr(row, field.name) for row in rows]
     return pa.table(
         [
             column if isinstance(column, pa.Array) else pa.array(column, field.type)
@@ -191,13 +205,14 @@ def _points(polygon: Any) -> list[list[float]]:
     return list(np.asarray(polygon, np.float32).tolist())
 
 
-def _classes(classes: Sequence[tuple[ClassScore, ...] | None]) -> pa.Array:
-    scores = [score for row in classes for score in row or ()]
+def _structs(rows: Sequence[Sequence[Any] | None], kind: pa.StructType) -> pa.Array:
+    """Each row's objects, whose attributes are the fields of this kind."""
+    found = [one for row in rows for one in row or ()]
     values = pa.StructArray.from_arrays(
-        [pa.array([getattr(score, field.name) for score in scores], field.type) for field in CLASS],
-        fields=list(CLASS),
+        [pa.array([getattr(one, field.name) for one in found], field.type) for field in kind],
+        fields=list(kind),
     )
-    return _lists([None if row is None else len(row) for row in classes], values)
+    return _lists([None if row is None else len(row) for row in rows], values)
 
 
 def _lists(lengths: Sequence[int | None], values: pa.Array) -> pa.Array:
@@ -220,17 +235,17 @@ def _printable(text: str | None) -> str | None:
 
 
 def _printed(table: pa.Table) -> Iterator[dict[str, Any]]:
-    names = [name for name in table.column_names if name not in {"index", "detections", "classes"}]
-    columns = [table[name].to_pylist() for name in names]
-    detections = _entries(table["detections"].combine_chunks())
-    classes = _entries(table["classes"].combine_chunks())
-    for values, found, given in zip(zip(*columns, strict=True), detections, classes, strict=True):
-        row = dict(zip(names, values, strict=True)) | {"detections": found, "classes": given}
-        yield {name: row[name] for name in table.column_names if name != "index"}
+    names = [name for name in table.column_names if name != "index"]
+    columns = [
+        _entries(table[name].combine_chunks()) if name in _LISTS else table[name].to_pylist()
+        for name in names
+    ]
+    for values in zip(*columns, strict=True):
+        yield dict(zip(names, values, strict=True))
 
 
 def _entries(lists: pa.ListArray) -> Iterator[list[dict[str, Any]] | None]:
-    """The lists of a column of detections or classes, one row at a time."""
+    """The lists of a column of detections, classes or segments, one row at a time."""
     structs = lists.values
     columns = {
         field.name: _plain(structs.field(field.name))

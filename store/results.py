@@ -64,13 +64,29 @@ class ClassScore:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One segment of a panoptic map: `area` pixels within `box` (x1, y1, x2, y2).
+
+    `id` is its number in the map (COCO's: red + 256 green + 65536 blue). Things are apart from
+    each other, what is no thing is one segment per class.
+    """
+
+    id: int
+    label: str
+    class_id: int
+    is_thing: bool
+    area: int
+    box: tuple[int, int, int, int]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ResultRow:
     """What became of one item, or of one frame of it, under one model.
 
     `item` is the source as it was read. `width` and `height` are those of the upright image,
     `pts` is in seconds. `detections` is None where the item has no result, and holds no boxes
-    where nothing was found. `mask` and `annotated` are keys under the job's output prefix.
+    where nothing was found. `mask`, `cutout` and `annotated` are keys under the job's output.
     `reason` begins with a short code (see `core.errors.BadInputError`).
     """
 
@@ -84,7 +100,9 @@ class ResultRow:
     pts: float | None = None
     detections: BoxColumns | None = None
     classes: tuple[ClassScore, ...] | None = None
+    segments: tuple[Segment, ...] | None = None
     mask: str | None = None
+    cutout: str | None = None
     annotated: str | None = None
     reason: str | None = None
 

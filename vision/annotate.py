@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.detections import Detections, label_of
+from vision.mask_drawing import paint_masks
 from vision.palette import colour_of
 from vision.text import label_strip
 
@@ -29,18 +30,22 @@ class Strokes:
 
 
 def draw_detections(
-    image_bgr: NDArray[np.uint8], detections: Detections, labels: Sequence[str]
+    image_bgr: NDArray[np.uint8],
+    detections: Detections,
+    labels: Sequence[str],
+    alpha: float = 0.5,
 ) -> NDArray[np.uint8]:
     """A copy of an upright uint8 (H, W, 3) image with the detections drawn into it.
 
+    Masks lie under everything else; `alpha` is how much of their colour covers the picture, 0 to 1.
     The best scores are drawn last and get the best places for their labels (`person 0.83`).
     Labels lie inside the image, over all boxes; where no room is left for one, it is omitted.
     The same input gives the same pixels.
     """
-    canvas = image_bgr.copy()
-    height, width = canvas.shape[:2]
+    height, width = image_bgr.shape[:2]
     strokes = Strokes.for_image(width, height)
     ranked = detections.by_score()
+    canvas = paint_masks(image_bgr, ranked.masks or (), ranked.class_ids.tolist(), alpha)
     rects = [_visible(box, width, height) for box in ranked.xyxy.tolist()]
     shown = [
         (rect, class_id, score)

@@ -118,21 +118,32 @@ def parse_transform_ops(entries: Sequence[Any]) -> tuple[Op, ...]:
     Raises:
         UsageError: A step or an argument is unknown or makes no sense.
     """
-    ops = [op for entry in entries if (op := _parse(entry)) is not None]
+    ops = parse_steps(entries, _STEPS)
     if not ops or not isinstance(ops[-1], Permute):
         raise UsageError("preprocessing has to end with ToCHWImage")
-    return tuple(ops)
+    return ops
 
 
-def _parse(entry: Any) -> Op | None:
+def parse_steps(
+    entries: Sequence[Any], steps: Mapping[str, Callable[..., Op | None]]
+) -> tuple[Op, ...]:
+    """The operators of a list of mappings (a name, its arguments), by what makes each.
+
+    Raises:
+        UsageError: A step is none of `steps`, or what makes it refuses an argument.
+    """
+    return tuple(op for entry in entries if (op := _parse(entry, steps)) is not None)
+
+
+def _parse(entry: Any, steps: Mapping[str, Callable[..., Op | None]]) -> Op | None:
     if not isinstance(entry, Mapping) or len(entry) != 1:
         raise UsageError(f"a preprocessing step must be one name with arguments, not {entry!r}")
     [(name, arguments)] = entry.items()
-    make = _STEPS.get(str(name))
+    make = steps.get(str(name))
     if make is None:
         raise UsageError(
             f"the model's preprocessing step {name!r} is unknown",
-            hint=f"this version knows {', '.join(_STEPS)}",
+            hint=f"this version knows {', '.join(steps)}",
         )
     try:
         return make(**(arguments or {}))
@@ -162,7 +173,7 @@ def _resize(
     return ResizeImage(pair, resize_short, way, engine)
 
 
-def _normalize(
+def normalization(
     scale: float | str | None = None,
     mean: Sequence[float] = (0.485, 0.456, 0.406),
     std: Sequence[float] = (0.229, 0.224, 0.225),
@@ -170,6 +181,7 @@ def _normalize(
     channel_num: int = 3,
     **_: Any,
 ) -> Op:
+    """What `NormalizeImage`'s arguments mean. Raises `ValueError` for what is not read here."""
     if order == "chw" or channel_num != 3:  # noqa: PLR2004
         raise ValueError("only three channels, and they last, are read")
     if not all(std):
@@ -201,6 +213,6 @@ _STEPS: dict[str, Callable[..., Op | None]] = {
     "DecodeImage": _decode,
     "ResizeImage": _resize,
     "CropImage": lambda size: CropImage(_pair(size)),
-    "NormalizeImage": _normalize,
+    "NormalizeImage": normalization,
     "ToCHWImage": Permute,
 }

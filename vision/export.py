@@ -9,12 +9,15 @@ from vision.export_classification import read_classification
 from vision.export_detection import read_detection
 from vision.export_files import read_yaml
 from vision.export_segmentation import read_segmentation
+from vision.export_text import is_for_text, read_text
 from vision.exported import ExportedModel
 
 
 def _read_inference(path: Path) -> ExportedModel:
     """Read an `inference.yml`: PaddleX gives this name to what any of the tools wrote."""
     config = read_yaml(path)
+    if is_for_text(config):
+        return read_text(path, config)
     if "Deploy" in config:
         return read_segmentation(path)
     if "arch" in config and "Preprocess" in config:

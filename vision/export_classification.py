@@ -7,6 +7,7 @@ from typing import Any
 from core.errors import UsageError
 from vision.classification_ops import parse_transform_ops
 from vision.export_files import export_name, find_graph, read_yaml
+from vision.export_text import TASKS
 from vision.exported import ExportedModel
 
 _TOP, _MANY = "Topk", "MultiLabelThreshOutput"
@@ -29,7 +30,7 @@ def read_classification(path: Path) -> ExportedModel:
         what = post.get("name") or ", ".join(map(str, post)) or "nothing"
         raise UsageError(
             f"{path} is not a classifier that this version runs: its PostProcess is {what}",
-            hint=f"this version knows {_TOP} and {_MANY}",
+            hint=f"this version knows {', '.join((_TOP, _MANY, *TASKS))}",
         )
     labels = post[kind].get("label_list")
     if not isinstance(labels, Sequence) or isinstance(labels, str) or not labels:

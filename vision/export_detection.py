@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UsageError
-from vision.architectures import check_detector
+from vision.architectures import PICODET, SOLO, check_detector
 from vision.export_files import export_name, find_graph, read_yaml
 from vision.export_keypoint import KEYPOINT_ARCHS, read_keypoint
 from vision.exported import ExportedModel
 from vision.op_list import parse_ops
+from vision.picodet import PicoDecoder
 
 
 def read_detection(path: Path) -> ExportedModel:
@@ -25,7 +26,7 @@ def read_detection(path: Path) -> ExportedModel:
         raise UsageError(f"{path} does not name an arch")
     if arch in KEYPOINT_ARCHS:
         return read_keypoint(path, config, arch)
-    check_detector(arch, config, path)
+    check_detector(arch, path)
     labels, steps = config.get("label_list"), config.get("Preprocess")
     if not isinstance(labels, list) or not labels:
         raise UsageError(
@@ -33,6 +34,8 @@ def read_detection(path: Path) -> ExportedModel:
         )
     if not isinstance(steps, list):
         raise UsageError(f"{path} has no list Preprocess")
+    if arch == PICODET:
+        PicoDecoder.of(config)
     model_file, params_file = find_graph(path.parent)
     return ExportedModel(
         name=export_name(config, path.parent),
@@ -45,6 +48,8 @@ def read_detection(path: Path) -> ExportedModel:
         params_file=params_file,
         config=config,
         threshold=_draw_threshold(config, path),
+        # Their post-processing is written for one image: of a batch, some would get others' rows.
+        largest_batch=1 if config.get("mask") or arch in {PICODET, SOLO} else None,
     )
 
 

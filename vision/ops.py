@@ -32,12 +32,14 @@ class Sample:
 class Op(ABC):
     """One step of preprocessing.
 
-    One that `keeps_channels_apart` does the same to each, in whatever order they come.
+    One that `keeps_channels_apart` does the same to each, in whatever order they come. A model
+    with one that `reads_bgr` was trained on cv2's order of channels, and gets it.
     """
 
     __slots__ = ()
 
     keeps_channels_apart: ClassVar[bool] = False
+    reads_bgr: ClassVar[bool] = False
 
     @abstractmethod
     def apply(self, sample: Sample) -> Sample:

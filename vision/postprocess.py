@@ -49,6 +49,18 @@ def read_rows(rows: NDArray[np.float32], *, threshold: float) -> Detections:
     not clipped to the image.
 
     Raises:
+        BadInputError: `model_output_invalid`: as `rows_above`.
+    """
+    kept = rows[rows_above(rows, threshold)]
+    return Detections(
+        xyxy=kept[:, 2:6], scores=kept[:, 1], class_ids=kept[:, 0].astype(np.int32)
+    ).by_score()
+
+
+def rows_above(rows: NDArray[np.float32], threshold: float) -> NDArray[np.intp]:
+    """Which of one image's rows (N, 6) are detections with scores above `threshold`.
+
+    Raises:
         BadInputError: `model_output_invalid`: a row holds NaN or infinity. A model that overflows
             has not answered, and an image must not look empty because of that.
     """
@@ -58,10 +70,7 @@ def read_rows(rows: NDArray[np.float32], *, threshold: float) -> Detections:
             "model_output_invalid",
             f"{broken} of the model's {len(rows)} rows for this image hold NaN or infinity",
         )
-    kept = rows[(rows[:, 1] > threshold) & (rows[:, 0] > -1)]
-    return Detections(
-        xyxy=kept[:, 2:6], scores=kept[:, 1], class_ids=kept[:, 0].astype(np.int32)
-    ).by_score()
+    return np.flatnonzero((rows[:, 1] > threshold) & (rows[:, 0] > -1))
 
 
 _EXPECTED = "float boxes (rows, 6) and then integer row counts (images,)"

@@ -15,8 +15,9 @@ from vision.resize import Size
 class Prepared:
     """One image as a graph takes it.
 
-    `image` is contiguous float32 (3, H, W), RGB. `im_shape` float32 (2,) is the height and width
-    of the scaled image without padding; `scale_factor` float32 (2,) what it was scaled by, y and x.
+    `image` is contiguous float32 (3, H, W), RGB unless the model reads BGR. `im_shape` float32 (2,)
+    is the height and width of the scaled image without padding; `scale_factor` float32 (2,) what it
+    was scaled by, y and x.
     """
 
     image: NDArray[np.float32]
@@ -27,19 +28,21 @@ class Prepared:
 class Preprocessor:
     """A model's preprocessing, with the arithmetic of the official tools.
 
-    It keeps no state between images and may be shared by threads.
+    It keeps no state between images and may be shared by threads. `steps` are what it does to each,
+    some of the model's in one.
     """
 
     def __init__(self, ops: Sequence[Op]) -> None:
         # RGB can wait until the image is small.
         first = next((n for n, op in enumerate(ops) if not op.keeps_channels_apart), len(ops))
-        self._ops = (*ops[:first], *_in_one_go(ops[first:]))
+        reads_bgr = any(op.reads_bgr for op in ops)
+        self.steps = (*ops[:first], *_in_one_go(ops[first:], reads_bgr=reads_bgr))
 
     @property
     def fixed_shape(self) -> Size | None:
         """The (height, width) that every image gets, or `None` if it depends on the image."""
         size: Size | None = None
-        for op in self._ops:
+        for op in self.steps:
             size = op.output_size(size)
         return size
 
@@ -51,7 +54,7 @@ class Preprocessor:
         """
         height, width = image_bgr.shape[:2]
         sample = Sample(image_bgr, im_shape=(height, width))
-        for op in self._ops:
+        for op in self.steps:
             sample = op.apply(sample)
         return Prepared(
             image=np.ascontiguousarray(sample.image, np.float32),
@@ -60,22 +63,25 @@ class Preprocessor:
         )
 
 
-def _in_one_go(ops: Sequence[Op]) -> tuple[Op, ...]:
-    """From blue first to RGB and then these steps, as one pass where they begin as most do."""
+def _in_one_go(ops: Sequence[Op], *, reads_bgr: bool) -> tuple[Op, ...]:
+    """From blue first to the model's order and then these steps, in one pass where that can be."""
+    reorder = () if reads_bgr else (_ToRgb(),)
     table = ops[0].byte_table() if len(ops) > 1 else None
     if table is not None and isinstance(ops[1], Permute):
-        return _PlanesByTable(np.ascontiguousarray(table.T), (_ToRgb(), *ops[:2])), *ops[2:]
-    return _ToRgb(), *ops
+        steps = (*reorder, *ops[:2])
+        return _PlanesByTable(np.ascontiguousarray(table.T), reads_bgr, steps), *ops[2:]
+    return *reorder, *ops
 
 
 class _PlanesByTable(Op):
-    """From bytes, blue first, to RGB planes, each value looked up in a table, float32 (3, 256).
+    """From bytes, blue first, to planes, each value looked up in a table, float32 (3, 256).
 
-    What is not of bytes goes step by step.
+    What is not of bytes goes through `steps`.
     """
 
-    def __init__(self, table: NDArray[np.float32], steps: tuple[Op, ...]) -> None:
+    def __init__(self, table: NDArray[np.float32], reads_bgr: bool, steps: tuple[Op, ...]) -> None:
         self._table = table
+        self._order = slice(None) if reads_bgr else slice(None, None, -1)
         self._steps = steps
 
     def apply(self, sample: Sample) -> Sample:
@@ -84,7 +90,7 @@ class _PlanesByTable(Op):
                 sample = op.apply(sample)
             return sample
         planes = np.empty((3, *sample.image.shape[:2]), np.float32)
-        for number, channel in enumerate(reversed(cv2.split(sample.image))):
+        for number, channel in enumerate(cv2.split(sample.image)[self._order]):
             cv2.LUT(channel, self._table[number], planes[number])
         return replace(sample, image=planes)
 

@@ -47,6 +47,11 @@ class Rle:
         inside = np.arange(len(lengths)) % 2 == 1
         return np.repeat(inside, lengths).reshape(self.size[::-1]).T
 
+    def runs(self) -> NDArray[np.int64]:
+        """Where each run begins and where it ends (outside), counted down the columns: (N, 2)."""
+        edges = np.cumsum(_lengths(self.counts.encode("ascii")))
+        return edges[: len(edges) // 2 * 2].reshape(-1, 2)
+
     @property
     def area(self) -> int:
         """How many pixels there are."""
@@ -61,14 +66,34 @@ class Rle:
     def placed(self, size: Size, x: int = 0, y: int = 0) -> Self:
         """This mask with its upper left corner at (x, y) of a picture of `size` (h, w).
 
-        What does not fit is cut off.
+        What does not fit is cut off. It takes time for the runs, not for the picture.
         """
         if self.size == size and (x, y) == (0, 0):
             return self
-        canvas = np.zeros(size, np.bool_)
-        part = self.decode()[: max(0, size[0] - y), : max(0, size[1] - x)]
-        canvas[y : y + part.shape[0], x : x + part.shape[1]] = part
-        return self.of(canvas)
+        height = self.size[0]
+        first, last = self.runs().T
+        # A run that goes on in the next column is one for each column.
+        pieces = (last - 1) // height - first // height + 1
+        column = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+        column += np.repeat(first // height, pieces)
+        top = np.maximum(np.repeat(first, pieces) - column * height, 0) + y
+        bottom = np.minimum(np.repeat(last, pieces) - column * height, height) + y
+        bottom = np.minimum(bottom, size[0])
+        seen = (column + x < size[1]) & (top < bottom)
+        before = (column[seen] + x) * size[0]
+        return self._of_runs(size, before + top[seen], before + bottom[seen])
+
+    @classmethod
+    def _of_runs(cls, size: Size, first: NDArray[np.int64], last: NDArray[np.int64]) -> Self:
+        apart = first[1:] != last[:-1]
+        first = first[np.append(True, apart)[: len(first)]]
+        last = last[np.append(apart, True)[: len(last)]]
+        edges = np.stack([first, last], axis=1).ravel()
+        lengths = np.diff(edges, prepend=0, append=size[0] * size[1])
+        if len(edges) and not lengths[-1]:
+            lengths = lengths[:-1]
+        uncompressed = {"size": list(size), "counts": lengths.tolist()}
+        return cls._read(coco.frPyObjects(uncompressed, *size))
 
 
 def _lengths(counts: bytes) -> NDArray[np.int64]:

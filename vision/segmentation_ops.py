@@ -1,7 +1,7 @@
 """The transforms that a `deploy.yaml` can name, with PaddleSeg's arithmetic.
 
 Source: PaddleSeg, `paddleseg/transforms`. Its tools read a picture as float32 before anything else,
-so it is scaled without rounding. Sizes in the YAML are (width, height).
+so it is scaled without rounding; those for matting do not. Sizes in the YAML are (width, height).
 """
 
 import math
@@ -29,19 +29,22 @@ _GREY = (127.5, 127.5, 127.5)
 
 @dataclass(frozen=True, slots=True)
 class SegmentationResize(Op):
-    """Scale to the size that `target` makes of the image's (h, w)."""
+    """Scale to the size that `target` makes of the image's (h, w), as floats or as what it is."""
 
     target: Callable[[Size], Size]
     interp: int = cv2.INTER_LINEAR
     fixed: Size | None = None
+    as_float: bool = True
 
     keeps_channels_apart: ClassVar[bool] = True
 
     def apply(self, sample: Sample) -> Sample:
-        """The scaled image, float32."""
+        """The scaled image."""
         height, width = sample.image.shape[:2]
         new_height, new_width = self.target((height, width))
-        image: NDArray[Any] = sample.image.astype(np.float32, copy=False)
+        image: NDArray[Any] = sample.image
+        if self.as_float:
+            image = image.astype(np.float32, copy=False)
         if (new_height, new_width) != (height, width):
             image = cv2.resize(image, (new_width, new_height), interpolation=self.interp)
         scale_yx = (new_height / height, new_width / width)
@@ -74,17 +77,21 @@ class Padding(Op):
     target: Callable[[Size], Size]
     fill: tuple[float, ...] = _GREY
     fixed: Size | None = None
+    as_float: bool = True
 
     def apply(self, sample: Sample) -> Sample:
-        """The image on its canvas, float32. Raises `BadInputError` if the canvas is too small."""
+        """The image on its canvas. Raises `BadInputError` if the canvas is too small."""
         height, width = sample.image.shape[:2]
         down, right = np.subtract(self.target((height, width)), (height, width)).tolist()
         if down < 0 or right < 0:
             raise BadInputError(
                 "preprocess_failed", f"{width}x{height} does not fit the model's padding"
             )
+        image: NDArray[Any] = sample.image
+        if self.as_float:
+            image = image.astype(np.float32, copy=False)
         image = cv2.copyMakeBorder(
-            sample.image.astype(np.float32, copy=False),
+            image,
             0,
             down,
             0,
@@ -99,24 +106,28 @@ class Padding(Op):
         return self.fixed or (None if size is None else self.target(size))
 
 
-def parse_transforms(entries: Sequence[Any]) -> tuple[Op, ...]:
+def parse_transforms(
+    entries: Sequence[Any], known: Mapping[str, Callable[..., Op]] | None = None
+) -> tuple[Op, ...]:
     """The operators that a list of mappings (`type` and arguments) names, in its order.
+
+    `known` makes an operator of each type's arguments; without it, those of segmentation are known.
 
     Raises:
         UsageError: A transform or an argument is unknown or makes no sense.
     """
-    return (*map(_parse, entries), Permute())
+    return (*(_parse(entry, known or TRANSFORMS) for entry in entries), Permute())
 
 
-def _parse(entry: Any) -> Op:
+def _parse(entry: Any, known: Mapping[str, Callable[..., Op]]) -> Op:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("type"), str):
         raise UsageError(f"a transform must be a mapping with a type, not {entry!r}")
     name = entry["type"]
-    make = _TRANSFORMS.get(name)
+    make = known.get(name)
     if make is None:
         raise UsageError(
             f"the model's transform {name!r} is unknown",
-            hint=f"this version knows {', '.join(_TRANSFORMS)}",
+            hint=f"this version knows {', '.join(known)}",
         )
     try:
         return make(**{str(key): value for key, value in entry.items() if key != "type"})
@@ -149,11 +160,11 @@ def _resize(
 
 
 def _by_long(long_size: int) -> Op:
-    return SegmentationResize(lambda size: _scaled(size, long_size / max(size)))
+    return SegmentationResize(lambda size: scaled(size, long_size / max(size)))
 
 
 def _by_short(short_size: int) -> Op:
-    return SegmentationResize(lambda size: _scaled(size, short_size / min(size)))
+    return SegmentationResize(lambda size: scaled(size, short_size / min(size)))
 
 
 def _limit_long(max_long: int | None = None, min_long: int | None = None) -> Op:
@@ -162,12 +173,13 @@ def _limit_long(max_long: int | None = None, min_long: int | None = None) -> Op:
         wanted = max(min(longest, max_long or longest), min_long or longest)
         if max_long is not None and longest > max_long:
             wanted = max_long
-        return size if wanted == longest else _scaled(size, wanted / longest)
+        return size if wanted == longest else scaled(size, wanted / longest)
 
     return SegmentationResize(limited)
 
 
-def _scaled(size: Size, scale: float) -> Size:
+def scaled(size: Size, scale: float) -> Size:
+    """A size (h, w) times `scale`, rounded, at least one pixel."""
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
@@ -210,7 +222,7 @@ def _colour(values: Sequence[float]) -> tuple[float, float, float]:
     return red, green, blue
 
 
-_TRANSFORMS: dict[str, Callable[..., Op]] = {
+TRANSFORMS: dict[str, Callable[..., Op]] = {
     "Resize": _resize,
     "ResizeByLong": _by_long,
     "ResizeByShort": _by_short,

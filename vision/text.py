@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from vision.palette import Colour, text_colour_on
+from vision.resize import Size
 
 # Shipped with the code, so that pictures do not depend on the machine's fonts. It has Latin with
 # accents, Greek and Cyrillic.
@@ -61,3 +62,39 @@ def _font(font_px: int) -> ImageFont.FreeTypeFont:
     # The basic layout: the other one comes and goes with a library of the machine.
     source = io.BytesIO((files("vision") / "fonts" / _FONT).read_bytes())
     return ImageFont.truetype(source, font_px, layout_engine=ImageFont.Layout.BASIC)
+
+
+def fitted_text(text: str, size: Size) -> NDArray[np.uint8]:
+    """One line of text, as large as fits into `size` (h, w): how much ink each pixel has, uint8.
+
+    It stands at the left with a little margin, in the middle of the height. A character that the
+    font lacks is a hollow square, and one that the eye does not see (a tab, a line's end) a space.
+    """
+    height, width = size
+    line = "".join(map(_shown, text))
+    ink = Image.new("L", (width, height))
+    margin = height // 8
+    room = max(1, width - 2 * margin)
+    font_px = max(_LEAST_FONT_PX, int(height / _LINE_HEIGHT))
+    while font_px > _LEAST_FONT_PX and (length := _font(font_px).getlength(line)) > room:
+        font_px = max(_LEAST_FONT_PX, min(int(font_px * room / length), font_px - 1))
+    place = (margin, height / 2)
+    ImageDraw.Draw(ink).text(place, line, fill=255, font=_font(font_px), anchor="lm")
+    return np.asarray(ink, np.uint8)
+
+
+_LINE_HEIGHT = 1.17  # of this font's size
+_LEAST_FONT_PX = 4
+_SQUARE = "\N{WHITE SQUARE}"
+
+
+@lru_cache(maxsize=4096)
+def _shown(character: str) -> str:
+    if not character.isprintable():
+        return " "
+    nothing = bytes(_font(_PROBE_PX).getmask(_NO_CHARACTER))
+    return _SQUARE if bytes(_font(_PROBE_PX).getmask(character)) == nothing else character
+
+
+_PROBE_PX = 24
+_NO_CHARACTER = "\U0010ffff"  # no font has it

@@ -22,7 +22,7 @@ class Classifier:
     """See `worker.network.Network`."""
 
     def __init__(self, export: ExportedModel) -> None:
-        self._labels = export.labels
+        self.labels = export.labels
         self._threshold = export.threshold
         self._most = export.most_classes
         self.prepare = Preprocessor(export.ops)
@@ -36,11 +36,11 @@ class Classifier:
         self, outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int
     ) -> list[NDArray[np.float32]]:
         """Return the scores of each image, one for each class."""
-        expected = (size, len(self._labels))
+        expected = (size, len(self.labels))
         if not outputs or outputs[0].shape != expected:
             given = outputs[0].shape if outputs else "nothing"
             raise FatalError(
-                f"the model gave {given} for {size} images and {len(self._labels)} classes",
+                f"the model gave {given} for {size} images and {len(self.labels)} classes",
                 hint="the export's label_list has to name each of the model's classes",
             )
         return list(outputs[0].astype(np.float32, copy=False)[: len(batch)])
@@ -59,7 +59,7 @@ class Classifier:
         limit = self._threshold if options.threshold is None else options.threshold
         ranked = np.argsort(-output, kind="stable")[: self._most]
         classes = tuple(
-            ClassScore(self._labels[number], number, float(output[number]))
+            ClassScore(self.labels[number], number, float(output[number]))
             for number in ranked.tolist()
             if output[number] > limit
         )

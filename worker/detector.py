@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadInputError
 from core.options import JobOptions
-from store.parts import BoxColumns
+from store.parts import BoxColumns, RunLengths
 from vision.annotate import draw_detections
 from vision.detections import Detections
 from vision.exported import ExportedModel
@@ -30,9 +31,8 @@ class Detector:
         """See `Network.feeds`."""
         return stacked(batch, size)
 
-    @staticmethod
     def split(
-        outputs: Sequence[NDArray[np.float32]], batch: Sequence[Prepared], size: int
+        self, outputs: Sequence[NDArray[np.float32]], batch: Sequence[Prepared], size: int
     ) -> list[NDArray[np.float32]]:
         """Return the rows of each image."""
         return split_rows(outputs, size)[: len(batch)]
@@ -41,13 +41,19 @@ class Detector:
         self, output: NDArray[np.float32], size_wh: tuple[int, int], options: JobOptions
     ) -> Answer:
         """Return one image's detections. Raises as `found`."""
-        del size_wh  # the graph itself says where boxes are in the source
-        return self.answer(self.found(output, options))
+        # The graph itself says where things are in the source; it may have rounded its size.
+        found = self.found(output, options).moved(0, 0, (size_wh[1], size_wh[0]))
+        return self.answer(found, options.alpha)
 
-    def answer(self, found: Detections) -> Answer:
-        """Return detections of this model as an answer."""
-        columns = BoxColumns(found.xyxy, found.scores, found.class_ids, labels=self.labels)
-        draw = partial(draw_detections, detections=found, labels=self.labels)
+    def answer(self, found: Detections, alpha: float) -> Answer:
+        """Return detections of this model as an answer; masks cover pictures by `alpha`."""
+        masks = None
+        if found.masks is not None:
+            masks = [RunLengths(mask.size, mask.counts) for mask in found.masks]
+        columns = BoxColumns(
+            found.xyxy, found.scores, found.class_ids, labels=self.labels, masks=masks
+        )
+        draw = partial(draw_detections, detections=found, labels=self.labels, alpha=alpha)
         return Answer(draw, detections=columns)
 
     def found(self, output: NDArray[np.float32], options: JobOptions) -> Detections:
@@ -57,7 +63,7 @@ class Detector:
             BadInputError: `model_output_invalid`: a row is no number, or of no known class.
         """
         limit = self._threshold if options.threshold is None else options.threshold
-        found = read_rows(output, threshold=limit)
+        found = self._read_above(output, limit)
         last = found.class_ids.max(initial=-1)
         if last >= len(self.labels):
             raise BadInputError(
@@ -65,3 +71,6 @@ class Detector:
                 f"class {last} was found, but the model names only {len(self.labels)} classes",
             )
         return found
+
+    def _read_above(self, output: Any, limit: float) -> Detections:
+        return read_rows(output, threshold=limit)

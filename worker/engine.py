@@ -22,7 +22,7 @@ import structlog
 
 from core.errors import BadInputError, FatalError, RegattaError
 from core.items import ItemRef
-from core.layout import annotated_image, mask_image
+from core.layout import annotated_image, cutout_image, mask_image
 from core.states import ItemState
 from store.locations import open_store
 from store.parts import ResultRow
@@ -253,7 +253,7 @@ def _row(ticket: Ticket, course: Course) -> ResultRow:
     assert ticket.size is not None
     # Beside other models, a model has a folder of its own.
     folder = member.name if len(ticket.courses) > 1 else None
-    annotated = mask = None
+    annotated = mask = cutout = None
     if ticket.image is not None and unit.options.annotate:
         annotated = annotated_image(item.key, folder)
         picture = answer.draw(ticket.image)
@@ -261,6 +261,10 @@ def _row(ticket: Ticket, course: Course) -> ResultRow:
     if answer.mask is not None:
         mask = mask_image(item.key, folder)
         ticket.files[mask] = answer.mask
+    if answer.cut_out is not None:
+        assert ticket.image is not None
+        cutout = cutout_image(item.key, folder)
+        ticket.files[cutout] = answer.cut_out(ticket.image)
     return ResultRow(
         item=item,
         task=member.task,
@@ -270,7 +274,9 @@ def _row(ticket: Ticket, course: Course) -> ResultRow:
         height=ticket.size[1],
         detections=answer.detections,
         classes=answer.classes,
+        segments=answer.segments,
         mask=mask,
+        cutout=cutout,
         annotated=annotated,
     )
 

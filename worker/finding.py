@@ -30,12 +30,13 @@ def find(detector: Detector, role: str, image_bgr: Pixels, options: JobOptions) 
     Raises:
         BadInputError: `model_output_invalid`.
     """
+    size_wh = (image_bgr.shape[1], image_bgr.shape[0])
     if options.slicing is None:
         asks = [Ask(role, detector.prepare(image_bgr))]
         del image_bgr  # while it waits for a predictor, only who draws on it need keep it
         (output,) = yield asks
-        return detector.found(output, options)
-    size_wh = (image_bgr.shape[1], image_bgr.shape[0])
+        # Of masks, the graph may have rounded the picture's size.
+        return detector.found(output, options).moved(0, 0, (size_wh[1], size_wh[0]))
     tiles = _tiles(size_wh, options.slicing)
     found: list[Detections] = []
     for start in range(0, len(tiles), _TILES_AT_ONCE):
@@ -71,4 +72,4 @@ class Objects:
         """Ask for what is in the picture."""
         looking = find(self._detector, ALONE, image_bgr, options)
         del image_bgr
-        return self._detector.answer((yield from looking))
+        return self._detector.answer((yield from looking), options.alpha)

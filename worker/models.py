@@ -16,7 +16,7 @@ from core.profile import EngineOffer, ExecutionProfile
 from store.locations import split_location
 from vision.export import export_digest, read_export
 from vision.exported import ExportedModel
-from vision.preprocess import Preprocessor
+from vision.input_shapes import LINES, are_shared
 from worker.networks import network_of
 from worker.predictors.protocol import Predictor
 from worker.recipe import ALONE, Recipe
@@ -195,10 +195,11 @@ def _batch_size(export: ExportedModel, key: _Key) -> int:
     if export.largest_batch is not None:
         return min(key.profile.batch_size, export.largest_batch)
     # What one network of a model gets in a shape of its own would be a batch of copies of itself.
+    if export.task == LINES:
+        # Of several widths; half a batch of one is full sooner, and no slower by the line.
+        return max(1, key.profile.batch_size // 2)
     # A whole model's batch size is what the planner or a person said.
-    if not key.alone and Preprocessor(export.ops).fixed_shape is None:
-        return 1
-    return key.profile.batch_size
+    return key.profile.batch_size if key.alone or are_shared(export) else 1
 
 
 def _close(network: ResidentNetwork) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.options import JobOptions
-from store.parts import BoxColumns, ClassScore
+from store.parts import BoxColumns, ClassScore, Segment
 from vision.preprocess import Prepared
 
 Pixels = NDArray[np.uint8]
@@ -19,13 +19,15 @@ class Answer:
     """What a model says about one picture, as its result row holds it.
 
     `mask` is an encoded PNG of the picture's size. `draw` returns a copy of the upright picture
-    with the answer drawn into it.
+    with the answer drawn into it, and `cut_out` an encoded PNG of what the answer leaves of it.
     """
 
     draw: Callable[[Pixels], Pixels]
     detections: BoxColumns | None = None
     classes: tuple[ClassScore, ...] | None = None
+    segments: tuple[Segment, ...] | None = None
     mask: bytes | None = None
+    cut_out: Callable[[Pixels], bytes] | None = None
 
 
 class Network(Protocol):

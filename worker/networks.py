@@ -5,10 +5,13 @@ from collections.abc import Callable
 from vision.export_keypoint import TOP_DOWN
 from vision.exported import ExportedModel
 from worker.classifier import Classifier
-from worker.detector import Detector
+from worker.detectors import detector_of
+from worker.matter import Matter
 from worker.network import Network
+from worker.panoptic_segmenter import PanopticSegmenter
 from worker.pose_network import BottomUp, TopDown
 from worker.segmenter import Segmenter
+from worker.text_network import TextDetector, TextRecognizer
 
 
 def _pose_network(export: ExportedModel) -> Network:
@@ -16,10 +19,14 @@ def _pose_network(export: ExportedModel) -> Network:
 
 
 _NETWORKS: dict[str, Callable[[ExportedModel], Network]] = {
-    "detect": Detector,
+    "detect": detector_of,
     "classify": Classifier,
     "segment": Segmenter,
     "keypoint": _pose_network,
+    "text_det": TextDetector,
+    "text_rec": TextRecognizer,
+    "matting": Matter,
+    "panoptic": PanopticSegmenter,
 }
 
 

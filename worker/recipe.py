@@ -47,14 +47,14 @@ class Recipe(Protocol):
 class OneLook:
     """A model of one network that sees each picture once. See `Recipe`."""
 
-    def __init__(self, network: ReadableNetwork) -> None:
+    def __init__(self, network: ReadableNetwork, *, cuts_out: bool = False) -> None:
         self._network = network
+        self._cuts_out = cuts_out
 
-    @staticmethod
-    def revisits(options: JobOptions) -> bool:
-        """Never."""
+    def revisits(self, options: JobOptions) -> bool:
+        """Only to cut something out of it."""
         del options
-        return False
+        return self._cuts_out
 
     def steps(self, image_bgr: Pixels, options: JobOptions) -> Steps:
         """Ask the network, and read what it says."""

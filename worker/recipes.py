@@ -5,13 +5,17 @@ from typing import Any, cast
 
 from core.errors import FatalError
 from core.options import ModelRef
-from core.roles import DETECTOR, KEYPOINT
+from core.roles import DETECTOR, KEYPOINT, ORIENTATION, TEXT_DET, TEXT_REC
+from worker.classifier import Classifier
 from worker.detector import Detector
 from worker.finding import Objects
+from worker.matter import Matter
 from worker.network import Network, ReadableNetwork
 from worker.people_first import PeopleFirst
 from worker.pose_network import TopDown
+from worker.reading import Reading
 from worker.recipe import ALONE, OneLook, Recipe
+from worker.text_network import TextDetector, TextRecognizer
 
 
 def recipe_of(ref: ModelRef, networks: Mapping[str, Network]) -> Recipe:
@@ -25,7 +29,7 @@ def recipe_of(ref: ModelRef, networks: Mapping[str, Network]) -> Recipe:
         network = networks[ALONE]
         if isinstance(network, Detector):
             return Objects(network)
-        return OneLook(cast("ReadableNetwork", network))
+        return OneLook(cast("ReadableNetwork", network), cuts_out=isinstance(network, Matter))
     make = _COMPOSED.get(ref.task)
     if make is None:
         raise FatalError(f"this version cannot compose a model for the task {ref.task!r}")
@@ -39,6 +43,17 @@ def _people_first(networks: Mapping[str, Any], settings: Mapping[str, Any]) -> R
     return PeopleFirst(detector, keypoint, people=settings.get("people", ()))
 
 
+def _reading(networks: Mapping[str, Any], settings: Mapping[str, Any]) -> Recipe:
+    del settings
+    detector, recognizer = networks[TEXT_DET], networks[TEXT_REC]
+    orientation = networks.get(ORIENTATION)
+    assert isinstance(detector, TextDetector)
+    assert isinstance(recognizer, TextRecognizer)
+    assert orientation is None or isinstance(orientation, Classifier)
+    return Reading(detector, recognizer, orientation)
+
+
 _COMPOSED: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Recipe]] = {
     "keypoint": _people_first,
+    "ocr": _reading,
 }

@@ -1,5 +1,6 @@
 """Every task from the command line to its results, on pictures whose truth is known."""
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from pycocotools import mask as coco_mask
 
 from tests.acceptance.fleet import Fleet
 from tests.acceptance.terminal import Terminal
+from tests.dense_nets import export_blob_masks, export_blob_matting, export_blob_panoptic
 from tests.nets import export_blob_classifier, export_blob_detector, export_blob_segmenter
 from tests.scenes import LABELS, Blob, draw_blobs, paint, tolerance
 
@@ -128,6 +131,58 @@ def test_several_models_at_once(
     assert "MODEL" in table.splitlines()[0]
     assert terminal.run("report", "latest").code == 0
     assert "· classifier" in (output / "report.html").read_text()
+
+
+def test_what_each_pixel_belongs_to(
+    terminal: Terminal, fleet: Fleet, tmp_path: Path, blobs: tuple[Path, dict[str, list[Blob]]]
+) -> None:
+    """Instance masks, matting and panoptic segments, of one decoded picture."""
+    folder, truth = blobs
+    models = [
+        export_blob_masks(tmp_path / "instances", "RCNN"),
+        export_blob_matting(tmp_path / "matting"),
+        export_blob_panoptic(tmp_path / "panoptic"),
+    ]
+    output = fleet.folder / "out"
+
+    named = [word for model in models for word in ("--model", model)]
+    ended = terminal.run("run", folder, *named, "--output", output)
+    assert ended.code == 0, ended.err
+    rows = terminal.run("results", "latest", "--format", "ndjson").objects
+    by_task = {(row["task"], row["item"]): row for row in rows}
+    assert len(by_task) == len(rows) == 3 * len(truth)
+    for item, found in truth.items():
+        expected = painted(found)
+
+        instances = by_task["detect", item]["detections"]
+        assert len(instances) == len(found)
+        covered = np.zeros_like(expected)
+        for one in instances:
+            counts = {"size": one["mask"]["size"], "counts": one["mask"]["counts"].encode()}
+            with warnings.catch_warnings():  # pycocotools' own, with today's NumPy
+                warnings.simplefilter("ignore", DeprecationWarning)
+                covered[coco_mask.decode(counts) > 0] = 1 + one["class_id"]
+        assert (covered == expected).mean() > 0.97
+
+        cut = by_task["matting", item]
+        with Image.open(output / cut["mask"]) as alpha, Image.open(output / cut["cutout"]) as out:
+            assert ((np.asarray(alpha) > 127) == (expected > 0)).mean() > 0.97
+            pixels = np.asarray(out)
+            assert np.array_equal(pixels[..., 3], np.asarray(alpha))
+        source = cv2.imread(str(folder / item))
+        assert np.array_equal(pixels[..., 2::-1], source)
+
+        segments = by_task["panoptic", item]["segments"]
+        with Image.open(output / by_task["panoptic", item]["mask"]) as colours:
+            ids = np.asarray(colours).astype(int) @ (1, 256, 256 * 256)
+        assert set(np.unique(ids)) - {0} == {one["id"] for one in segments}
+        for one in segments:
+            x1, y1, x2, y2 = one["box"]
+            assert (ids == one["id"]).sum() == one["area"]
+            assert (ids[y1:y2, x1:x2] == one["id"]).sum() == one["area"]
+            assert one["is_thing"] == (one["label"] in LABELS)
+    assert f"masks        {output}/masks/" in ended.out
+    assert f"cut-outs     {output}/cutouts/" in ended.out
 
 
 def test_labels(

@@ -11,6 +11,7 @@ from core.options import SEVERAL, JobOptions, ModelRef
 from core.selection import Selection
 from core.slicing import Slicing
 from core.states import JobState
+from scheduler.cards import composed_card
 from scheduler.chosen_model import describe
 from scheduler.submit import JobDefaults, JobRequest, submit
 from store import models
@@ -243,6 +244,73 @@ def test_a_bottom_up_model_needs_no_detector(bench: Bench, request_: dict[str, A
 def test_a_detector_for_another_task_is_refused(bench: Bench, request_: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="takes no detector"):
         send(bench, request_, detector=request_["model"])
+
+
+def text_model(folder: Path, kind: str) -> Path:
+    folder.mkdir()
+    steps: list[dict[str, Any]] = [{"RecResizeImg": {"image_shape": [3, 48, 320]}}]
+    post: dict[str, Any] = {"name": kind, "character_dict": ["a"]}
+    if kind == "DBPostProcess":
+        norm = {"mean": [0.5] * 3, "std": [0.5] * 3, "scale": "1./255.", "order": "hwc"}
+        steps = [{"DetResizeForTest": None}, {"NormalizeImage": norm}, {"ToCHWImage": None}]
+        post = {"name": kind}
+    config = {"PreProcess": {"transform_ops": steps}, "PostProcess": post}
+    (folder / "inference.yml").write_text(yaml.safe_dump(config))
+    (folder / "inference.json").write_text("{}")
+    (folder / "inference.pdiparams").write_bytes(kind.encode())
+    return folder
+
+
+def test_a_file_that_names_parts_is_a_model(bench: Bench, request_: dict[str, Any]) -> None:
+    text_model(bench.root / "det", "DBPostProcess")
+    register(bench, text_model(bench.root / "rec", "CTCLabelDecode"), name="reader")
+    file = bench.root / "ocr.toml"
+    file.write_text('task = "ocr"\n[parts]\ntext_det = "./det"\ntext_rec = "reader"\n')
+    job = send(bench, request_, model=str(file))
+    ref = ModelRef.from_json(job.model)
+    assert (job.task, ref.name, job.options["batch_size"]) == ("ocr", "ocr", 8)
+    assert {role: part.name for role, part in ref.parts.items()} == {
+        "text_det": "det",
+        "text_rec": "reader",
+    }
+    # Under a name of its own it is the same model.
+    bench.db.write(lambda s: models.add_model(s, ref, composed_card(ref, str(file)), now=1.0))
+    again = send(bench, request_, model="ocr", output=f"{bench.root}/other")
+    assert ModelRef.from_json(again.model) == ref
+
+
+PEOPLE = 'task = "keypoint"\n[parts]\ndetector = "./people"\nkeypoint = "./pose"\n[options]\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('task = "ocr"\n[parts]\ntext_det = "./det"', "needs text_rec"),
+        ('task = "ocr"\n[parts]\ntext_det = "./det"\ntext_rec = "./det"', "cannot be the text_rec"),
+        ('task = "ocr"\n[parts]\ntext_det = "./det"\ntext_rec = "nosuch"', "no model 'nosuch'"),
+        (
+            'task = "ocr"\n[parts]\ntext_det = "./det"\ntext_rec = "./rec"\n[options]\nx = 1',
+            "no option x",
+        ),
+        (PEOPLE + 'people = "person"', "no list of classes"),
+        (PEOPLE + 'people = ["rower"]', "no class 'rower'"),
+    ],
+)
+def test_parts_that_make_no_model_are_refused(
+    bench: Bench, request_: dict[str, Any], content: str, message: str
+) -> None:
+    text_model(bench.root / "det", "DBPostProcess")
+    text_model(bench.root / "rec", "CTCLabelDecode")
+    keypoint_model(bench.root / "pose")
+    people_detector(bench.root / "people")
+    (bench.root / "parts.toml").write_text(content)
+    with pytest.raises(UsageError, match=message):
+        send(bench, request_, model=str(bench.root / "parts.toml"))
+
+
+def test_a_part_is_no_model_by_itself(bench: Bench, request_: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="a part of ocr models"):
+        send(bench, request_, model=str(text_model(bench.root / "det", "DBPostProcess")))
 
 
 def test_only_detectors_look_at_tiles(bench: Bench, request_: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from store.parts import (
     ClassScore,
     ResultRow,
     RunLengths,
+    Segment,
     encode_rows,
     iter_rows,
     merge_rows,
@@ -106,7 +107,23 @@ def result_rows(draw: st.DrawFn) -> ResultRow:
                 tuple
             )
         ),
+        segments=draw(
+            st.none()
+            | st.lists(
+                st.builds(
+                    Segment,
+                    st.integers(0, 2**24),
+                    text,
+                    st.integers(0, 99),
+                    st.booleans(),
+                    st.integers(0, 2**40),
+                    st.tuples(*[st.integers(0, 9999)] * 4),
+                ),
+                max_size=3,
+            ).map(tuple)
+        ),
         mask=draw(st.none() | text),
+        cutout=draw(st.none() | text),
         annotated=draw(st.none() | text),
         reason=draw(st.none() | text),
     )
@@ -155,7 +172,11 @@ def printed(row: ResultRow, item: str) -> dict[str, Any]:
         else [
             {"label": c.label, "class_id": c.class_id, "score": shortest(c.score)} for c in classes
         ],
+        "segments": None
+        if row.segments is None
+        else [asdict(one) | {"box": list(one.box)} for one in row.segments],
         "mask": row.mask,
+        "cutout": row.cutout,
         "annotated": row.annotated,
         "source": {"etag": row.item.etag, "size": row.item.size},
         "reason": row.reason,
@@ -192,7 +213,8 @@ def test_a_printed_row_in_full() -> None:
         '"width": 640, "height": 480, "frame": null, "pts": null, '
         '"detections": [{"label": "person", "class_id": 0, "score": 0.829, '
         '"box": [396.1, 90.2, 512.9, 284.4]}], '
-        '"classes": null, "mask": null, "annotated": "annotated/street/0001.jpg.jpg", '
+        '"classes": null, "segments": null, "mask": null, "cutout": null, '
+        '"annotated": "annotated/street/0001.jpg.jpg", '
         '"source": {"etag": "e", "size": 9}, "reason": null}'
     )
 
@@ -221,6 +243,18 @@ def many_rows(count: int, boxes_each: int = 3) -> list[ResultRow]:
         )
         for index in range(count)
     ]
+
+
+def test_a_part_of_an_earlier_version_is_read_and_merged() -> None:
+    rows = [row(0, classes=(ClassScore("a", 1, 0.5),)), row(1, mask="masks/1.png")]
+    table = pq.read_table(BytesIO(encode_rows(rows))).drop_columns(["segments", "cutout"])
+    table = table.replace_schema_metadata({"regatta.schema": "1"})
+    buffer = BytesIO()
+    pq.write_table(table, buffer)
+    early = buffer.getvalue()
+    assert list(iter_rows(early)) == list(iter_rows(encode_rows(rows)))
+    again = row(1, mask="masks/1.png", cutout="cutouts/1.png")
+    assert merge_rows(early, [again]) == encode_rows([rows[0], again])
 
 
 def test_equal_rows_give_equal_bytes() -> None:

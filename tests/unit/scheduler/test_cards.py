@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,19 @@ def test_a_detector_gives_rows_of_six() -> None:
     for outputs in ([], [array(1, 80, 3598)], [array(5, 6, dtype="int32")]):
         with pytest.raises(UsageError, match="a detector gives rows"):
             doubts(export("detect", ("a",)), outputs)
+
+
+@pytest.mark.parametrize("arch", ["PicoDet", "SOLOv2"])
+def test_detectors_that_give_no_rows_are_left_to_the_worker(arch: str) -> None:
+    assert doubts(replace(export("detect", ("a",)), arch=arch), [array(1, 80, 3598)]) == []
+
+
+def test_a_recognizers_dictionary_must_be_its_networks() -> None:
+    labels = ("", "a", "b", " ")
+    assert doubts(export("text_rec", labels), [array(1, 40, 4)]) == []
+    for outputs in ([], [array(1, 40, 97)], [array(1, 4)]):
+        with pytest.raises(UsageError, match="4 characters"):
+            doubts(export("text_rec", labels), outputs)
 
 
 def test_a_segmentations_missing_names_are_doubtful() -> None:

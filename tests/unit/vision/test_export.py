@@ -82,8 +82,9 @@ def test_the_graph_is_found_by_what_is_there(
         ({"label_list": None}, "label_list .* is empty"),
         ({"arch": None}, "does not name an arch"),
         ({"arch": "METRO_Body"}, "keypoint model"),
-        ({"arch": "RCNN", "mask": True}, "instance segmentation model"),
-        ({"arch": "PicoDet"}, "without its post-processing"),
+        ({"arch": "PicoDet"}, "needs fpn_stride and NMS"),
+        ({"arch": "PicoDet", "fpn_stride": [0], "NMS": {}}, "fpn_stride must be positive"),
+        ({"arch": "PicoDet", "fpn_stride": [8], "NMS": {"nms_top_k": "x"}}, "cannot be read"),
         ({"arch": "Novelty"}, "architecture 'Novelty' .* unknown"),
         ({"Preprocess": None}, "no list Preprocess"),
         ({"Preprocess": [{"type": "WarpAffine"}, {"type": "Permute"}]}, "'WarpAffine' is unknown"),
@@ -101,6 +102,22 @@ def test_the_graph_is_found_by_what_is_there(
 def test_what_cannot_run_is_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         read_export(export(tmp_path, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "largest"),
+    [
+        ({"arch": "RCNN"}, None),
+        ({"arch": "RCNN", "mask": True}, 1),
+        ({"arch": "SOLOv2"}, 1),
+        ({"arch": "GFL"}, None),
+        ({"arch": "PicoDet", "fpn_stride": [8], "NMS": {}}, 1),
+    ],
+)
+def test_graphs_that_mix_up_batches_get_one_image(
+    tmp_path: Path, changes: dict[str, Any], largest: int | None
+) -> None:
+    assert read_export(export(tmp_path, **changes)).largest_batch == largest
 
 
 def test_no_directory(tmp_path: Path) -> None:

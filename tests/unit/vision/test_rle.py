@@ -36,18 +36,26 @@ def test_pixels_come_back_and_are_counted(mask: np.ndarray) -> None:
     found = Rle.of(mask)
     assert (found.decode() == mask).all()
     assert found.area == mask.sum()
+    inside = [place for start, end in found.runs().tolist() for place in range(start, end)]
+    assert inside == np.flatnonzero(mask.T).tolist()
     rows, columns = np.nonzero(mask)
     if len(rows):
         expected = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
         assert found.box == expected
 
 
-@given(MASKS, st.tuples(st.integers(1, 20), st.integers(1, 20)), st.integers(0, 9))
-def test_a_mask_is_placed_in_another_size(mask: np.ndarray, size: tuple[int, int], x: int) -> None:
+@given(
+    MASKS,
+    st.tuples(st.integers(1, 20), st.integers(1, 20)),
+    st.tuples(st.integers(0, 9), st.integers(0, 9)),
+)
+def test_a_mask_is_placed_in_another_size(
+    mask: np.ndarray, size: tuple[int, int], corner: tuple[int, int]
+) -> None:
+    x, y = corner
     expected = np.zeros((50, 50), bool)
-    expected[: mask.shape[0], x : x + mask.shape[1]] = mask
-    expected = expected[: size[0], : size[1]]
-    assert (Rle.of(mask).placed(size, x).decode() == expected).all()
+    expected[y : y + mask.shape[0], x : x + mask.shape[1]] = mask
+    assert Rle.of(mask).placed(size, x, y) == Rle.of(expected[: size[0], : size[1]])
 
 
 def test_masks_stay_with_their_rows() -> None:

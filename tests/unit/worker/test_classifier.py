@@ -69,7 +69,7 @@ def test_no_number_is_no_answer(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("post", "message"),
     [
-        ({"name": "CTCLabelDecode"}, "its PostProcess is CTCLabelDecode"),
+        ({"name": "SRNLabelDecode"}, "its PostProcess is SRNLabelDecode"),
         ({"Topk": {"topk": 5}}, "label_list .* is empty"),
         ({}, "its PostProcess is nothing"),
     ],

@@ -1,0 +1,109 @@
+"""Exports that answer for each pixel, through Paddle, on pictures whose truth is known."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.options import JobOptions
+from core.profile import ExecutionProfile
+from tests.dense_nets import export_blob_masks, export_blob_matting, export_blob_panoptic
+from tests.scenes import LABELS, Blob, draw_blobs, paint
+from vision.export import read_export
+from worker.network import Answer
+from worker.networks import network_of
+from worker.predictors.paddle import load_predictor, offers
+
+PROFILE = ExecutionProfile(**offers()[0].to_json(), batch_size=1, threads=1, jpeg_quality=90)
+OPTIONS = JobOptions(max_pixels=10**9, max_item_bytes=10**9, jpeg_quality=90, threshold=0.3)
+
+
+class Asked:
+    """A model that is shown one picture after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        export = read_export(folder)
+        self.network: Any = network_of(export)
+        self.predictor = load_predictor(export.model_file, export.params_file, profile=PROFILE)
+
+    def output(self, image: NDArray[np.uint8]) -> Any:
+        batch = [self.network.prepare(image)]
+        [output] = self.network.split(
+            self.predictor.predict(self.network.feeds(batch, 1)), batch, 1
+        )
+        return output
+
+    def answer(self, image: NDArray[np.uint8]) -> Answer:
+        size_wh = (image.shape[1], image.shape[0])
+        found: Answer = self.network.read(self.output(image), size_wh, OPTIONS)
+        assert found.draw(image).shape == image.shape
+        return found
+
+
+def covered(blob: Blob, image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    x1, y1, x2, y2 = blob.box
+    mask = np.zeros(image.shape[:2], bool)
+    mask[y1:y2, x1:x2] = True
+    return mask
+
+
+def overlap(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
+    return float((a & b).sum() / (a | b).sum())
+
+
+@pytest.fixture(scope="module", params=["RCNN", "SOLOv2"])
+def instances(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    folder = tmp_path_factory.mktemp("models") / request.param
+    return Asked(export_blob_masks(folder, request.param))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_each_object_has_its_pixels(instances: Asked, seed: int) -> None:
+    image, blobs = draw_blobs(seed)
+    found = instances.network.found(instances.output(image), OPTIONS)
+    assert len(found) == len(blobs)
+    for blob in blobs:
+        truth = covered(blob, image)
+        overlaps = [overlap(mask.decode(), truth) for mask in found.masks]
+        assert max(overlaps) > 0.8
+        assert found.class_ids[np.argmax(overlaps)] == blob.class_id
+    assert instances.answer(image).detections is not None
+
+
+@pytest.mark.parametrize("size", [(1, 1), (320, 240)])
+def test_a_picture_without_objects_has_none(instances: Asked, size: tuple[int, int]) -> None:
+    image = paint(size, [])
+    found = instances.network.found(instances.output(image), OPTIONS)
+    assert len(found) == 0
+    assert (instances.answer(image).draw(image) == image).all()
+
+
+def test_what_is_in_front_is_opaque(tmp_path: Path) -> None:
+    asked = Asked(export_blob_matting(tmp_path / "matting"))
+    image, blobs = draw_blobs(3)
+    mask = asked.answer(image).mask
+    assert mask is not None
+    with Image.open(io.BytesIO(mask)) as alpha:
+        front = np.asarray(alpha) > 127
+    truth = np.logical_or.reduce([covered(blob, image) for blob in blobs])
+    assert overlap(front, truth) > 0.9
+    assert asked.answer(paint((1, 1), [])).mask is not None
+
+
+def test_things_and_stuff_are_segments(tmp_path: Path) -> None:
+    asked = Asked(export_blob_panoptic(tmp_path / "panoptic"))
+    image, blobs = draw_blobs(3)
+    answer = asked.answer(image)
+    assert answer.classes is not None
+    assert {one.label for one in answer.classes} == {"background"} | {
+        LABELS[blob.class_id] for blob in blobs
+    }
+    segments = asked.network.found(asked.output(image), (320, 240)).segments
+    assert [one.isthing for one in segments] == [False, *[True] * (len(segments) - 1)]
+    for one in segments[1:]:
+        mine = [covered(blob, image) for blob in blobs if blob.class_id == one.category_id - 1]
+        assert one.area == pytest.approx(np.logical_or.reduce(mine).sum(), rel=0.2)

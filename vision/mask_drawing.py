@@ -1,0 +1,35 @@
+"""Masks of objects, laid over their picture."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.palette import colour_of
+from vision.rle import Rle
+
+_SHADES = 255  # classes with a colour of their own, as far as a map of bytes can tell
+_COLOURS = np.array([(0, 0, 0), *map(colour_of, range(_SHADES))], np.uint8)
+
+
+def paint_masks(
+    image_bgr: NDArray[np.uint8], masks: Sequence[Rle], class_ids: Sequence[int], alpha: float
+) -> NDArray[np.uint8]:
+    """A copy of a uint8 (H, W, 3) image with masks of its size over it, the first on top.
+
+    `alpha` is how much of a class's colour covers the picture, 0 to 1. All masks are blended at
+    once, so that a pixel of several objects is covered no more than others.
+    """
+    canvas = image_bgr.copy()
+    if not masks:
+        return canvas
+    height, width = canvas.shape[:2]
+    columns = np.zeros(width * height, np.uint8)
+    for mask, class_id in zip(reversed(masks), reversed(class_ids), strict=True):
+        for start, end in mask.runs().tolist():
+            columns[start:end] = class_id % _SHADES + 1
+    classes = np.ascontiguousarray(columns.reshape(width, height).T)
+    blended = cv2.addWeighted(image_bgr, 1 - alpha, _COLOURS[classes], alpha, 0)
+    cv2.copyTo(blended, classes, canvas)
+    return canvas

@@ -23,6 +23,7 @@ _LEAST_AGREEMENT = 0.7
 _LEAST_OVERLAP = 0.55
 _LEAST_SIMILARITY = 0.65
 _LEAST_READ = 0.5
+_ENOUGH_NAMES = 20  # of fewer, chance alone may have read too few
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +112,9 @@ def _of_names(dataset: Dataset, rows: Rows, output: ObjectStore) -> Verdict:
     found = name_agreement(json.loads(dataset.truth.read_text()), rows)
     hits, read = (count / max(1, found.names) for count in (found.hits, found.read))
     doubts = []
-    if found.names and hits < _LEAST_AGREEMENT:
+    if found.names >= _ENOUGH_NAMES and hits < _LEAST_AGREEMENT:
         doubts.append(f"only {hits:.0%} of the readable names were found")
-    if found.names and read < _LEAST_READ:
+    if found.names >= _ENOUGH_NAMES and read < _LEAST_READ:
         doubts.append(f"only {read:.0%} of the readable names were read right")
     return Verdict(
         (

@@ -52,6 +52,9 @@ says what it reached. `python -m training.evaluate --task T` measures one again.
 
 {{models}}
 
+Rowers' joints and the names on hulls take two models each: one finds, one looks closer. The files
+in `sample/exports/composed` make one model of each pair. `regatta demo --task T` shows all of this.
+
 ## How hard it is
 
 Difficulty is part of the definition. These are {SCENES} scenes of 640 x 480 pixels, seeds 0 to

@@ -46,7 +46,7 @@ MODELS = {
         "accuracy",
         0.95,
     ),
-    "text_det": Shipped(EXPORTS / "regatta_text_det", "finds the names on hulls", "hmean", 0.7),
+    "text_det": Shipped(EXPORTS / "regatta_text_det", "finds the names on hulls", "hmean", 0.75),
     "text_rec": Shipped(
         EXPORTS / "regatta_text_rec",
         "reads a name that was cut out, or other capitals and digits",

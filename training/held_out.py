@@ -55,8 +55,23 @@ def results(
     yield from rows
 
 
+def composed(
+    task: str, parts: Mapping[str, Path], folder: Path, options: Mapping[str, Sequence[str]] = {}
+) -> Path:
+    """A file in `folder` that makes one model of parts; see `scheduler.composition`."""
+    # JSON's texts and lists are TOML's, too.
+    tables = {"parts": {role: str(part) for role, part in parts.items()}, "options": options}
+    lines = [f"task = {json.dumps(task)}"]
+    for table, entries in tables.items():
+        lines.append(f"[{table}]")
+        lines += [f"{key} = {json.dumps(value)}" for key, value in entries.items()]
+    path = folder / "composed.toml"
+    path.write_text("\n".join(lines))
+    return path
+
+
 class Graph:
-    """A model by its predictor alone, for tasks of which no job is made here."""
+    """A model by its predictor alone, to be shown what the truth has."""
 
     def __init__(self, model: Path) -> None:
         offer = offers()[0]

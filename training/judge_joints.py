@@ -13,7 +13,7 @@ from sample.labels import LABELS, ROWER
 from sample.score_joints import joint_similarity
 from sample.shipped import DETECTOR
 from training.crop import Crop, official_crop
-from training.held_out import Graph, held_out, results
+from training.held_out import Graph, composed, held_out, results
 from training.judge_boxes import precisions
 from training.measured import Measured
 from training.pool import normalized
@@ -44,7 +44,8 @@ def measure_joints(model: Path, scenes: int, folder: Path) -> Measured:
             if rower["num_keypoints"]:
                 similar.append(joint_similarity(rower, points[:, :2]))
             finds.append(_find(record["id"], points, float(points[:, 2].mean())))
-    rows = results(dataset, _composed(model, folder), folder)
+    parts = {"detector": DETECTOR, "keypoint": model}
+    rows = results(dataset, composed("keypoint", parts, folder, {"people": [ROWER]}), folder)
     there, run = _precision(truth, finds), _precision(truth, _finds(truth, rows))
     return Measured(
         scenes,
@@ -55,20 +56,6 @@ def measure_joints(model: Path, scenes: int, folder: Path) -> Measured:
             "AP50 with the detector": float(run[_HALF].mean()),
         },
     )
-
-
-def _composed(model: Path, folder: Path) -> Path:
-    """The model behind the shipped detector."""
-    path = folder / "composed.toml"
-    # JSON's texts and lists are TOML's, too.
-    parts = {"detector": str(DETECTOR), "keypoint": str(model)}
-    lines = [f"{role} = {json.dumps(part)}" for role, part in parts.items()]
-    path.write_text(
-        "\n".join(
-            ['task = "keypoint"', "[parts]", *lines, "[options]", f"people = {json.dumps([ROWER])}"]
-        )
-    )
-    return path
 
 
 def _precision(truth: Mapping[str, Any], finds: Iterable[Mapping[str, Any]]) -> NDArray[np.float64]:

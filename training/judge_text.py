@@ -1,46 +1,44 @@
 """How good the shipped text models are: finding names on hulls, and reading them."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
-import yaml
-from numpy.typing import NDArray
 
-from sample.scene import Scene
-from sample.score_names import quad_iou
-from sample.sizes import size_of
-from sample.world import new_world
-from training.alphabet import CHARACTERS
-from training.held_out import Graph
+from sample.dataset import Dataset
+from sample.scene import Name
+from sample.score_names import name_agreement, quad_iou
+from sample.shipped import MODELS
+from training.held_out import Graph, composed, held_out, results
 from training.measured import Measured
-from training.pool import HELD_OUT_SEEDS, normalized
-from training.recognizer import as_input, cut_out
-from training.shrink import grown
 from training.text_detector import LONGEST, is_readable
 from training.view import Image
+from vision.ctc import decode_lines
+from vision.db_settings import DbSettings
+from vision.export import read_export
+from vision.preprocess import Preprocessor
+from vision.text_line import crop_line
+from vision.text_regions import find_regions
 
-_MULTIPLE = 32
-_LEAST_SIDE = 3.0
 _LEAST_OVERLAP = 0.5
-
-Floats = NDArray[np.float32]
 
 
 def measure_finding(model: Path, scenes: int, folder: Path) -> Measured:
     """How many names of held-out scenes are found, and how many finds are names (at IoU 0.5)."""
-    del folder
-    graph = Graph(model)
-    post = yaml.safe_load((model / "inference.yml").read_text())["PostProcess"]
+    export, graph = read_export(model), Graph(model)
+    prepare, settings = Preprocessor(export.ops), DbSettings.of(export.config)
     things = hits = found = 0
-    for scene in _scenes(scenes):
-        scale = min(1.0, LONGEST / max(scene.image.shape[:2]))
-        names = [thing.name for thing in scene.things if thing.name is not None]
+    for image, names in _pictures(held_out(scenes, folder)):
+        height, width = image.shape[:2]
+        scale = min(1.0, LONGEST / max(height, width))
         read = [name.quad for name in names if is_readable(name, scale)]
         others = [name.quad for name in names if not is_readable(name, scale)]
         things += len(read)
-        for quad in _quads(graph, scene.image, post):
+        probability = graph(prepare(image).image[None])[0, 0]
+        for quad in find_regions(probability, (height, width), settings).quads:
             best = max(range(len(read)), key=lambda n: quad_iou(read[n], quad), default=None)
             if best is not None and quad_iou(read[best], quad) >= _LEAST_OVERLAP:
                 del read[best]
@@ -53,24 +51,33 @@ def measure_finding(model: Path, scenes: int, folder: Path) -> Measured:
 
 
 def measure_reading(model: Path, scenes: int, folder: Path) -> Measured:
-    """How much of the names of held-out scenes is read right, where the truth has them."""
-    del folder
-    graph = Graph(model)
+    """How much of the names of held-out scenes is read right.
+
+    It is shown the names where the truth has them, and then, by `regatta run`, what the shipped
+    detector takes for names.
+    """
+    export, graph = read_export(model), Graph(model)
+    prepare = Preprocessor(export.ops)
     characters = wrong = lines = exact = 0
-    for scene in _scenes(scenes):
-        for thing in scene.things:
-            if thing.name is None or not is_readable(thing.name):
-                continue
-            line = cut_out(scene.image, thing.name.quad)
-            text = _text(graph(as_input([line]))[0].argmax(1))
-            distance = edits(thing.name.text, text)
-            characters, wrong = characters + len(thing.name.text), wrong + distance
+    dataset = held_out(scenes, folder)
+    for image, names in _pictures(dataset):
+        for name in filter(is_readable, names):
+            line = prepare(crop_line(image, name.quad)).image
+            [read] = decode_lines(graph(line[None]), export.labels)
+            distance = edits(name.text, read.text)
+            characters, wrong = characters + len(name.text), wrong + distance
             lines, exact = lines + 1, exact + (distance == 0)
+    parts = {"text_det": MODELS["text_det"].directory, "text_rec": model}
+    run = name_agreement(
+        json.loads(dataset.truth.read_text()),
+        results(dataset, composed("ocr", parts, folder), folder),
+    )
     return Measured(
         scenes,
         {
             "characters right": 1 - wrong / max(1, characters),
             "names right": exact / max(1, lines),
+            "names right with the detector": run.read / max(1, run.names),
         },
     )
 
@@ -87,41 +94,14 @@ def edits(one: str, other: str) -> int:
     return before[-1]
 
 
-def _scenes(count: int) -> Iterator[Scene]:
-    for number in range(count):
-        yield new_world(HELD_OUT_SEEDS + number, size_of(number)).scene()
-
-
-def _text(classes: Sequence[int] | NDArray[np.intp]) -> str:
-    """What the best class of each step says: repetitions count once, and 0 not at all."""
-    last, text = 0, ""
-    for number in map(int, classes):
-        if number not in (0, last):
-            text += CHARACTERS[number - 1]
-        last = number
-    return text
-
-
-def _quads(graph: Graph, image: Image, post: dict[str, float]) -> Iterator[Floats]:
-    """The quads [4,2] that the detector finds, in pixels of the picture (PaddleOCR's way)."""
-    height, width = image.shape[:2]
-    scale = min(1.0, LONGEST / max(height, width))
-    high, wide = (
-        max(1, round(int(side * scale) / _MULTIPLE)) * _MULTIPLE for side in (height, width)
-    )
-    resized = np.asarray(cv2.resize(image, (wide, high)), np.uint8)
-    probability = graph(normalized([resized[..., ::-1]]))[0, 0]
-    mask = (probability > post["thresh"]).astype(np.uint8)
-    contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
-    for contour in contours:
-        rectangle = cv2.minAreaRect(contour)
-        inner = cv2.boxPoints(rectangle)
-        inside = np.zeros_like(mask)
-        cv2.fillPoly(inside, [inner.astype(np.int32)], 1)
-        if min(rectangle[1]) < _LEAST_SIDE:
-            continue
-        if cv2.mean(probability, inside)[0] < post["box_thresh"]:
-            continue
-        outline = grown(np.asarray(inner, np.float32), post["unclip_ratio"])
-        quad = cv2.boxPoints(cv2.minAreaRect(outline))
-        yield np.asarray(quad * (width / wide, height / high), np.float32)
+def _pictures(dataset: Dataset) -> Iterator[tuple[Image, list[Name]]]:
+    """The pictures and the names in each."""
+    truth = json.loads(dataset.truth.read_text())
+    names = defaultdict(list)
+    for thing in truth["annotations"]:
+        if "name" in thing:
+            text, quad, visible = (thing["name"][key] for key in ("text", "quad", "visible"))
+            names[thing["image_id"]].append(Name(text, np.array(quad, np.float32), visible))
+    for record in truth["images"]:
+        image = cv2.imread(str(dataset.folder / record["file_name"]))
+        yield np.asarray(image, np.uint8), names[record["id"]]

@@ -1,6 +1,7 @@
 """How each of the shipped models is made, by what it does."""
 
 from sample.labels import JOINTS, LABELS, SEGMENTS
+from sample.score_names import READABLE_HEIGHT
 from sample.shipped import MODELS
 from training import classifier, detector, pose, recognizer, segmenter, text_detector
 from training.alphabet import CHARACTERS, CLASSES
@@ -133,7 +134,8 @@ RECIPES = {
         shown="lines",
         judged=(
             "within true quads, for names with letters at least "
-            f"{text_detector.READABLE_HEIGHT:g} pixels high"
+            f"{text_detector.READABLE_HEIGHT:g} pixels high; and in a run with the shipped "
+            f"detector, for those of {READABLE_HEIGHT:g} pixels"
         ),
         about={
             "task": f"text recognition, {len(CHARACTERS)} characters",

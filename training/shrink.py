@@ -23,23 +23,10 @@ def shrunk(quad: Floats, ratio: float = SHRINK) -> Floats:
     [0,2] where nothing is left.
     """
     distance = cv2.contourArea(quad) * (1 - ratio**2) / max(cv2.arcLength(quad, closed=True), 1)
-    return _offset(quad, -distance, pyclipper.JT_MITER)
-
-
-def grown(quad: Floats, ratio: float) -> Floats:
-    """The outline [N,2] at the distance area * ratio / circumference around a quad [4,2].
-
-    Source: PaddleOCR, `ppocr/postprocess/db_postprocess.py` (`unclip`).
-    """
-    distance = cv2.contourArea(quad) * ratio / cv2.arcLength(quad, closed=True)
-    return _offset(quad, distance, pyclipper.JT_ROUND)
-
-
-def _offset(quad: Floats, distance: float, join: int) -> Floats:
     offset = pyclipper.PyclipperOffset()
     path = np.rint(quad * _STEPS).astype(int).tolist()
-    offset.AddPath(path, join, pyclipper.ET_CLOSEDPOLYGON)
-    outlines = offset.Execute(_STEPS * distance)
+    offset.AddPath(path, pyclipper.JT_MITER, pyclipper.ET_CLOSEDPOLYGON)
+    outlines = offset.Execute(-_STEPS * distance)
     points = np.array(outlines[0] if outlines else np.zeros((0, 2)), np.float32)
     return points / np.float32(_STEPS)
 

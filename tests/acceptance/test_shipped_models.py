@@ -7,7 +7,7 @@ import pytest
 from training.recipes import RECIPES
 
 SCENES = 12
-MORE_SCENES = {"detect": 24}
+MORE_SCENES = {"detect": 24, "text_det": 30, "text_rec": 24}
 LEAST_OF_CLASS = {"detect": 0.6, "segment": 0.3}
 
 

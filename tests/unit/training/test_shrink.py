@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.shrink import grown, shrunk, targets
+from training.shrink import shrunk, targets
 
 QUAD = np.array([[10, 20], [70, 20], [70, 40], [10, 40]], np.float32)
 
@@ -13,11 +13,6 @@ def test_a_quad_is_shrunk_by_its_area_and_circumference() -> None:
     outline = shrunk(QUAD)
     assert outline.min(0) == pytest.approx([10 + distance, 20 + distance], abs=0.01)
     assert outline.max(0) == pytest.approx([70 - distance, 40 - distance], abs=0.01)
-
-
-def test_growing_goes_as_far_as_the_ratio_says() -> None:
-    outline = grown(QUAD, 1.5)
-    assert outline.min(0) == pytest.approx(np.array([10, 20]) - 1200 * 1.5 / 160, abs=0.01)
 
 
 def test_nothing_is_left_of_what_has_no_area() -> None:

@@ -5,8 +5,8 @@
 `DIR` is where SAHI is installed (`pip install --target DIR sahi`); it is no part of this project.
 SAHI knows no Paddle, so it gets a model of its interface around the same predictor, with as many
 threads as there are cores; Regatta has a predictor of one thread per core. Both read the files,
-look at tiles and the whole picture, and merge with the same defaults. Without images and model, drawn
-scenes of 2560 x 1920 pixels and the shipped detector are measured.
+look at tiles and the whole picture, and merge with the same defaults. Without images and model,
+drawn scenes of 2560 x 1920 pixels and the shipped detector are measured.
 """
 
 import os

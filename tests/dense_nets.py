@@ -108,7 +108,7 @@ class _BlobPanoptic(Layer):  # type: ignore[misc]
 
 
 class _BlobPeople(Layer):  # type: ignore[misc]
-    """As HigherHRNet's export: heatmaps, tags, and each joint's best peaks. All are one person's."""
+    """As HigherHRNet's export: heatmaps, tags, each joint's best peaks. All are one person's."""
 
     def __init__(self) -> None:
         super().__init__()

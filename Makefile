@@ -27,8 +27,8 @@ $(INSTALLED): requirements.lock requirements-uv.lock pyproject.toml
 demo: install ## Run the whole system on sample data, and write a report to look at
 	$(BIN)/regatta demo
 
-models: install ## Train the shipped models anew, measure them, write their cards (45 minutes)
-	$(BIN)/python -m training.detector
+models: install ## Train the shipped models anew, measure them, write their cards (90 minutes)
+	$(BIN)/python -m training.train
 
 test: install ## Run all tests, with branch coverage of core, scheduler and store
 	$(BIN)/python -m pytest --numprocesses=2 --cov --cov-report=term

@@ -1,6 +1,5 @@
 """`regatta demo`: the whole system on this machine, on pictures whose truth is known."""
 
-import json
 import sys
 import time
 import webbrowser
@@ -20,19 +19,20 @@ from cli.request import job_defaults
 from cli.session import open_database, say
 from cli.snapshot import Snapshot
 from cli.summary import summary
+from cli.verdict import VERDICTS, Verdict
 from cli.work import work
 from config.settings import load_settings
+from core.messages import TASKS
 from core.states import ENDED_JOBS, JobState
 from sample.dataset import Dataset, dataset_at
-from sample.score import Agreement, agreement
-from sample.shipped import DETECTOR
+from sample.shipped import SHOWN
 from scheduler.submit import JobRequest, submit
 from store.database import Database
 from store.jobs import get_job
+from store.locations import open_store
 from store.tables import Job
 
 _SHARD_ITEMS = 32  # so that a few shards are under way, and progress moves
-_LEAST_AGREEMENT = 0.7
 _FAILED = 1
 
 
@@ -40,11 +40,18 @@ _FAILED = 1
 class _Finding:
     """What became of the job: how well it agrees with the truth, and what is not as planned."""
 
-    agreement: Agreement
+    verdict: Verdict
     surprises: tuple[str, ...]
 
 
 @click.command(epilog="Example: regatta demo --open")
+@click.option(
+    "--task",
+    type=click.Choice([task for task in VERDICTS if task in TASKS]),
+    default="detect",
+    show_default=True,
+    help="What to do with the pictures.",
+)
 @click.option(
     "--scenes",
     type=click.IntRange(1, 100_000),
@@ -55,10 +62,10 @@ class _Finding:
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Other pictures.")
 @click.option("--open", "show", is_flag=True, help="Show the report in the browser.")
 @click.pass_context
-def demo(ctx: click.Context, /, *, scenes: int, seed: int, show: bool) -> None:
+def demo(ctx: click.Context, /, *, task: str, scenes: int, seed: int, show: bool) -> None:
     """Run everything on this machine, on pictures that Regatta draws itself.
 
-    Draws scenes of a regatta and breaks a few files on purpose; runs a shipped detector over
+    Draws scenes of a regatta and breaks a few files on purpose; runs a shipped model over
     them as `regatta run` would; compares what was found with the truth; writes the report.
     The exit code is 0 if all went as planned.
     """
@@ -67,11 +74,10 @@ def demo(ctx: click.Context, /, *, scenes: int, seed: int, show: bool) -> None:
     with terminate_as_interrupt(), open_database(settings) as db:
         dataset = _drawn(place, scenes, seed)
         started = time.monotonic()
-        request = JobRequest(
-            str(dataset.folder), str(DETECTOR), name="demo", shard_items=_SHARD_ITEMS
-        )
+        model = SHOWN[task]
+        request = JobRequest(str(dataset.folder), str(model), name="demo", shard_items=_SHARD_ITEMS)
         job_id = submit(db, request, job_defaults(settings)).id
-        say(f"job {job_id}: {DETECTOR.name} over {dataset.folder}")
+        say(f"job {job_id}: {model.stem} over {dataset.folder}")
         end = work(db, settings, job_id)
         if end is None:
             ctx.exit(INTERRUPTED)
@@ -80,7 +86,7 @@ def demo(ctx: click.Context, /, *, scenes: int, seed: int, show: bool) -> None:
             click.echo(line)
         if JobState(end["state"]) not in ENDED_JOBS:
             ctx.exit(_FAILED)
-        finding = _look_into(db, end, dataset)
+        finding = _look_into(db, end, dataset, task)
         report = write_report(db, db.read(lambda s: get_job(s, job_id)))
         for line in _conclusion(finding, dataset, report):
             click.echo(line)
@@ -96,15 +102,14 @@ def _drawn(place: Path, scenes: int, seed: int) -> Dataset:
         return dataset_at(place, scenes, seed=seed, drawn=lambda _: bar.update(1))
 
 
-def _look_into(db: Database, end: Snapshot, dataset: Dataset) -> _Finding:
+def _look_into(db: Database, end: Snapshot, dataset: Dataset, task: str) -> _Finding:
     job = db.read(lambda s: get_job(s, end["id"]))
-    found = agreement(json.loads(dataset.truth.read_text()), committed_rows(db, job))
-    return _Finding(found, tuple(_surprises(db, job, end["items"], dataset, found)))
+    verdict = VERDICTS[task](dataset, committed_rows(db, job), open_store(job.output))
+    surprises = (*_surprises(db, job, end["items"], dataset), *verdict.doubts)
+    return _Finding(verdict, surprises)
 
 
-def _surprises(
-    db: Database, job: Job, items: dict[str, Any], dataset: Dataset, found: Agreement
-) -> Iterator[str]:
+def _surprises(db: Database, job: Job, items: dict[str, Any], dataset: Dataset) -> Iterator[str]:
     """What is not as it was planned."""
     if items["succeeded"] != dataset.sound:
         yield f"{items['succeeded']:,} of {dataset.sound:,} sound pictures have results"
@@ -113,15 +118,10 @@ def _surprises(
         planned, came = dataset.broken.get(name), reasons.get(name, "no quarantine")
         if planned is None or not came.startswith(planned):
             yield f"{name}: planned was {planned or 'a result'}, what came is {came}"
-    for what, share in (("things were found", found.recall), ("finds are right", found.precision)):
-        if share < _LEAST_AGREEMENT:
-            yield f"only {share:.0%} of the {what}"
 
 
 def _conclusion(finding: _Finding, dataset: Dataset, report: str) -> Iterator[str]:
-    found = finding.agreement
-    yield f"Truth: {found.hits:,} of {found.things:,} things were found ({found.recall:.0%})"
-    yield f"  {found.precision:.0%} of {found.found:,} finds are right"
+    yield from finding.verdict.lines
     if finding.surprises:
         yield "Not as planned:"
         yield from (f"  {printable(surprise)}" for surprise in finding.surprises)

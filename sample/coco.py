@@ -16,8 +16,8 @@ def coco_truth(pictures: Iterable[tuple[Record, Sequence[Record]]]) -> Record:
     """All that is true of pictures, each with its image record and its annotations.
 
     Boxes are x, y, width, height; masks are uncompressed run lengths; rowers have keypoints. Beside
-    what COCO knows, an annotation has `track`, `visible` (0 to 1), and `name` where one is painted
-    on a hull: `text`, `quad` (four corners) and `visible`.
+    what COCO knows, an image has its `weather`; an annotation has `track`, `visible` (0 to 1), and
+    `name` where one is painted on a hull: `text`, `quad` (four corners) and `visible`.
     See https://cocodataset.org/#format-data.
     """
     images: list[Record] = []

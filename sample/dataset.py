@@ -36,12 +36,14 @@ _CHUNK = 4
 class Dataset:
     """Scenes in `folder`; `truth` is about them in COCO's format (see `sample.coco`).
 
-    Beside `sound` pictures there are files that were spoilt on purpose: `broken` maps them to the
-    reason for which each has to be quarantined.
+    `segments` holds, for the picture `a/b.jpg`, `a/b.jpg.png`: what each pixel shows, as places in
+    `sample.labels.SEGMENTS`. Beside `sound` pictures there are files that were spoilt on purpose:
+    `broken` maps them to the reason for which each has to be quarantined.
     """
 
     folder: Path
     truth: Path
+    segments: Path
     sound: int
     broken: dict[str, str]
 
@@ -64,7 +66,7 @@ def dataset_at(
                 if not place.exists():  # else somebody was faster, with the same files
                     raise
     broken = {_broken_name(number): kind.reason for number, kind in enumerate(BREAKAGES)}
-    return Dataset(place / "scenes", place / "truth.json", scenes, broken)
+    return Dataset(place / "scenes", place / "truth.json", place / "segments", scenes, broken)
 
 
 def _draw_into(place: Path, scenes: int, seed: int, drawn: Callable[[int], None]) -> None:
@@ -95,8 +97,10 @@ def _draw(place: tuple[Path, int, int]) -> Picture:
     name = file_name(number)
     scene = new_world(seed, size_of(number)).scene()
     _write(folder / name, _encoded(scene.image, Path(name).suffix))
+    _write(folder.parent / "segments" / f"{name}.png", _encoded(scene.segments, ".png"))
     height, width = scene.image.shape[:2]
-    return {"file_name": name, "width": width, "height": height}, list(annotations_of(scene))
+    image = {"file_name": name, "width": width, "height": height, "weather": scene.weather}
+    return image, list(annotations_of(scene))
 
 
 def file_name(number: int) -> str:
@@ -116,5 +120,5 @@ def _encoded(image: Image, suffix: str) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from sample.labels import LABELS
 from sample.scene import Scene, Thing
+from sample.shipped import MODELS
 from sample.weather import WEATHERS
 from sample.world import LEAST_VISIBLE, new_world
 
@@ -40,7 +41,16 @@ frames = world.frames(250, per_second=25.0)  # the same things in motion
 ```
 
 `sample.dataset.dataset_at` writes a folder of them as JPEG, PNG and WebP, a few files broken on
-purpose, and `truth.json` in COCO's format.
+purpose, `truth.json` in COCO's format (with each picture's weather), and in `segments/` what each
+pixel shows.
+
+## What is trained on it
+
+`make models` trains these from scratch, exports each in the format of its Paddle tool, and measures
+it on scenes that it never saw. A test of each asks for the score here; the README.md beside each
+says what it reached. `python -m training.evaluate --task T` measures one again.
+
+{{models}}
 
 ## How hard it is
 
@@ -53,7 +63,16 @@ This page is made by `make docs`.
 def page() -> str:
     """The page, with the histograms counted anew."""
     scenes = [new_world(seed).scene() for seed in range(SCENES)]
-    return "\n".join([_TEXT, *_tables(scenes)])
+    return "\n".join([_TEXT.replace("{models}", _models()), *_tables(scenes)])
+
+
+def _models() -> str:
+    rows = [
+        f"| {task} | `{one.directory.name}` | {one.does} | {one.score} {one.least:g} |"
+        for task, one in MODELS.items()
+    ]
+    head = ["| for | model | in a scene, it | at least |", "| --- | --- | --- | --- |"]
+    return "\n".join([*head, *rows])
 
 
 def _tables(scenes: Sequence[Scene]) -> Iterator[str]:

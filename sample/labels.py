@@ -12,6 +12,9 @@ LABELS = (ROWING_BOAT, ROWER, SAILING_BOAT, BUOY, GULL)
 GROUNDS = ("sky", "shore", "water")
 """What fills a picture behind all things; a ground's number is its place here."""
 
+SEGMENTS = (*GROUNDS, *LABELS)
+"""What a pixel can show; a segment's number is its place here."""
+
 JOINTS = (
     "nose",
     *("left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder"),

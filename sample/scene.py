@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sample.labels import LABELS
+from sample.labels import GROUNDS, LABELS
 from sample.weather import Image
 
 Box = tuple[float, float, float, float]
@@ -60,6 +60,13 @@ class Scene:
     owners: NDArray[np.uint16]
     grounds: NDArray[np.uint8]
     weather: str
+
+    @property
+    def segments(self) -> NDArray[np.uint8]:
+        """What each pixel shows, [H,W]: places in `SEGMENTS`."""
+        classes = [len(GROUNDS) + thing.class_id for thing in self.things]
+        shown = np.array([0, *classes], np.uint8)[self.owners]
+        return np.where(self.owners == 0, self.grounds, shown)
 
     def mask(self, place: int) -> NDArray[np.bool_]:
         """The pixels of the thing at this place, [H,W]."""

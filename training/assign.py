@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.network import STRIDES
+from training.fcos import STRIDES
 
 Floats = NDArray[np.float32]
 

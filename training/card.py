@@ -1,38 +1,41 @@
 """The page beside a shipped model: what it is for, how it was made, how good it is."""
 
-from training.evaluate import HELD_OUT_SEEDS, Measured
+from training.measured import Measured
+from training.pool import HELD_OUT_SEEDS
+from training.recipe import Recipe
 
 
-def card(name: str, side: int, measured: Measured, training: str) -> str:
-    """The README of the shipped detector, whose input is `side` pixels square."""
-    rows = "\n".join(f"| {label} | {ap:.3f} |" for label, ap in measured.class_ap50.items())
+def card(task: str, recipe: Recipe, measured: Measured, trained: str) -> str:
+    """The README of a shipped model."""
+    about = "\n".join(f"| {what} | {text} |" for what, text in recipe.about.items())
+    scores = ", ".join(f"{name} {score:.3f}" for name, score in measured.scores.items())
     return f"""\
-# {name}
+# {recipe.shipped.directory.name}
 
-Finds {", ".join(measured.class_ap50)} in Regatta's sample scenes: the model of `regatta demo` and
-of tests. It knows drawn regattas only, and is of no use on photographs.
+In Regatta's sample scenes, it {recipe.shipped.does}. It is there for the demo and for tests: it
+knows drawn regattas only, and is of no use on photographs.
 
 | | |
 | --- | --- |
-| task | detection, {len(measured.class_ap50)} classes |
-| architecture | like FCOS: one stage, no anchors, strides 8, 16, 32; multi-class NMS in the graph |
-| format | as PaddleDetection exports: `infer_cfg.yml`, `model.json`, `model.pdiparams` |
+{about}
 | loads with | paddlepaddle 3.0 to 3.2 |
-| inputs | `image` [B,3,{side},{side}] normalized RGB, `scale_factor` [B,2] as y, x |
-| outputs | [N,6] of class, score, x1, y1, x2, y2 in source pixels; [B] rows per picture |
-| weights | trained from scratch by `make models`, seeded: {training} |
+| weights | trained from scratch by `make models`, seeded: {trained} |
 | licence | Apache-2.0, as the rest of Regatta |
 
 ## How good it is
 
-On {measured.scenes} scenes that it never saw (seeds from {HELD_OUT_SEEDS:,} on, in all sizes and
-formats of the demo), run by `regatta run` and compared with the truth by COCO's own code:
+On {measured.scenes} scenes that it never saw (seeds from {HELD_OUT_SEEDS:,} on, in all sizes of the
+demo), {recipe.judged}:
 
-**AP50 {measured.ap50:.3f}, AP {measured.ap:.3f}** (overlaps of 0.5 to 0.95).
-
-| class | AP50 |
-| --- | --- |
-{rows}
-
-`python -m training.evaluate` measures it again.
+**{scores}**
+{_classes(measured)}
+The least that is shipped: {recipe.shipped.score} {recipe.shipped.least:g}.
+`python -m training.evaluate --task {task}` measures it again.
 """
+
+
+def _classes(measured: Measured) -> str:
+    if measured.classes is None:
+        return ""
+    rows = "\n".join(f"| {label} | {score:.3f} |" for label, score in measured.classes.items())
+    return f"\n| class | {measured.of_class} |\n| --- | --- |\n{rows}\n"

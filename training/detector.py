@@ -1,123 +1,120 @@
-"""Trains the shipped detector on scenes of the sample world: `python -m training.detector`.
+"""The shipped detector: the boxes of everything in a scene."""
 
-Everything is seeded. On two cores it takes about 45 minutes.
-"""
-
-import argparse
-import copy
-import math
-import tempfile
-import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sample.labels import LABELS
-from sample.shipped import DETECTOR
-from training.card import card
-from training.evaluate import HELD_OUT_SCENES, measure
-from training.export import export_detector
-from training.loss import DetectionLoss, Truth
-from training.network import Detector
-from training.pool import Sample, normalized, render_pool, shown
+from training.export import export, image_spec
+from training.fcos import Detector
+from training.fit import Plan, fit, seed_all
+from training.layers import Layer, functional
+from training.loss import DetectionLoss
+from training.pool import MEAN, STD, Floats, normalized, pooled, scene_of
+from training.view import Image, lit, random_view
 from worker.predictors.vendor import paddle
 
 SIDE = 384
 """Of the square that the network sees, in pixels."""
 
-TRAINING_SEEDS = 10_000_000
-"""Where the seeds of training scenes begin; no demo and no test goes that far."""
+BATCH = 12
 
-_SCENES = 4000
-_BATCH = 12
-_STEPS = 2200
-_WARM_UP = 100
-_PEAK_RATE = 0.003
-_LAST_RATE = 0.03
-_DECAY = 0.02
-_REPORT_STEPS = 50
+_LEAST_SIDE = 4.0
+_LEAST_LEFT = 0.35
+_LEAST_SCORE, _OVERLAP, _BEFORE, _AFTER = 0.02, 0.6, 1000, 100
 
 
-def train(steps: int = _STEPS, scenes: int = _SCENES, seed: int = 1) -> Any:
-    """The trained network, with the running average of its weights."""
-    paddle.seed(seed)
-    rng = np.random.default_rng(seed)
-    pool = render_pool(TRAINING_SEEDS, scenes)
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """A picture [H,W,3], blue first, with the classes [T] and boxes [T,4] of its things."""
+
+    image: Image
+    classes: NDArray[np.int64]
+    boxes: Floats
+
+
+class Deployed(Layer):  # type: ignore[misc]
+    """The detector with what follows it: boxes in source pixels, multi-class NMS."""
+
+    def __init__(self, detector: Detector) -> None:
+        super().__init__()
+        self.detector = detector
+
+    def forward(self, image: Any, scale_factor: Any) -> tuple[Any, Any]:
+        """`image` [B,3,S,S], `scale_factor` [B,2] as y, x -> rows [sum N,6], their number [B].
+
+        A row is class, score, x1, y1, x2, y2.
+        """
+        logits, boxes = self.detector(image)
+        turned = paddle.flip(scale_factor, 1)
+        boxes = boxes / paddle.concat([turned, turned], 1).unsqueeze(1)
+        scores = functional.sigmoid(logits).transpose([0, 2, 1])
+        rows, _, counts = paddle._C_ops.multiclass_nms3(  # noqa: SLF001 - as PaddleDetection does
+            boxes, scores, None, _LEAST_SCORE, _BEFORE, _AFTER, _OVERLAP, True, 1.0, -1
+        )
+        return rows, counts
+
+
+def sample_of(seed: int) -> Sample:
+    """The scene with this seed, and the boxes of its things."""
+    scene = scene_of(seed)
+    classes = np.array([thing.class_id for thing in scene.things], np.int64)
+    boxes = np.array([thing.box for thing in scene.things], np.float32).reshape(-1, 4)
+    return Sample(scene.image, classes, boxes)
+
+
+def train(scenes: int, plan: Plan) -> Detector:
+    """The trained network."""
+    seed_all(1)
+    rng = np.random.default_rng(1)
+    pool = pooled(sample_of, scenes)
     network = Detector(len(LABELS))
-    network.train()
     loss = DetectionLoss(SIDE)
-    schedule = paddle.optimizer.lr.LambdaDecay(_PEAK_RATE, lambda step: _rate(step, steps))
-    optimizer = paddle.optimizer.AdamW(
-        schedule,
-        parameters=network.parameters(),
-        weight_decay=_DECAY,
-        apply_decay_param_fun=lambda name: "conv2d" in name and ".w" in name,
-        grad_clip=paddle.nn.ClipGradByGlobalNorm(10.0),
-    )
-    average = copy.deepcopy(network.state_dict())
-    started = time.monotonic()
-    order: list[int] = []
-    for step in range(steps):
-        if len(order) < _BATCH:
-            order = rng.permutation(len(pool)).tolist()
-        chosen = [pool[order.pop()] for _ in range(_BATCH)]
-        batch = [shown(sample, SIDE, rng) for sample in chosen]
+
+    def losses() -> dict[str, Any]:
+        batch = [shown(pool[number], rng) for number in rng.integers(len(pool), size=BATCH)]
         logits, boxes = network(paddle.to_tensor(normalized([sample.image for sample in batch])))
-        score_loss, box_loss = loss(logits, boxes, _truth(batch))
-        (score_loss + box_loss).backward()
-        optimizer.step()
-        optimizer.clear_grad()
-        schedule.step()
-        _follow(average, network.state_dict(), min(0.998, (1 + step) / (10 + step)))
-        if step % _REPORT_STEPS == 0:
-            took = time.monotonic() - started
-            print(  # noqa: T201 - a person waits
-                f"step {step}/{steps}  scores {float(score_loss):.3f}  boxes {float(box_loss):.3f}"
-                f"  {(step + 1) * _BATCH / took:.1f} images/s",
-                flush=True,
-            )
-    network.set_state_dict(average)
-    network.eval()
+        scores, sides = loss(logits, boxes, [(sample.classes, sample.boxes) for sample in batch])
+        return {"scores": scores, "boxes": sides}
+
+    fit(network, losses, plan)
     return network
 
 
-def _rate(step: int, steps: int) -> float:
-    """Part of the peak rate: a short rise, then half a cosine."""
-    if step < _WARM_UP:
-        return (step + 1) / _WARM_UP
-    share = (step - _WARM_UP) / max(1, steps - _WARM_UP)
-    return _LAST_RATE + (1 - _LAST_RATE) * (1 + math.cos(math.pi * share)) / 2
+def shown(sample: Sample, rng: np.random.Generator) -> Sample:
+    """The picture as a square, mirrored, cropped and lit by chance."""
+    height, width = sample.image.shape[:2]
+    view = random_view(rng, (width, height), (SIDE, SIDE))
+    corners = view.points(sample.boxes.reshape(-1, 2, 2))
+    boxes = np.concatenate([corners.min(1), corners.max(1)], 1)
+    whole = (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    boxes = boxes.clip(0, SIDE)
+    left = boxes[:, 2:] - boxes[:, :2]
+    keep = (left > _LEAST_SIDE).all(1) & (left.prod(1) > _LEAST_LEFT * whole)
+    return Sample(lit(view.image(sample.image), rng), sample.classes[keep], boxes[keep])
 
 
-def _truth(batch: list[Sample]) -> Truth:
-    return [(sample.classes, sample.boxes) for sample in batch]
-
-
-def _follow(average: dict[str, Any], now: dict[str, Any], inertia: float) -> None:
-    for name, value in now.items():
-        average[name].set_value(average[name] * inertia + value * (1 - inertia))
-
-
-def main() -> None:
-    """Train, export, measure, and write the card."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=DETECTOR, help="where the export goes")
-    parser.add_argument("--steps", type=int, default=_STEPS)
-    parser.add_argument("--scenes", type=int, default=_SCENES)
-    arguments = parser.parse_args()
-    output = arguments.output.resolve()
-    export_detector(train(arguments.steps, arguments.scenes), output, SIDE)
-    write_card(output, f"{arguments.steps} steps of {_BATCH} pictures of {arguments.scenes} scenes")
-
-
-def write_card(output: Path, training: str) -> None:
-    """Measure the exported model, and say beside it how good it is."""
-    with tempfile.TemporaryDirectory() as folder:
-        measured = measure(output, HELD_OUT_SCENES, Path(folder))
-    (output / "README.md").write_text(card(output.name, SIDE, measured, training))
-    print(f"AP50 {measured.ap50:.3f}")  # noqa: T201 - a person waits
-
-
-if __name__ == "__main__":
-    main()
+def export_detector(detector: Detector, directory: Path) -> None:
+    """Write `infer_cfg.yml` and the graph, as PaddleDetection's `tools/export_model.py` does."""
+    config = {
+        "mode": "paddle",
+        "draw_threshold": 0.35,
+        "metric": "COCO",
+        "use_dynamic_shape": False,
+        "arch": "FCOS",
+        "min_subgraph_size": 3,
+        "Preprocess": [
+            {"type": "Resize", "target_size": [SIDE, SIDE], "keep_ratio": False, "interp": 3},
+            {"type": "NormalizeImage", "is_scale": True, "mean": list(MEAN), "std": list(STD)},
+            {"type": "Permute"},
+        ],
+        "label_list": list(LABELS),
+    }
+    specs = [
+        image_spec("image", SIDE, SIDE),
+        paddle.static.InputSpec([None, 2], "float32", "scale_factor"),
+    ]
+    export(Deployed(detector), directory, specs, "infer_cfg.yml", config)

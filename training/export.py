@@ -1,67 +1,32 @@
-"""Writes a trained detector as PaddleDetection's `tools/export_model.py` does."""
+"""Writes a trained network as Paddle's own export scripts do."""
 
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from sample.labels import LABELS
-from training.network import Detector
-from training.pool import MEAN, STD
 from worker.predictors.vendor import paddle
 
-Layer: Any = paddle.nn.Layer
 
-_LEAST_SCORE, _OVERLAP, _BEFORE, _AFTER = 0.02, 0.6, 1000, 100
-
-
-class Deployed(Layer):  # type: ignore[misc]
-    """The detector with what follows it: boxes in source pixels, multi-class NMS."""
-
-    def __init__(self, detector: Detector) -> None:
-        super().__init__()
-        self.detector = detector
-
-    def forward(self, image: Any, scale_factor: Any) -> tuple[Any, Any]:
-        """`image` [B,3,S,S], `scale_factor` [B,2] as y, x -> rows [sum N,6], their number [B].
-
-        A row is class, score, x1, y1, x2, y2.
-        """
-        logits, boxes = self.detector(image)
-        turned = paddle.flip(scale_factor, 1)
-        boxes = boxes / paddle.concat([turned, turned], 1).unsqueeze(1)
-        scores = paddle.nn.functional.sigmoid(logits).transpose([0, 2, 1])
-        rows, _, counts = paddle._C_ops.multiclass_nms3(  # noqa: SLF001 - as PaddleDetection does
-            boxes, scores, None, _LEAST_SCORE, _BEFORE, _AFTER, _OVERLAP, True, 1.0, -1
-        )
-        return rows, counts
-
-
-def export_detector(detector: Detector, directory: Path, side: int) -> None:
-    """Write `infer_cfg.yml`, `model.json` and `model.pdiparams` into `directory`."""
+def export(
+    network: Any,
+    directory: Path,
+    inputs: Sequence[Any],
+    yaml_name: str,
+    config: Mapping[str, Any],
+    stem: str = "model",
+) -> None:
+    """Write the YAML, `{stem}.json` and `{stem}.pdiparams` into `directory`."""
     directory.mkdir(parents=True, exist_ok=True)
-    deployed = Deployed(detector)
-    deployed.eval()
-    specs = [
-        paddle.static.InputSpec([None, 3, side, side], "float32", "image"),
-        paddle.static.InputSpec([None, 2], "float32", "scale_factor"),
-    ]
+    network.eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Paddle's own, about its own API
-        paddle.jit.save(deployed, str(directory / "model"), input_spec=specs)
-    config = {
-        "mode": "paddle",
-        "draw_threshold": 0.35,
-        "metric": "COCO",
-        "use_dynamic_shape": False,
-        "arch": "FCOS",
-        "min_subgraph_size": 3,
-        "Preprocess": [
-            {"type": "Resize", "target_size": [side, side], "keep_ratio": False, "interp": 3},
-            {"type": "NormalizeImage", "is_scale": True, "mean": list(MEAN), "std": list(STD)},
-            {"type": "Permute"},
-        ],
-        "label_list": list(LABELS),
-    }
-    (directory / "infer_cfg.yml").write_text(yaml.safe_dump(config, sort_keys=False))
+        paddle.jit.save(network, str(directory / stem), input_spec=list(inputs))
+    (directory / yaml_name).write_text(yaml.safe_dump(config, sort_keys=False))
+
+
+def image_spec(name: str, height: int | None, width: int | None) -> Any:
+    """An input of a graph: pictures [B,3,height,width]; None is any."""
+    return paddle.static.InputSpec([None, 3, height, width], "float32", name)

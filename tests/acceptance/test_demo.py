@@ -34,6 +34,23 @@ def test_the_demo_goes_as_planned_and_leaves_a_report(terminal: Terminal) -> Non
     assert len(list((report.parent / "annotated").rglob("*.jpg"))) == SCENES
 
 
+@pytest.mark.parametrize(
+    ("task", "truth"),
+    [
+        ("segment", "of the pixels are right"),
+        ("classify", "Truth: the weather of 12 of 12 pictures is right"),
+        ("keypoint", "their joints are"),
+        ("ocr", "of them were read right"),
+    ],
+)
+def test_the_demo_shows_other_tasks(terminal: Terminal, task: str, truth: str) -> None:
+    ended = terminal.run("demo", "--task", task, "--scenes", str(SCENES))
+
+    assert ended.code == 0, ended.out + ended.err
+    assert truth in ended.out
+    assert "As planned: 12 pictures have results" in ended.out
+
+
 def test_a_demo_that_does_not_go_as_planned_says_so(terminal: Terminal, fleet: Fleet) -> None:
     assert terminal.run("demo", "--scenes", str(SCENES)).code == 0
     [place] = (fleet.folder / "demo").iterdir()

@@ -10,7 +10,8 @@ from core.errors import BadInputError
 from sample.broken import BREAKAGES
 from sample.coco import run_lengths
 from sample.dataset import Dataset, dataset_at
-from sample.labels import LABELS
+from sample.labels import GROUNDS, LABELS, SEGMENTS
+from sample.weather import WEATHERS
 from vision.decode import decode_image
 
 SCENES = 10
@@ -38,6 +39,26 @@ def test_sound_files_can_be_read_and_are_what_the_truth_says(
     suffixes = {Path(image["file_name"]).suffix for image in truth["images"]}
     assert suffixes == {".jpg", ".png", ".webp"}
     assert len({image["width"] for image in truth["images"]}) > 5
+
+
+def test_what_pixels_show_and_the_weather_are_part_of_the_truth(
+    dataset: Dataset, truth: dict[str, Any]
+) -> None:
+    names = {weather.name for weather in WEATHERS}
+    for image in truth["images"]:
+        assert image["weather"] in names
+        path = dataset.segments / f"{image['file_name']}.png"
+        segments = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        assert segments is not None
+        assert segments.shape == (image["height"], image["width"])
+        counts = np.bincount(segments.ravel(), minlength=len(SEGMENTS))
+        for class_id in range(1, len(LABELS) + 1):
+            areas = [
+                annotation["area"]
+                for annotation in truth["annotations"]
+                if (annotation["image_id"], annotation["category_id"]) == (image["id"], class_id)
+            ]
+            assert counts[len(GROUNDS) + class_id - 1] == sum(areas)
 
 
 def test_the_folder_holds_nothing_else(dataset: Dataset, truth: dict[str, Any]) -> None:

@@ -1,8 +1,9 @@
 from typing import Any
 
+import numpy as np
 import pytest
 
-from sample.score import agreement, iou
+from sample.score import agreement, class_ious, confusion, iou
 
 BOX = (10.0, 10.0, 30.0, 20.0)
 
@@ -52,3 +53,15 @@ def test_overlap_is_shared_area_over_all_area() -> None:
     assert iou(BOX, BOX) == 1
     assert iou(BOX, (30.0, 10.0, 40.0, 20.0)) == 0
     assert iou(BOX, (20.0, 10.0, 40.0, 20.0)) == pytest.approx(1 / 3)
+
+
+def test_pixels_are_counted_by_what_they_are_and_were_found_to_be() -> None:
+    nothing = np.zeros((0, 0), np.uint8)
+    assert confusion(nothing, nothing, 3).tolist() == [[0, 0, 0]] * 3
+
+    truth, found = np.array([[0, 0], [0, 1]], np.uint8), np.array([[0, 0], [2, 1]], np.uint8)
+    counts = confusion(truth, found, 4)
+    assert counts[0].tolist() == [2, 0, 1, 0]
+    assert counts[1].tolist() == [0, 1, 0, 0]
+    # The last class is neither there nor found, that before it was found where it is not.
+    assert class_ious(counts).tolist() == pytest.approx([2 / 3, 1, 0, 1])

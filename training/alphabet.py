@@ -1,0 +1,24 @@
+"""The characters that the shipped text recognizer knows, and their numbers."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""In the order of their numbers, which begin with 1: 0 is CTC's blank."""
+
+CLASSES = 1 + len(CHARACTERS)
+
+
+def encoded(texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """The numbers [N,longest] of texts, filled up with 0, and how long each is [N].
+
+    Raises:
+        ValueError: a text has other characters.
+    """
+    lengths = np.array([len(text) for text in texts], np.int64)
+    numbers = np.zeros((len(texts), max(lengths, default=0)), np.int32)
+    for row, text in zip(numbers, texts, strict=True):
+        row[: len(text)] = [1 + CHARACTERS.index(character) for character in text]
+    return numbers, lengths

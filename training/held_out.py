@@ -1,0 +1,71 @@
+"""Runs a shipped model over scenes that it never saw."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.profile import ExecutionProfile
+from sample.dataset import Dataset, dataset_at
+from training.pool import HELD_OUT_SEEDS
+from vision.export_files import find_graph
+from worker.predictors.paddle import load_predictor, offers
+
+_BATCH = 16
+
+
+def held_out(scenes: int, folder: Path) -> Dataset:
+    """So many scenes, drawn into `folder`."""
+    return dataset_at(folder / "held-out", scenes, seed=HELD_OUT_SEEDS)
+
+
+def results(
+    dataset: Dataset, model: Path, folder: Path, options: Sequence[str] = ()
+) -> Iterator[Mapping[str, Any]]:
+    """The result rows of `regatta run`, one for each sound picture; its output is `folder`/out.
+
+    Raises:
+        RuntimeError: a picture has no result.
+    """
+    environment = {**os.environ, "REGATTA_HOME": str(folder / "home")}
+    regatta: list[str | Path] = [sys.executable, "-P", "-c", "from cli.main import main; main()"]
+    run: list[str | Path] = ["run", dataset.folder, "--model", model, "--output", folder / "out"]
+    # Quarantined items, which the dataset has on purpose, make the exit code 3.
+    subprocess.run(
+        [*regatta, *run, "--no-annotate", *options],
+        env=environment,
+        check=False,
+        stdout=subprocess.DEVNULL,
+    )
+    printed = subprocess.run(
+        [*regatta, "results", "latest", "--state", "succeeded", "--format", "ndjson"],
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+    ).stdout
+    rows = list(map(json.loads, printed.splitlines()))
+    if len(rows) != dataset.sound:
+        raise RuntimeError(f"{len(rows)} of {dataset.sound} pictures have results")
+    yield from rows
+
+
+class Graph:
+    """A model by its predictor alone, for tasks of which no job is made here."""
+
+    def __init__(self, model: Path) -> None:
+        offer = offers()[0]
+        profile = ExecutionProfile(
+            offer.engine, offer.version, offer.device, offer.precision, _BATCH, 1, 90
+        )
+        self._predictor = load_predictor(*find_graph(model), profile=profile)
+
+    def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The first output for a batch [B,3,H,W]."""
+        [name] = self._predictor.input_names
+        return self._predictor.predict({name: images})[0]

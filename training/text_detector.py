@@ -1,0 +1,159 @@
+"""The shipped text detector: where names stand on hulls."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sample.scene import Name
+from training.export import export, image_spec
+from training.fit import Plan, fit, seed_all
+from training.layers import Layer, PerPixel, functional
+from training.pool import MEAN, STD, normalized, pooled, scene_of
+from training.shrink import targets
+from training.view import Image, lit, view_of
+from worker.predictors.vendor import paddle
+
+LONGEST = 1280
+"""To which the long side of a picture is scaled down, in pixels."""
+
+READABLE_HEIGHT, READABLE_PART = 8.0, 0.9
+"""Names whose letters are less high in the network's input, or less of which can be seen, are
+neither wanted nor wrong."""
+
+BATCH = 8
+
+_SIDE = 224
+_ROOM = 352  # of a kept picture: a window of `_SIDE` is cut from it
+_PIXELS = 1_100_000  # of a scene: about what is left of a large picture
+_WIDTHS = (8, 16, 24, 40, 48)
+_NECK, _FINE = 24, 12
+_STRIDE = 2
+_HARD = 3  # cells without text that count, for each with
+_LEAST_HARD = 500
+_SMOOTH = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """A picture [H,W,3] and the names in it, quads [4,2]: those to read, and the others."""
+
+    image: Image
+    read: tuple[NDArray[np.float32], ...]
+    ignored: tuple[NDArray[np.float32], ...]
+
+
+class Deployed(Layer):  # type: ignore[misc]
+    """The network with what follows it: a probability for each pixel."""
+
+    def __init__(self, network: PerPixel) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Any) -> Any:
+        """Normalized BGR [B,3,H,W], both multiples of 32 -> probabilities [B,1,H,W]."""
+        logits = functional.interpolate(self.network(x), scale_factor=2, mode="bilinear")
+        return functional.sigmoid(logits)
+
+
+def is_readable(name: Name, scale: float = 1.0) -> bool:
+    """Whether a name has to be found where its picture is scaled by `scale`."""
+    height = float(np.linalg.norm(name.quad[3] - name.quad[0])) * scale
+    return height >= READABLE_HEIGHT and name.visible >= READABLE_PART
+
+
+def pages_of(seed: int) -> list[Page]:
+    """Parts of the scene with this seed: one about each name, and one anywhere."""
+    rng = np.random.default_rng(seed)
+    scene = scene_of(seed, _PIXELS)
+    names = [thing.name for thing in scene.things if thing.name is not None]
+    height, width = scene.image.shape[:2]
+    middles = [name.quad.mean(0) for name in names if is_readable(name)]
+    middles.append(rng.uniform((0, 0), (width, height)))
+    pages = []
+    for middle in middles:
+        x, y = (middle - _ROOM / 2 + rng.uniform(-60, 60, 2)).astype(int).tolist()
+        left, top = np.clip([x, y], 0, (width - _ROOM, height - _ROOM)).tolist()
+        corner = np.array([left, top], np.float32)
+        pages.append(
+            Page(
+                scene.image[top : top + _ROOM, left : left + _ROOM].copy(),
+                tuple(name.quad - corner for name in names if is_readable(name)),
+                tuple(name.quad - corner for name in names if not is_readable(name)),
+            )
+        )
+    return pages
+
+
+def train(scenes: int, plan: Plan) -> PerPixel:
+    """The trained network."""
+    seed_all(5)
+    rng = np.random.default_rng(5)
+    pool = [page for pages in pooled(pages_of, scenes) for page in pages]
+    network = PerPixel(_WIDTHS, _NECK, _FINE, 1)
+
+    def losses() -> dict[str, Any]:
+        chosen = [_shown(pool[number], rng) for number in rng.integers(len(pool), size=BATCH)]
+        # Not turned to RGB: the official text detectors read BGR.
+        images = normalized([page.image[..., ::-1] for page in chosen])
+        maps = [targets(page.read, page.ignored, (_SIDE, _SIDE), _STRIDE) for page in chosen]
+        wanted, weights = (paddle.to_tensor(np.stack(arrays)) for arrays in zip(*maps, strict=True))
+        logits = network(paddle.to_tensor(images)).squeeze(1)
+        return {
+            "entropy": _hard_entropy(logits, wanted, weights),
+            "overlap": _missed_overlap(functional.sigmoid(logits) * weights, wanted * weights),
+        }
+
+    fit(network, losses, plan)
+    return network
+
+
+def _shown(page: Page, rng: np.random.Generator) -> Page:
+    side = min(_ROOM, _SIDE * float(np.exp(rng.uniform(-0.35, 0.35))))
+    left, top = rng.uniform(0, _ROOM - side, 2).tolist()
+    angle = float(rng.normal(0, 0.06))
+    view = view_of((left, top, left + side, top + side), (_SIDE, _SIDE), angle=angle)
+    read, ignored = (tuple(map(view.points, quads)) for quads in (page.read, page.ignored))
+    return Page(lit(view.image(page.image), rng), read, ignored)
+
+
+def _hard_entropy(logits: Any, wanted: Any, weights: Any) -> Any:
+    """Cross entropy of all cells with text, and of the hardest of the others (Shrivastava 2016)."""
+    entropy = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+    text, rest = wanted * weights, (1 - wanted) * weights
+    count = int(text.sum())
+    hardest = min(max(_HARD * count, _LEAST_HARD), int(rest.sum()))
+    hard = paddle.topk((entropy * rest).flatten(), hardest)[0].sum()
+    return ((entropy * text).sum() + hard) / (count + hardest)
+
+
+def _missed_overlap(guess: Any, wanted: Any) -> Any:
+    """1 - the soft Dice coefficient (Milletari 2016)."""
+    shared = (guess * wanted).sum()
+    return 1 - (2 * shared + _SMOOTH) / (guess.sum() + wanted.sum() + _SMOOTH)
+
+
+def export_text_detector(network: PerPixel, directory: Path) -> None:
+    """Write `inference.yml` and the graph, as PaddleOCR's `tools/export_model.py` does."""
+    normalize = {"mean": list(MEAN), "order": "hwc", "scale": "1./255.", "std": list(STD)}
+    steps = [
+        {"DecodeImage": {"channel_first": False, "img_mode": "BGR"}},
+        {"DetResizeForTest": {"limit_side_len": LONGEST, "limit_type": "max"}},
+        {"NormalizeImage": normalize},
+        {"ToCHWImage": None},
+    ]
+    config = {
+        "Global": {"model_name": directory.name},
+        "PreProcess": {"transform_ops": steps},
+        "PostProcess": {
+            "name": "DBPostProcess",
+            "thresh": 0.4,
+            "box_thresh": 0.6,
+            "max_candidates": 1000,
+            "unclip_ratio": 0.9,
+        },
+    }
+    spec = image_spec("x", None, None)
+    export(Deployed(network), directory, [spec], "inference.yml", config, "inference")

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
-from cli.parameters import SINCE, SIZE, TILE
+from cli.parameters import COLOUR, SINCE, SIZE, TILE
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -57,6 +57,11 @@ _JOB_OPTIONS = (
         "--alpha",
         type=click.FloatRange(0, 1),
         help="How much of a segment's colour covers the picture.  [default: 0.5]",
+    ),
+    click.option(
+        "--background",
+        type=COLOUR,
+        help="What matting draws its pictures on (white, '#78ff9b').  [default: green]",
     ),
     click.option(
         "--slice",

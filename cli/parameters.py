@@ -66,6 +66,25 @@ class Tile(click.ParamType[tuple[int, int]]):
         return int(match[1]), int(match[2] or match[1])
 
 
+class Colour(click.ParamType[tuple[int, int, int]]):
+    """A colour as web pages write it: `white`, `#78ff9b`."""
+
+    name = "colour"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int, int]:
+        """Red, green and blue, 0 to 255."""
+        from PIL import ImageColor  # noqa: PLC0415 - most commands name no colour
+
+        try:
+            red, green, blue, *_ = ImageColor.getrgb(str(value).strip())
+        except ValueError:
+            self.fail(f"{value!r} is no colour; write white or '#78ff9b'", param, ctx)
+        return red, green, blue
+
+
 SIZE = Size()
 SINCE = Since()
 TILE = Tile()
+COLOUR = Colour()

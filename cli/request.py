@@ -13,6 +13,7 @@ from scheduler.submit import JobDefaults, JobRequest
 _SELECTION = ("include", "exclude", "min_size", "max_size", "since", "limit")
 _JOB = (
     "detector",
+    "background",
     "output",
     "name",
     "threshold",

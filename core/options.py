@@ -15,7 +15,8 @@ class JobOptions:
 
     `threshold` of None is the model's own; `shard_items` and `batch_size` of None are chosen
     by the planner. `alpha` is how much of a segment's colour covers a picture. With `slicing`,
-    detectors look at tiles. Limits protect workers from decompression bombs.
+    detectors look at tiles. `background` (red, green, blue) is what matting draws pictures on.
+    Limits protect workers from decompression bombs.
     """
 
     max_pixels: int
@@ -27,6 +28,7 @@ class JobOptions:
     shard_items: int | None = None
     batch_size: int | None = None
     slicing: Slicing | None = None
+    background: tuple[int, int, int] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for the job's row and its manifest."""
@@ -35,8 +37,12 @@ class JobOptions:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "JobOptions":
         """Read what `to_json` wrote."""
-        slicing = data.get("slicing")
-        return cls(**{**data, "slicing": None if slicing is None else Slicing(**slicing)})
+        slicing, background = data.get("slicing"), data.get("background")
+        parsed = {
+            "slicing": None if slicing is None else Slicing(**slicing),
+            "background": None if background is None else tuple(background),
+        }
+        return cls(**{**data, **parsed})
 
 
 SEVERAL = "several"

@@ -57,6 +57,7 @@ class JobRequest:
     batch_size: int | None = None
     detector: str | None = None
     slicing: Slicing | None = None
+    background: tuple[int, int, int] | None = None
     more_models: tuple[str, ...] = ()
 
 
@@ -134,6 +135,7 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
             shard_items=request.shard_items or defaults.shard_items,
             batch_size=request.batch_size or defaults.batch_size or chosen.batch_size,
             slicing=request.slicing,
+            background=request.background,
         ),
     )
 

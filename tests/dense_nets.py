@@ -50,6 +50,15 @@ def export_blob_panoptic(directory: Path) -> Path:
     return _export(_BlobPanoptic(), [image], config, directory, "deploy.yaml")
 
 
+def export_blob_people(directory: Path) -> Path:
+    """Write a bottom-up keypoint model like HigherHRNet: a blob of each colour is a joint."""
+    image = paddle.static.InputSpec([1, 3, None, None], "float32", "image")
+    normalize = {"type": "NormalizeImage", "mean": list(_MEAN), "std": list(_STD)}
+    steps = [{"type": "EvalAffine", "size": SIDE}, normalize, {"type": "Permute"}]
+    config = {"arch": "HigherHRNet", "Preprocess": steps, "label_list": ["person"]}
+    return _export(_BlobPeople(), [image], config, directory)
+
+
 class _BlobMasks(Layer):  # type: ignore[misc]
     """As Mask R-CNN's export, which says something of an image without objects, too."""
 
@@ -96,3 +105,22 @@ class _BlobPanoptic(Layer):  # type: ignore[misc]
         is_blob = paddle.max(contrast, axis=1, keepdim=True) > _LEAST_CONTRAST
         things = (paddle.argmax(contrast, axis=1, keepdim=True) + 2) * 1000 + 1
         return paddle.where(is_blob, things, paddle.full_like(things, 1000))
+
+
+class _BlobPeople(Layer):  # type: ignore[misc]
+    """As HigherHRNet's export: heatmaps, tags, each joint's best peaks. All are one person's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.contrast = _Contrast()
+
+    def forward(self, image: Any) -> Any:
+        pool = paddle.nn.functional.avg_pool2d
+        # Twice the mean around each pixel: highest in the middle of a blob, and nowhere else.
+        soft = pool(pool(paddle.clip(self.contrast(image), 0), 15, 1, 7), 15, 1, 7)
+        heat = paddle.sqrt(soft)
+        peaks = heat * paddle.cast(
+            heat == paddle.nn.functional.max_pool2d(heat, 5, 1, 2), "float32"
+        )
+        scores, places = paddle.topk(peaks.reshape([1, len(LABELS), -1]), 4)
+        return heat, paddle.zeros_like(heat).unsqueeze(4), scores, places

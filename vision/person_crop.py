@@ -1,7 +1,9 @@
 """The part of a picture that a top-down model is shown for one person."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
 
 from vision.resize import Size
 
@@ -16,6 +18,10 @@ class PersonCrop(NamedTuple):
     y1: int
     x2: int
     y2: int
+
+    def cut(self, image: NDArray[Any]) -> NDArray[Any]:
+        """The pixels of this crop, a view into an image [H,W,...]."""
+        return image[self.y1 : self.y2, self.x1 : self.x2]
 
 
 def person_crop(box: Sequence[float], size: Size) -> PersonCrop | None:

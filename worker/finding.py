@@ -10,10 +10,7 @@ from vision.merging import merge
 from vision.tiles import Tile, Tiling, in_picture
 from worker.detector import Detector
 from worker.network import Pixels
-from worker.recipe import ALONE, Ask, Steps
-
-# Prepared tiles of one picture at a time: those of an 8K picture would be a gigabyte at once.
-_TILES_AT_ONCE = 16
+from worker.recipe import ALONE, MOST_ASKS, Ask, Steps
 
 _METRIC: Final = "ios"
 _THRESHOLD = 0.5
@@ -39,8 +36,8 @@ def find(detector: Detector, role: str, image_bgr: Pixels, options: JobOptions) 
         return detector.found(output, options).moved(0, 0, (size_wh[1], size_wh[0]))
     tiles = _tiles(size_wh, options.slicing)
     found: list[Detections] = []
-    for start in range(0, len(tiles), _TILES_AT_ONCE):
-        parts = [tile.cut(image_bgr) for tile in tiles[start : start + _TILES_AT_ONCE]]
+    for start in range(0, len(tiles), MOST_ASKS):
+        parts = [tile.cut(image_bgr) for tile in tiles[start : start + MOST_ASKS]]
         outputs = yield [Ask(role, detector.prepare(part)) for part in parts]
         found += [detector.found(output, options) for output in outputs]
     return merge(

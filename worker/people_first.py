@@ -1,8 +1,10 @@
 """Keypoints top-down: a detector finds people, and a keypoint model is shown each of them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.options import JobOptions
 from core.roles import DETECTOR, KEYPOINT
@@ -13,7 +15,7 @@ from worker.detector import Detector
 from worker.finding import find
 from worker.network import Pixels
 from worker.pose_network import TopDown, pose_answer
-from worker.recipe import Ask, Steps
+from worker.recipe import MOST_ASKS, Ask, Steps
 
 
 class PeopleFirst:
@@ -39,10 +41,10 @@ class PeopleFirst:
         # Of a box outside of the picture there is nothing to be shown.
         people = people.select(np.array([crop is not None for crop in crops], np.bool_))
         seen = [crop for crop in crops if crop is not None]
-        heatmaps = yield [
-            Ask(KEYPOINT, self._keypoint.prepare(image_bgr[crop.y1 : crop.y2, crop.x1 : crop.x2]))
-            for crop in seen
-        ]
+        heatmaps: list[NDArray[Any]] = []
+        for start in range(0, len(seen), MOST_ASKS):
+            parts = [crop.cut(image_bgr) for crop in seen[start : start + MOST_ASKS]]
+            heatmaps += yield [Ask(KEYPOINT, self._keypoint.prepare(part)) for part in parts]
         poses = Poses.empty(0)
         if seen:
             points = self._keypoint.keypoints(heatmaps, seen)

@@ -15,12 +15,11 @@ from vision.text_drawing import draw_texts
 from vision.text_line import crop_line, upright
 from worker.classifier import Classifier
 from worker.network import Answer, Pixels
-from worker.recipe import Ask, Steps
+from worker.recipe import MOST_ASKS, Ask, Steps
 from worker.text_network import TextDetector, TextRecognizer
 
 _LABELS = ("text",)
 _THRESHOLD = 0.5  # `drop_score` of PaddleOCR's own pipeline, which keeps what has just that
-_LINES_AT_ONCE = 256  # of a page; the lines of a book's spread are fewer
 
 
 class Reading:
@@ -48,8 +47,8 @@ class Reading:
         size = (image_bgr.shape[0], image_bgr.shape[1])
         quads = self._detector.regions(output, size).quads
         texts: list[LineText] = []
-        for start in range(0, len(quads), _LINES_AT_ONCE):
-            lines = [crop_line(image_bgr, quad) for quad in quads[start : start + _LINES_AT_ONCE]]
+        for start in range(0, len(quads), MOST_ASKS):
+            lines = [crop_line(image_bgr, quad) for quad in quads[start : start + MOST_ASKS]]
             if self._orientation is not None:
                 outputs = yield [Ask(ORIENTATION, self._orientation.prepare(one)) for one in lines]
                 lines = [self._turned(*pair) for pair in zip(lines, outputs, strict=True)]

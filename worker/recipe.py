@@ -11,6 +11,12 @@ from worker.network import Answer, Pixels, ReadableNetwork
 ALONE = "model"
 """The role of a network that is a whole model."""
 
+MOST_ASKS = 16
+"""How many asks a recipe prepares at a time where a picture may bring any number.
+
+Enough for a batch or two; those of all pictures in flight lie in memory together.
+"""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ask:

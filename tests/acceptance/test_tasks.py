@@ -13,7 +13,12 @@ from pycocotools import mask as coco_mask
 
 from tests.acceptance.fleet import Fleet
 from tests.acceptance.terminal import Terminal
-from tests.dense_nets import export_blob_masks, export_blob_matting, export_blob_panoptic
+from tests.dense_nets import (
+    export_blob_masks,
+    export_blob_matting,
+    export_blob_panoptic,
+    export_blob_people,
+)
 from tests.nets import export_blob_classifier, export_blob_detector, export_blob_segmenter
 from tests.scenes import LABELS, Blob, draw_blobs, paint, tolerance
 
@@ -183,6 +188,39 @@ def test_what_each_pixel_belongs_to(
             assert one["is_thing"] == (one["label"] in LABELS)
     assert f"masks        {output}/masks/" in ended.out
     assert f"cut-outs     {output}/cutouts/" in ended.out
+
+
+def test_people_from_the_bottom_up(terminal: Terminal, tmp_path: Path) -> None:
+    """Pictures of any shape, one at a time: the one person's joints are a blob of each colour."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "people"
+    folder.mkdir()
+    truth = {}
+    for number, size in enumerate([(320, 240), (240, 320), (500, 240), (300, 300)]):
+        middles = np.array(size) * rng.uniform((0.15, 0.15), (0.85, 0.85), (3, 2))
+        middles[:, 0] = np.sort(middles[:, 0])
+        blobs = [
+            Blob(n, tuple(np.rint([*(middle - 20), *(middle + 20)]).astype(int)))
+            for n, middle in enumerate(middles)
+        ]
+        cv2.imwrite(str(folder / f"{number}.png"), paint(size, blobs))
+        truth[f"{number}.png"] = middles
+    cv2.imwrite(str(folder / "nobody.png"), paint((320, 240), []))
+
+    ended = terminal.run("run", folder, "--model", export_blob_people(tmp_path / "model"))
+    assert ended.code == 0, ended.err
+    rows = {row["item"]: row for row in terminal.run("results", "latest").objects}
+    assert rows.pop("nobody.png")["detections"] == []
+    assert rows.keys() == truth.keys()
+    for item, row in rows.items():
+        assert row["task"] == "keypoint"
+        [person] = row["detections"]
+        points = np.array(person["keypoints"])
+        # A pixel of the network is nearly four of the picture.
+        assert np.abs(points[:, :2] - truth[item]).max() < 8
+        x1, y1, x2, y2 = person["box"]
+        assert [x1, y1] == pytest.approx(points[:, :2].min(0))
+        assert [x2, y2] == pytest.approx(points[:, :2].max(0))
 
 
 def test_labels(

@@ -36,7 +36,7 @@ from worker.run import StoppedError
 
 SIDE, JOINTS = 8, 3
 WIDE, HIGH = 30, 40  # of a person
-MOST = 12
+MOST = 20
 BATCH = PROFILE.batch_size
 
 
@@ -205,7 +205,7 @@ def test_crops_of_many_pictures_share_batches_and_go_back_to_their_own(works: Wo
 
 
 def test_more_people_than_the_pool_has_room_for_are_no_deadlock(works: Works) -> None:
-    pictures = crowds(works, [12] * 40)
+    pictures = crowds(works, [20] * 40)
     assert_whole(works.rows(list(pictures)), pictures)
 
 

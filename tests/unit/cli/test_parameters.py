@@ -3,7 +3,7 @@ from datetime import datetime
 import click
 import pytest
 
-from cli.parameters import SINCE, SIZE, TILE
+from cli.parameters import COLOUR, SINCE, SIZE, TILE
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,17 @@ def test_a_tile_has_a_width_and_a_height(text: str, tile: tuple[int, int]) -> No
 def test_what_is_no_tile_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match="640x640"):
         TILE.convert(text, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "colour"),
+    [("white", (255, 255, 255)), ("#78ff9b", (120, 255, 155)), ("rgb(1, 2, 3)", (1, 2, 3))],
+)
+def test_a_colour_has_red_green_and_blue(text: str, colour: tuple[int, int, int]) -> None:
+    assert COLOUR.convert(text, None, None) == colour
+
+
+@pytest.mark.parametrize("text", ["", "nosuch", "#12", "1,2,3"])
+def test_what_is_no_colour_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is no colour"):
+        COLOUR.convert(text, None, None)

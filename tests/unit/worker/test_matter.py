@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,12 @@ def test_alpha_has_the_size_of_the_picture(tmp_path: Path, size_wh: tuple[int, i
         assert (drawn[:, :12] == 7).all()
         assert (drawn[:, 18:] == drawn[0, -1]).all()
         assert (drawn[0, -1] != 7).any()
+
+
+def test_the_picture_stands_on_the_colour_that_was_asked_for(tmp_path: Path) -> None:
+    options = replace(OPTIONS, background=(10, 20, 30))
+    found = matter(tmp_path).read(np.zeros((4, 8), np.float32), (8, 4), options)
+    assert found.draw(np.full((4, 8, 3), 200, np.uint8))[2, 5].tolist() == [30, 20, 10]
 
 
 def test_nothing_in_front_is_an_answer(tmp_path: Path) -> None:

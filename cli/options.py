@@ -59,6 +59,9 @@ _JOB_OPTIONS = (
         help="How much of a segment's colour covers the picture.  [default: 0.5]",
     ),
     click.option(
+        "--polygons", is_flag=True, help="Give the outlines of segments in the results, too."
+    ),
+    click.option(
         "--background",
         type=COLOUR,
         help="What matting draws its pictures on (white, '#78ff9b').  [default: green]",

@@ -14,6 +14,7 @@ _SELECTION = ("include", "exclude", "min_size", "max_size", "since", "limit")
 _JOB = (
     "detector",
     "background",
+    "polygons",
     "output",
     "name",
     "threshold",

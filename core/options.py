@@ -16,7 +16,7 @@ class JobOptions:
     `threshold` of None is the model's own; `shard_items` and `batch_size` of None are chosen
     by the planner. `alpha` is how much of a segment's colour covers a picture. With `slicing`,
     detectors look at tiles. `background` (red, green, blue) is what matting draws pictures on.
-    Limits protect workers from decompression bombs.
+    `polygons` asks for the outlines of segments. Limits protect workers from decompression bombs.
     """
 
     max_pixels: int
@@ -29,6 +29,7 @@ class JobOptions:
     batch_size: int | None = None
     slicing: Slicing | None = None
     background: tuple[int, int, int] | None = None
+    polygons: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for the job's row and its manifest."""

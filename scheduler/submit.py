@@ -58,6 +58,7 @@ class JobRequest:
     detector: str | None = None
     slicing: Slicing | None = None
     background: tuple[int, int, int] | None = None
+    polygons: bool = False
     more_models: tuple[str, ...] = ()
 
 
@@ -136,6 +137,7 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
             batch_size=request.batch_size or defaults.batch_size or chosen.batch_size,
             slicing=request.slicing,
             background=request.background,
+            polygons=request.polygons,
         ),
     )
 

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from core.errors import BadInputError, FatalError
 from core.options import JobOptions
-from store.parts import ClassScore
+from store.parts import BoxColumns, ClassScore
 from vision.detections import label_of
 from vision.exported import ExportedModel
 from vision.masks import MOST_CLASSES, encode_mask
+from vision.outlines import outlines
 from vision.overlay import draw_segments
 from vision.preprocess import Prepared, Preprocessor
 from vision.segmentation_ops import restored
@@ -100,7 +101,21 @@ class Segmenter:
             alpha=options.alpha,
             background=background,
         )
-        return Answer(draw, classes=classes, mask=encode_mask(labels))
+        regions = self._regions(labels, background) if options.polygons else None
+        return Answer(draw, detections=regions, classes=classes, mask=encode_mask(labels))
+
+    def _regions(self, labels: NDArray[np.uint8], background: int | None) -> BoxColumns:
+        """The regions with their outlines; what scores is a region's part of the picture."""
+        found = outlines(labels, background=background)
+        corners = [[*one.polygon.min(0), *one.polygon.max(0)] for one in found]
+        last = max((one.class_id for one in found), default=-1)
+        return BoxColumns(
+            np.array(corners, np.float32).reshape(-1, 4),
+            np.array([one.area / labels.size for one in found], np.float32),
+            np.array([one.class_id for one in found], np.int32),
+            labels=tuple(label_of(self._labels, number) for number in range(last + 1)),
+            polygons=[one.polygon for one in found],
+        )
 
     def _has_background(self, classes: int | None) -> bool:
         """Whether the first class is what is left: it is named so, or there is one other only."""

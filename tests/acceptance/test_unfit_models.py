@@ -31,7 +31,7 @@ def with_an_unknown_step(model: Path) -> None:
 
 
 def for_another_task(model: Path) -> None:
-    _change(model, arch="SOLOv2")
+    _change(model, arch="FairMOT")
 
 
 def of_an_unknown_architecture(model: Path) -> None:

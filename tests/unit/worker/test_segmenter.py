@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,24 @@ def test_classes_come_with_their_share_and_the_mask_at_the_size_of_the_source(
     with Image.open(io.BytesIO(found.mask)) as mask:
         assert mask.size == (12, 8)
         assert np.asarray(mask)[-1, -1] == 1
+
+
+def test_regions_have_outlines_if_they_are_asked_for(tmp_path: Path) -> None:
+    network = segmenter(tmp_path / "m", label_list=["background", "gull", "water"])
+    assert answer(network, quarters(), (64, 64)).detections is None
+    batch = [network.prepare(np.zeros((64, 64, 3), np.uint8))]
+    [output] = network.split([quarters()], batch, 1)
+    found = network.read(output, (64, 64), replace(OPTIONS, polygons=True)).detections
+    assert found is not None
+    assert [found.labels[number] for number in found.class_ids] == ["water", "gull"]
+    assert found.xyxy.tolist() == [[0, 32, 64, 64], [48, 48, 64, 64]]
+    assert found.scores == pytest.approx([1792 / 4096, 256 / 4096])
+    assert found.polygons is not None
+    assert len(found.polygons[0]) == 6
+    [nothing] = network.split([np.zeros((1, 4, 4), np.int32)], batch, 1)
+    empty = network.read(nothing, (64, 64), replace(OPTIONS, polygons=True)).detections
+    assert empty is not None
+    assert len(empty.scores) == 0
 
 
 def test_scores_say_the_same_as_labels(tmp_path: Path) -> None:

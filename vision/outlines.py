@@ -1,0 +1,43 @@
+"""The outlines of a label map's regions."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_LEAST_AREA = 16  # pixels: less is a model's noise
+_NEAR = 1.0  # pixels that an outline may be off
+
+
+class Outline(NamedTuple):
+    """A region's outer edge: `polygon` float32 (M, 2), x and y; `area` in pixels, with holes."""
+
+    class_id: int
+    polygon: NDArray[np.float32]
+    area: float
+
+
+def outlines(labels: NDArray[np.uint8], *, background: int | None) -> list[Outline]:
+    """The regions of a map [H,W], the largest first, without those of the background class.
+
+    Regions smaller than 16 pixels are left out, and so are holes. An outline is off by a pixel at
+    most (Douglas and Peucker 1973), and lies on the edges of pixels.
+    """
+    found = []
+    for class_id in np.flatnonzero(np.bincount(labels.ravel())).tolist():
+        if class_id == background:
+            continue
+        mask = np.pad((labels == class_id).astype(np.uint8), ((0, 1), (0, 1)))
+        # Twice as large, a pixel's far edges have places of their own.
+        mask = np.asarray(cv2.resize(mask, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST))
+        contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        for contour in contours:
+            edge = contour[:, 0].astype(np.float32)
+            # Of a pixel at x the doubled map has 2x and 2x + 1: its edges are x and x + 1.
+            polygon = np.where(edge % 2 == 0, edge / 2, (edge + 1) / 2).astype(np.float32)
+            area = float(cv2.contourArea(polygon))
+            if area >= _LEAST_AREA:
+                simple = cv2.approxPolyDP(polygon, _NEAR, closed=True)
+                found.append(Outline(class_id, np.asarray(simple[:, 0], np.float32), area))
+    return sorted(found, key=lambda one: -one.area)

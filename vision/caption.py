@@ -34,3 +34,9 @@ def stack_lines(canvas: NDArray[np.uint8], lines: Sequence[tuple[int, str]]) -> 
             return
         canvas[top : top + len(strip), margin : margin + strip.shape[1]] = strip
         top += len(strip)
+
+
+def percent(share: float) -> str:
+    """A share, 0 to 1, as a legend says it: what is there at all is never 0%."""
+    text = f"{share:.0%}"
+    return "<1%" if share and text == "0%" else text

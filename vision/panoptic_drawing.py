@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.annotate import Strokes
-from vision.caption import stack_lines
+from vision.caption import percent, stack_lines
 from vision.detections import label_of
 from vision.palette import colour_of
 from vision.panoptic import PanopticMap, Segment
@@ -48,7 +48,7 @@ def legend_of(found: PanopticMap, labels: Sequence[str]) -> list[tuple[int, str]
         count = f" x{things}" if things > 1 else ""
         share = area / found.places.size
         lines.append(
-            (share, _shade(segments[0]), f"{label_of(labels, class_id)}{count} {share:.0%}")
+            (share, _shade(segments[0]), f"{label_of(labels, class_id)}{count} {percent(share)}")
         )
     lines.sort(key=lambda line: -line[0])
     return [(shade, text) for _, shade, text in lines]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from core.errors import BadInputError, FatalError
 from core.options import JobOptions
 from store.parts import BoxColumns, ClassScore
+from vision.caption import percent
 from vision.detections import label_of
 from vision.exported import ExportedModel
 from vision.masks import MOST_CLASSES, encode_mask
@@ -94,7 +95,7 @@ class Segmenter:
             draw_segments,
             labels=labels,
             legend=[
-                (one.class_id, f"{one.label} {one.score:.0%}")
+                (one.class_id, f"{one.label} {percent(one.score)}")
                 for one in classes
                 if one.class_id != background
             ],

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vision.caption import draw_caption
+from vision.caption import draw_caption, percent
 from vision.masks import encode_mask
 from vision.overlay import draw_segments
 from vision.palette import colour_of
@@ -43,3 +43,10 @@ def test_lines_stay_inside(size: tuple[int, int]) -> None:
     assert not image.any()
     if min(size) > 100:
         assert drawn.any()
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(0.0, "0%"), (0.0001, "<1%"), (0.005, "<1%"), (0.006, "1%"), (1.0, "100%")]
+)
+def test_what_is_there_has_a_share(share: float, said: str) -> None:
+    assert percent(share) == said

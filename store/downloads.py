@@ -1,5 +1,6 @@
 """Gets one file from a web server."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -47,6 +48,7 @@ def download(url: str, to: Path, *, progress: Progress) -> None:
     """
     import httpx  # noqa: PLC0415 - few commands talk to web servers, and its import takes long
 
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells addresses with their secrets
     shown = without_secrets(url)
     timeout = httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS)
     # What is counted and written are the file's own bytes: a .tar.gz must stay one.

@@ -1,3 +1,4 @@
+import logging
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,12 @@ def test_too_large(web: Web, to: Path, monkeypatch: pytest.MonkeyPatch, is_sized
 def test_what_is_shown_of_an_address() -> None:
     assert without_secrets("https://u:p@host:8/a%20b?s=1#x") == "https://host:8/a%20b"
     assert without_secrets("/home/me/what?.tar") == "/home/me/what?.tar"
+
+
+def test_no_log_has_the_secrets_of_an_address(
+    web: Web, to: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    web.pages["/a?key=secret"] = Page(b"x")
+    with caplog.at_level(logging.INFO):
+        download(f"{web.url}/a?key=secret", to, progress=nothing)
+    assert "secret" not in caplog.text

@@ -23,11 +23,15 @@ PADDLESEG = Path(os.environ.get("REGATTA_PADDLESEG", "/nowhere"))
 
 
 class _Config(paddle_infer.Config):  # type: ignore[misc]
-    """Paddle's, with the two things that the tools don't know of graphs that Paddle 3 wrote."""
+    """Paddle's, with what the tools don't know of Paddle 3.
+
+    Its graphs end in `.json`, need another executor, and would run on oneDNN without being told to.
+    """
 
     def __init__(self, model: str, params: str) -> None:
         written = Path(model).with_suffix(".json")
         super().__init__(str(written) if written.is_file() else model, params)
+        self.disable_mkldnn()
 
     def enable_memory_optim(self) -> None:
         """Ask for the executor that such graphs need for it."""

@@ -8,7 +8,8 @@ Mask R-CNN (and a DETR with masks) adds a third output to a detector's two: inte
 batch, and what is outside of a smaller one is -1. An image without objects has one row of score 0.
 
 SOLOv2 takes one image and answers masks [N, H, W] of the source's size, how many they are, their
-classes [N] and scores [N]. The last is always a dummy of score 0 (or NaN, if its mask is empty).
+classes [N] and scores [N]; exports by Paddle 3 answer the masks last. The last object is always a
+dummy of score 0 (or NaN, if its mask is empty).
 """
 
 from collections.abc import Sequence
@@ -70,10 +71,12 @@ def split_segments(outputs: Sequence[NDArray[Any]], size: Size) -> Instances:
     Raises:
         FatalError: These are not the outputs of such a model.
     """
-    if len(outputs) < 4 or outputs[0].ndim != _STACK:  # noqa: PLR2004
+    stacks = [place for place, output in enumerate(outputs) if output.ndim == _STACK]
+    if len(outputs) < 4 or len(stacks) != 1:  # noqa: PLR2004
         given = ", ".join(f"{output.dtype} {output.shape}" for output in outputs)
         raise FatalError(f"expected masks [N,H,W], a count, classes and scores; got {given}")
-    masks, _, classes, scores = outputs[:4]
+    masks = outputs[stacks[0]]
+    _, classes, scores, *_ = (*outputs[: stacks[0]], *outputs[stacks[0] + 1 :])
     if not len(masks) == classes.size == scores.size:
         raise FatalError(
             f"the model gave {classes.size} classes and {scores.size} scores for {len(masks)} masks"

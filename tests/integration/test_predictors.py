@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from structlog.testing import capture_logs
 
 from core.errors import FatalError
 from core.profile import ExecutionProfile
@@ -326,3 +327,25 @@ def test_a_limited_onednn_is_another_device(monkeypatch: pytest.MonkeyPatch) -> 
 )
 def test_onednn_is_off_where_it_is_broken(version: str, works: bool) -> None:
     assert adapter._onednn_works(version) is works
+
+
+def test_a_graph_that_onednn_refuses_runs_without_it(
+    blob_detector: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = adapter.paddle.inference.create_predictor
+
+    def picky(config: Any) -> Any:
+        with_onednn = config.mkldnn_enabled()
+        predictor = create(config)
+        if with_onednn:
+            raise ValueError("(InvalidArgument) outputs of another type than inputs")
+        return predictor
+
+    monkeypatch.setattr(adapter.paddle.inference, "create_predictor", picky)
+    image, blobs = draw_blobs(5, SIZE)
+    with capture_logs() as logs, closing(load(blob_detector)) as predictor:
+        rows, _ = predictor.predict(feeds_of([image]))
+
+    assert_found(rows, blobs)
+    assert [log["event"] for log in logs] == ["onednn off"]
+    assert "of another type" in logs[0]["reason"]

@@ -106,9 +106,7 @@ def load_predictor(
         if not path.is_file():
             raise FatalError(f"there is no model file {path}")
     try:
-        return PaddlePredictor(
-            paddle.inference.create_predictor(_config(model_file, params_file, profile.threads))
-        )
+        return PaddlePredictor(_created(model_file, params_file, profile.threads))
     except MemoryError as error:
         raise OutOfMemoryError(f"{model_file} does not fit into memory") from error
     except _VENDOR_ERRORS as error:
@@ -119,6 +117,17 @@ def load_predictor(
         ) from error
 
 
+def _created(model_file: Path, params_file: Path, threads: int) -> Any:
+    """Paddle's predictor, on oneDNN if that takes the graph: it refuses that of a SOLOv2, say."""
+    create = paddle.inference.create_predictor
+    if _onednn_works(paddle.__version__) and not _has_loop(model_file):
+        try:
+            return create(_config(model_file, params_file, threads, onednn=True))
+        except _VENDOR_ERRORS as error:
+            _log.warning("onednn off", model=str(model_file), reason=_summary(error))
+    return create(_config(model_file, params_file, threads, onednn=False))
+
+
 def load_predictors(
     model_file: Path, params_file: Path, *, profile: ExecutionProfile, count: int
 ) -> tuple[PaddlePredictor, ...]:
@@ -127,7 +136,7 @@ def load_predictors(
     return (first, *(first.replicate() for _ in range(count - 1)))
 
 
-def _config(model_file: Path, params_file: Path, threads: int) -> Any:
+def _config(model_file: Path, params_file: Path, threads: int, *, onednn: bool) -> Any:
     config = paddle.inference.Config(str(model_file), str(params_file))
     config.disable_gpu()
     config.disable_glog_info()
@@ -138,7 +147,7 @@ def _config(model_file: Path, params_file: Path, threads: int) -> Any:
         config.enable_new_ir()
         config.enable_new_executor()
     config.enable_memory_optim()
-    if _onednn_works(paddle.__version__) and not _has_loop(model_file):
+    if onednn:
         config.enable_mkldnn()
     else:
         config.disable_mkldnn()

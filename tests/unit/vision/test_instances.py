@@ -87,6 +87,14 @@ def test_segments_are_objects_in_boxes_around_them() -> None:
     assert (read.masks[0].decode() == mask).all()
 
 
+def test_paddle_3_exports_answer_the_masks_last() -> None:
+    masks, _, *more = solo((3, 0.5, np.ones((4, 5), np.uint8)), (1, 0.25, np.eye(4, 5, dtype="u1")))
+    found = split_segments([np.array(3), *more, masks], (4, 5))
+    assert found.rows[:, 0].tolist() == [3, 1]
+    assert found.rows[:, 1].tolist() == [0.5, 0.25]
+    assert (found.masks == masks[:2]).all()
+
+
 def test_the_dummy_segment_alone_is_nothing() -> None:
     for outputs in (solo(), [np.ones((1, 4, 5), np.uint8), *solo()[1:3], np.zeros(1, "f4")]):
         read = read_instances(split_segments(outputs, (4, 5)), threshold=0.0)

@@ -37,11 +37,12 @@ def summary(db: Database, end: Snapshot, seconds: float | None) -> Iterator[str]
         yield f"  speed        {speed(end['rate'])}"
     if end["error"]:
         yield f"  error        {printable(end['error'])}"
-    yield from _found(db, job, items["listed"])
+    tasks = {model.task for model in ModelRef.from_json(job.model).members}
+    if tasks != {"matting"}:  # which has no finds, only masks
+        yield from _found(db, job, items["listed"])
     yield f"  results      {printable(job.output)}/results/"
     if job.options.get("annotate"):
         yield f"  pictures     {printable(job.output)}/annotated/"
-    tasks = {model.task for model in ModelRef.from_json(job.model).members}
     if tasks & _WITH_MASKS:
         yield f"  masks        {printable(job.output)}/masks/"
     if "matting" in tasks:

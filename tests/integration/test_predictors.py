@@ -2,6 +2,7 @@ import dataclasses
 import shutil
 import subprocess
 import sys
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -349,3 +350,32 @@ def test_a_graph_that_onednn_refuses_runs_without_it(
     assert_found(rows, blobs)
     assert [log["event"] for log in logs] == ["onednn off"]
     assert "of another type" in logs[0]["reason"]
+
+
+@pytest.mark.parametrize("loops", [True, False])
+def test_a_program_loops_by_its_operators_not_by_the_words_in_it(
+    tmp_path: Path, loops: bool
+) -> None:
+    paddle = adapter.paddle
+    paddle.enable_static()
+    try:
+        with paddle.pir_utils.OldIrGuard():
+            main, start = paddle.static.Program(), paddle.static.Program()
+            with paddle.static.program_guard(main, start):
+                x = paddle.static.data("convert_while_loop", [None, 3], "float32")
+                y = x * 2
+                if loops:
+                    count = paddle.full([1], 0, "int64")
+                    _, y = paddle.static.nn.while_loop(
+                        lambda n, _: n < 3, lambda n, y: [n + 1, y * 2], [count, x]
+                    )
+                executor = paddle.static.Executor(paddle.CPUPlace())
+                prefix = str(tmp_path / "model")
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    paddle.static.save_inference_model(prefix, [x], [y], executor, program=main)
+    finally:
+        paddle.disable_static()
+    graph = tmp_path / "model.pdmodel"
+    assert b"while" in graph.read_bytes()
+    assert adapter._has_loop(graph) is loops

@@ -164,13 +164,19 @@ def _onednn_works(version: str) -> bool:
     return False
 
 
+_PIR_LOOP = b'"1.while"'
+# OpDesc.type in framework.proto: field 3, a text of 5 bytes. The word alone also stands in the call
+# stacks that a program keeps of its making.
+_PROGRAM_LOOP = b"\x1a\x05while"
+
+
 def _has_loop(model_file: Path) -> bool:
     """Whether a graph loops, as those of the RCNN family do around their NMS.
 
     oneDNN (3.0.0 to 3.2.2) fails on what they hold in the loop: "expand_v2" gets a wrong shape.
     """
     graph = model_file.read_bytes()
-    loops = b'"1.while"' in graph if model_file.suffix == ".json" else b"while" in graph
+    loops = (_PIR_LOOP if model_file.suffix == ".json" else _PROGRAM_LOOP) in graph
     if loops:
         _log.warning("onednn off", model=str(model_file), reason="fails on loops in a graph")
     return loops

@@ -32,6 +32,7 @@ from store.parts import iter_rows
 from vision.detections import Detections
 from vision.export import read_export
 from worker.detectors import detector_of
+from worker.network import stacked
 from worker.predictors import paddle
 
 CORES = len(os.sched_getaffinity(0))
@@ -56,7 +57,7 @@ class Looker:
 
     def look(self, image_bgr: np.ndarray) -> Detections:
         batch = [self._detector.prepare(image_bgr)]
-        outputs = self._predictor.predict(self._detector.feeds(batch, 1))
+        outputs = self._predictor.predict(stacked(batch, 1))
         [output] = self._detector.split(outputs, batch, 1)
         return self._detector.found(output, _OPTIONS)
 

@@ -13,7 +13,7 @@ from store.parts import ClassScore
 from vision.caption import draw_caption
 from vision.exported import ExportedModel
 from vision.preprocess import Prepared, Preprocessor
-from worker.network import Answer, stacked
+from worker.network import Answer
 
 _LEAST_SHOWN = 0.05  # of a picture's caption; the row has all
 
@@ -26,11 +26,6 @@ class Classifier:
         self._threshold = export.threshold
         self._most = export.most_classes
         self.prepare = Preprocessor(export.ops)
-
-    @staticmethod
-    def feeds(batch: Sequence[Prepared], size: int) -> dict[str, NDArray[np.float32]]:
-        """See `Network.feeds`."""
-        return stacked(batch, size)
 
     def split(
         self, outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int

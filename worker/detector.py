@@ -15,7 +15,7 @@ from vision.detections import Detections
 from vision.exported import ExportedModel
 from vision.postprocess import read_rows, split_rows
 from vision.preprocess import Prepared, Preprocessor
-from worker.network import Answer, stacked
+from worker.network import Answer
 
 
 class Detector:
@@ -25,11 +25,6 @@ class Detector:
         self.labels = export.labels
         self._threshold = export.threshold
         self.prepare = Preprocessor(export.ops)
-
-    @staticmethod
-    def feeds(batch: Sequence[Prepared], size: int) -> dict[str, NDArray[np.float32]]:
-        """See `Network.feeds`."""
-        return stacked(batch, size)
 
     def split(
         self, outputs: Sequence[NDArray[np.float32]], batch: Sequence[Prepared], size: int

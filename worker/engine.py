@@ -32,6 +32,7 @@ from worker.batcher import Batcher
 from worker.budget import ByteBudget
 from worker.course import Course, Failure
 from worker.models import Models, ResidentModel
+from worker.network import stacked
 from worker.predictors.protocol import OutOfMemoryError, PredictError
 from worker.run import ShardRun
 from worker.source import place_of
@@ -207,7 +208,7 @@ def _outputs(batch: Sequence[PendingAsk], size: int, number: int) -> list[Any]:
     """Return each ask's output of a batch of `size`; what filled it up is left out."""
     resident = batch[0].network
     prepared = [ask.prepared for ask in batch]
-    outputs = resident.predictors[number].predict(resident.network.feeds(prepared, size))
+    outputs = resident.predictors[number].predict(stacked(prepared, size))
     return resident.network.split(outputs, prepared, size)
 
 

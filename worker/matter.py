@@ -13,7 +13,7 @@ from vision.exported import ExportedModel
 from vision.matting import alpha_bytes, encode_alpha, encode_cutout, over_background
 from vision.matting_ops import restored_alpha
 from vision.preprocess import Prepared, Preprocessor
-from worker.network import Answer, stacked
+from worker.network import Answer
 
 _BACKGROUND = (155, 255, 120)  # blue first: a green that few foregrounds have
 _DIMENSIONS = 4
@@ -25,11 +25,6 @@ class Matter:
     def __init__(self, export: ExportedModel) -> None:
         self._ops = export.ops
         self.prepare = Preprocessor(export.ops)
-
-    @staticmethod
-    def feeds(batch: Sequence[Prepared], size: int) -> dict[str, NDArray[np.float32]]:
-        """See `Network.feeds`."""
-        return stacked(batch, size)
 
     @staticmethod
     def split(

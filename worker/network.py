@@ -37,10 +37,6 @@ class Network(Protocol):
         """Return what the graph wants of an upright image."""
         ...
 
-    def feeds(self, batch: Sequence[Prepared], size: int) -> dict[str, NDArray[np.float32]]:
-        """Stack a batch, padded to `size` by repeating its first image."""
-        ...
-
     def split(
         self, outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int
     ) -> list[Any]:
@@ -65,7 +61,7 @@ class ReadableNetwork(Network, Protocol):
 
 
 def stacked(batch: Sequence[Prepared], size: int) -> dict[str, NDArray[np.float32]]:
-    """A batch as Paddle's detectors take it, padded to `size` by repeating its first image."""
+    """A batch as graphs take it, each what of this it asks for; padded to `size` by repetition."""
     filled = [*batch, *[batch[0]] * (size - len(batch))]
     return {
         "image": np.stack([prepared.image for prepared in filled]),

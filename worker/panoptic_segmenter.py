@@ -18,7 +18,7 @@ from vision.panoptic import PanopticMap, encode_panoptic, read_panoptic
 from vision.panoptic_drawing import draw_panoptic
 from vision.preprocess import Prepared, Preprocessor
 from vision.segmentation_ops import restored
-from worker.network import Answer, stacked
+from worker.network import Answer
 
 _Map = tuple[NDArray[Any], NDArray[np.float32]]  # numbers [H,W] and `Prepared.im_shape`
 
@@ -29,11 +29,6 @@ class PanopticSegmenter:
     def __init__(self, export: ExportedModel) -> None:
         self._labels = export.labels
         self.prepare = Preprocessor(export.ops)
-
-    @staticmethod
-    def feeds(batch: Sequence[Prepared], size: int) -> dict[str, NDArray[np.float32]]:
-        """See `Network.feeds`."""
-        return stacked(batch, size)
 
     @staticmethod
     def split(outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int) -> list[_Map]:

@@ -18,7 +18,7 @@ from vision.pose_drawing import draw_poses
 from vision.poses import Poses
 from vision.preprocess import Prepared, Preprocessor
 from vision.tag_grouping import group_by_tags
-from worker.network import Answer, stacked
+from worker.network import Answer
 
 _HEATMAPS = 4  # dimensions: [B,K,h,w]
 
@@ -31,11 +31,6 @@ class TopDown:
         assert isinstance(first, TopDownEvalAffine)
         self._affine = first
         self.prepare = Preprocessor(export.ops)
-
-    @staticmethod
-    def feeds(batch: Sequence[Prepared], size: int) -> dict[str, NDArray[np.float32]]:
-        """See `Network.feeds`."""
-        return stacked(batch, size)
 
     @staticmethod
     def split(
@@ -68,11 +63,6 @@ class BottomUp:
     def __init__(self, export: ExportedModel) -> None:
         self._labels = export.labels
         self.prepare = Preprocessor(export.ops)
-
-    @staticmethod
-    def feeds(batch: Sequence[Prepared], size: int) -> dict[str, NDArray[np.float32]]:
-        """See `Network.feeds`."""
-        return stacked(batch, size)
 
     @staticmethod
     def split(

@@ -11,6 +11,7 @@ from core.profile import ExecutionProfile
 from store.database import Database
 from store.models import find_model, model_ref
 from worker.models import Models
+from worker.network import stacked
 
 _PICTURE = np.full((480, 640, 3), 127, np.uint8)
 
@@ -34,7 +35,7 @@ def preload(db: Database, models: Models, names: Iterable[str], profile: Executi
         try:
             for resident in model.networks:
                 prepared = resident.network.prepare(_PICTURE)
-                feeds = resident.network.feeds([prepared], resident.batch_size)
+                feeds = stacked([prepared], resident.batch_size)
                 for predictor in resident.predictors:
                     predictor.predict(feeds)
         finally:

@@ -19,7 +19,7 @@ from vision.outlines import outlines
 from vision.overlay import draw_segments
 from vision.preprocess import Prepared, Preprocessor
 from vision.segmentation_ops import restored
-from worker.network import Answer, stacked
+from worker.network import Answer
 
 _BACKGROUND, _TWO = 0, 2
 _LABELS, _SCORES = 3, 4  # dimensions: [B,H,W] of numbers, [B,classes,H,W] of scores
@@ -43,11 +43,6 @@ class Segmenter:
     def __init__(self, export: ExportedModel) -> None:
         self._labels = export.labels
         self.prepare = Preprocessor(export.ops)
-
-    @staticmethod
-    def feeds(batch: Sequence[Prepared], size: int) -> dict[str, NDArray[np.float32]]:
-        """See `Network.feeds`."""
-        return stacked(batch, size)
 
     @staticmethod
     def split(outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int) -> list[_Map]:

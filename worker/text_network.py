@@ -13,7 +13,6 @@ from vision.exported import ExportedModel
 from vision.preprocess import Prepared, Preprocessor
 from vision.resize import Size
 from vision.text_regions import TextRegions, find_regions
-from worker.network import stacked
 
 _MAPS, _STEPS = 4, 3  # dimensions: [B,1,H,W] and [B,T,classes]
 
@@ -24,11 +23,6 @@ class TextDetector:
     def __init__(self, export: ExportedModel) -> None:
         self._settings = DbSettings.of(export.config)
         self.prepare = Preprocessor(export.ops)
-
-    @staticmethod
-    def feeds(batch: Sequence[Prepared], size: int) -> dict[str, NDArray[np.float32]]:
-        """See `Network.feeds`."""
-        return stacked(batch, size)
 
     @staticmethod
     def split(
@@ -58,11 +52,6 @@ class TextRecognizer:
     def __init__(self, export: ExportedModel) -> None:
         self._characters = export.labels
         self.prepare = Preprocessor(export.ops)
-
-    @staticmethod
-    def feeds(batch: Sequence[Prepared], size: int) -> dict[str, NDArray[np.float32]]:
-        """See `Network.feeds`."""
-        return stacked(batch, size)
 
     def split(
         self, outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int

@@ -29,7 +29,7 @@ from vision.decode import decode_image
 from vision.export import read_export
 from vision.person_crop import person_crop
 from vision.preprocess import Prepared
-from worker.network import Answer
+from worker.network import Answer, stacked
 from worker.networks import network_of
 from worker.predictors.paddle import PaddlePredictor, load_predictor, offers
 
@@ -78,7 +78,7 @@ class Ours:
 
     def feeds(self, image: NDArray[np.uint8]) -> tuple[list[Prepared], dict[str, NDArray[Any]]]:
         batch = [self.network.prepare(image)]
-        return batch, self.network.feeds(batch, 1)
+        return batch, stacked(batch, 1)
 
     def answer(self, outputs: Sequence[NDArray[Any]], image: NDArray[np.uint8]) -> Answer:
         batch, _ = self.feeds(image)
@@ -265,7 +265,7 @@ def test_people_in_boxes_stand_as_officially(report: Report) -> None:
     batch = [ours.network.prepare(image[c.y1 : c.y2, c.x1 : c.x2]) for c in mine if c is not None]
 
     assert [list(crop) for crop in mine if crop is not None] == crops
-    feeds = ours.network.feeds(batch, len(batch))
+    feeds = stacked(batch, len(batch))
     same_inputs(feeds, inputs, ours.predictor.input_names)
     outputs = ours.predictor.predict(feeds)
     same_outputs(outputs, raw)

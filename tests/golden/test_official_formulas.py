@@ -21,7 +21,7 @@ from core.options import JobOptions
 from vision.decode import decode_image
 from vision.export import read_export
 from vision.exported import ExportedModel
-from worker.network import Answer
+from worker.network import Answer, stacked
 from worker.networks import network_of
 
 REFERENCE = Path(os.environ["REGATTA_REFERENCE"])
@@ -54,7 +54,7 @@ class Bare:
         image = decode_image(photo.read_bytes(), max_pixels=10**9)
         network = network_of(self.export)
         batch = [network.prepare(image)]
-        [output] = network.split([self.run(network.feeds(batch, 1)["image"])], batch, 1)
+        [output] = network.split([self.run(stacked(batch, 1)["image"])], batch, 1)
         return network.read(output, (image.shape[1], image.shape[0]), OPTIONS)
 
 

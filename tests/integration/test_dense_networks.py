@@ -14,7 +14,7 @@ from core.profile import ExecutionProfile
 from tests.dense_nets import export_blob_masks, export_blob_matting, export_blob_panoptic
 from tests.scenes import LABELS, Blob, draw_blobs, paint
 from vision.export import read_export
-from worker.network import Answer
+from worker.network import Answer, stacked
 from worker.networks import network_of
 from worker.predictors.paddle import load_predictor, offers
 
@@ -32,9 +32,7 @@ class Asked:
 
     def output(self, image: NDArray[np.uint8]) -> Any:
         batch = [self.network.prepare(image)]
-        [output] = self.network.split(
-            self.predictor.predict(self.network.feeds(batch, 1)), batch, 1
-        )
+        [output] = self.network.split(self.predictor.predict(stacked(batch, 1)), batch, 1)
         return output
 
     def answer(self, image: NDArray[np.uint8]) -> Answer:

@@ -10,6 +10,7 @@ from store.parts import BoxColumns
 from tests.workshop import write_model
 from vision.export import read_export
 from worker.detector import Detector
+from worker.network import stacked
 
 Rows = NDArray[np.float32]
 
@@ -33,7 +34,7 @@ def boxes(detector: Detector, found: Rows, threshold: float | None = None) -> Bo
 
 def test_a_batch_is_filled_up_with_its_first_image(detector: Detector) -> None:
     prepared = [detector.prepare(np.full((4, 6, 3), n, np.uint8)) for n in (7, 9)]
-    feeds = detector.feeds(prepared, 4)
+    feeds = stacked(prepared, 4)
     assert feeds["image"].shape == (4, 3, 4, 6)
     assert feeds["image"][:, 0, 0, 0].tolist() == [7, 9, 7, 7]
     assert feeds["im_shape"].tolist() == [[4, 6]] * 4

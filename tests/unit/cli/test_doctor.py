@@ -24,6 +24,7 @@ HEALTHY = {
     "tensorrt": None,
     "tensorrt_why": "made without",
     "onednn_error": None,
+    "onednn_wrong": ["bilinear, align_corners", "nearest, by no whole number"],
 }
 
 Say = Callable[[str], None]
@@ -143,6 +144,21 @@ def test_what_paddle_says_is_judged(
     assert {name: found[name].status for name in expected} == expected
     needy = [each for each in found.values() if each.status in {"warning", "failed"}]
     assert all(each.mend for each in needy)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ([], "runs every kind of interpolation correctly"),
+        (["bilinear, align_corners", "nearest"], "for: bilinear, align_corners; nearest"),
+    ],
+)
+def test_what_is_steered_clear_of_is_named(wrong: list[str], said: str) -> None:
+    findings = {
+        each.check: each for each in check_paddle.judge(HEALTHY | {"onednn_wrong": wrong}, [])
+    }
+    assert findings["onednn"].status == "ok"
+    assert findings["onednn"].found.endswith(said)
 
 
 def test_times_that_do_not_fit(

@@ -15,7 +15,7 @@ from vision.person_crop import PersonCrop
 from vision.poses import Poses
 from worker.network import Answer, Network, Pixels, stacked
 from worker.pose_network import TopDown, pose_answer
-from worker.predictors.protocol import OutOfMemoryError, PredictError, Predictor
+from worker.predictors.protocol import PredictError, Predictor
 from worker.recipe import ALONE, Ask, Recipe, Steps
 from worker.recipes import recipe_of
 from worker.text_network import TextDetector, TextRecognizer

@@ -92,7 +92,7 @@ class PaddlePredictor:
 
 def offers() -> tuple[EngineOffer, ...]:
     """What this process can run; nothing is loaded to find out."""
-    return (EngineOffer("paddle", paddle.__version__, _cpu_class(), "fp32"),)
+    return (EngineOffer("paddle", paddle.__version__, _cpu_class(), "fp32", numerics=NUMERICS),)
 
 
 def ways(model_file: Path) -> tuple[Way, ...]:
@@ -104,7 +104,7 @@ def ways(model_file: Path) -> tuple[Way, ...]:
         model_file: The graph: `.json` (Paddle 3) or `.pdmodel` (Paddle 2).
 
     Raises:
-        FatalError: the file is missing or damaged.
+        FatalError: the file is missing.
     """
     if not _onednn_works(paddle.__version__):
         return ()
@@ -117,7 +117,12 @@ def ways(model_file: Path) -> tuple[Way, ...]:
 
 @lru_cache(maxsize=128)
 def _ways(model_file: Path, _changed: int) -> tuple[Way, ...]:
-    operators = read_graph(model_file)
+    try:
+        operators = read_graph(model_file)
+    except FatalError as error:
+        # Loading it says what is wrong, if anything is; what cannot be judged runs plainly.
+        _log.warning("onednn off", model=str(model_file), reason=str(error))
+        return ()
     if any(operator.kind == "while" for operator in operators):
         # As those of the RCNN family do around their NMS: "expand_v2" gets a wrong shape.
         _log.warning("onednn off", model=str(model_file), reason="fails on loops in a graph")

@@ -104,7 +104,12 @@ def _compared(engine: Any, export: ExportedModel, offer: EngineOffer) -> Compari
         _profile(offer, DEFAULT_BATCH),
         recipe=lambda model, networks: solo_recipe(model, networks[ALONE]),
     )
-    return comparer.compare(ALONE, sample_pictures(export.task))
+    try:
+        return comparer.compare(ALONE, sample_pictures(export.task))
+    except (
+        RegattaError
+    ) as error:  # the outputs are none of such a model: whoever asked looks at them
+        return Comparison(None, str(error))
 
 
 def _seconds(predictor: Predictor, feeds: dict[str, NDArray[Any]], first_seconds: float) -> float:

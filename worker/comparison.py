@@ -153,7 +153,8 @@ class _Trial:
             wrong, differences = self._try(way, telling)
             tried[way.value] = {"differences": _rounded(differences), "wrong": wrong}
             if wrong is None:
-                return Comparison(way, "compared", {**looked_at, "tried": tried})
+                why = f"compared on {len(telling)} pictures: {_said(differences)}"
+                return Comparison(way, why, {**looked_at, "tried": tried})
         why = "; ".join(f"{way}: {found['wrong']}" for way, found in tried.items())
         return Comparison(Way.PLAIN, why, {**looked_at, "tried": tried})
 
@@ -192,8 +193,8 @@ class _Trial:
             raise
         except RegattaError as error:
             return f"fails: {error}", worst
-        over = [f"{kind} {worst[kind]:.3g}" for kind in worst if worst[kind] > self._limit(kind)]
-        return (f"differs: {', '.join(over)}" if over else None), worst
+        over = {kind: value for kind, value in worst.items() if value > self._limit(kind)}
+        return (f"differs: {_said(over)}" if over else None), worst
 
     def _limit(self, kind: str) -> float:
         is_order = self._what.rows and kind in {"raw", "labels"}
@@ -220,6 +221,10 @@ class _Trial:
 def _raise(worst: dict[str, float], found: Mapping[str, float]) -> None:
     for kind, value in found.items():
         worst[kind] = max(worst.get(kind, 0.0), value)
+
+
+def _said(differences: Mapping[str, float]) -> str:
+    return ", ".join(f"{kind} {value:.3g}" for kind, value in differences.items())
 
 
 def _rounded(differences: Mapping[str, float]) -> dict[str, float | None]:

@@ -119,7 +119,8 @@ class WayChooser:
         if known is not None:
             return _said(known)
         found = compared()
-        _log.info("ways compared", digest=digest[:12], way=found.way, why=found.why)
+        level = _log.info if found.way not in {None, Way.PLAIN} else _log.warning
+        level("ways compared", digest=digest[:12], way=found.way or "not known", why=found.why)
         if found.way is None or not found.report:
             return found
         verdict = partial(Verdict, digest, engine, found.way, {"why": found.why, **found.report})

@@ -12,7 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test as run_machine
 from core.retry import Failure
 from core.states import ENDED_JOBS, JobMoves, JobState, ShardState
 from core.work import Directive, Hold, WorkUnit
-from store import jobs, leases, settling
+from store import jobs, leases, profiles, settling
 from store.tables import Job, Shard
 from tests.bench import Bench
 from tests.databases import NewDatabase
@@ -39,6 +39,8 @@ class JobMachine(RuleBasedStateMachine):
         self.holders: dict[Hold, str] = {}
         self.attempts: dict[int, int] = {}
         self.parts: dict[int, Hold] = {}
+        self.moves = 0  # from one profile to the next
+        self.numbers: dict[Hold, int] = {}  # of the profile that an attempt runs under
 
     def teardown(self) -> None:
         if hasattr(self, "bench"):
@@ -53,8 +55,10 @@ class JobMachine(RuleBasedStateMachine):
         if revive:
             self.bench.db.write(lambda s: jobs.resume(s, JOB))
             self._reopen()
+            self.bench.freeze(JOB)
         holds = self.bench.queue(JOB, limit)
         assert not holds or self._state() is JobState.RUNNING
+        assert not holds or self.bench.read_job(JOB).profile is not None
         for hold in holds:
             assert hold.attempt > self.attempts.get(hold.shard, 0)
             assert not any(held.shard == hold.shard for held in self.holders)
@@ -77,6 +81,7 @@ class JobMachine(RuleBasedStateMachine):
         unit = self.bench.claim(hold, worker)
         if isinstance(unit, WorkUnit):
             assert self.holders.setdefault(hold, worker) == worker
+            assert self.numbers.setdefault(hold, self.moves) == unit.profile_number
             assert [held.shard for held in self.holders].count(hold.shard) == 1
 
     @precondition(lambda self: self.sent)
@@ -127,14 +132,24 @@ class JobMachine(RuleBasedStateMachine):
         assert self.bench.publish(hold) == (is_committed and is_last)
 
     @precondition(lambda self: len(self.sent) > 1)
-    @rule(order=st.sampled_from(["pause", "cancel", "fail"]))
+    @rule(order=st.sampled_from(["pause", "cancel", "fail", "reprofile"]))
     def steer(self, order: str) -> None:
         now = self.bench.clock.now
         if order == "pause":
             self.bench.db.write(lambda s: jobs.pause(s, JOB, now=now))
+        elif order == "reprofile":
+            self._reprofile()
         else:
             move = JobMoves.CANCEL if order == "cancel" else JobMoves.FAIL
             self.bench.db.write(lambda s: jobs.stop(s, JOB, move, now=now))
+
+    def _reprofile(self) -> None:
+        job = self.bench.read_job(JOB)
+        left = set(self.bench.states(JOB)) & {"pending", "queued", "running"}
+        may = job.state in {JobState.RUNNING, JobState.PAUSED} and bool(left)
+        assert self.bench.leave_profile(JOB) == may
+        self.moves += may and job.profile is not None
+        assert not may or "queued" not in self.bench.states(JOB)
 
     @precondition(lambda self: self.sent)
     @rule()
@@ -177,6 +192,7 @@ class JobMachine(RuleBasedStateMachine):
             )
         )
         self._check_sums(job.state, tally)
+        assert len(job.past_profiles) == self.moves
         for shard in shards:
             self._check_shard(shard)
         assert self.holders == {
@@ -206,6 +222,12 @@ class JobMachine(RuleBasedStateMachine):
         assert settled <= shard.items
         if shard.state in {ShardState.DONE, ShardState.FAILED, ShardState.COMMITTED}:
             assert settled == shard.items
+        assert shard.profile_number <= self.moves
+        made = profiles.part_profiles(shard)
+        part = self.parts.get(shard.id)
+        if part in self.numbers:  # a tombstone's attempt never ran
+            assert max(made) == self.numbers[part]
+        assert all(made[number] for number in list(made)[:-1])
         is_running = shard.state is ShardState.RUNNING
         assert (shard.worker_id is not None, shard.lease_until is not None) == (is_running,) * 2
 

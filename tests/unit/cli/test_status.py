@@ -1,5 +1,6 @@
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from core.states import JobMoves, JobState
 from store.jobs import move_job
 from store.leases import Progress, renew
-from tests.bench import Bench
+from tests.bench import OFFER, Bench
 from tests.unit.cli.conftest import Regatta
 
 
@@ -88,6 +89,41 @@ def test_names_a_queue_that_nobody_serves(
     assert status(regatta, "abc")["queue_without_consumer"] == queue
     table = regatta("status", "abc", "--format", "table")
     assert ("no live worker serves the queue 'detect'" in table.stderr) is (queue is not None)
+
+
+def test_says_that_no_worker_offers_what_a_job_was_frozen_to(
+    bench: Bench, regatta: Regatta
+) -> None:
+    bench.clock.now = time.time()
+    bench.job("abc", [1])
+    bench.job("xyz", [1], profile=None)
+    bench.worker(offers=(replace(OFFER, numerics=2), replace(OFFER, device="cpu-other")))
+    seen = status(regatta, "abc")
+    assert seen["profile_without_worker"] == "null/1/cpu-test/fp32"
+    assert seen["offered_instead"] == ["null/1+r2/cpu-test/fp32", "null/1/cpu-other/fp32"]
+    said = (
+        "no live worker offers null/1/cpu-test/fp32, to which this job was frozen (workers offer "
+        "null/1+r2/cpu-test/fp32, null/1/cpu-other/fp32): `regatta retry abc --reprofile` moves "
+        "what is left onto what they offer\n"
+    )
+    for words in (["status", "abc", "--format", "table"], ["status"]):
+        stderr = regatta(*words).stderr
+        assert said in stderr
+        assert "serves the queue" not in stderr
+    other = status(regatta, "xyz")
+    assert (other["profile_without_worker"], other["queue_without_consumer"]) == (None, None)
+    bench.worker("old")
+    assert status(regatta, "abc")["profile_without_worker"] is None
+
+
+def test_a_queue_that_nobody_serves_says_nothing_of_profiles(
+    bench: Bench, regatta: Regatta
+) -> None:
+    bench.clock.now = time.time()
+    bench.job("abc", [1])
+    bench.worker(queues=("media",), offers=(replace(OFFER, numerics=2),))
+    seen = status(regatta, "abc")
+    assert (seen["profile_without_worker"], seen["queue_without_consumer"]) == (None, "detect")
 
 
 def test_a_table_escapes_names(bench: Bench, regatta: Regatta) -> None:

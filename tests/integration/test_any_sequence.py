@@ -55,6 +55,7 @@ class JobMachine(RuleBasedStateMachine):
         if revive:
             self.bench.db.write(lambda s: jobs.resume(s, JOB))
             self._reopen()
+        if revive or deliver:
             self.bench.freeze(JOB)
         holds = self.bench.queue(JOB, limit)
         assert not holds or self._state() is JobState.RUNNING
@@ -132,18 +133,19 @@ class JobMachine(RuleBasedStateMachine):
         assert self.bench.publish(hold) == (is_committed and is_last)
 
     @precondition(lambda self: len(self.sent) > 1)
-    @rule(order=st.sampled_from(["pause", "cancel", "fail", "reprofile"]))
+    @rule(order=st.sampled_from(["pause", "cancel", "fail"]))
     def steer(self, order: str) -> None:
         now = self.bench.clock.now
         if order == "pause":
             self.bench.db.write(lambda s: jobs.pause(s, JOB, now=now))
-        elif order == "reprofile":
-            self._reprofile()
         else:
             move = JobMoves.CANCEL if order == "cancel" else JobMoves.FAIL
             self.bench.db.write(lambda s: jobs.stop(s, JOB, move, now=now))
 
-    def _reprofile(self) -> None:
+    @precondition(lambda self: self.sent)
+    @rule()
+    def reprofile(self) -> None:
+        """Somebody moves what is left of the job to what is offered now."""
         job = self.bench.read_job(JOB)
         left = set(self.bench.states(JOB)) & {"pending", "queued", "running"}
         may = job.state in {JobState.RUNNING, JobState.PAUSED} and bool(left)

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, inspect, text
 from core.errors import UsageError
 from migrations.upgrade import _migrate, current, downgrade, is_current, upgrade
 from store.database import Database
-from store.profiles import part_profiles, profile_number, profiles_of
+from store.profiles import part_profiles, present_number, profiles_of
 from store.tables import Base, Job, Rate, Shard
 
 OURS = {"jobs", "models", "processes", "rates", "shard_dependencies", "shards", "verdicts"}
@@ -105,7 +105,7 @@ def test_jobs_from_before_profiles_had_numbers_are_at_their_first(url: str) -> N
     db = Database(url)
     job, shard = db.read(lambda s: (s.get_one(Job, "a"), s.get_one(Shard, 7)))
     assert profiles_of(job) == [{"engine": "e"}]
-    assert profile_number(job) == shard.profile_number == 0
+    assert present_number(job) == shard.profile_number == 0
     assert part_profiles(shard) == {0: 3}
     db.close()
     downgrade(url, "0001")

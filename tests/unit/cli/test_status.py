@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from core.states import JobMoves, JobState
+from migrations.upgrade import downgrade, is_current
 from store.jobs import move_job
 from store.leases import Progress, renew
 from tests.bench import OFFER, Bench
@@ -174,3 +175,10 @@ def test_jobs_by_state_and_tag(bench: Bench, regatta: Regatta) -> None:
     assert listed("--tag", "night") == ["abc"]
     assert listed("--limit", "1") == ["xyz"]
     assert regatta("jobs", "--format", "table").stdout.splitlines()[0].split()[0] == "ID"
+
+
+def test_a_home_of_an_earlier_version_is_brought_up_to_date(bench: Bench, regatta: Regatta) -> None:
+    bench.job("abc", [1])
+    downgrade(bench.db.url, "0001")
+    assert status(regatta, "abc")["id"] == "abc"
+    assert is_current(bench.db.url)

@@ -19,7 +19,7 @@ from core.sources import parse_source
 from core.states import LIVE_JOBS, JobState, Move, ShardMoves, ShardState
 from core.work import CommittedPart, Directive, Hold, WorkUnit
 from store.jobs import call_off, lock_job
-from store.profiles import part_profiles_after, profile_number, profiles_of, ways_of
+from store.profiles import part_profiles_after, present_number, profiles_of, ways_of
 from store.rows import changed, printable
 from store.tables import UNHELD, Job, Shard
 
@@ -60,7 +60,7 @@ def claim(
     job = session.get_one(Job, shard.job_id)
     if job.profile is None:
         return Refusal.STALE  # it left its profile, and all that was queued was recalled
-    profile, number = ExecutionProfile.from_json(job.profile), profile_number(job)
+    profile, number = ExecutionProfile.from_json(job.profile), present_number(job)
     queued = (Shard.id == hold.shard) & (Shard.attempt == hold.attempt)
     if not any(profile.runs_on(offer) for offer in offers):
         _move(session, queued, ShardMoves.RECALL, available_at=now + 1.0)

@@ -15,7 +15,7 @@ from core.profile import ExecutionProfile
 from core.states import LIVE_JOBS, JobState, ShardState
 from core.ways import Way
 from store.jobs import lock_job, recall
-from store.rows import changed
+from store.rows import changed, printable
 from store.tables import Job, Shard
 
 _NETWORKS = "networks"
@@ -23,7 +23,7 @@ _MOVABLE = LIVE_JOBS | {JobState.PAUSED}
 _UNFINISHED = (ShardState.WAITING, ShardState.PENDING, ShardState.QUEUED, ShardState.RUNNING)
 
 
-def profile_number(job: Job) -> int:
+def present_number(job: Job) -> int:
     """Return the number of the job's present profile, or of the one that it will be frozen to."""
     return len(job.past_profiles)
 
@@ -76,21 +76,21 @@ def leave_profile(session: Session, job_id: str, *, now: float) -> bool:
 
 
 def freeze_way(
-    session: Session, job_id: str, number: int, digest: str, way: Way, why: str
+    session: Session, job_id: str, profile_number: int, digest: str, way: Way, why: str
 ) -> Way | None:
-    """Fix how a job's network runs under its profile `number`; the first writer wins.
+    """Fix how the network of this digest runs under a job's profile; the first writer wins.
 
     Returns:
         The way that stands, or None if the job was moved to another profile meanwhile.
     """
     job = lock_job(session, job_id)
-    if job.profile is None or profile_number(job) != number:
+    if job.profile is None or present_number(job) != profile_number:
         return None
     frozen = ways_of(job.profile)
     if digest in frozen:
         return frozen[digest]
-    networks = {**job.profile.get(_NETWORKS, {}), digest: {"way": way.value, "why": why}}
-    profile = {**job.profile, _NETWORKS: networks}
+    said = {"way": way.value, "why": printable(why)}
+    profile = {**job.profile, _NETWORKS: {**job.profile.get(_NETWORKS, {}), digest: said}}
     session.execute(update(Job).where(Job.id == job_id).values(profile=profile))
     return way
 

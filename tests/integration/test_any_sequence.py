@@ -12,7 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test as run_machine
 from core.retry import Failure
 from core.states import ENDED_JOBS, JobMoves, JobState, ShardState
 from core.work import Directive, Hold, WorkUnit
-from store import jobs, leases, settling
+from store import jobs, leases, profiles, settling
 from store.tables import Job, Shard
 from tests.bench import Bench
 from tests.databases import NewDatabase
@@ -39,6 +39,8 @@ class JobMachine(RuleBasedStateMachine):
         self.holders: dict[Hold, str] = {}
         self.attempts: dict[int, int] = {}
         self.parts: dict[int, Hold] = {}
+        self.moves = 0  # from one profile to the next
+        self.numbers: dict[Hold, int] = {}  # of the profile that an attempt runs under
 
     def teardown(self) -> None:
         if hasattr(self, "bench"):
@@ -53,8 +55,11 @@ class JobMachine(RuleBasedStateMachine):
         if revive:
             self.bench.db.write(lambda s: jobs.resume(s, JOB))
             self._reopen()
+        if revive or deliver:
+            self.bench.freeze(JOB)
         holds = self.bench.queue(JOB, limit)
         assert not holds or self._state() is JobState.RUNNING
+        assert not holds or self.bench.read_job(JOB).profile is not None
         for hold in holds:
             assert hold.attempt > self.attempts.get(hold.shard, 0)
             assert not any(held.shard == hold.shard for held in self.holders)
@@ -77,6 +82,7 @@ class JobMachine(RuleBasedStateMachine):
         unit = self.bench.claim(hold, worker)
         if isinstance(unit, WorkUnit):
             assert self.holders.setdefault(hold, worker) == worker
+            assert self.numbers.setdefault(hold, self.moves) == unit.profile_number
             assert [held.shard for held in self.holders].count(hold.shard) == 1
 
     @precondition(lambda self: self.sent)
@@ -138,6 +144,17 @@ class JobMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.sent)
     @rule()
+    def reprofile(self) -> None:
+        """Somebody moves what is left of the job to what is offered now."""
+        job = self.bench.read_job(JOB)
+        left = set(self.bench.states(JOB)) & {"pending", "queued", "running"}
+        may = job.state in {JobState.RUNNING, JobState.PAUSED} and bool(left)
+        assert self.bench.leave_profile(JOB) == may
+        self.moves += may and job.profile is not None
+        assert not may or "queued" not in self.bench.states(JOB)
+
+    @precondition(lambda self: self.sent)
+    @rule()
     def settle(self) -> None:
         """What the scheduler does, without the files."""
         now = self.bench.clock.now
@@ -177,6 +194,7 @@ class JobMachine(RuleBasedStateMachine):
             )
         )
         self._check_sums(job.state, tally)
+        assert len(job.past_profiles) == self.moves
         for shard in shards:
             self._check_shard(shard)
         assert self.holders == {
@@ -206,6 +224,12 @@ class JobMachine(RuleBasedStateMachine):
         assert settled <= shard.items
         if shard.state in {ShardState.DONE, ShardState.FAILED, ShardState.COMMITTED}:
             assert settled == shard.items
+        assert shard.profile_number <= self.moves
+        made = profiles.part_profiles(shard)
+        part = self.parts.get(shard.id)
+        if part in self.numbers:  # a tombstone's attempt never ran
+            assert max(made) == self.numbers[part]
+        assert all(made[number] for number in list(made)[:-1])
         is_running = shard.state is ShardState.RUNNING
         assert (shard.worker_id is not None, shard.lease_until is not None) == (is_running,) * 2
 

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 from core.profile import EngineOffer, best_offer
 from core.states import JobState
@@ -54,3 +55,15 @@ def test_the_best_offer_is_a_gpu_and_the_same_for_every_scheduler() -> None:
     assert {best_offer(order) for order in itertools.permutations(offers)} == {offers[3]}
     assert best_offer([OTHER_CPU, OFFER]) == OFFER
     assert best_offer([]) is None
+
+
+def test_a_job_that_left_its_profile_gets_the_best_of_now(bench: Bench) -> None:
+    bench.job("a", [1])
+    bench.worker("old")
+    bench.worker("new", offers=(replace(OFFER, numerics=2),))
+    assert profiler(bench).tick() == 0
+    assert bench.leave_profile("a")
+    assert profiler(bench).tick() == 1
+    job = bench.read_job("a")
+    assert job.profile == replace(PROFILE, numerics=2, batch_size=8).to_json()
+    assert job.past_profiles == [PROFILE.to_json()]

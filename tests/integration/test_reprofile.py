@@ -1,5 +1,6 @@
 """Jobs that are moved from one execution profile to another, and the ways that they freeze."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from core.ways import Way
 from core.work import Hold, WorkUnit
 from store import jobs, leases, queueing, settling
 from store.leases import Refusal
-from store.profiles import freeze_way, part_profiles, profile_number, profiles_of
+from store.profiles import freeze_way, part_profiles, present_number, profiles_of
 from tests.bench import OFFER, PROFILE, Bench
 
 NEW_OFFER = replace(OFFER, numerics=2)
@@ -55,7 +56,7 @@ def test_what_is_left_of_a_job_is_frozen_anew(bench: Bench) -> None:
     assert bench.freeze("a", NEW)
     job = bench.read_job("a")
     assert profiles_of(job) == [PROFILE.to_json(), NEW.to_json()]
-    assert profile_number(job) == 1
+    assert present_number(job) == 1
 
     unit = run_new(bench)
     assert (unit.profile, unit.profile_number) == (NEW, 1)
@@ -210,6 +211,20 @@ def test_the_first_way_that_is_frozen_for_a_network_stands(bench: Bench) -> None
     assert isinstance(unit, WorkUnit)
     assert unit.ways == {"n1": Way.ONEDNN, "n2": Way.PLAIN}
     assert unit.profile == PROFILE
+
+
+def test_workers_that_freeze_at_once_get_one_way(bench: Bench) -> None:
+    bench.job("a", [1])
+    ways = [Way.ONEDNN, Way.PLAIN, Way.ONEDNN_UNPLACED, Way.PLAIN]
+    with ThreadPoolExecutor(len(ways)) as pool:
+        networks = [*pool.map(lambda way: freeze(bench, way), ways)]
+        digests = [f"m{number}" for number in range(8)]
+        others = [*pool.map(lambda d: freeze(bench, Way.PLAIN, digest=d), digests)]
+    assert len(set(networks)) == 1
+    assert set(others) == {Way.PLAIN}
+    profile = bench.read_job("a").profile
+    assert profile is not None
+    assert sorted(profile["networks"]) == [*digests, "n1"]  # none overwrote another's
 
 
 def test_ways_belong_to_a_profile(bench: Bench) -> None:

@@ -1,5 +1,6 @@
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,42 @@ def test_a_job_whose_items_all_succeeded(bench: Bench) -> None:
         for seq, (part, count) in enumerate(zip(parts, (2, 1), strict=True))
     ]
     assert described[1]["items"] == {"key": "items/part-00000-1.parquet", "start": 2, "stop": 3}
+
+
+def test_the_manifest_says_which_part_was_made_under_which_profile(bench: Bench) -> None:
+    bench.job("a", [2, 2, 2])
+    finish(bench, bench.run("a"))
+    finish(bench, bench.run("a"), bad=(3,))
+    finish(bench, bench.run("a"), bad=(4, 5))
+    settler(bench).tick()
+    found = manifest(bench)
+    assert found["profiles"] == [PROFILE.to_json()]
+    assert [(part["profile"], part.get("profiles")) for part in found["parts"]] == [(0, None)] * 3
+
+    bench.db.write(lambda s: jobs.reopen(s, "a", now=1.0))
+    assert bench.leave_profile("a")
+    threads = replace(PROFILE, threads=3)
+    assert bench.freeze("a", threads)
+    finish(bench, bench.run("a"))
+    finish(bench, bench.run("a"))
+    settler(bench).tick()
+    found = manifest(bench)
+    assert (found["profile"], found["profiles"]) == (
+        threads.to_json(),
+        [PROFILE.to_json(), threads.to_json()],
+    )
+    made = [(part["profile"], part.get("profiles")) for part in found["parts"]]
+    assert made == [(0, None), (1, [0, 1]), (1, None)]
+
+
+def test_a_job_called_off_before_it_was_frozen_anew_names_its_last_profile(bench: Bench) -> None:
+    bench.job("a", [2, 2])
+    finish(bench, bench.run("a"))
+    bench.leave_profile("a")
+    bench.db.write(lambda s: jobs.stop(s, "a", JobMoves.CANCEL, now=1.0))
+    settler(bench).tick()
+    found = manifest(bench)
+    assert (found["profile"], found["profiles"]) == (PROFILE.to_json(), [PROFILE.to_json()])
 
 
 def test_a_job_with_quarantined_items_is_partial(bench: Bench) -> None:

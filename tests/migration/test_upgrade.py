@@ -13,7 +13,8 @@ from sqlalchemy import Engine, inspect, text
 from core.errors import UsageError
 from migrations.upgrade import _migrate, current, downgrade, is_current, upgrade
 from store.database import Database
-from store.tables import Base, Rate
+from store.profiles import part_profiles, present_number, profiles_of
+from store.tables import Base, Job, Rate, Shard
 
 OURS = {"jobs", "models", "processes", "rates", "shard_dependencies", "shards", "verdicts"}
 
@@ -79,6 +80,38 @@ def test_upgrading_again_keeps_what_is_there(url: str) -> None:
     rate = db.read(lambda s: s.get_one(Rate, ("d", "e")))
     assert rate.items_per_second == 2.5
     db.close()
+
+
+JOB_OF_0001 = """
+INSERT INTO jobs (id, name, task, source, output, model, options, selection, tags, version, state,
+    priority, generation, profile, created_at, plan_attempt, plan_parts, listed, shards,
+    passed_over)
+VALUES ('a', 'a', 'detect', '/in', '/out', '{}', '{}', '{}', '[]', '0', 'partial',
+    0, 0, '{"engine": "e"}', 1.0, 1, 1, 4, 1, '{}')
+"""
+SHARD_OF_0001 = """
+INSERT INTO shards (id, job_id, seq, kind, queue, items_key, start, stop, items, state, attempt,
+    tries, available_at, progress, suspect, deaths, part_attempt, succeeded, skipped, quarantined)
+VALUES (7, 'a', 0, 'infer', 'detect', 'k', 0, 4, 4, 'done', 1,
+    1, 0.0, 0, false, '{}', 1, 2, 1, 1)
+"""
+
+
+def test_jobs_from_before_profiles_had_numbers_are_at_their_first(url: str) -> None:
+    _migrate(url, lambda config: command.upgrade(config, "0001"))
+    execute(url, JOB_OF_0001)
+    execute(url, SHARD_OF_0001)
+    upgrade(url)
+    db = Database(url)
+    job, shard = db.read(lambda s: (s.get_one(Job, "a"), s.get_one(Shard, 7)))
+    assert profiles_of(job) == [{"engine": "e"}]
+    assert present_number(job) == shard.profile_number == 0
+    assert part_profiles(shard) == {0: 3}
+    db.close()
+    downgrade(url, "0001")
+    with engine(url) as opened, opened.connect() as connection:
+        assert connection.execute(text("SELECT id, succeeded FROM shards")).all() == [(7, 2)]
+    upgrade(url)
 
 
 def test_a_database_of_a_newer_version_is_refused(url: str) -> None:

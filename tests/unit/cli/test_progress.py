@@ -54,6 +54,26 @@ def test_lines_come_when_the_state_changes_or_some_seconds_have_passed(capsys: C
     assert "no live worker serves the queue 'detect'" in lines[4]
 
 
+def test_both_views_say_that_no_worker_offers_the_jobs_profile(capsys: Captured) -> None:
+    waits = seen(
+        queue_without_consumer="detect",
+        profile_without_worker="paddle/3.2.2/cpu-avx512/fp32",
+        offered_instead=["paddle/3.2.2+r2/cpu-avx512/fp32"],
+    )
+    times: Iterator[float] = iter([0.0, 1.0, 30.0])
+    view = LineView(lambda: next(times))
+    view.show(waits)
+    assert "no live worker" not in capsys.readouterr().err  # one may just be starting
+    view.show(waits)
+    console = Console(width=300, color_system=None)
+    with console.capture() as capture:
+        console.print(render(waits, is_warm=True))
+    for text in (capsys.readouterr().err, capture.get()):
+        assert "no live worker offers paddle/3.2.2/cpu-avx512/fp32" in text
+        assert "`regatta retry abc --reprofile`" in text
+        assert "serves the queue" not in text
+
+
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_the_live_view_fits_and_is_harmless(width: int) -> None:
     console = Console(width=width, force_terminal=True, color_system=None)

@@ -1,13 +1,15 @@
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from core.states import JobMoves, JobState
+from migrations.upgrade import downgrade, is_current
 from store.jobs import move_job
 from store.leases import Progress, renew
-from tests.bench import Bench
+from tests.bench import OFFER, Bench
 from tests.unit.cli.conftest import Regatta
 
 
@@ -90,6 +92,41 @@ def test_names_a_queue_that_nobody_serves(
     assert ("no live worker serves the queue 'detect'" in table.stderr) is (queue is not None)
 
 
+def test_says_that_no_worker_offers_what_a_job_was_frozen_to(
+    bench: Bench, regatta: Regatta
+) -> None:
+    bench.clock.now = time.time()
+    bench.job("abc", [1])
+    bench.job("xyz", [1], profile=None)
+    bench.worker(offers=(replace(OFFER, numerics=2), replace(OFFER, device="cpu-other")))
+    seen = status(regatta, "abc")
+    assert seen["profile_without_worker"] == "null/1/cpu-test/fp32"
+    assert seen["offered_instead"] == ["null/1+r2/cpu-test/fp32", "null/1/cpu-other/fp32"]
+    said = (
+        "no live worker offers null/1/cpu-test/fp32, to which this job was frozen (workers offer "
+        "null/1+r2/cpu-test/fp32, null/1/cpu-other/fp32): `regatta retry abc --reprofile` moves "
+        "what is left onto what they offer\n"
+    )
+    for words in (["status", "abc", "--format", "table"], ["status"]):
+        stderr = regatta(*words).stderr
+        assert said in stderr
+        assert "serves the queue" not in stderr
+    other = status(regatta, "xyz")
+    assert (other["profile_without_worker"], other["queue_without_consumer"]) == (None, None)
+    bench.worker("old")
+    assert status(regatta, "abc")["profile_without_worker"] is None
+
+
+def test_a_queue_that_nobody_serves_says_nothing_of_profiles(
+    bench: Bench, regatta: Regatta
+) -> None:
+    bench.clock.now = time.time()
+    bench.job("abc", [1])
+    bench.worker(queues=("media",), offers=(replace(OFFER, numerics=2),))
+    seen = status(regatta, "abc")
+    assert (seen["profile_without_worker"], seen["queue_without_consumer"]) == (None, "detect")
+
+
 def test_a_table_escapes_names(bench: Bench, regatta: Regatta) -> None:
     bench.job("abc", [1], name="a\x1b[2Jb", error="no\nway")
     out = regatta("status", "abc", "--format", "table").stdout
@@ -138,3 +175,10 @@ def test_jobs_by_state_and_tag(bench: Bench, regatta: Regatta) -> None:
     assert listed("--tag", "night") == ["abc"]
     assert listed("--limit", "1") == ["xyz"]
     assert regatta("jobs", "--format", "table").stdout.splitlines()[0].split()[0] == "ID"
+
+
+def test_a_home_of_an_earlier_version_is_brought_up_to_date(bench: Bench, regatta: Regatta) -> None:
+    bench.job("abc", [1])
+    downgrade(bench.db.url, "0001")
+    assert status(regatta, "abc")["id"] == "abc"
+    assert is_current(bench.db.url)

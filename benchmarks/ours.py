@@ -27,9 +27,7 @@ class Pipeline:
     ) -> None:
         use_process()
         offer = paddle.offers()[0]
-        self._profile = ExecutionProfile(
-            offer.engine, offer.version, offer.device, offer.precision, batch, 1, quality
-        )
+        self._profile = ExecutionProfile.of(offer, batch_size=batch, jpeg_quality=quality)
         engine = engine_module(paddle.__name__)
         self._ref = model if isinstance(model, ModelRef) else describe(model)
         self._engine = Engine(

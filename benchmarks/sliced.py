@@ -45,9 +45,7 @@ class Looker:
 
     def __init__(self, model: Path) -> None:
         offer = paddle.offers()[0]
-        profile = ExecutionProfile(
-            offer.engine, offer.version, offer.device, offer.precision, 1, CORES, 90
-        )
+        profile = ExecutionProfile.of(offer, batch_size=1, threads=CORES, jpeg_quality=90)
         export = read_export(model)
         self.labels = export.labels
         self._detector = detector_of(export)

@@ -81,7 +81,15 @@ def _describe(job: Job, counts: Tally, rate: float | None, workers: Sequence[Pro
         # Which of the two it is: workers serve the queue, but with other offers than the job's.
         "profile_without_worker": _profile_key(job) if instead else None,
         "offered_instead": [offer.key for offer in instead],
+        "networks": _networks(job),
     }
+
+
+def _networks(job: Job) -> list[dict[str, str]]:
+    """In which way each network of the job runs, as far as it is known, and why."""
+    known = (job.profile or {}).get("networks", {})
+    names = {export.digest: export.name for export in ModelRef.from_json(job.model).exports}
+    return [{"network": name, **known[digest]} for digest, name in names.items() if digest in known]
 
 
 def _shares(seconds: Mapping[str, float]) -> dict[str, float]:

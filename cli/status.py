@@ -10,7 +10,7 @@ from cli.progress import progress_view
 from cli.session import job_of, live_processes, opened, say, warn_if_nobody_schedules
 from cli.snapshot import Snapshot, snapshot, snapshots
 from cli.watch import watch as wait_for
-from cli.wording import count, duration, speed, stages_line, tallied, waiting_for
+from cli.wording import count, duration, plain_networks, speed, stages_line, tallied, waiting_for
 from config.settings import Settings
 from core.states import ENDED_JOBS, RESTING_JOBS, JobState
 from store import processes
@@ -75,6 +75,7 @@ def _print(seen: Snapshot, form: str) -> None:
         "rate": speed(seen["rate"]),
         "work": stages_line(seen),
         "eta": duration(seen["eta_seconds"]),
+        "runs plain": plain_networks(seen),
         **{name: seen[name] for name in ("priority", "created", "started", "finished", "error")},
     }
     width = max(map(len, words))

@@ -8,7 +8,7 @@ from operator import itemgetter
 from cli.committed import committed_rows, quarantined_rows
 from cli.escape import printable
 from cli.snapshot import Snapshot
-from cli.wording import count, duration, speed
+from cli.wording import count, duration, plain_networks, speed
 from core.errors import RegattaError
 from core.findings import finds_of
 from core.options import ModelRef
@@ -35,6 +35,8 @@ def summary(db: Database, end: Snapshot, seconds: float | None) -> Iterator[str]
         yield f"  passed over  {reasons}"
     if end["rate"]:
         yield f"  speed        {speed(end['rate'])}"
+    for line in plain_networks(end):
+        yield f"  runs plain   {printable(line)}"
     if end["error"]:
         yield f"  error        {printable(end['error'])}"
     tasks = {model.task for model in ModelRef.from_json(job.model).members}

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from cli.snapshot import Snapshot
 from core.states import JobState
+from core.ways import Way
 
 _MINUTE, _HOUR = 60, 3600
 _TENTHS_BELOW = 10
@@ -74,6 +75,13 @@ def profile_without_worker(job_id: str, profile: str, offered: Sequence[str]) ->
         f"{', '.join(offered)}): `regatta retry {job_id} --reprofile` moves what is "
         "left onto what they offer"
     )
+
+
+def plain_networks(snapshot: Snapshot) -> list[str]:
+    """Return the networks that run in the slow way, and why."""
+    return [
+        f"{one['network']}: {one['why']}" for one in snapshot["networks"] if one["way"] == Way.PLAIN
+    ]
 
 
 def waiting_for(snapshot: Snapshot) -> str | None:

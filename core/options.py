@@ -86,6 +86,11 @@ class ModelRef:
         return tuple(self.parts.values()) if self.task == SEVERAL else (self,)
 
     @property
+    def exports(self) -> tuple["ModelRef", ...]:
+        """The exported models that it consists of, itself if it is one."""
+        return tuple(one for part in self.parts.values() for one in part.exports) or (self,)
+
+    @property
     def queue(self) -> str:
         """The task whose workers run this: that of the first member."""
         return self.members[0].task

@@ -5,7 +5,7 @@ What oneDNN gets wrong shows on nothing but the operator itself: see `worker.pre
 
 import dataclasses
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -122,27 +122,10 @@ INTERPOLATIONS = (
 
 
 def export_interpolation(kind: Interpolation, prefix: Path, *, new_ir: bool = True) -> Path:
-    """Write the program that does one kind, and return its graph: `.json`, or `.pdmodel`."""
-    static = not paddle.in_dynamic_mode()
-    paddle.enable_static()
-    try:
-        with nullcontext() if new_ir else paddle.pir_utils.OldIrGuard():
-            _save(kind, prefix)
-    finally:
-        if not static:
-            paddle.disable_static()
-    return prefix.with_suffix(".json" if new_ir else ".pdmodel")
+    """Write the program that does one kind, and return its graph; see `export_program`."""
 
-
-def _save(kind: Interpolation, prefix: Path) -> None:
-    program, start = paddle.static.Program(), paddle.static.Program()
-    with paddle.static.program_guard(program, start), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        inputs = [
-            paddle.static.data(f"x{n}", [-1, _CHANNELS, *source], "float32")
-            for n, (source, _) in enumerate(kind.sizes)
-        ]
-        outputs = [
+    def build(inputs: list[Any]) -> list[Any]:
+        return [
             paddle.nn.functional.interpolate(
                 _unchanged(value),
                 size=list(target),
@@ -153,9 +136,50 @@ def _save(kind: Interpolation, prefix: Path) -> None:
             )
             for value, (_, target) in zip(inputs, kind.sizes, strict=True)
         ]
+
+    shapes = [(-1, _CHANNELS, *source) for source, _ in kind.sizes]
+    return export_program(build, shapes, prefix, new_ir=new_ir)
+
+
+def export_program(
+    build: Callable[[list[Any]], list[Any]],
+    shapes: Sequence[tuple[int, ...]],
+    prefix: Path,
+    *,
+    new_ir: bool = True,
+) -> Path:
+    """Write a program, and return its graph: `prefix`.json, or `prefix`.pdmodel for the old IR.
+
+    Args:
+        build: Makes the outputs of the inputs. The old IR wants a parameter among what it uses.
+        shapes: Those of the inputs x0, x1 ..., -1 where a side is free.
+        prefix: Where to write it; `.pdiparams` is written beside it.
+        new_ir: Whether to write as Paddle 3 does.
+    """
+    static = not paddle.in_dynamic_mode()
+    paddle.enable_static()
+    try:
+        with nullcontext() if new_ir else paddle.pir_utils.OldIrGuard():
+            _save(build, shapes, str(prefix))
+    finally:
+        if not static:
+            paddle.disable_static()
+    return prefix.with_suffix(".json" if new_ir else ".pdmodel")
+
+
+def _save(
+    build: Callable[[list[Any]], list[Any]], shapes: Sequence[tuple[int, ...]], prefix: str
+) -> None:
+    program, start = paddle.static.Program(), paddle.static.Program()
+    with paddle.static.program_guard(program, start), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        inputs = [
+            paddle.static.data(f"x{n}", list(shape), "float32") for n, shape in enumerate(shapes)
+        ]
+        outputs = build(inputs)
         executor = paddle.static.Executor(paddle.CPUPlace())
         executor.run(start)
-        paddle.static.save_inference_model(str(prefix), inputs, outputs, executor, program=program)
+        paddle.static.save_inference_model(prefix, inputs, outputs, executor, program=program)
 
 
 def _unchanged(value: Any) -> Any:

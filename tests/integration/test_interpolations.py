@@ -1,4 +1,6 @@
 import dataclasses
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,3 +80,31 @@ def test_what_is_not_offered_is_wrong(name: str, new_ir: bool, graph: Graph) -> 
         predictor, _ = load(graph(single, new_ir), Way.ONEDNN)
         feeds = single.feeds(1)
         assert distance(predictor.predict(feeds), single.truth(feeds)) > 0.1
+
+
+@new_and_old
+def test_one_pixel_is_still_deadly(new_ir: bool, graph: Graph) -> None:
+    model = graph(BY_NAME["nearest, of 1 x 1"], new_ir)
+    script = f"""
+from pathlib import Path
+from core.ways import Way
+from tests.programs import distance, load
+from worker.predictors.interpolations import INTERPOLATIONS
+kind = next(each for each in INTERPOLATIONS if each.name == "nearest, of 1 x 1")
+predictor, _ = load(Path({str(model)!r}), Way.ONEDNN)
+wrong = []
+for batch in (1, 3, 8, 32):
+    feeds = kind.feeds(batch)
+    wrong.append(not distance(predictor.predict(feeds), kind.truth(feeds)) < 0.1)
+print(any(wrong))
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode < 0 or done.stdout.endswith("True\n"), done.stderr

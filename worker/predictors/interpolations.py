@@ -25,8 +25,8 @@ Sides = tuple[int, ...]
 class Interpolation:
     """A kind of interpolation, and the sides from and to which it is tried.
 
-    `name` is what `doubts` calls it, where there is a doubt. oneDNN ends the process that runs a
-    `deadly` one.
+    `name` is what `doubts` calls it, where there is a doubt. oneDNN mostly ends the process that
+    runs a `deadly` one.
     """
 
     name: str
@@ -127,7 +127,7 @@ def export_interpolation(kind: Interpolation, prefix: Path, *, new_ir: bool = Tr
     def build(inputs: list[Any]) -> list[Any]:
         return [
             paddle.nn.functional.interpolate(
-                _unchanged(value),
+                _unchanged(value, convolved=not kind.deadly),
                 size=list(target),
                 mode=kind.mode,
                 align_corners=kind.align_corners,
@@ -182,11 +182,19 @@ def _save(
         paddle.static.save_inference_model(prefix, inputs, outputs, executor, program=program)
 
 
-def _unchanged(value: Any) -> Any:
-    """Pass through a convolution that changes nothing, so that oneDNN has something to own."""
+def _unchanged(value: Any, *, convolved: bool) -> Any:
+    """Multiply by one, in a convolution, so that oneDNN has something to own, or else by number.
+
+    What came out of its convolution, oneDNN interpolates rightly even of one pixel.
+    """
     axes = len(value.shape) - 2
     one = np.eye(_CHANNELS, dtype=np.float32).reshape(_CHANNELS, _CHANNELS, *[1] * axes)
+    one = one if convolved else np.ones(1, np.float32)
     weight = paddle.static.create_parameter(
         list(one.shape), "float32", default_initializer=paddle.nn.initializer.Assign(one)
     )
-    return getattr(paddle.nn.functional, f"conv{axes}d")(value, weight)
+    return (
+        getattr(paddle.nn.functional, f"conv{axes}d")(value, weight)
+        if convolved
+        else value * weight
+    )

@@ -10,5 +10,5 @@ class Way(StrEnum):
     """
 
     ONEDNN = "onednn"  # oneDNN's kernels wherever there are some
-    ONEDNN_UNPLACED = "onednn_unplaced"  # only in fused convolutions
+    ONEDNN_UNPLACED = "onednn_unplaced"  # only where they are trusted: see its configuration
     PLAIN = "plain"  # Paddle's own kernels

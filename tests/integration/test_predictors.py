@@ -2,7 +2,6 @@ import dataclasses
 import shutil
 import subprocess
 import sys
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -16,9 +15,11 @@ from structlog.testing import capture_logs
 
 from core.errors import FatalError
 from core.profile import ExecutionProfile
+from core.ways import Way
 from tests.scenes import SIDE, Blob, draw_blobs, paint, tolerance
 from worker.predictors import paddle as adapter
-from worker.predictors.paddle import load_predictor, load_predictors, offers
+from worker.predictors.interpolations import export_program
+from worker.predictors.paddle import load_predictor, load_predictors, offers, ways
 from worker.predictors.protocol import OutOfMemoryError, PredictError, Predictor
 
 SIZE = (320, 240)
@@ -29,8 +30,8 @@ PROFILE = ExecutionProfile.of(offers()[0], batch_size=8, jpeg_quality=90)
 Feeds = dict[str, NDArray[Any]]
 
 
-def load(model: Path, profile: ExecutionProfile = PROFILE) -> Predictor:
-    return load_predictor(model / "model.json", model / "model.pdiparams", profile=profile)
+def load(model: Path, profile: ExecutionProfile = PROFILE, *, way: Way = Way.PLAIN) -> Predictor:
+    return load_predictor(model / "model.json", model / "model.pdiparams", profile=profile, way=way)
 
 
 def feeds_of(images: list[NDArray[np.uint8]], shape: tuple[int, int] = (SIDE, SIDE)) -> Feeds:
@@ -330,52 +331,70 @@ def test_onednn_is_off_where_it_is_broken(version: str, works: bool) -> None:
     assert adapter._onednn_works(version) is works
 
 
-def test_a_graph_that_onednn_refuses_runs_without_it(
+def test_a_way_that_onednn_refuses_is_fatal(
     blob_detector: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create = adapter.paddle.inference.create_predictor
 
     def picky(config: Any) -> Any:
-        with_onednn = config.mkldnn_enabled()
-        predictor = create(config)
-        if with_onednn:
+        if config.mkldnn_enabled():
             raise ValueError("(InvalidArgument) outputs of another type than inputs")
-        return predictor
+        return create(config)
 
     monkeypatch.setattr(adapter.paddle.inference, "create_predictor", picky)
+
+    for way in (Way.ONEDNN, Way.ONEDNN_UNPLACED):
+        with pytest.raises(FatalError, match=f"{way}.*of another type"):
+            load(blob_detector, way=way)
+    load(blob_detector).close()
+
+
+@pytest.mark.parametrize("way", Way)
+def test_a_network_finds_the_same_in_every_way(way: Way, blob_detector: Path) -> None:
     image, blobs = draw_blobs(5, SIZE)
-    with capture_logs() as logs, closing(load(blob_detector)) as predictor:
+
+    with closing(load(blob_detector, way=way)) as predictor:
         rows, _ = predictor.predict(feeds_of([image]))
 
     assert_found(rows, blobs)
-    assert [log["event"] for log in logs] == ["onednn off"]
-    assert "of another type" in logs[0]["reason"]
 
 
+def test_no_way_but_the_plain_one_is_offered_where_onednn_is_broken(
+    blob_detector: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = blob_detector / "model.json"
+    assert ways(graph)
+    monkeypatch.setattr(adapter, "_onednn_works", lambda _: False)
+    assert ways(graph) == ()
+
+
+@pytest.mark.parametrize(
+    ("new_ir", "tried"),
+    [(True, (Way.ONEDNN, Way.ONEDNN_UNPLACED)), (False, (Way.ONEDNN,))],
+    ids=["json", "pdmodel"],
+)
 @pytest.mark.parametrize("loops", [True, False])
 def test_a_program_loops_by_its_operators_not_by_the_words_in_it(
-    tmp_path: Path, loops: bool
+    tmp_path: Path, loops: bool, new_ir: bool, tried: tuple[Way, ...]
 ) -> None:
     paddle = adapter.paddle
-    paddle.enable_static()
-    try:
-        with paddle.pir_utils.OldIrGuard():
-            main, start = paddle.static.Program(), paddle.static.Program()
-            with paddle.static.program_guard(main, start):
-                x = paddle.static.data("convert_while_loop", [None, 3], "float32")
-                y = x * 2
-                if loops:
-                    count = paddle.full([1], 0, "int64")
-                    _, y = paddle.static.nn.while_loop(
-                        lambda n, _: n < 3, lambda n, y: [n + 1, y * 2], [count, x]
-                    )
-                executor = paddle.static.Executor(paddle.CPUPlace())
-                prefix = str(tmp_path / "model")
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    paddle.static.save_inference_model(prefix, [x], [y], executor, program=main)
-    finally:
-        paddle.disable_static()
-    graph = tmp_path / "model.pdmodel"
+
+    def build(inputs: list[Any]) -> list[Any]:
+        weight = paddle.static.create_parameter([3, 3], "float32", "convert_while_loop")
+        first = inputs[0] @ weight
+        if not loops:
+            return [first]
+        count = paddle.full([1], 0, "int64")
+        _, last = paddle.static.nn.while_loop(
+            lambda n, _: n < 3, lambda n, y: [n + 1, y * 2], [count, first]
+        )
+        return [last]
+
+    graph = export_program(build, [(-1, 3)], tmp_path / "model", new_ir=new_ir)
+
+    with capture_logs() as logs:
+        offered = [ways(graph) for _ in range(3)]
+
     assert b"while" in graph.read_bytes()
-    assert adapter._has_loop(graph) is loops
+    assert offered == ([()] if loops else [tried]) * 3
+    assert [log["event"] for log in logs] == ["onednn off"] * loops  # once

@@ -4,15 +4,18 @@
 | --- | --- | --- | --- |
 | bilinear, align_corners or align_mode 1 | the attribute is ignored | wrong | right |
 | bilinear, down to 1 along an axis | takes the middle, Paddle the first | wrong | right |
-| bilinear, of 1 x 1 | reads and writes beyond its memory | wrong | right |
+| bilinear, of 1 x 1 (*) | reads and writes beyond its memory | wrong | right |
 | nearest, by no whole number | takes other neighbours | wrong | wrong |
-| nearest, of 1 x 1 | reads and writes beyond its memory | wrong | wrong |
+| nearest, of 1 x 1 (*) | reads and writes beyond its memory | wrong | wrong |
 | divide, the first operand being smaller | divides the second by the first | wrong | wrong |
 | pad (not pad3d) | reads and writes beyond its memory | wrong | wrong |
 | average pooling, ceil_mode, not exclusive | counts what is beyond the border | wrong | wrong |
 | pooling, ceil_mode, windows beyond the border | refuses to run | refuses | refuses |
 | add, subtract, multiply, divide by a scalar of no axes | refuses to run | right | refuses |
 | softplus | the threshold is ignored | wrong | wrong |
+
+(*) Unless oneDNN left its input in a layout of its own, as after a convolution: what layout a value
+will have, a graph does not say.
 
 Right, or left to Paddle's own kernels: bicubic, trilinear, linear and area; bilinear of half-pixel
 centres; nearest by whole numbers. A first predictor and its clones are alike, and so are batches.

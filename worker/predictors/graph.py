@@ -57,13 +57,14 @@ def _of_json(data: dict[str, Any]) -> list[Operator]:
     numbers: dict[int, Any] = {}
     found = []
     for entry in _walk(data["program"]):
-        outputs = entry["O"] if isinstance(entry["O"], list) else [entry["O"]]
+        outputs = entry.get("O", [])
+        outputs = outputs if isinstance(outputs, list) else [outputs]
         shapes.update((value["%"], _shape(value["TT"])) for value in outputs)
         name = entry["#"].rpartition(".")[2].removesuffix("_")
         if name == "p":  # a parameter, written in a way of its own
             continue
-        attributes = {each["N"]: _plain(each["AT"]) for each in entry["A"]}
-        inputs = [value["%"] for value in entry["I"] if value["%"] != _ABSENT]
+        attributes = {each["N"]: _plain(each["AT"]) for each in entry.get("A", ())}
+        inputs = [value["%"] for value in entry.get("I", ()) if value["%"] != _ABSENT]
         if name == "full_int_array":
             numbers[outputs[0]["%"]] = attributes["value"]
         if name == "pool2d":  # where the old IR has an attribute, it has an input

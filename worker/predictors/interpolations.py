@@ -5,7 +5,7 @@ What oneDNN gets wrong shows on nothing but the operator itself: see `worker.pre
 
 import dataclasses
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,8 @@ Sides = tuple[int, ...]
 class Interpolation:
     """A kind of interpolation, and the sides from and to which it is tried.
 
-    `name` is what `doubts` calls it, where there is a doubt. oneDNN ends the process that runs a
-    `deadly` one.
+    `name` is what `doubts` calls it, where there is a doubt. oneDNN mostly ends the process that
+    runs a `deadly` one.
     """
 
     name: str
@@ -122,29 +122,12 @@ INTERPOLATIONS = (
 
 
 def export_interpolation(kind: Interpolation, prefix: Path, *, new_ir: bool = True) -> Path:
-    """Write the program that does one kind, and return its graph: `.json`, or `.pdmodel`."""
-    static = not paddle.in_dynamic_mode()
-    paddle.enable_static()
-    try:
-        with nullcontext() if new_ir else paddle.pir_utils.OldIrGuard():
-            _save(kind, prefix)
-    finally:
-        if not static:
-            paddle.disable_static()
-    return prefix.with_suffix(".json" if new_ir else ".pdmodel")
+    """Write the program that does one kind, and return its graph; see `export_program`."""
 
-
-def _save(kind: Interpolation, prefix: Path) -> None:
-    program, start = paddle.static.Program(), paddle.static.Program()
-    with paddle.static.program_guard(program, start), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        inputs = [
-            paddle.static.data(f"x{n}", [-1, _CHANNELS, *source], "float32")
-            for n, (source, _) in enumerate(kind.sizes)
-        ]
-        outputs = [
+    def build(inputs: list[Any]) -> list[Any]:
+        return [
             paddle.nn.functional.interpolate(
-                _unchanged(value),
+                _unchanged(value, convolved=not kind.deadly),
                 size=list(target),
                 mode=kind.mode,
                 align_corners=kind.align_corners,
@@ -153,16 +136,65 @@ def _save(kind: Interpolation, prefix: Path) -> None:
             )
             for value, (_, target) in zip(inputs, kind.sizes, strict=True)
         ]
+
+    shapes = [(-1, _CHANNELS, *source) for source, _ in kind.sizes]
+    return export_program(build, shapes, prefix, new_ir=new_ir)
+
+
+def export_program(
+    build: Callable[[list[Any]], list[Any]],
+    shapes: Sequence[tuple[int, ...]],
+    prefix: Path,
+    *,
+    new_ir: bool = True,
+) -> Path:
+    """Write a program, and return its graph: `prefix`.json, or `prefix`.pdmodel for the old IR.
+
+    Args:
+        build: Makes the outputs of the inputs. The old IR wants a parameter among what it uses.
+        shapes: Those of the inputs x0, x1 ..., -1 where a side is free.
+        prefix: Where to write it; `.pdiparams` is written beside it.
+        new_ir: Whether to write as Paddle 3 does.
+    """
+    static = not paddle.in_dynamic_mode()
+    paddle.enable_static()
+    try:
+        with nullcontext() if new_ir else paddle.pir_utils.OldIrGuard():
+            _save(build, shapes, str(prefix))
+    finally:
+        if not static:
+            paddle.disable_static()
+    return prefix.with_suffix(".json" if new_ir else ".pdmodel")
+
+
+def _save(
+    build: Callable[[list[Any]], list[Any]], shapes: Sequence[tuple[int, ...]], prefix: str
+) -> None:
+    program, start = paddle.static.Program(), paddle.static.Program()
+    with paddle.static.program_guard(program, start), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        inputs = [
+            paddle.static.data(f"x{n}", list(shape), "float32") for n, shape in enumerate(shapes)
+        ]
+        outputs = build(inputs)
         executor = paddle.static.Executor(paddle.CPUPlace())
         executor.run(start)
-        paddle.static.save_inference_model(str(prefix), inputs, outputs, executor, program=program)
+        paddle.static.save_inference_model(prefix, inputs, outputs, executor, program=program)
 
 
-def _unchanged(value: Any) -> Any:
-    """Pass through a convolution that changes nothing, so that oneDNN has something to own."""
+def _unchanged(value: Any, *, convolved: bool) -> Any:
+    """Multiply by one, in a convolution, so that oneDNN has something to own, or else by number.
+
+    What came out of its convolution, oneDNN interpolates rightly even of one pixel.
+    """
     axes = len(value.shape) - 2
     one = np.eye(_CHANNELS, dtype=np.float32).reshape(_CHANNELS, _CHANNELS, *[1] * axes)
+    one = one if convolved else np.ones(1, np.float32)
     weight = paddle.static.create_parameter(
         list(one.shape), "float32", default_initializer=paddle.nn.initializer.Assign(one)
     )
-    return getattr(paddle.nn.functional, f"conv{axes}d")(value, weight)
+    return (
+        getattr(paddle.nn.functional, f"conv{axes}d")(value, weight)
+        if convolved
+        else value * weight
+    )

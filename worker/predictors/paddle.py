@@ -32,6 +32,8 @@ _NAMELESS = "std::exception"
 
 _IMAGE = "image"
 
+_NOT_LOADED = "a damaged download, or an export by a newer Paddle: export it again"
+
 NUMERICS = 2
 """Rises with each change of this adapter that changes numbers: shards of one job stay alike.
 
@@ -168,7 +170,7 @@ def load_predictor(
         raise FatalError(
             f"Paddle {paddle.__version__} can't load {model_file} with {params_file.name} "
             f"(way: {way}): {_summary(error)}",
-            hint="a damaged download, or an export by a newer Paddle: export it again",
+            hint=_NOT_LOADED if way is Way.PLAIN else None,
         ) from error
 
 

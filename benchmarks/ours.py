@@ -16,6 +16,7 @@ from worker.engine import Engine, Threads
 from worker.models import Models, ResidentNetwork, engine_module
 from worker.predictors import paddle
 from worker.run import ShardRun
+from worker.ways import right_ways
 
 
 class Pipeline:
@@ -29,12 +30,14 @@ class Pipeline:
         self._profile = ExecutionProfile(
             offer.engine, offer.version, offer.device, offer.precision, batch, 1, quality
         )
+        engine = engine_module(paddle.__name__)
         self._ref = model if isinstance(model, ModelRef) else describe(model)
         self._engine = Engine(
-            Models(engine_module(paddle.__name__), replicas=threads),
+            Models(engine, replicas=threads),
             Threads(fetch=4, decode=threads, predict=threads, finish=threads, upload=4),
         )
-        self._model = self._engine.models.acquire(self._ref, self._profile)
+        ways = right_ways(engine, self._ref, self._profile)
+        self._model = self._engine.models.acquire(self._ref, self._profile, ways)
 
     @property
     def networks(self) -> list[ResidentNetwork]:

@@ -6,13 +6,15 @@ import click
 
 from cli.options import format_option
 from cli.output import chosen, print_object, print_records
-from cli.registration import register
+from cli.registration import register, way_of
 from cli.session import opened, say
 from config.catalogue import find_official, official_models
 from config.settings import load_settings
 from core.times import iso
-from store.models import find_model, list_models, remove_model
+from store.database import Database
+from store.models import find_model, list_models, model_ref, remove_model
 from store.tables import Model
+from store.verdicts import verdicts_on
 
 _COLUMNS = ("name", "task", "arch", "classes", "digest", "location", "added")
 
@@ -104,7 +106,8 @@ def show(*, name: str, form: str | None) -> None:
     """Show everything that is known of a model."""
     form = chosen(form)
     with opened() as (_, db):
-        record = _record(db.read(lambda s: find_model(s, name)))
+        model = db.read(lambda s: find_model(s, name))
+        record = _record(model) | {"verdicts": _verdicts(db, model)}
     print_object(_in_words(record) if form == "table" else record, form)
 
 
@@ -129,6 +132,23 @@ def _record(model: Model) -> dict[str, Any]:
     }
 
 
+def _verdicts(db: Database, model: Model) -> list[dict[str, Any]]:
+    """How each of a model's networks runs on each engine that it was compared on."""
+    ref = model_ref(model)
+    parts = ref.parts or {"": ref}
+    roles = {part.digest: role for role, part in parts.items()}
+    return [
+        {
+            "role": roles[verdict.digest] or None,
+            "engine": verdict.engine,
+            "way": verdict.way.value,
+            "compared": iso(verdict.compared_at),
+            **verdict.report,
+        }
+        for verdict in db.read(lambda s: verdicts_on(s, tuple(roles)))
+    ]
+
+
 def _shorten(record: dict[str, Any]) -> dict[str, Any]:
     return {**record, "classes": len(record["labels"]), "digest": record["digest"][:12]}
 
@@ -136,11 +156,24 @@ def _shorten(record: dict[str, Any]) -> dict[str, Any]:
 def _in_words(record: dict[str, Any]) -> dict[str, Any]:
     """A record whose arrays are written as `image 1x3x320x320`."""
     arrays = {name: record.get(name) for name in ("inputs", "outputs")}
-    return record | {
-        name: [f"{_kind(each)} {'x'.join(map(str, each['shape']))}" for each in found]
-        for name, found in arrays.items()
-        if found
-    }
+    comparison = record.get("comparison")
+    return (
+        record
+        | {
+            "comparison": comparison and way_of(comparison),
+            "verdicts": [_verdict(each) for each in record["verdicts"]],
+        }
+        | {
+            name: [f"{_kind(each)} {'x'.join(map(str, each['shape']))}" for each in found]
+            for name, found in arrays.items()
+            if found
+        }
+    )
+
+
+def _verdict(found: dict[str, Any]) -> str:
+    role = f"{found['role']}: " if found["role"] else ""
+    return f"{role}{way_of(found)} on {found['engine']}, {found['with_results']} pictures"
 
 
 def _kind(array: dict[str, Any]) -> str:

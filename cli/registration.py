@@ -1,20 +1,26 @@
 """What `models add` and `models pull` have in common: from an address to a registered model."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
+from sqlalchemy.orm import Session
 
 from cli.session import opened, say
 from cli.transfer import is_shown, transfer
 from cli.tryout import try_model
 from core.errors import UsageError
+from core.options import ModelRef
+from core.ways import Way
 from scheduler.bring import bring_model
-from scheduler.cards import composed_card, model_card
+from scheduler.cards import Tried, composed_card, model_card
 from scheduler.chosen_model import choose_composed, describe
 from scheduler.composition import read_composition
 from store.downloads import without_secrets
 from store.models import add_model
+from store.verdicts import Verdict, give_verdict
 from vision.export import read_export
 
 _NAME_LENGTH = 100
@@ -52,12 +58,33 @@ def register(name: str, source: str, *, task: str | None, sha256: str | None, ch
         export = read_export(directory.resolve())
         tried = try_model(settings, directory.resolve()) if check else None
         card = model_card(export, shown, tried)
-        db.write(lambda s: add_model(s, ref, card, now=db.now(s)))
+        db.write(lambda s: _add(s, ref, card, tried, now=db.now(s)))
     for doubt in card["doubts"]:
         say(f"warning: {doubt}")
-    ran = "not tried" if tried is None else f"{tried['milliseconds']:g} ms a picture"
+    ran = (
+        "not tried" if tried is None else f"{tried['milliseconds']:g} ms a picture, {way_of(tried)}"
+    )
     say(f"model {name}: {ref.task}, {export.arch}, {len(export.labels)} classes, {ran}")
     click.echo(name)
+
+
+def way_of(comparison: Mapping[str, Any]) -> str:
+    """Say how a network runs, and why: `onednn`, or `plain (differs: boxes 0.5)`."""
+    way, why = comparison["way"], comparison["why"]
+    if way is None:
+        return f"plain until its ways can be compared ({why})"
+    return str(way) if way != Way.PLAIN else f"{way} ({why})"
+
+
+def _add(
+    session: Session, ref: ModelRef, card: dict[str, Any], tried: Tried | None, *, now: float
+) -> None:
+    """Write the model, and the verdict on its ways if its trial came to one."""
+    add_model(session, ref, card, now=now)
+    if tried is None or tried["way"] is None:
+        return
+    report = {"why": tried["why"], **tried["comparison"]}
+    give_verdict(session, Verdict(ref.digest, tried["offer"], Way(tried["way"]), report, now))
 
 
 def _register_composed(name: str, path: Path, *, task: str | None) -> None:

@@ -17,7 +17,7 @@ from store.database_url import redacted
 from store.jobs import find_job, get_job, tally
 from store.locations import use_s3
 from store.s3_options import S3Options
-from store.tables import Job, Process
+from store.tables import Job, Process, Verdict
 
 _PATIENCE_SECONDS = 10.0  # a person waits; loops have more
 
@@ -29,7 +29,7 @@ def say(message: str) -> None:
 
 @contextmanager
 def open_database(settings: Settings) -> Iterator[Database]:
-    """The job database, closed at the end. One machine's own is made if it is not there yet.
+    """The job database, closed at the end. One machine's own is made if need be.
 
     Raises:
         UsageError: it has no tables of ours.
@@ -38,7 +38,9 @@ def open_database(settings: Settings) -> Iterator[Database]:
     use_s3(S3Options(**settings.s3))
     db = Database(settings.database_url, patience=_PATIENCE_SECONDS)
     try:
-        if not db.read(lambda s: inspect(s.connection()).has_table("jobs")):
+        # One machine's own is also brought up to date: the last revision added this table.
+        table = Verdict.__tablename__ if db.is_sqlite else Job.__tablename__
+        if not db.read(lambda s: inspect(s.connection()).has_table(table)):
             if not db.is_sqlite:
                 raise UsageError(
                     f"the database {redacted(db.url)} has no tables of Regatta's",

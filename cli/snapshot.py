@@ -47,6 +47,8 @@ def _take(s: Session, db: Database, settings: Settings, jobs: Sequence[Job]) -> 
 def _describe(job: Job, counts: Tally, rate: float | None, workers: Sequence[Process]) -> Snapshot:
     if job.state in ENDED_JOBS:
         rate = _average(job, counts)
+    is_served = _is_served(job, counts, workers)
+    instead = [] if is_served or job.profile is None else processes.offered(workers, job.task)
     return {
         "id": job.id,
         "name": job.name,
@@ -75,7 +77,10 @@ def _describe(job: Job, counts: Tally, rate: float | None, workers: Sequence[Pro
         "in_progress": counts.in_progress,
         "passed_over": job.passed_over,
         "error": job.error,
-        "queue_without_consumer": None if _is_served(job, counts, workers) else job.task,
+        "queue_without_consumer": None if is_served else job.task,
+        # Which of the two it is: workers serve the queue, but with other offers than the job's.
+        "profile_without_worker": _profile_key(job) if instead else None,
+        "offered_instead": [offer.key for offer in instead],
     }
 
 
@@ -97,6 +102,10 @@ def _eta(job: Job, counts: Tally, rate: float | None) -> float | None:
     if job.state is not JobState.RUNNING or not rate:
         return None
     return round(max(0, counts.pending - counts.in_progress) / rate, 1)
+
+
+def _profile_key(job: Job) -> str | None:
+    return None if job.profile is None else ExecutionProfile.from_json(job.profile).offer.key
 
 
 def _is_served(job: Job, counts: Tally, workers: Sequence[Process]) -> bool:

@@ -53,7 +53,13 @@ def _overview(db: Database, settings: Settings, form: str) -> None:
     print_jobs(seen, form)
     for role in (processes.SCHEDULER, processes.WORKER):
         say(f"{count(len(live_processes(db, settings, role)), role)} alive")
-    for queue in sorted({job["queue_without_consumer"] or "" for job in seen} - {""}):
+    unserved = set()
+    for job in seen:
+        if job["profile_without_worker"]:
+            say(f"{job['id']}: {waiting_for(job)}")
+        elif job["queue_without_consumer"]:
+            unserved.add(job["queue_without_consumer"])
+    for queue in sorted(unserved):
         say(f"no live worker serves the queue {queue!r}, but jobs wait for it")
 
 

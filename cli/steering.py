@@ -5,6 +5,7 @@ from collections.abc import Callable
 import click
 from sqlalchemy.orm import Session
 
+from cli.again import move_on, run_again
 from cli.options import PRIORITY, job_argument
 from cli.session import job_of, opened, running_shards, say, warn_if_nobody_schedules
 from core.errors import UsageError
@@ -49,11 +50,20 @@ def resume(*, job: str) -> None:
         warn_if_nobody_schedules(db, settings)
 
 
-@click.command(epilog="Example: regatta retry latest")
+@click.command(epilog="Example: regatta retry latest --reprofile")
 @job_argument
-def retry(*, job: str) -> None:
-    """Run again what JOB left quarantined, failed or cancelled; what succeeded stays."""
-    run_again(job)
+@click.option("--reprofile", is_flag=True, help="Move what is left onto what workers offer now.")
+def retry(*, job: str, reprofile: bool) -> None:
+    """Run again what JOB left quarantined, failed or cancelled; what succeeded stays.
+
+    A job keeps the engine and class of machines that it began on. Where no worker offers them any
+    more, --reprofile moves what is left onto what workers offer now, also of a job that has not
+    ended; the manifest says which part was made on what.
+    """
+    if reprofile:
+        move_on(job)
+    else:
+        run_again(job)
 
 
 @click.command(epilog="Example: regatta priority latest 9")
@@ -67,27 +77,6 @@ def priority(*, job: str, number: int) -> None:
             raise UsageError(f"job {found.id} has ended: {found.state}")
         db.write(lambda s: set_priority(s, found.id, number))
         say(f"job {found.id}: priority {found.priority} is now {number}")
-
-
-def run_again(ref: str) -> None:
-    """Reopen a job that has ended.
-
-    Raises:
-        UsageError: it has not ended, or left nothing undone.
-    """
-    with opened() as (settings, db):
-        job = job_of(db, ref)
-        if job.state not in ENDED_JOBS:
-            raise UsageError(
-                f"job {job.id} has not ended: it is {job.state}",
-                hint=f"wait for it (`regatta status {job.id} --watch`), or cancel it first",
-            )
-        shards = db.write(lambda s: jobs.reopen(s, job.id, now=db.now(s)))
-        if shards is None:
-            raise UsageError(f"job {job.id} left nothing to retry: it ended as {job.state}")
-        planning = " and the rest of its listing" if job.planned_at is None else ""
-        say(f"job {job.id} runs again: {shards:,} shard{'' if shards == 1 else 's'}{planning}")
-        warn_if_nobody_schedules(db, settings)
 
 
 def _change(db: Database, job: Job, verb: str, change: Callable[[Session], bool]) -> None:

@@ -1,6 +1,6 @@
 """Numbers and states in words for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from cli.snapshot import Snapshot
 from core.states import JobState
@@ -67,8 +67,21 @@ def stages_line(snapshot: Snapshot) -> str | None:
     return "  ".join(f"{stage} {share:.0%}" for stage, share in snapshot["stages"].items())
 
 
+def profile_without_worker(job_id: str, profile: str, offered: Sequence[str]) -> str:
+    """Return that no worker offers what a job was frozen to, and the way out."""
+    return (
+        f"no live worker offers {profile}, to which this job was frozen (workers offer "
+        f"{', '.join(offered)}): `regatta retry {job_id} --reprofile` moves what is "
+        "left onto what they offer"
+    )
+
+
 def waiting_for(snapshot: Snapshot) -> str | None:
-    """Return what keeps a job from going on, if it is that nobody serves its queue."""
+    """Return what keeps a job from going on, if it is that no worker takes its shards."""
+    if snapshot["profile_without_worker"]:
+        return profile_without_worker(
+            snapshot["id"], snapshot["profile_without_worker"], snapshot["offered_instead"]
+        )
     queue = snapshot["queue_without_consumer"]
     if not queue:
         return None

@@ -180,7 +180,7 @@ class Settings(BaseSettings):
     engine: str = Field(
         default="worker.predictors.paddle",
         pattern=r"^\w+(\.\w+)*$",
-        description="The module that runs networks: it has `offers` and `load_predictors`.",
+        description="The module that runs networks: it has `offers`, `ways` and `load_predictors`.",
     )
 
     @model_validator(mode="after")

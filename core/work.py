@@ -7,6 +7,7 @@ from enum import StrEnum
 from core.options import JobOptions, ModelRef
 from core.profile import ExecutionProfile
 from core.states import ShardKind
+from core.ways import Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,9 @@ class WorkUnit:
     Its items are the rows `start:stop` of the item manifest at `items_key` under `output`.
     `deaths` counts, for items by their position in the listing, how often each killed an
     isolated process alone. `previous_part` is the committed part of an earlier generation:
-    only what did not succeed there is run again.
+    only what did not succeed there is run again. `profile_number` counts the profiles that the
+    job had before `profile`, and `ways` says how its networks run, by their digests, as far as
+    that is frozen.
     """
 
     hold: Hold
@@ -43,6 +46,8 @@ class WorkUnit:
     suspect: bool
     deaths: Mapping[int, int]
     previous_part: str | None
+    profile_number: int = 0
+    ways: Mapping[str, Way] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """Where a job's results come from: enough to make them again."""
 
+import dataclasses
 from typing import Any
 
 from core.options import ModelRef
+from core.profile import ExecutionProfile
 from core.times import iso
 from report.text import moment
 from store.tables import Job
@@ -28,10 +30,31 @@ def provenance(job: Job) -> dict[str, Facts]:
             }
         ),
         **_models("Model", ModelRef.from_json(job.model)),
-        "Engine": _facts(job.profile or {"profile": "not chosen yet"}),
+        **_engines(job),
         "Options": _facts(job.options),
         "Selection": _facts(job.selection) or {"items": "all of the source"},
     }
+
+
+def _engines(job: Job) -> dict[str, Facts]:
+    """What the job is frozen to, and before it, by their numbers, what it was moved from."""
+    groups = {
+        f"Engine of profile {number}": _engine(profile)
+        for number, profile in enumerate(job.past_profiles)
+    }
+    if job.profile is None:
+        return {**groups, "Engine": _facts({"profile": "not chosen yet"})}
+    last = {"profile": str(len(groups))} if groups else {}
+    return {**groups, "Engine": {**last, **_engine(job.profile)}}
+
+
+def _engine(profile: dict[str, Any]) -> Facts:
+    facts = dataclasses.asdict(ExecutionProfile.from_json(profile))
+    networks = {
+        f"network {digest[:12]}": f"{said['way']}: {said['why']}" if said["why"] else said["way"]
+        for digest, said in profile.get("networks", {}).items()
+    }
+    return _facts(facts | networks)
 
 
 def _models(title: str, ref: ModelRef) -> dict[str, Facts]:

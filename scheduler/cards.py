@@ -37,7 +37,18 @@ def model_card(export: ExportedModel, source: str, tried: Tried | None) -> dict[
         "inputs": None if tried is None else tried["inputs"],
         "outputs": None if tried is None else tried["outputs"],
         "milliseconds": None if tried is None else tried["milliseconds"],
+        "comparison": None if tried is None else _comparison(tried),
         "doubts": [] if tried is None else [*tried["warnings"], *doubts(export, tried["outputs"])],
+    }
+
+
+def _comparison(tried: Tried) -> dict[str, Any]:
+    """Return which way of which engine was found right, and by which figures."""
+    return {
+        "engine": tried["offer"],
+        "way": tried["way"],
+        "why": tried["why"],
+        **tried["comparison"],
     }
 
 

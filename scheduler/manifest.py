@@ -7,6 +7,7 @@ from core.layout import results_part
 from core.states import JobState
 from core.times import iso
 from store.jobs import Tally
+from store.profiles import part_profiles, profiles_of
 from store.tables import Job, Shard
 
 _FORMAT_VERSION = 1
@@ -16,6 +17,7 @@ def job_manifest(
     job: Job, state: JobState, tally: Tally, shards: Sequence[Shard], *, finished: float
 ) -> dict[str, Any]:
     """Return the content of `manifest.json` of a job that ends as `state`."""
+    profiles = profiles_of(job)
     return {
         "format": _FORMAT_VERSION,
         "job": {
@@ -35,7 +37,9 @@ def job_manifest(
         "selection": job.selection,
         "model": job.model,
         "options": job.options,
-        "profile": job.profile,
+        # The last one: a job may end, or be called off, after it was freed from its profile.
+        "profile": profiles[-1] if profiles else None,
+        "profiles": profiles,
         "regatta": job.version,
         "items": {
             "listed": tally.listed,
@@ -50,6 +54,7 @@ def job_manifest(
 
 
 def _part(shard: Shard) -> dict[str, Any]:
+    numbers = list(part_profiles(shard))
     return {
         "key": results_part(shard.seq),
         "sha256": shard.part_digest,
@@ -59,4 +64,7 @@ def _part(shard: Shard) -> dict[str, Any]:
         "skipped": shard.skipped,
         "quarantined": shard.quarantined,
         "timings": shard.timings,
+        "profile": numbers[-1],
+        # Only where rows stand from an earlier one: most parts were made in one go.
+        **({"profiles": numbers} if len(numbers) > 1 else {}),
     }

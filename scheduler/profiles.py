@@ -1,13 +1,21 @@
 """Freezes a job's execution profile: what its shards run on, from the first to the last."""
 
+from collections.abc import Iterable
+
 import structlog
 
 from core.options import JobOptions
-from core.profile import ExecutionProfile, best_offer, profile_for
-from store import planning, processes
+from core.profile import EngineOffer, ExecutionProfile, best_offer, profile_for
+from store import processes, profiles
 from store.database import Database
+from store.tables import Job, Process
 
 _log = structlog.get_logger()
+
+
+def offer_for(job: Job, workers: Iterable[Process]) -> EngineOffer | None:
+    """Return what a job would be frozen to, if these are the workers that live."""
+    return best_offer(processes.offered([w for w in workers if not w.draining], job.task))
 
 
 class Profiler:
@@ -19,7 +27,7 @@ class Profiler:
 
     def tick(self) -> int:
         """Freeze what can be frozen; return how many. Jobs whose queue nobody serves wait."""
-        jobs = self._db.read(planning.unprofiled)
+        jobs = self._db.read(profiles.unprofiled)
         if not jobs:
             return 0
         workers = self._db.read(
@@ -29,13 +37,7 @@ class Profiler:
         )
         frozen = 0
         for job in jobs:
-            offer = best_offer(
-                offer
-                for worker in workers
-                if job.task in worker.queues and not worker.draining
-                for offer in processes.offers_of(worker)
-            )
-            if offer is not None:
+            if (offer := offer_for(job, workers)) is not None:
                 options = JobOptions.from_json(job.options)
                 profile = profile_for(
                     offer, batch_size=options.batch_size, jpeg_quality=options.jpeg_quality
@@ -45,4 +47,4 @@ class Profiler:
 
     def _freeze(self, job_id: str, profile: ExecutionProfile) -> bool:
         _log.info("profile", job=job_id, **profile.to_json())
-        return self._db.write(lambda s: planning.freeze_profile(s, job_id, profile))
+        return self._db.write(lambda s: profiles.freeze_profile(s, job_id, profile))

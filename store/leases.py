@@ -19,6 +19,7 @@ from core.sources import parse_source
 from core.states import LIVE_JOBS, JobState, Move, ShardMoves, ShardState
 from core.work import CommittedPart, Directive, Hold, WorkUnit
 from store.jobs import call_off, lock_job
+from store.profiles import part_profiles_after, profile_number, profiles_of, ways_of
 from store.rows import changed, printable
 from store.tables import UNHELD, Job, Shard
 
@@ -55,9 +56,11 @@ def claim(
     if shard.state is ShardState.RUNNING and shard.worker_id == worker_id:
         # Either this claim's answer was lost and it is asked again, or the message came twice
         # to one worker, which holds each attempt once: both get the same unit.
-        return _work_unit(session, shard, hold)
+        return _work_unit(session, shard, hold, shard.profile_number)
     job = session.get_one(Job, shard.job_id)
-    profile = ExecutionProfile.from_json(job.profile or {})
+    if job.profile is None:
+        return Refusal.STALE  # it left its profile, and all that was queued was recalled
+    profile, number = ExecutionProfile.from_json(job.profile), profile_number(job)
     queued = (Shard.id == hold.shard) & (Shard.attempt == hold.attempt)
     if not any(profile.runs_on(offer) for offer in offers):
         _move(session, queued, ShardMoves.RECALL, available_at=now + 1.0)
@@ -75,6 +78,7 @@ def claim(
         lease_until=now + lease_seconds,
         progress=0,
         trial=None,
+        profile_number=number,
     )
     if not taken:
         return Refusal.STALE
@@ -82,11 +86,13 @@ def claim(
         session.execute(
             update(Job).where(Job.id == job.id, Job.started_at.is_(None)).values(started_at=now)
         )
-    return _work_unit(session, shard, hold)
+    return _work_unit(session, shard, hold, number)
 
 
-def _work_unit(session: Session, shard: Shard, hold: Hold) -> WorkUnit:
+def _work_unit(session: Session, shard: Shard, hold: Hold, number: int) -> WorkUnit:
     job = session.get_one(Job, shard.job_id)
+    # That of this attempt: the job may have been moved to another one since.
+    profile = profiles_of(job)[number]
     return WorkUnit(
         hold=hold,
         job=job.id,
@@ -100,10 +106,12 @@ def _work_unit(session: Session, shard: Shard, hold: Hold) -> WorkUnit:
         stop=shard.stop,
         model=ModelRef.from_json(job.model),
         options=JobOptions.from_json(job.options),
-        profile=ExecutionProfile.from_json(job.profile or {}),
+        profile=ExecutionProfile.from_json(profile),
         suspect=shard.suspect,
         deaths={int(index): deaths for index, deaths in shard.deaths.items()},
         previous_part=None if shard.part_attempt is None else results_part(shard.seq),
+        profile_number=number,
+        ways=ways_of(profile),
     )
 
 
@@ -156,6 +164,10 @@ def commit(session: Session, hold: Hold, part: CommittedPart, *, now: float) -> 
 
     Repeating a commit that happened is a success: nobody else can have had this attempt.
     """
+    shard = session.get(Shard, hold.shard, populate_existing=True)
+    if shard is None:
+        return False
+    standing = part.counts.succeeded + part.counts.skipped
     done = _move(
         session,
         held(hold),
@@ -168,6 +180,7 @@ def commit(session: Session, hold: Hold, part: CommittedPart, *, now: float) -> 
         skipped=part.counts.skipped,
         quarantined=part.counts.quarantined,
         timings=dict(part.timings),
+        part_profiles=part_profiles_after(shard, standing=standing),
         finished_at=now,
         error=None,
         suspect=False,

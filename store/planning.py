@@ -7,8 +7,7 @@ from typing import Any
 from sqlalchemy import insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from core.profile import ExecutionProfile
-from core.states import LIVE_JOBS, JobMoves, JobState, ShardKind, ShardState
+from core.states import JobMoves, JobState, ShardKind, ShardState
 from store.jobs import lock_job, move_job, stop
 from store.rows import changed
 from store.tables import UNPLANNED, Job, Shard
@@ -132,23 +131,6 @@ def fail_plan(session: Session, hold: PlanHold, *, now: float, error: str) -> bo
 def release_plan(session: Session, hold: PlanHold) -> bool:
     """Leave the planning to whoever comes next, from the cursor on."""
     return changed(session, _held(hold).values(**UNPLANNED))
-
-
-def unprofiled(session: Session) -> Sequence[Job]:
-    """Return the live jobs whose execution profile is not frozen yet."""
-    return session.scalars(
-        select(Job).where(Job.state.in_(LIVE_JOBS), Job.profile.is_(None)).order_by(Job.created_at)
-    ).all()
-
-
-def freeze_profile(session: Session, job_id: str, profile: ExecutionProfile) -> bool:
-    """Fix a job's execution profile for good; False if somebody else did."""
-    return changed(
-        session,
-        update(Job)
-        .where(Job.id == job_id, Job.profile.is_(None))
-        .values(profile=profile.to_json()),
-    )
 
 
 def _held(hold: PlanHold) -> Any:

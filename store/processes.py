@@ -79,6 +79,12 @@ def offers_of(process: Process) -> tuple[EngineOffer, ...]:
     return tuple(EngineOffer.from_json(offer) for offer in process.offers)
 
 
+def offered(workers: Iterable[Process], queue: str) -> list[EngineOffer]:
+    """What those of the workers that serve a queue can run, each offer once, in a fixed order."""
+    found = {o for w in workers if queue in w.queues for o in offers_of(w)}
+    return sorted(found, key=lambda offer: offer.key)
+
+
 def alive_ids(session: Session, ids: Iterable[str], *, now: float, within: float) -> set[str]:
     """Which of these processes were heard of lately."""
     return set(

@@ -52,7 +52,8 @@ def demands(session: Session, queue: str, *, now: float) -> list[Demand]:
 def queue_next(session: Session, job_id: str, queue: str, limit: int, *, now: float) -> list[Hold]:
     """Queue a job's next shards, each under a new attempt; publish them after the commit."""
     # Shared with other dispatchers; a pause or a cancellation waits, and then sees what we queued.
-    job = select(Job.id).where(Job.id == job_id, Job.state.in_(LIVE_JOBS))
+    # The same holds for who moves the job to another profile: what has none is not queued.
+    job = select(Job.id).where(Job.id == job_id, Job.state.in_(LIVE_JOBS), Job.profile.is_not(None))
     if session.scalar(job.with_for_update(read=True)) is None:
         return []
     ready = session.execute(

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, aliased
 from core.states import ENDED_SHARDS, JobState, Move, ShardMoves, ShardState
 from core.work import Hold
 from store.jobs import call_off
+from store.profiles import part_profiles_after
 from store.rows import changed, count
 from store.tables import Job, Process, Shard, ShardDependency
 
@@ -80,11 +81,22 @@ def without_tombstone(session: Session, *, limit: int = 100) -> Sequence[Shard]:
 
 def bury(session: Session, hold: Hold, *, digest: str, size: int) -> bool:
     """Note that the rows of a failed shard's items lie under its final key."""
+    which = (Shard.id == hold.shard, Shard.attempt == hold.attempt, _NO_TOMBSTONE)
+    shard = session.scalars(
+        select(Shard).where(*which).execution_options(populate_existing=True)
+    ).first()
+    if shard is None:
+        return False
     return changed(
         session,
         update(Shard)
-        .where(Shard.id == hold.shard, Shard.attempt == hold.attempt, _NO_TOMBSTONE)
-        .values(part_attempt=hold.attempt, part_digest=digest, part_size=size),
+        .where(*which)
+        .values(
+            part_attempt=hold.attempt,
+            part_digest=digest,
+            part_size=size,
+            part_profiles=part_profiles_after(shard, standing=shard.succeeded + shard.skipped),
+        ),
     )
 
 

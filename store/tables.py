@@ -15,11 +15,13 @@ from sqlalchemy import (
     Integer,
     MetaData,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import Double
 
 from core.states import JobState, ShardKind, ShardState
+from core.ways import Way
 
 _JSON = JSON(none_as_null=True)  # so that `IS NULL` finds what is missing
 # States are stored as the words that people read, and a new one needs no migration.
@@ -84,7 +86,9 @@ class Job(Base):
     state: Mapped[JobState]
     priority: Mapped[int]
     generation: Mapped[int] = mapped_column(default=0)
+    # What it is frozen to, and what it was moved from, the oldest first (`store.profiles`).
     profile: Mapped[dict[str, Any] | None]
+    past_profiles: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
     created_at: Mapped[float]
     started_at: Mapped[float | None]
     finished_at: Mapped[float | None]
@@ -137,6 +141,8 @@ class Shard(Base):
     suspect: Mapped[bool] = mapped_column(default=False)
     deaths: Mapped[dict[str, Any]] = mapped_column(default=dict)
     trial: Mapped[dict[str, Any] | None]
+    # Which of the job's profiles its last attempt ran under.
+    profile_number: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     # The committed part. A reopened shard keeps it: only its quarantined items run again.
     part_attempt: Mapped[int | None]
     part_digest: Mapped[str | None]
@@ -145,6 +151,9 @@ class Shard(Base):
     skipped: Mapped[int] = mapped_column(default=0)
     quarantined: Mapped[int] = mapped_column(default=0)
     timings: Mapped[dict[str, Any] | None]
+    # How many items of the part succeeded or were skipped under which of the job's profiles.
+    # Null: all of them under the first, as before jobs could be moved.
+    part_profiles: Mapped[dict[str, Any] | None]
 
 
 class ShardDependency(Base):
@@ -188,6 +197,18 @@ class Rate(Base):
     engine: Mapped[str] = mapped_column(primary_key=True)
     items_per_second: Mapped[float]
     measured_at: Mapped[float]
+
+
+class Verdict(Base):
+    """In which way a network runs on an engine: how a comparison with plain Paddle came out."""
+
+    __tablename__ = "verdicts"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    engine: Mapped[str] = mapped_column(primary_key=True)
+    way: Mapped[Way]
+    report: Mapped[dict[str, Any]]
+    compared_at: Mapped[float]
 
 
 UNHELD: dict[str, Any] = {"lease_until": None, "worker_id": None, "trial": None, "progress": 0}

@@ -12,7 +12,7 @@ from core.retry import Failure
 from core.selection import Selection
 from core.states import JobState, ShardKind, ShardState
 from core.work import CommittedPart, Counts, Hold, WorkUnit
-from store import jobs, leases, processes, queueing
+from store import jobs, leases, processes, profiles, queueing
 from store.database import Database
 from store.locations import open_store
 from store.manifests import encode_items
@@ -143,6 +143,14 @@ class Bench:
         return self.db.write(
             lambda s: queueing.queue_next(s, job_id, "detect", limit, now=self.clock.now)
         )
+
+    def leave_profile(self, job_id: str) -> bool:
+        """Free what is left of a job from its profile."""
+        return self.db.write(lambda s: profiles.leave_profile(s, job_id, now=self.clock.now))
+
+    def freeze(self, job_id: str, profile: ExecutionProfile = PROFILE) -> bool:
+        """Freeze a job's profile."""
+        return self.db.write(lambda s: profiles.freeze_profile(s, job_id, profile))
 
     def claim(self, hold: Hold, worker_id: str = "w") -> WorkUnit | leases.Refusal:
         """Try to claim a queued shard."""

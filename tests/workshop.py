@@ -15,6 +15,7 @@ from core.items import ItemRef
 from core.options import JobOptions, ModelRef
 from core.profile import EngineOffer, ExecutionProfile
 from core.states import ShardKind
+from core.ways import Way
 from core.work import Hold, WorkUnit
 from tests.bench import OFFER, OPTIONS, PROFILE
 from vision.export import export_digest
@@ -43,8 +44,17 @@ class Network:
     def offers(self) -> tuple[EngineOffer, ...]:
         return (OFFER,)
 
+    def ways(self, model_file: Path) -> tuple[Way, ...]:
+        return ()
+
     def load_predictors(
-        self, model_file: Path, params_file: Path, *, profile: ExecutionProfile, count: int
+        self,
+        model_file: Path,
+        params_file: Path,
+        *,
+        profile: ExecutionProfile,
+        way: Way,
+        count: int,
     ) -> "list[NumberFinder]":
         self.loaded += count
         return [NumberFinder(self) for _ in range(count)]

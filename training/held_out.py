@@ -74,10 +74,7 @@ class Graph:
     """A model by its predictor alone, to be shown what the truth has."""
 
     def __init__(self, model: Path) -> None:
-        offer = offers()[0]
-        profile = ExecutionProfile(
-            offer.engine, offer.version, offer.device, offer.precision, _BATCH, 1, 90
-        )
+        profile = ExecutionProfile.of(offers()[0], batch_size=_BATCH, jpeg_quality=90)
         self._predictor = load_predictor(*find_graph(model), profile=profile)
 
     def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -15,16 +15,14 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import structlog
 
-from core.errors import BadInputError, FatalError, RegattaError
+from core.errors import RegattaError
 from core.items import ItemRef
 from core.layout import annotated_image, cutout_image, mask_image
 from core.states import ItemState
-from store.locations import open_store
 from store.parts import ResultRow
 from vision.decode import decode_image
 from vision.encode import encode_jpeg
@@ -35,7 +33,7 @@ from worker.models import Models, ResidentModel
 from worker.network import stacked
 from worker.predictors.protocol import OutOfMemoryError, PredictError
 from worker.run import ShardRun
-from worker.source import place_of
+from worker.source import fetch, opened
 from worker.stage import Stage
 from worker.ticket import PendingAsk, Ticket
 
@@ -44,7 +42,6 @@ _PICTURE_BYTES = 512 * 1024 * 1024  # decoded pictures that are looked at or dra
 _WINDOW_BATCHES = 4  # a run's items in flight, in batches per predictor
 
 _log = structlog.get_logger()
-_store = lru_cache(maxsize=64)(open_store)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,17 +210,7 @@ def _outputs(batch: Sequence[PendingAsk], size: int, number: int) -> list[Any]:
 
 
 def _fetch(ticket: Ticket) -> None:
-    unit, item = ticket.run.unit, ticket.item
-    root, key = place_of(item, unit.source)
-    limit = unit.options.max_item_bytes
-    try:
-        # Only what the listing knew can be held against the object: a list knows no etag.
-        ticket.data = _store(root).get(key, if_match=item.etag, max_bytes=limit)
-    except FatalError as error:
-        if item.uri is None:
-            raise
-        # One line of a list names a bucket that does not exist: the job's own does.
-        raise BadInputError("source_missing", f"{item.uri}: {error}") from error
+    ticket.data = fetch(ticket.item, ticket.run.unit)
 
 
 def _decode(ticket: Ticket) -> None:
@@ -285,7 +272,7 @@ def _row(ticket: Ticket, course: Course) -> ResultRow:
 def _upload(ticket: Ticket) -> None:
     # The final keys at once: within a profile a second writer writes the same bytes.
     for key, data in ticket.files.items():
-        _store(ticket.run.unit.output).put(key, data)
+        opened(ticket.run.unit.output).put(key, data)
 
 
 def _leave(ticket: Ticket) -> None:

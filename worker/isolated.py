@@ -31,7 +31,7 @@ def serve(unit: WorkUnit, pipe: Connection) -> None:
     structlog.contextvars.bind_contextvars(job=unit.job, shard=unit.hold.shard)
     engine = build_engine(settings, predictors=1)
     try:
-        model = engine.models.acquire(unit.model, unit.profile)
+        model = engine.models.acquire(unit.model, unit.profile, unit.ways)
     except RegattaError as error:
         pipe.send(error)
         return

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, Protocol, cast
 
 import structlog
@@ -13,14 +14,19 @@ import structlog
 from core.errors import FatalError, UsageError
 from core.options import JobOptions, ModelRef
 from core.profile import EngineOffer, ExecutionProfile
+from core.ways import Way
 from store.locations import split_location
 from vision.export import export_digest, read_export
 from vision.exported import ExportedModel
 from vision.input_shapes import LINES, are_shared
+from worker.network import Network
 from worker.networks import network_of
 from worker.predictors.protocol import Predictor
 from worker.recipe import ALONE, Recipe
 from worker.recipes import recipe_of
+
+PLAINLY: Mapping[str, Way] = MappingProxyType({})
+"""The ways of networks that all run plainly."""
 
 _RESIDENT = 6  # networks kept loaded; least recently used out first
 
@@ -33,6 +39,7 @@ class _Key(NamedTuple):
     digest: str
     profile: ExecutionProfile
     alone: bool
+    way: Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ class ResidentNetwork:
         self.export = export
         self.network = network_of(export)
         self.predictors = predictors
-        self.wanted = _batch_size(export, key)
+        self.wanted = wanted_batch_size(export, key.profile, alone=key.alone)
         self.batch_size = self.wanted
         self.users = 0
 
@@ -109,8 +116,12 @@ class Models:
         self._lock = threading.Lock()
         self._networks: OrderedDict[_Key, ResidentNetwork] = OrderedDict()
 
-    def acquire(self, ref: ModelRef, profile: ExecutionProfile) -> ResidentModel:
+    def acquire(
+        self, ref: ModelRef, profile: ExecutionProfile, ways: Mapping[str, Way] = PLAINLY
+    ) -> ResidentModel:
         """Return the model, loaded, and keep it until it is released as often.
+
+        `ways` says how to run the networks with these digests; all others run plainly.
 
         Raises:
             FatalError: it is not there, not the registered one, or the engine can't load it.
@@ -118,7 +129,7 @@ class Models:
         used: list[ResidentNetwork] = []
         with self._lock:
             try:
-                members = tuple(self._member(one, profile, used) for one in ref.members)
+                members = tuple(self._member(one, profile, ways, used) for one in ref.members)
             except BaseException:
                 for network in used:
                     network.users -= 1
@@ -139,14 +150,20 @@ class Models:
             self._networks.clear()
 
     def _member(
-        self, ref: ModelRef, profile: ExecutionProfile, used: list["ResidentNetwork"]
+        self,
+        ref: ModelRef,
+        profile: ExecutionProfile,
+        ways: Mapping[str, Way],
+        used: list["ResidentNetwork"],
     ) -> Member:
         """Load a model; `used` gets each network that has it as one more user."""
         networks = {}
-        for role, part in (ref.parts or {ALONE: ref}).items():
-            networks[role] = self._network(part, _Key(part.digest, profile, part is ref))
+        for role, part in parts_of(ref).items():
+            way = ways.get(part.digest, Way.PLAIN)
+            networks[role] = self._network(part, _Key(part.digest, profile, part is ref, way))
             used.append(networks[role])
-        return Member(ref.name, ref.task, _recipe(ref, networks), networks)
+        recipe = recipe_for(ref, {role: one.network for role, one in networks.items()})
+        return Member(ref.name, ref.task, recipe, networks)
 
     def _network(self, ref: ModelRef, key: _Key) -> ResidentNetwork:
         """Return a network with one more user."""
@@ -164,42 +181,72 @@ class Models:
             _close(self._networks.pop(key))
 
     def _load(self, ref: ModelRef, key: _Key) -> ResidentNetwork:
-        try:
-            directory = Path(*split_location(ref.location))
-            export = read_export(directory)
-            digest = export_digest(directory)
-        except UsageError as error:
-            raise FatalError(f"model {ref.name}: {error}", hint=error.hint) from error
-        if digest != ref.digest:
-            raise FatalError(
-                f"model {ref.name} at {directory} is not the one this job was submitted with: "
-                f"its digest is {digest[:12]}, not {ref.digest[:12]}",
-                hint="put the model's files back, or submit a new job",
-            )
+        export = registered_export(ref)
         predictors = self._engine.load_predictors(
-            export.model_file, export.params_file, profile=key.profile, count=self._replicas
+            export.model_file,
+            export.params_file,
+            profile=key.profile,
+            way=key.way,
+            count=self._replicas,
         )
-        _log.info("model loaded", model=ref.name, digest=digest[:12], predictors=len(predictors))
+        _log.info(
+            "model loaded",
+            model=ref.name,
+            digest=ref.digest[:12],
+            way=key.way.value,
+            predictors=len(predictors),
+        )
         return ResidentNetwork(key, export, predictors)
 
 
-def _recipe(ref: ModelRef, networks: Mapping[str, "ResidentNetwork"]) -> Recipe:
+def parts_of(ref: ModelRef) -> Mapping[str, ModelRef]:
+    """Return the exports that a model consists of, by their roles."""
+    return ref.parts or {ALONE: ref}
+
+
+def registered_export(ref: ModelRef) -> ExportedModel:
+    """Return an export as it lies there, after a look at its digest.
+
+    Raises:
+        FatalError: it is not there, or not the registered one.
+    """
     try:
-        return recipe_of(ref, {role: resident.network for role, resident in networks.items()})
+        directory = Path(*split_location(ref.location))
+        export = read_export(directory)
+        digest = export_digest(directory)
+    except UsageError as error:
+        raise FatalError(f"model {ref.name}: {error}", hint=error.hint) from error
+    if digest != ref.digest:
+        raise FatalError(
+            f"model {ref.name} at {directory} is not the one this job was submitted with: "
+            f"its digest is {digest[:12]}, not {ref.digest[:12]}",
+            hint="put the model's files back, or submit a new job",
+        )
+    return export
+
+
+def recipe_for(ref: ModelRef, networks: Mapping[str, Network]) -> Recipe:
+    """Return the recipe of a model of these networks, by their roles.
+
+    Raises:
+        FatalError: they don't fit together, or this version knows no such model.
+    """
+    try:
+        return recipe_of(ref, networks)
     except UsageError as error:
         raise FatalError(f"model {ref.name}: {error}", hint=error.hint) from error
 
 
-def _batch_size(export: ExportedModel, key: _Key) -> int:
-    """How many inputs one run takes, if memory suffices."""
+def wanted_batch_size(export: ExportedModel, profile: ExecutionProfile, *, alone: bool) -> int:
+    """How many inputs one run takes, if memory suffices; `alone` if it is a whole model."""
     if export.largest_batch is not None:
-        return min(key.profile.batch_size, export.largest_batch)
+        return min(profile.batch_size, export.largest_batch)
     # What one network of a model gets in a shape of its own would be a batch of copies of itself.
     if export.task == LINES:
         # Of several widths; half a batch of one is full sooner, and no slower by the line.
-        return max(1, key.profile.batch_size // 2)
+        return max(1, profile.batch_size // 2)
     # A whole model's batch size is what the planner or a person said.
-    return key.profile.batch_size if key.alone or are_shared(export) else 1
+    return profile.batch_size if alone or are_shared(export) else 1
 
 
 def _close(network: ResidentNetwork) -> None:
@@ -214,10 +261,20 @@ class EngineModule(Protocol):
         """What this process can run."""
         ...
 
+    def ways(self, model_file: Path) -> tuple[Way, ...]:
+        """Name the ways beside the plain one in which a graph may run right, the fastest first."""
+        ...
+
     def load_predictors(
-        self, model_file: Path, params_file: Path, *, profile: ExecutionProfile, count: int
+        self,
+        model_file: Path,
+        params_file: Path,
+        *,
+        profile: ExecutionProfile,
+        way: Way,
+        count: int,
     ) -> Sequence[Predictor]:
-        """Load a network once for each of `count` threads."""
+        """Load a network once for each of `count` threads, to be run in this way."""
         ...
 
 
@@ -234,7 +291,7 @@ def engine_module(dotted: str) -> EngineModule:
             f"the engine {dotted!r} cannot be imported: {error}",
             hint="set REGATTA_ENGINE to a module, or leave it unset",
         ) from error
-    missing = [name for name in ("offers", "load_predictors") if not hasattr(module, name)]
+    missing = [name for name in ("offers", "ways", "load_predictors") if not hasattr(module, name)]
     if missing:
         raise UsageError(f"the engine {dotted!r} has no {' and no '.join(missing)}")
     return cast("EngineModule", module)

@@ -12,14 +12,21 @@ from store.database import Database
 from store.models import find_model, model_ref
 from worker.models import Models
 from worker.network import stacked
+from worker.ways import WayChooser
 
 _PICTURE = np.full((480, 640, 3), 127, np.uint8)
 
 _log = structlog.get_logger()
 
 
-def preload(db: Database, models: Models, names: Iterable[str], profile: ExecutionProfile) -> None:
-    """Load the registered models and run each of their predictors once.
+def preload(
+    db: Database,
+    models: Models,
+    chooser: WayChooser,
+    names: Iterable[str],
+    profile: ExecutionProfile,
+) -> None:
+    """Load the registered models, in the way that is right, and run each of their predictors once.
 
     The first inference allocates and compiles what later ones find. Call it before any other
     thread uses the models: a predictor is owned by one thread at a time.
@@ -31,7 +38,7 @@ def preload(db: Database, models: Models, names: Iterable[str], profile: Executi
     refs = [_find(db, name) for name in names]  # all names before the first one is loaded
     for ref in refs:
         begun = time.monotonic()
-        model = models.acquire(ref, profile)
+        model = models.acquire(ref, profile, chooser.choose_for(ref, profile))
         try:
             for resident in model.networks:
                 prepared = resident.network.prepare(_PICTURE)

@@ -19,7 +19,7 @@ from worker.recipe import MOST_ASKS, Ask, Steps
 from worker.text_network import TextDetector, TextRecognizer
 
 _LABELS = ("text",)
-_THRESHOLD = 0.5  # `drop_score` of PaddleOCR's own pipeline, which keeps what has just that
+THRESHOLD = 0.5  # `drop_score` of PaddleOCR's own pipeline, which keeps what has just that
 
 
 class Reading:
@@ -70,7 +70,7 @@ def _answer(quads: NDArray[np.float32], texts: Sequence[LineText], options: JobO
     scores = np.array([text.score for text in texts], np.float32)
     if not np.isfinite(scores).all():
         raise BadInputError("model_output_invalid", "a character's probability is NaN or infinite")
-    limit = _THRESHOLD if options.threshold is None else options.threshold
+    limit = THRESHOLD if options.threshold is None else options.threshold
     kept = [row for row, text in enumerate(texts) if text.text and text.score >= limit]
     quads, scores = quads[kept], scores[kept]
     words = [texts[row].text for row in kept]

@@ -4,9 +4,11 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from core.errors import FatalError, RegattaError, StaleError
 from core.items import ItemRef
+from core.ways import Way
 from core.work import Directive, WorkUnit
 from store.parts import ResultRow
 
@@ -92,6 +94,10 @@ class ShardRun:
             if rows is not None:
                 self._rows[item.index] = rows
             self._changed.notify_all()
+
+    def go(self, ways: Mapping[str, Way]) -> None:
+        """Note the ways of the networks, by their digests, before anything is run."""
+        self.unit = replace(self.unit, ways=ways)
 
     def alone(self, items: int) -> None:
         """Count items whose rows an isolated process made."""

@@ -22,6 +22,7 @@ from worker.preload import preload
 from worker.pulse import Pulse
 from worker.shard import ShardRunner
 from worker.watchdog import Watchdog
+from worker.ways import WayChooser
 
 _log = structlog.get_logger()
 
@@ -33,7 +34,9 @@ class Runtime:
         self._settings = settings
         self._draining = threading.Event()
         self._db = Database(settings.database_url, application="regatta worker")
-        offers = engine_module(settings.engine).offers()
+        engine = engine_module(settings.engine)
+        offers = engine.offers()
+        self._chooser = WayChooser(self._db, engine)
         worker_id = f"{socket.gethostname()}-{os.getpid()}-{new_id(random.SystemRandom())}"
         self._keeper = LeaseKeeper(
             self._db,
@@ -61,6 +64,7 @@ class Runtime:
         self._runner = ShardRunner(
             db=self._db,
             engine=self._engine,
+            chooser=self._chooser,
             keeper=self._keeper,
             worker_id=worker_id,
             offers=offers,
@@ -127,7 +131,7 @@ class Runtime:
                 batch_size=self._settings.batch_size,
                 jpeg_quality=self._settings.jpeg_quality,
             )
-            preload(self._db, self._engine.models, names, profile)
+            preload(self._db, self._engine.models, self._chooser, names, profile)
 
     def _hand_back(self) -> None:
         for run in self._keeper.runs():

@@ -34,6 +34,7 @@ from worker.engine import Engine
 from worker.lease_keeper import LeaseKeeper
 from worker.run import ShardRun, StoppedError
 from worker.source import as_it_is_now
+from worker.ways import WayChooser
 
 _log = structlog.get_logger()
 
@@ -46,6 +47,7 @@ class ShardRunner:
 
     db: Database
     engine: Engine
+    chooser: WayChooser
     keeper: LeaseKeeper
     worker_id: str
     offers: tuple[EngineOffer, ...]
@@ -120,9 +122,10 @@ class ShardRunner:
         return merge_rows(before, self._rows(run, again))
 
     def _rows(self, run: ShardRun, items: Sequence[ItemRef]) -> list[ResultRow]:
+        run.go(self.chooser.choose(run, items))
         if run.unit.suspect:
             return run_alone(run, items, self.db, stall_seconds=self.stall_seconds)
-        model = self.engine.models.acquire(run.unit.model, run.unit.profile)
+        model = self.engine.models.acquire(run.unit.model, run.unit.profile, run.unit.ways)
         try:
             return self.engine.rows(run, items, model)
         finally:

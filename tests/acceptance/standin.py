@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.profile import EngineOffer, ExecutionProfile
+from core.ways import Way
 from worker.predictors.protocol import OutOfMemoryError, PredictError
 
 MARKS = {  # RGB
@@ -58,10 +59,15 @@ def offers() -> tuple[EngineOffer, ...]:
     return (EngineOffer("standin", "1", "cpu-any", "fp32"),)
 
 
+def ways(model_file: Path) -> tuple[Way, ...]:
+    del model_file
+    return ()
+
+
 def load_predictors(
-    model_file: Path, params_file: Path, *, profile: ExecutionProfile, count: int
+    model_file: Path, params_file: Path, *, profile: ExecutionProfile, way: Way, count: int
 ) -> tuple[StandIn, ...]:
-    del model_file, params_file, profile
+    del model_file, params_file, profile, way
     return tuple(StandIn() for _ in range(count))
 
 

@@ -231,7 +231,7 @@ def real(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ShardRu
     model = write_model(bench.root / "model")
     ref = ModelRef("standin", "detect", export_digest(model), f"file://{model}")
     [offer] = standin.offers()
-    profile = ExecutionProfile(**offer.to_json(), batch_size=4, threads=1, jpeg_quality=90)
+    profile = ExecutionProfile.of(offer, batch_size=4, jpeg_quality=90)
 
     def make(*marks: str | None, **changes: Any) -> ShardRun:
         source = bench.root / "source"

@@ -18,7 +18,7 @@ from worker.network import Answer, stacked
 from worker.networks import network_of
 from worker.predictors.paddle import load_predictor, offers
 
-PROFILE = ExecutionProfile(**offers()[0].to_json(), batch_size=1, threads=1, jpeg_quality=90)
+PROFILE = ExecutionProfile.of(offers()[0], batch_size=1, jpeg_quality=90)
 OPTIONS = JobOptions(max_pixels=10**9, max_item_bytes=10**9, jpeg_quality=90, threshold=0.3)
 
 

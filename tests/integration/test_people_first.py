@@ -24,6 +24,7 @@ from core.options import ModelRef
 from core.profile import EngineOffer, ExecutionProfile
 from core.roles import DETECTOR, KEYPOINT
 from core.states import ItemState
+from core.ways import Way
 from core.work import Directive
 from store.parts import ResultRow
 from tests.bench import OFFER, OPTIONS, PROFILE
@@ -52,8 +53,17 @@ class Scripted:
     def offers(self) -> tuple[EngineOffer, ...]:
         return (OFFER,)
 
+    def ways(self, model_file: Path) -> tuple[Way, ...]:
+        return ()
+
     def load_predictors(
-        self, model_file: Path, params_file: Path, *, profile: ExecutionProfile, count: int
+        self,
+        model_file: Path,
+        params_file: Path,
+        *,
+        profile: ExecutionProfile,
+        way: Way,
+        count: int,
     ) -> list["Finder | Pointer"]:
         kind = Finder if model_file.parent.name == "finder" else Pointer
         return [kind(self) for _ in range(count)]

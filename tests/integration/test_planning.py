@@ -1,7 +1,7 @@
 from typing import Any
 
 from core.states import JobMoves, JobState
-from store import jobs, planning
+from store import jobs, planning, profiles
 from store.planning import NewShard, PlanHold
 from tests.bench import PROFILE, Bench
 
@@ -164,8 +164,8 @@ def test_a_listing_that_cannot_be_read_fails_the_job(bench: Bench) -> None:
 def test_a_profile_is_frozen_once(bench: Bench) -> None:
     bench.job("a", profile=None)
     bench.job("b", profile=None, state=JobState.PAUSED)
-    assert [job.id for job in bench.db.read(planning.unprofiled)] == ["a"]
-    assert bench.db.write(lambda s: planning.freeze_profile(s, "a", PROFILE))
-    assert not bench.db.write(lambda s: planning.freeze_profile(s, "a", PROFILE))
-    assert bench.db.read(planning.unprofiled) == []
+    assert [job.id for job in bench.db.read(profiles.unprofiled)] == ["a"]
+    assert bench.db.write(lambda s: profiles.freeze_profile(s, "a", PROFILE))
+    assert not bench.db.write(lambda s: profiles.freeze_profile(s, "a", PROFILE))
+    assert bench.db.read(profiles.unprofiled) == []
     assert bench.read_job("a").profile == PROFILE.to_json()

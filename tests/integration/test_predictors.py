@@ -24,7 +24,7 @@ from worker.predictors.protocol import OutOfMemoryError, PredictError, Predictor
 SIZE = (320, 240)
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
-PROFILE = ExecutionProfile(**offers()[0].to_json(), batch_size=8, threads=1, jpeg_quality=90)
+PROFILE = ExecutionProfile.of(offers()[0], batch_size=8, jpeg_quality=90)
 
 Feeds = dict[str, NDArray[Any]]
 
@@ -259,7 +259,7 @@ from core.profile import ExecutionProfile
 from pathlib import Path
 from worker.predictors.paddle import load_predictor, offers
 from worker.predictors.protocol import OutOfMemoryError
-profile = ExecutionProfile(**offers()[0].to_json(), batch_size=8, threads=1, jpeg_quality=90)
+profile = ExecutionProfile.of(offers()[0], batch_size=8, jpeg_quality=90)
 model = Path({str(blob_detector)!r})
 predictor = load_predictor(model / "model.json", model / "model.pdiparams", profile=profile)
 def run(n):

@@ -73,7 +73,7 @@ def queued(bench: Bench) -> Hold:
     model = write_model(bench.root / "model")
     ref = ModelRef("standin", "detect", export_digest(model), f"file://{model}")
     [offer] = standin.offers()
-    profile = ExecutionProfile(**offer.to_json(), batch_size=4, threads=1, jpeg_quality=90)
+    profile = ExecutionProfile.of(offer, batch_size=4, jpeg_quality=90)
     places: dict[str, Any] = {"source": f"{bench.root / 'source'}/", "model": ref.to_json()}
     bench.job("a", [2], **places, profile=profile.to_json())
     [hold] = bench.queue("a")

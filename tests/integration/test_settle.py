@@ -138,6 +138,7 @@ def test_a_job_whose_items_all_succeeded(bench: Bench) -> None:
         "model": MODEL.to_json(),
         "options": OPTIONS.to_json(),
         "profile": PROFILE.to_json(),
+        "profiles": [PROFILE.to_json()],
         "regatta": "0",
         "items": {
             "listed": 3,

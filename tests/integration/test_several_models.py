@@ -11,6 +11,7 @@ from core.layout import annotated_image, mask_image
 from core.options import SEVERAL, ModelRef
 from core.profile import ExecutionProfile
 from core.states import ItemState
+from core.ways import Way
 from store.parts import ResultRow, count_states, encode_rows, merge_rows, unsucceeded
 from tests.bench import OPTIONS, PROFILE
 from tests.workshop import Network, NumberFinder, new_run, work_unit, write_item, write_model
@@ -29,9 +30,15 @@ class Networks(Network):
         self.by_name = {name: Network() for name in NAMES}
 
     def load_predictors(
-        self, model_file: Path, params_file: Path, *, profile: ExecutionProfile, count: int
+        self,
+        model_file: Path,
+        params_file: Path,
+        *,
+        profile: ExecutionProfile,
+        way: Way,
+        count: int,
     ) -> list[NumberFinder]:
-        del params_file, profile
+        del params_file, profile, way
         return [NumberFinder(self.by_name[model_file.parent.name]) for _ in range(count)]
 
 

@@ -28,6 +28,7 @@ from worker.engine import Engine, Threads
 from worker.lease_keeper import LeaseKeeper
 from worker.models import Models
 from worker.shard import ShardRunner
+from worker.ways import WayChooser
 
 
 class Station:
@@ -51,6 +52,7 @@ class Station:
         self.runner = ShardRunner(
             db=bench.db,
             engine=self.engine,
+            chooser=WayChooser(bench.db, self.network),
             keeper=self.keeper,
             worker_id="w",
             offers=(OFFER,),

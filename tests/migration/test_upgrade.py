@@ -15,7 +15,7 @@ from migrations.upgrade import _migrate, current, downgrade, is_current, upgrade
 from store.database import Database
 from store.tables import Base, Rate
 
-OURS = {"jobs", "models", "processes", "rates", "shard_dependencies", "shards"}
+OURS = {"jobs", "models", "processes", "rates", "shard_dependencies", "shards", "verdicts"}
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def test_empty_to_head_to_base_to_head(url: str) -> None:
     assert current(url) is None
     assert not is_current(url)
     upgrade(url)
-    assert current(url) == "0001"
+    assert current(url) == "0002"
     assert is_current(url)
     assert tables(url) == OURS
     downgrade(url, "base")

@@ -1,11 +1,12 @@
 import dataclasses
+import itertools
 import json
 from typing import Any
 
 import pytest
 
 from core.errors import FatalError, UsageError
-from core.profile import EngineOffer, ExecutionProfile
+from core.profile import EngineOffer, ExecutionProfile, best_offer, profile_for
 
 OFFER = EngineOffer(engine="paddle", version="3.2.2", device="cpu-avx512", precision="fp32")
 PROFILE = ExecutionProfile(
@@ -29,7 +30,7 @@ def test_what_a_newer_version_adds_is_passed_over() -> None:
     assert EngineOffer.from_json(PROFILE.to_json()) == OFFER
 
 
-@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(ExecutionProfile)])
+@pytest.mark.parametrize("name", list(PROFILE.to_json()))
 def test_a_missing_field_is_named(name: str) -> None:
     data = PROFILE.to_json()
     del data[name]
@@ -67,3 +68,44 @@ def test_it_runs_on_the_offer_that_it_was_made_for() -> None:
 )
 def test_any_other_offer_is_none_of_its(name: str, value: str) -> None:
     assert not PROFILE.runs_on(EngineOffer.from_json({**OFFER.to_json(), name: value}))
+
+
+SECOND = dataclasses.replace(OFFER, numerics=2)
+
+
+def test_the_revision_of_numerics_tells_offers_apart() -> None:
+    profile = ExecutionProfile.of(SECOND, batch_size=8, jpeg_quality=90)
+    assert profile.offer == SECOND
+    assert profile.runs_on(SECOND)
+    assert not profile.runs_on(OFFER)
+    assert not PROFILE.runs_on(SECOND)
+    assert profile_for(SECOND, batch_size=8, jpeg_quality=90) == profile
+    assert profile == dataclasses.replace(PROFILE, numerics=2)
+
+
+def test_workers_that_know_no_revisions_read_another_version() -> None:
+    assert SECOND.to_json() == {**OFFER.to_json(), "version": "3.2.2+r2"}
+    assert SECOND.key == "paddle/3.2.2+r2/cpu-avx512/fp32"
+    assert OFFER.to_json()["version"] == "3.2.2"
+    assert OFFER.key == "paddle/3.2.2/cpu-avx512/fp32"
+
+
+@pytest.mark.parametrize("version", ["3.2.2", "3.2.2+cu118", "0.0.0+r", "r2", "3+r2+gpu"])
+@pytest.mark.parametrize("numerics", [1, 2, 13])
+def test_any_version_and_revision_survive_json(version: str, numerics: int) -> None:
+    offer = dataclasses.replace(OFFER, version=version, numerics=numerics)
+    assert EngineOffer.from_json(json.loads(json.dumps(offer.to_json()))) == offer
+    profile = ExecutionProfile.of(offer, batch_size=1, threads=2, jpeg_quality=90)
+    assert ExecutionProfile.from_json(json.loads(json.dumps(profile.to_json()))) == profile
+
+
+def test_the_ways_that_a_job_froze_are_no_part_of_its_profile() -> None:
+    networks = {"d" * 64: {"way": "onednn", "why": "as plain Paddle"}}
+    assert ExecutionProfile.from_json({**PROFILE.to_json(), "networks": networks}) == PROFILE
+
+
+def test_of_offers_that_are_else_alike_the_newest_numerics_are_best() -> None:
+    gpu = EngineOffer("paddle", "3.2.2", "gpu-sm90", "fp32")
+    for offers in itertools.permutations([OFFER, SECOND]):
+        assert best_offer(offers) == SECOND
+    assert best_offer([SECOND, gpu]) == gpu

@@ -4,7 +4,7 @@ import os
 import platform
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 
 from core.errors import FatalError
 from core.profile import EngineOffer, ExecutionProfile
+from core.ways import Way
+from worker.predictors.configuration import configuration
+from worker.predictors.doubts import doubted
+from worker.predictors.graph import read_graph
 from worker.predictors.protocol import OutOfMemoryError, PredictError
 from worker.predictors.vendor import paddle
 
@@ -27,6 +31,12 @@ _VENDOR_ERRORS = (IndexError, OSError, RuntimeError, SystemError, TypeError, Val
 _NAMELESS = "std::exception"
 
 _IMAGE = "image"
+
+NUMERICS = 2
+"""Rises with each change of this adapter that changes numbers: shards of one job stay alike.
+
+1 was oneDNN wherever it loaded.
+"""
 
 
 class PaddlePredictor:
@@ -82,21 +92,65 @@ class PaddlePredictor:
 
 def offers() -> tuple[EngineOffer, ...]:
     """What this process can run; nothing is loaded to find out."""
-    return (EngineOffer("paddle", paddle.__version__, _cpu_class(), "fp32"),)
+    return (EngineOffer("paddle", paddle.__version__, _cpu_class(), "fp32", numerics=NUMERICS),)
+
+
+def ways(model_file: Path) -> tuple[Way, ...]:
+    """The ways beside `Way.PLAIN` that are worth comparing with it, likely the fastest first.
+
+    None of them is known to give other numbers for such a graph; the reasons are logged once.
+
+    Args:
+        model_file: The graph: `.json` (Paddle 3) or `.pdmodel` (Paddle 2).
+
+    Raises:
+        FatalError: the file is missing.
+    """
+    if not _onednn_works(paddle.__version__):
+        return ()
+    try:
+        changed = model_file.stat().st_mtime_ns
+    except OSError as error:
+        raise FatalError(f"there is no model file {model_file}") from error
+    return _ways(model_file, changed)
+
+
+@lru_cache(maxsize=128)
+def _ways(model_file: Path, _changed: int) -> tuple[Way, ...]:
+    try:
+        operators = read_graph(model_file)
+    except FatalError as error:
+        # Loading it says what is wrong, if anything is; what cannot be judged runs plainly.
+        _log.warning("onednn off", model=str(model_file), reason=str(error))
+        return ()
+    if any(operator.kind == "while" for operator in operators):
+        # As those of the RCNN family do around their NMS: "expand_v2" gets a wrong shape.
+        _log.warning("onednn off", model=str(model_file), reason="fails on loops in a graph")
+        return ()
+    new_ir = model_file.suffix == ".json"
+    reasons = {reason for _, reason in doubted(operators, new_ir=new_ir)}
+    if reasons:
+        said = ", ".join(sorted(reasons))
+        _log.info("onednn limited", model=str(model_file), reason=f"may be wrong: {said}")
+        return (Way.ONEDNN_UNPLACED,)
+    # Without doubts the list of operators that an older graph is held to would hold all of them.
+    return (Way.ONEDNN, Way.ONEDNN_UNPLACED) if new_ir else (Way.ONEDNN,)
 
 
 def load_predictor(
-    model_file: Path, params_file: Path, *, profile: ExecutionProfile
+    model_file: Path, params_file: Path, *, profile: ExecutionProfile, way: Way = Way.PLAIN
 ) -> PaddlePredictor:
-    """The network, loaded and ready to run under the profile.
+    """The network, loaded and ready to run under the profile, in this way and no other.
 
     Args:
         model_file: The graph: `.json` (Paddle 3) or `.pdmodel` (Paddle 2).
         params_file: Its weights, `.pdiparams`.
         profile: Says the number of threads, and must be one that `offers` names.
+        way: Any, though only those of `ways` may be right.
 
     Raises:
-        FatalError: a file is missing or unusable, or the profile is for another engine.
+        FatalError: a file is missing or unusable, the profile is for another engine, or the graph
+            can't be loaded in this way: oneDNN refuses that of a SOLOv2, say.
         OutOfMemoryError: there is no memory for it now.
     """
     if not any(profile.runs_on(offer) for offer in offers()):
@@ -106,52 +160,29 @@ def load_predictor(
         if not path.is_file():
             raise FatalError(f"there is no model file {path}")
     try:
-        return PaddlePredictor(_created(model_file, params_file, profile.threads))
+        config = configuration(model_file, params_file, threads=profile.threads, way=way)
+        return PaddlePredictor(paddle.inference.create_predictor(config))
     except MemoryError as error:
         raise OutOfMemoryError(f"{model_file} does not fit into memory") from error
     except _VENDOR_ERRORS as error:
         raise FatalError(
-            f"Paddle {paddle.__version__} can't load {model_file} with {params_file.name}: "
-            f"{_summary(error)}",
+            f"Paddle {paddle.__version__} can't load {model_file} with {params_file.name} "
+            f"(way: {way}): {_summary(error)}",
             hint="a damaged download, or an export by a newer Paddle: export it again",
         ) from error
 
 
-def _created(model_file: Path, params_file: Path, threads: int) -> Any:
-    """Paddle's predictor, on oneDNN if that takes the graph: it refuses that of a SOLOv2, say."""
-    create = paddle.inference.create_predictor
-    if _onednn_works(paddle.__version__) and not _has_loop(model_file):
-        try:
-            return create(_config(model_file, params_file, threads, onednn=True))
-        except _VENDOR_ERRORS as error:
-            _log.warning("onednn off", model=str(model_file), reason=_summary(error))
-    return create(_config(model_file, params_file, threads, onednn=False))
-
-
 def load_predictors(
-    model_file: Path, params_file: Path, *, profile: ExecutionProfile, count: int
+    model_file: Path,
+    params_file: Path,
+    *,
+    profile: ExecutionProfile,
+    way: Way = Way.PLAIN,
+    count: int,
 ) -> tuple[PaddlePredictor, ...]:
     """`count` predictors of one network, one for each thread; see `load_predictor`."""
-    first = load_predictor(model_file, params_file, profile=profile)
+    first = load_predictor(model_file, params_file, profile=profile, way=way)
     return (first, *(first.replicate() for _ in range(count - 1)))
-
-
-def _config(model_file: Path, params_file: Path, threads: int, *, onednn: bool) -> Any:
-    config = paddle.inference.Config(str(model_file), str(params_file))
-    config.disable_gpu()
-    config.disable_glog_info()
-    config.set_cpu_math_library_num_threads(threads)
-    if model_file.suffix == ".json":
-        # Loads with memory optimization only under the new executor, under which the older
-        # format cannot be cloned.
-        config.enable_new_ir()
-        config.enable_new_executor()
-    config.enable_memory_optim()
-    if onednn:
-        config.enable_mkldnn()
-    else:
-        config.disable_mkldnn()
-    return config
 
 
 @cache
@@ -162,24 +193,6 @@ def _onednn_works(version: str) -> bool:
         return True
     _log.warning("onednn off", paddle=version, reason="fails on interpolation", hint="use 3.2.2")
     return False
-
-
-_PIR_LOOP = b'"1.while"'
-# OpDesc.type in framework.proto: field 3, a text of 5 bytes. The word alone also stands in the call
-# stacks that a program keeps of its making.
-_PROGRAM_LOOP = b"\x1a\x05while"
-
-
-def _has_loop(model_file: Path) -> bool:
-    """Whether a graph loops, as those of the RCNN family do around their NMS.
-
-    oneDNN (3.0.0 to 3.2.2) fails on what they hold in the loop: "expand_v2" gets a wrong shape.
-    """
-    graph = model_file.read_bytes()
-    loops = (_PIR_LOOP if model_file.suffix == ".json" else _PROGRAM_LOOP) in graph
-    if loops:
-        _log.warning("onednn off", model=str(model_file), reason="fails on loops in a graph")
-    return loops
 
 
 @cache

@@ -1,8 +1,10 @@
 """Tries Paddle on this machine and answers in JSON: `python -P -m worker.predictors.probe`.
 
 The answer: `version`; `gpu_build`; `gpus`, the names of those that Paddle sees, or `gpu_error`;
-`tensorrt`, its version, or None and `tensorrt_why`; `onednn_error`, None if a small network with
-an interpolation gives the right numbers under oneDNN.
+`tensorrt`, its version, or None and `tensorrt_why`; `onednn_error`, None if every kind of
+interpolation gives the right numbers in the ways in which Regatta runs it, and one of them is on
+oneDNN; `onednn_wrong`, the kinds that oneDNN gets wrong if it is given everything (those apart
+that would end this process).
 """
 
 import json
@@ -13,9 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from core.errors import RegattaError
+from core.profile import profile_for
+from core.ways import Way
+from worker.predictors.interpolations import INTERPOLATIONS, Interpolation, export_interpolation
+from worker.predictors.paddle import load_predictor, offers, ways
 from worker.predictors.vendor import paddle
-
-_SIDE = 8
 
 
 def main() -> int:
@@ -25,7 +30,7 @@ def main() -> int:
         "gpu_build": bool(paddle.device.is_compiled_with_cuda()),
         **_gpus(),
         **_tensorrt(),
-        "onednn_error": _onednn_error(),
+        **_onednn(),
     }
     sys.stdout.write("\n" + json.dumps(answer) + "\n")
     return 0
@@ -55,65 +60,35 @@ def _tensorrt() -> dict[str, Any]:
     return {"tensorrt": ".".join(map(str, running)), "tensorrt_why": None}
 
 
-def _onednn_error() -> str | None:
-    """Say what goes wrong with a network that doubles a picture's sides, or None."""
-    picture = np.arange(3 * _SIDE * _SIDE, dtype=np.float32).reshape(1, 3, _SIDE, _SIDE)
+def _onednn() -> dict[str, Any]:
+    """Try every kind of interpolation in every way that may be taken, and on oneDNN alone."""
+    error, wrong = None, []
     with tempfile.TemporaryDirectory(prefix="regatta-probe-") as folder:
-        try:
-            _export(Path(folder) / "model")
-            found = _run(Path(folder), picture)
-        except Exception as error:
-            return _line(error)
-    expected = _doubled(_doubled(picture, axis=2), axis=3)
-    if found.shape != expected.shape or not np.allclose(found, expected, atol=1e-3):
-        return "wrong numbers"
-    return None
+        for number, kind in enumerate(INTERPOLATIONS):
+            graph = export_interpolation(kind, Path(folder) / str(number))
+            faster = ways(graph)
+            faults = [_fault(kind, graph, way) for way in (*faster, Way.PLAIN)]
+            if not faster:
+                faults.append("nothing but Paddle's own kernels is left")
+            error = error or next((f"{kind.name}: {fault}" for fault in faults if fault), None)
+            if not kind.deadly and Way.ONEDNN not in faster and _fault(kind, graph, Way.ONEDNN):
+                wrong.append(kind.name)
+    return {"onednn_error": error, "onednn_wrong": wrong}
 
 
-def _export(path: Path) -> None:
-    paddle.enable_static()
-    program = paddle.static.Program()
-    with paddle.static.program_guard(program, paddle.static.Program()):
-        image = paddle.static.data("image", [-1, 3, _SIDE, _SIDE], "float32")
-        # A convolution that changes nothing, so that oneDNN has something to own.
-        weight = paddle.static.create_parameter(
-            [3, 3, 1, 1],
-            "float32",
-            default_initializer=paddle.nn.initializer.Assign(
-                np.eye(3, dtype=np.float32)[:, :, None, None]
-            ),
-        )
-        same = paddle.nn.functional.conv2d(image, weight)
-        larger = paddle.nn.functional.interpolate(same, scale_factor=2.0, mode="bilinear")
-        executor = paddle.static.Executor(paddle.CPUPlace())
-        executor.run(paddle.static.default_startup_program())
-        paddle.static.save_inference_model(str(path), [image], [larger], executor, program=program)
-
-
-def _run(folder: Path, picture: Any) -> Any:
-    graph = next(path for path in folder.iterdir() if path.suffix in {".json", ".pdmodel"})
-    config = paddle.inference.Config(str(graph), str(graph.with_suffix(".pdiparams")))
-    config.disable_gpu()
-    config.disable_glog_info()
-    config.enable_new_ir()
-    config.enable_new_executor()
-    config.enable_mkldnn()
-    predictor = paddle.inference.create_predictor(config)
-    predictor.get_input_handle(predictor.get_input_names()[0]).copy_from_cpu(picture)
-    predictor.run()
-    return predictor.get_output_handle(predictor.get_output_names()[0]).copy_to_cpu()
-
-
-def _doubled(array: Any, *, axis: int) -> Any:
-    """Twice as many pixels along an axis, by linear interpolation between the middles of pixels."""
-    length = array.shape[axis]
-    at = np.clip((np.arange(2 * length) + 0.5) / 2 - 0.5, 0, length - 1)
-    low = np.floor(at).astype(int)
-    high = np.minimum(low + 1, length - 1)
-    shape = [1] * array.ndim
-    shape[axis] = -1
-    share = (at - low).reshape(shape).astype(np.float32)
-    return np.take(array, low, axis) * (1 - share) + np.take(array, high, axis) * share
+def _fault(kind: Interpolation, graph: Path, way: Way) -> str | None:
+    """Say what goes wrong with a program in one way, or None."""
+    profile = profile_for(offers()[0], batch_size=1, jpeg_quality=90)
+    feeds = kind.feeds(batch=1)
+    try:
+        network = load_predictor(graph, graph.with_suffix(".pdiparams"), profile=profile, way=way)
+        found = network.predict(feeds)
+    except RegattaError as error:
+        return str(error)
+    expected = kind.truth(feeds)
+    # Numbers of a few units, sums of a few products.
+    right = all(np.allclose(a, b, atol=1e-4) for a, b in zip(found, expected, strict=True))
+    return None if right else f"wrong numbers ({way})"
 
 
 def _line(error: BaseException) -> str:

@@ -24,6 +24,7 @@ HEALTHY = {
     "tensorrt": None,
     "tensorrt_why": "made without",
     "onednn_error": None,
+    "onednn_wrong": ["bilinear, align_corners", "nearest, by no whole number"],
 }
 
 Say = Callable[[str], None]
@@ -57,7 +58,7 @@ def failed(found: dict[str, dict[str, Any]]) -> set[str]:
 def test_a_healthy_home(bench: Bench, regatta: Regatta) -> None:
     found = findings(regatta, 0)
     assert failed(found) == set()
-    assert found["database"]["found"].endswith("is at revision 0001")
+    assert found["database"]["found"].endswith("is at revision 0002")
     assert found["paddle"]["found"] == "paddlepaddle 3.2.2, for CPUs"
     assert found["packages"]["found"] == "as locked"
     assert list((bench.root / "outputs").iterdir()) == []
@@ -143,6 +144,21 @@ def test_what_paddle_says_is_judged(
     assert {name: found[name].status for name in expected} == expected
     needy = [each for each in found.values() if each.status in {"warning", "failed"}]
     assert all(each.mend for each in needy)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ([], "runs every kind of interpolation correctly"),
+        (["bilinear, align_corners", "nearest"], "for: bilinear, align_corners; nearest"),
+    ],
+)
+def test_what_is_steered_clear_of_is_named(wrong: list[str], said: str) -> None:
+    findings = {
+        each.check: each for each in check_paddle.judge(HEALTHY | {"onednn_wrong": wrong}, [])
+    }
+    assert findings["onednn"].status == "ok"
+    assert findings["onednn"].found.endswith(said)
 
 
 def test_times_that_do_not_fit(
@@ -284,7 +300,7 @@ def test_db_upgrade_makes_the_tables(
     for _ in range(2):
         result = regatta("db", "upgrade")
         assert result.exit_code == 0, result.stderr
-        assert "at revision 0001" in result.stderr
+        assert "at revision 0002" in result.stderr
     assert findings(regatta, 0)["database"]["status"] == "ok"
 
 

@@ -23,6 +23,8 @@ def seen(**changes: Any) -> dict[str, Any]:
         "rate": 12.34,
         "eta_seconds": 75.0,
         "queue_without_consumer": None,
+        "profile_without_worker": None,
+        "offered_instead": [],
         "stages": {},
     }
     return base | changes

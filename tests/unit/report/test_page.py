@@ -66,6 +66,7 @@ def job(state: JobState = JobState.SUCCEEDED, **values: Any) -> Job:
         "tags": [],
         "version": "1.2.3",
         "profile": PROFILE.to_json(),
+        "past_profiles": [],
         "created_at": 0.0,
         "started_at": 10.0,
         "finished_at": 70.0,

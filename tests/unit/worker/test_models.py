@@ -113,5 +113,5 @@ def test_an_engine_is_a_module_that_has_what_it_takes() -> None:
     assert hasattr(engine_module("tests.acceptance.standin"), "offers")
     with pytest.raises(UsageError, match="cannot be imported"):
         engine_module("worker.predictors.nosuch")
-    with pytest.raises(UsageError, match="has no offers and no load_predictors"):
+    with pytest.raises(UsageError, match="has no offers and no ways and no load_predictors"):
         engine_module("core.items")

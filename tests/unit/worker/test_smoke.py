@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.errors import FatalError
 from core.profile import EngineOffer
+from core.ways import Way
 from tests.workshop import write_model
 from worker import smoke
 from worker.smoke import try_out
@@ -39,30 +40,34 @@ class Network:
 
 
 def engine(network: Network) -> Any:
-    def load(*files: Path, profile: Any, count: int) -> list[Network]:
+    def load(*files: Path, profile: Any, way: Way, count: int) -> list[Network]:
         assert all(file.is_file() for file in files)
-        assert (profile.batch_size, profile.threads, count) == (1, 1, 1)
+        assert (profile.threads, way, count) == (1, Way.PLAIN, 1)
         _log.info("loaded")
         _log.warning("onednn off", paddle="3.3.0", reason="fails")
         return [network]
 
     offer = EngineOffer("fake", "1.2", "cpu-any", "fp32")
-    return SimpleNamespace(offers=lambda: (offer,), load_predictors=load)
+    return SimpleNamespace(offers=lambda: (offer,), ways=lambda _: (), load_predictors=load)
 
 
 def test_what_a_run_tells(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_model(tmp_path / "model")
     network = Network()
     found = try_out(tmp_path / "model", engine(network))
-    assert network.runs == 2, "the second is timed"
+    assert network.runs == 3, "the last is timed"
     assert found.pop("milliseconds") >= 0
     assert found == {
         "engine": "fake 1.2",
+        "offer": "fake/1.2/cpu-any/fp32",
         "inputs": [
             {"name": "image", "shape": [1, 3, 480, 640]},
             {"name": "scale_factor", "shape": [1, 2]},
         ],
         "outputs": [{"dtype": "float32", "shape": [0, 6]}, {"dtype": "int32", "shape": [1]}],
+        "way": "plain",
+        "why": "no faster way of this engine runs this graph right",
+        "comparison": {},
         "warnings": ["onednn off: paddle 3.3.0, reason fails"],
     }
     assert capsys.readouterr().out == ""

@@ -1,0 +1,112 @@
+"""Runs a job again: on what it was frozen to, or on what workers offer now."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from cli.session import (
+    job_of,
+    live_processes,
+    opened,
+    running_shards,
+    say,
+    warn_if_nobody_schedules,
+)
+from cli.wording import count, profile_without_worker
+from core.errors import UsageError
+from core.profile import EngineOffer, ExecutionProfile
+from core.states import ENDED_JOBS, JobState
+from scheduler.profiles import offer_for
+from store import jobs, processes
+from store.profiles import leave_profile
+from store.tables import Job, Process
+
+
+def run_again(ref: str) -> None:
+    """Reopen a job that has ended.
+
+    Raises:
+        UsageError: it has not ended, or left nothing undone.
+    """
+    with opened() as (settings, db):
+        job = job_of(db, ref)
+        if job.state not in ENDED_JOBS:
+            raise UsageError(
+                f"job {job.id} has not ended: it is {job.state}",
+                hint=f"wait for it (`regatta status {job.id} --watch`), or cancel it first",
+            )
+        shards = db.write(lambda s: jobs.reopen(s, job.id, now=db.now(s)))
+        if shards is None:
+            raise _nothing_to_retry(job)
+        say(f"job {job.id} runs again: {_reopened(job, shards)}")
+        if stranded := _stranded(job, live_processes(db, settings, processes.WORKER)):
+            say(stranded)
+        warn_if_nobody_schedules(db, settings)
+
+
+def move_on(ref: str) -> None:
+    """Move what is left of a job, ended or not, onto what workers offer now.
+
+    Raises:
+        UsageError: nothing is left of it, or it is being called off.
+    """
+    with opened() as (settings, db):
+        job = job_of(db, ref)
+        shards = db.write(lambda s: _moved(s, job, now=db.now(s)))
+        if job.state in ENDED_JOBS:
+            say(f"job {job.id} runs again: {_reopened(job, shards)}")
+        workers = live_processes(db, settings, processes.WORKER)
+        for line in _from_and_to(job, offer_for(job, workers)):
+            say(line)
+        if running := running_shards(db, job.id):
+            say(f"{count(running, 'shard')} under way may end on what it began with")
+        if job.state is JobState.PAUSED:
+            say(f"the job is paused; go on with: regatta resume {job.id}")
+        warn_if_nobody_schedules(db, settings)
+
+
+def _moved(session: Session, job: Job, *, now: float) -> int:
+    """Reopen a job if it has ended, and free it from its profile; return the shards reopened."""
+    shards = 0
+    if job.state in ENDED_JOBS:
+        reopened = jobs.reopen(session, job.id, now=now)
+        if reopened is None:
+            raise _nothing_to_retry(job)
+        shards = reopened
+    if not leave_profile(session, job.id, now=now):
+        raise UsageError(
+            f"nothing of job {job.id} can be moved: it is {job.state}",
+            hint=f"`regatta status {job.id}` shows what is left of it",
+        )
+    return shards
+
+
+def _from_and_to(job: Job, offer: EngineOffer | None) -> list[str]:
+    after = "what workers offer next" if offer is None else offer.key
+    if job.profile is None:
+        return [f"job {job.id} is frozen to nothing yet: it gets {after}"]
+    before = ExecutionProfile.from_json(job.profile).offer
+    lines = [f"what is left of job {job.id} moves from {before.key} to {after}"]
+    if offer != before:
+        lines.append("parts made before keep their numbers; the manifest names each part's profile")
+    return lines
+
+
+def _stranded(job: Job, workers: Sequence[Process]) -> str | None:
+    """Return that no worker offers what the job was frozen to, if that can be known."""
+    offered = processes.offered(workers, job.task)
+    if job.profile is None or not offered:
+        return None
+    profile = ExecutionProfile.from_json(job.profile)
+    if any(profile.runs_on(offer) for offer in offered):
+        return None
+    return profile_without_worker(job.id, profile.offer.key, [offer.key for offer in offered])
+
+
+def _reopened(job: Job, shards: int) -> str:
+    planning = " and the rest of its listing" if job.planned_at is None else ""
+    return f"{count(shards, 'shard')}{planning}"
+
+
+def _nothing_to_retry(job: Job) -> UsageError:
+    return UsageError(f"job {job.id} left nothing to retry: it ended as {job.state}")

@@ -1,0 +1,122 @@
+"""A job's execution profiles: the one it is frozen to, and those that it was moved from.
+
+Profiles are numbered from 0, in the order in which the job had them: the number of the present one
+is that of the past ones. Every attempt at a shard runs under one profile to its end, and every
+committed part says which its rows come from.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import exists, select, update
+from sqlalchemy.orm import Session
+
+from core.profile import ExecutionProfile
+from core.states import LIVE_JOBS, JobState, ShardState
+from core.ways import Way
+from store.jobs import lock_job, recall
+from store.rows import changed
+from store.tables import Job, Shard
+
+_NETWORKS = "networks"
+_MOVABLE = LIVE_JOBS | {JobState.PAUSED}
+_UNFINISHED = (ShardState.WAITING, ShardState.PENDING, ShardState.QUEUED, ShardState.RUNNING)
+
+
+def profile_number(job: Job) -> int:
+    """Return the number of the job's present profile, or of the one that it will be frozen to."""
+    return len(job.past_profiles)
+
+
+def profiles_of(job: Job) -> list[dict[str, Any]]:
+    """Return the job's profiles as JSON, by their numbers; the last may not be frozen yet."""
+    return [*job.past_profiles, *([] if job.profile is None else [job.profile])]
+
+
+def unprofiled(session: Session) -> Sequence[Job]:
+    """Return the live jobs whose execution profile is not frozen yet."""
+    return session.scalars(
+        select(Job).where(Job.state.in_(LIVE_JOBS), Job.profile.is_(None)).order_by(Job.created_at)
+    ).all()
+
+
+def freeze_profile(session: Session, job_id: str, profile: ExecutionProfile) -> bool:
+    """Fix a job's execution profile; False if somebody else did."""
+    return changed(
+        session,
+        update(Job)
+        .where(Job.id == job_id, Job.profile.is_(None))
+        .values(profile=profile.to_json()),
+    )
+
+
+def leave_profile(session: Session, job_id: str, *, now: float) -> bool:
+    """Free what is left of a job from its profile, to be frozen to what is offered next.
+
+    What runs at this moment may end, and commit, under the profile that it began with. A job whose
+    profile is not frozen stays as it is.
+
+    Returns:
+        False if the job is neither live nor paused, or has nothing left to do.
+    """
+    job = lock_job(session, job_id)
+    rest = exists().where(Shard.job_id == job_id, Shard.state.in_(_UNFINISHED))
+    is_open = job.planned_at is None or session.scalar(select(rest))
+    if job.state not in _MOVABLE or not is_open:
+        return False
+    if job.profile is not None:
+        # What was queued for the old profile must not be claimed under a number that it lost.
+        recall(session, job_id, now=now)
+        session.execute(
+            update(Job)
+            .where(Job.id == job_id)
+            .values(profile=None, past_profiles=[*job.past_profiles, job.profile])
+        )
+    return True
+
+
+def freeze_way(
+    session: Session, job_id: str, number: int, digest: str, way: Way, why: str
+) -> Way | None:
+    """Fix how a job's network runs under its profile `number`; the first writer wins.
+
+    Returns:
+        The way that stands, or None if the job was moved to another profile meanwhile.
+    """
+    job = lock_job(session, job_id)
+    if job.profile is None or profile_number(job) != number:
+        return None
+    frozen = ways_of(job.profile)
+    if digest in frozen:
+        return frozen[digest]
+    networks = {**job.profile.get(_NETWORKS, {}), digest: {"way": way.value, "why": why}}
+    profile = {**job.profile, _NETWORKS: networks}
+    session.execute(update(Job).where(Job.id == job_id).values(profile=profile))
+    return way
+
+
+def ways_of(profile: Mapping[str, Any]) -> dict[str, Way]:
+    """Return the ways that a profile, as JSON, has frozen for networks, by their digests."""
+    return {digest: Way(said["way"]) for digest, said in profile.get(_NETWORKS, {}).items()}
+
+
+def part_profiles(shard: Shard) -> dict[int, int]:
+    """How many items of the shard's part stand (succeeded or were skipped) from which profile.
+
+    The last number is that of the last run, which all other rows of the part come from; earlier
+    ones are there only if items stand from them.
+    """
+    if shard.part_attempt is None:
+        return {}
+    if shard.part_profiles is None:
+        return {0: shard.succeeded + shard.skipped}
+    return {int(number): items for number, items in sorted(shard.part_profiles.items())}
+
+
+def part_profiles_after(shard: Shard, *, standing: int) -> dict[str, int]:
+    """The same, as the column has it, after this attempt; in all `standing` items stand then."""
+    before = {number: items for number, items in part_profiles(shard).items() if items}
+    gained = max(0, standing - sum(before.values()))
+    last = shard.profile_number
+    now = {**before, last: before.get(last, 0) + gained}
+    return {str(number): now[number] for number in sorted(now)}

@@ -35,7 +35,7 @@ from worker.predictors.paddle import PaddlePredictor, load_predictor, offers
 
 EXPORTS = Path(os.environ.get("REGATTA_EXPORTS", "/nowhere"))
 PHOTO = Path(os.environ["REGATTA_REFERENCE"]) / "media/photos/000000014439.jpg"
-PROFILE = ExecutionProfile(**offers()[0].to_json(), batch_size=1, threads=1, jpeg_quality=90)
+PROFILE = ExecutionProfile.of(offers()[0], batch_size=1, jpeg_quality=90)
 OPTIONS = JobOptions(max_pixels=10**9, max_item_bytes=10**9, jpeg_quality=90)
 Report = Callable[..., None]
 

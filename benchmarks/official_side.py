@@ -4,9 +4,8 @@
 
 Started by `benchmarks.official` with the Python of PaddleDetection's own environment. Seconds,
 of wall and of CPU time, count from the moment when the model is loaded until its `main` has
-ended. One call is put right:
-of Paddle 3, `enable_memory_optim` refuses new exports unless the new executor is on, which
-`infer.py` does not know.
+ended. Two things of Paddle 3 that `infer.py` does not know are put right: `enable_memory_optim`
+refuses new exports unless the new executor is on, and oneDNN is on unless it is switched off.
 """
 
 import runpy
@@ -23,6 +22,8 @@ _optimize = paddle.inference.Config.enable_memory_optim
 
 
 def _create_and_note(config: Any) -> Any:
+    if "--enable_mkldnn=True" not in sys.argv:
+        config.disable_mkldnn()
     predictor = _create(config)
     _loaded.append((time.perf_counter(), time.process_time()))
     return predictor

@@ -8,6 +8,7 @@ from core.options import JobOptions, ModelRef
 from core.profile import ExecutionProfile
 from core.slicing import Slicing
 from core.states import ShardKind
+from core.ways import Way
 from core.work import Hold, WorkUnit
 from scheduler.chosen_model import describe
 from store.parts import encode_rows
@@ -26,16 +27,23 @@ class Pipeline:
         self, model: Path | ModelRef, *, batch: int, threads: int, quality: int = 90
     ) -> None:
         use_process()
-        offer = paddle.offers()[0]
-        self._profile = ExecutionProfile.of(offer, batch_size=batch, jpeg_quality=quality)
+        self._profile = ExecutionProfile.of(
+            paddle.offers()[0], batch_size=batch, jpeg_quality=quality
+        )
         engine = engine_module(paddle.__name__)
         self._ref = model if isinstance(model, ModelRef) else describe(model)
         self._engine = Engine(
             Models(engine, replicas=threads),
             Threads(fetch=4, decode=threads, predict=threads, finish=threads, upload=4),
         )
-        ways = right_ways(engine, self._ref, self._profile)
-        self._model = self._engine.models.acquire(self._ref, self._profile, ways)
+        self._ways = right_ways(engine, self._ref, self._profile)
+        self._model = self._engine.models.acquire(self._ref, self._profile, self._ways)
+
+    @property
+    def way(self) -> Way:
+        """The way in which its only network runs: the one that sample pictures found right."""
+        [way] = self._ways.values()
+        return way
 
     @property
     def networks(self) -> list[ResidentNetwork]:

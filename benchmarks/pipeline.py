@@ -1,6 +1,7 @@
-"""Images a second through a worker's pipeline, beside what the bare functions would allow.
+r"""Images a second through a worker's pipeline, beside what the bare functions would allow.
 
-    python -m benchmarks.pipeline [--images DIR] [--model EXPORT] [--rounds 5] [--json FILE]
+    python -m benchmarks.pipeline [--images DIR] [--model EXPORT] [--rounds 5] [--json FILE] \
+        [--reference plain|onednn]
 
 Without images and model, drawn scenes and the shipped detector are measured: good for comparing
 two versions of the code, while a real model and real photos say what to expect.
@@ -10,7 +11,8 @@ drifts treats them alike; medians are given.
 
 - pipeline: a worker's engine on the images, results encoded;
 - reference: as many threads as cores, each with a predictor of its own, call the functions of
-  `benchmarks.reference` one after another.
+  `benchmarks.reference` one after another. Their predictors use oneDNN if Regatta's found it right
+  for the model, so that the same network is compared with itself; `--reference` says otherwise.
 
 The share that the pipeline reaches is its images a second, over what the cores could do if they
 did nothing but the reference functions: cores / (sum of their CPU seconds an image). Where others
@@ -35,6 +37,7 @@ import numpy as np
 from benchmarks.figures import Figure, options, quiet, report
 from benchmarks.ours import Pipeline
 from benchmarks.reference import Reference
+from core.ways import Way
 from sample.shipped import DETECTOR
 from tests.nets import export_blob_detector
 from tests.scenes import draw_blobs
@@ -81,11 +84,18 @@ def measured(images: int, work: Callable[[], object]) -> Measured:
 
 
 class Bench:
-    def __init__(self, model: Path, paths: Sequence[Path], output: Path) -> None:
+    def __init__(
+        self, model: Path, paths: Sequence[Path], output: Path, reference: Way | None
+    ) -> None:
         self._paths = paths
         self._output = output
         self._pipeline = Pipeline(model, batch=BATCH, threads=CORES)
-        self._references = [Reference(model, BATCH) for _ in range(CORES)]
+        self.way = self._pipeline.way
+        self.reference = reference or self.way
+        if self.reference is Way.ONEDNN_UNPLACED:
+            raise SystemExit("the reference has no such predictor: name one with --reference")
+        onednn = self.reference is Way.ONEDNN
+        self._references = [Reference(model, BATCH, onednn=onednn) for _ in range(CORES)]
 
     def turn(self, *, annotate: bool) -> Round:
         output = self._output / ("annotated" if annotate else "plain")
@@ -189,6 +199,7 @@ def main() -> int:
     parser = options(__doc__)
     parser.add_argument("--images", type=Path, help="a folder of images")
     parser.add_argument("--model", type=Path, help="an exported detector")
+    parser.add_argument("--reference", type=Way, choices=[Way.PLAIN, Way.ONEDNN])
     parser.add_argument("--rounds", type=int, default=5)
     told = parser.parse_args()
     quiet()
@@ -196,7 +207,7 @@ def main() -> int:
         images = told.images or drawn_scenes(Path(scratch, "images"))
         model = (told.model or default_model(Path(scratch))).absolute()
         paths = sorted(path.absolute() for path in images.iterdir() if path.is_file())
-        bench = Bench(model, paths, Path(scratch, "output"))
+        bench = Bench(model, paths, Path(scratch, "output"), told.reference)
         for annotate in (False, True):
             bench.turn(annotate=annotate)  # the first run of anything is no measure of the others
         plain, annotated = [], []
@@ -209,6 +220,8 @@ def main() -> int:
         "model": model.name,
         "batch": BATCH,
         "rounds": told.rounds,
+        "way": bench.way,
+        "reference": bench.reference,
     }
     beside = told.json.with_stem(f"{told.json.stem}-annotated") if told.json else None
     report("pipeline", figures_of(plain, 0.85), how, told.json)

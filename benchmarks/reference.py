@@ -48,16 +48,20 @@ def encode(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
 
 
 class Reference:
-    """One thread's predictor, and the functions around it. `seconds` adds up CPU by function."""
+    """One thread's predictor, and the functions around it. `seconds` adds up CPU by function.
 
-    def __init__(self, model: Path, batch: int) -> None:
+    `onednn` lets oneDNN compute what it can. Some of that it computes wrongly: whoever asks for it
+    knows that for this network it does not.
+    """
+
+    def __init__(self, model: Path, batch: int, *, onednn: bool = False) -> None:
         config = yaml.safe_load((model / "infer_cfg.yml").read_text(encoding="utf-8"))
         self._labels: Sequence[str] = config["label_list"]
         self._threshold = float(config["draw_threshold"])
         self._resize, normalize = _fixed(config["Preprocess"])
         self._factor, self._offset = _linear(normalize)
         self._batch = batch
-        self._predictor = _predictor(model)
+        self._predictor = _predictor(model, onednn=onednn)
         self.seconds: defaultdict[str, float] = defaultdict(float)
 
     def run(self, paths: Sequence[Path], pictures: Path | None, quality: int = 90) -> int:
@@ -159,8 +163,8 @@ def _linear(
     return (scale / std).astype(np.float32), (mean / std).astype(np.float32)
 
 
-def _predictor(model: Path) -> Any:
-    """A single-threaded predictor, with oneDNN."""
+def _predictor(model: Path, *, onednn: bool) -> Any:
+    """A single-threaded predictor."""
     graph = next(path for path in (model / "model.json", model / "model.pdmodel") if path.exists())
     config = paddle.inference.Config(str(graph), str(model / "model.pdiparams"))
     config.disable_gpu()
@@ -169,5 +173,9 @@ def _predictor(model: Path) -> Any:
     config.enable_new_ir()
     config.enable_new_executor()
     config.enable_memory_optim()
-    config.enable_mkldnn()
+    if onednn:
+        config.enable_mkldnn()
+    else:
+        config.disable_mkldnn()  # on unless told otherwise
+    assert config.mkldnn_enabled() == onednn
     return paddle.inference.create_predictor(config)

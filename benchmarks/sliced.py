@@ -3,10 +3,10 @@
     python -m benchmarks.sliced --sahi DIR [--model EXPORT] [--images DIR] [--rounds 3]
 
 `DIR` is where SAHI is installed (`pip install --target DIR sahi`); it is no part of this project.
-SAHI knows no Paddle, so it gets a model of its interface around the same predictor, with as many
-threads as there are cores; Regatta has a predictor of one thread per core. Both read the files,
-look at tiles and the whole picture, and merge with the same defaults. Without images and model,
-drawn scenes of 2560 x 1920 pixels and the shipped detector are measured.
+SAHI knows no Paddle, so it gets a model of its interface around the same predictor, which runs in
+the same way with as many threads as there are cores; Regatta has a predictor of one thread per
+core. Both read the files, look at tiles and the whole picture, and merge with the same defaults.
+Without images and model, drawn scenes of 2560 x 1920 pixels and the shipped detector are measured.
 """
 
 import os
@@ -26,6 +26,7 @@ from benchmarks.ours import Pipeline
 from core.options import JobOptions
 from core.profile import ExecutionProfile
 from core.slicing import Slicing
+from core.ways import Way
 from sample.shipped import DETECTOR
 from sample.world import new_world
 from store.parts import iter_rows
@@ -43,14 +44,15 @@ _OPTIONS = JobOptions(2 * 10**8, 2**28, 90)
 class Looker:
     """The detector as SAHI calls it: one tile at a time."""
 
-    def __init__(self, model: Path) -> None:
-        offer = paddle.offers()[0]
-        profile = ExecutionProfile.of(offer, batch_size=1, threads=CORES, jpeg_quality=90)
+    def __init__(self, model: Path, way: Way) -> None:
+        profile = ExecutionProfile.of(
+            paddle.offers()[0], batch_size=1, threads=CORES, jpeg_quality=90
+        )
         export = read_export(model)
         self.labels = export.labels
         self._detector = detector_of(export)
         [self._predictor] = paddle.load_predictors(
-            export.model_file, export.params_file, profile=profile, count=1
+            export.model_file, export.params_file, profile=profile, way=way, count=1
         )
 
     def look(self, image_bgr: np.ndarray) -> Detections:
@@ -131,7 +133,7 @@ def measure(
 ) -> list[Figure]:
     pipeline = Pipeline(model, batch=8, threads=CORES)
     slicing = Slicing(side, side, 0.2, "nmm")
-    theirs = sahi_with(Looker(model), side)
+    theirs = sahi_with(Looker(model, pipeline.way), side)
     took: dict[str, list[float]] = {"ours": [], "sahi": []}
     found = {"ours": 0, "sahi": 0}
     for _ in range(rounds):

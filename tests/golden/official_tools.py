@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 
 PADDLEDETECTION = Path(os.environ.get("REGATTA_PADDLEDETECTION", "/nowhere"))
 PADDLESEG = Path(os.environ.get("REGATTA_PADDLESEG", "/nowhere"))
+_create_predictor = paddle_infer.create_predictor
 
 
 class _Config(paddle_infer.Config):  # type: ignore[misc]
     """Paddle's, with what the tools don't know of Paddle 3.
 
-    Its graphs end in `.json`, need another executor, and would run on oneDNN without being told to.
+    Its graphs end in `.json`, need another executor, and would run on oneDNN without being told to:
+    some of its kernels are wrong, so that nobody would notice that Regatta's answers are, too.
     """
 
     def __init__(self, model: str, params: str) -> None:
@@ -39,13 +41,22 @@ class _Config(paddle_infer.Config):  # type: ignore[misc]
         super().enable_memory_optim()
 
 
+def _created(config: paddle_infer.Config) -> Any:
+    """The predictor that a tool asks for, if whatever it set before has left oneDNN off."""
+    assert not config.mkldnn_enabled()
+    return _create_predictor(config)
+
+
 @contextmanager
 def _importable(folders: Sequence[Path]) -> Iterator[None]:
     """While `folders` come first; what was imported of them is forgotten: `utils`, `infer` ..."""
     places = [str(folder) for folder in folders]
     sys.path[:0] = places
     try:
-        with warnings.catch_warnings(), mock.patch.object(paddle_infer, "Config", _Config):
+        with (
+            warnings.catch_warnings(),
+            mock.patch.multiple(paddle_infer, Config=_Config, create_predictor=_created),
+        ):
             warnings.simplefilter("ignore")
             yield
     finally:

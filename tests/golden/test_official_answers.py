@@ -30,10 +30,11 @@ def predictor() -> Any:
     config = paddle_infer.Config(str(MODEL.model_file), str(MODEL.params_file))
     config.disable_gpu()
     config.disable_glog_info()
-    config.enable_mkldnn()
+    config.disable_mkldnn()  # on unless told otherwise, and some of its kernels are wrong
     config.enable_new_executor()
     config.enable_memory_optim()
     config.set_cpu_math_library_num_threads(1)
+    assert not config.mkldnn_enabled()
     return paddle_infer.create_predictor(config)
 
 

@@ -35,7 +35,7 @@ from worker.predictors.paddle import PaddlePredictor, load_predictor, offers
 
 EXPORTS = Path(os.environ.get("REGATTA_EXPORTS", "/nowhere"))
 PHOTO = Path(os.environ["REGATTA_REFERENCE"]) / "media/photos/000000014439.jpg"
-PROFILE = ExecutionProfile(**offers()[0].to_json(), batch_size=1, threads=1, jpeg_quality=90)
+PROFILE = ExecutionProfile.of(offers()[0], batch_size=1, jpeg_quality=90)
 OPTIONS = JobOptions(max_pixels=10**9, max_item_bytes=10**9, jpeg_quality=90)
 Report = Callable[..., None]
 
@@ -114,15 +114,13 @@ DETECTORS = {
     "mask_rcnn": "Detector",
     "solov2": "DetectorSOLOv2",
 }
-WITHOUT_ONEDNN = {"mask_rcnn", "solov2"}
-"""What oneDNN cannot run or cannot load, with whatever tool."""
 
 
 def official_detector(kind: str, name: str, module: str = "infer") -> Any:
     if not PADDLEDETECTION.is_dir():
         pytest.skip("no checkout of PaddleDetection")
     found = imported(module, PADDLEDETECTION / "deploy/python")
-    detector = getattr(found, kind)(str(at(name)), enable_mkldnn=name not in WITHOUT_ONEDNN)
+    detector = getattr(found, kind)(str(at(name)), enable_mkldnn=False)
     if kind == "DetectorSOLOv2":
         # Paddle 3 sorts a graph's outputs by their names; the tool counts on the order before.
         detector.predictor = _SegmentsFirst(detector.predictor)
@@ -311,7 +309,7 @@ def official_run(name: str, tool: str, *more: Path, folder: Path) -> tuple[Run, 
     arguments = Namespace(
         cfg=str(directory / "deploy.yaml"),
         device="cpu",
-        enable_mkldnn=True,
+        enable_mkldnn=False,
         cpu_threads=1,
         benchmark=False,
         print_detail=False,

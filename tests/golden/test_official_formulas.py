@@ -37,8 +37,9 @@ class Bare:
         config = paddle_infer.Config(str(self.export.model_file), str(self.export.params_file))
         config.disable_gpu()
         config.disable_glog_info()
-        config.enable_mkldnn()
+        config.disable_mkldnn()  # on unless told otherwise, and some of its kernels are wrong
         config.set_cpu_math_library_num_threads(1)
+        assert not config.mkldnn_enabled()
         self._vendor = paddle_infer.create_predictor(config)
 
     def run(self, image: NDArray[np.float32]) -> NDArray[Any]:

@@ -46,7 +46,7 @@ def test_keypoints_are_those_of_the_official_tools(size: str, batched: bool) -> 
     first = export.ops[0]
     assert isinstance(first, TopDownEvalAffine)
     prepare = Preprocessor(export.ops)
-    profile = ExecutionProfile(**offers()[0].to_json(), batch_size=8, threads=1, jpeg_quality=90)
+    profile = ExecutionProfile.of(offers()[0], batch_size=8, jpeg_quality=90)
     (predictor,) = load_predictors(export.model_file, export.params_file, profile=profile, count=1)
     for photo, people in EXPECTED[size].items():
         image = decode_image((PHOTOS / photo).read_bytes(), max_pixels=10**9)

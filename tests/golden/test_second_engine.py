@@ -1,0 +1,100 @@
+"""What Paddle answers, ONNX Runtime has to answer as well, on what Paddle2ONNX makes of a model.
+
+The official tools call the same kernels as Regatta: what is wrong in these is wrong on both sides
+of the other golden tests. Here it is on one. All models of REGATTA_REFERENCE look at its photos and
+the shipped ones at drawn scenes; with REGATTA_EXPORTS, those that `make exports` makes at a photo.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from core.profile import ExecutionProfile
+from sample.shipped import EXPORTS as SHIPPED
+from tests.golden.converted import NotConvertedError, OnnxRuntime, converted
+from tests.golden.looking import (
+    LIMITS,
+    Looker,
+    Picture,
+    apart,
+    largest_difference,
+    photos,
+    scenes,
+)
+from vision.export import read_export
+from worker.network import stacked
+from worker.predictors.paddle import load_predictor, offers
+
+REFERENCE = Path(os.environ["REGATTA_REFERENCE"])
+EXPORTS = Path(os.environ.get("REGATTA_EXPORTS", "/nowhere"))
+ONE_PHOTO = ["000000014439.jpg"]
+SOME_PHOTOS = [*ONE_PHOTO, "000000087038.jpg"]
+PROFILE = ExecutionProfile.of(offers()[0], batch_size=1, jpeg_quality=90)
+
+# Nothing else may fail to convert, and these must not begin to do so unnoticed.
+NOT_CONVERTED = {
+    "ppocr_en_rec": "full_batch_size_like has no counterpart",
+    "ppocr_v2_textline_orientation": "the model is written, with a Concat that nothing loads",
+    "mask_rcnn": "generate_proposals, distribute_fpn_proposals and while have no counterparts",
+}
+RAW = 1e-3  # of the largest number in an output
+# Detections are rows in an order that ties decide.
+ROWS = {"detect"}
+
+
+def folders_in(place: Path) -> list[Path]:
+    return sorted(one.parent for one in place.glob("*/*.pdiparams"))
+
+
+def pictures_for(folder: Path) -> list[Picture]:
+    if folder.parent == SHIPPED:
+        return scenes(2)
+    return photos(REFERENCE, ONE_PHOTO if folder.parent == EXPORTS else SOME_PHOTOS)
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    "folder",
+    [*folders_in(REFERENCE / "models"), *folders_in(SHIPPED), *folders_in(EXPORTS)],
+    ids=lambda folder: folder.name,
+)
+def test_a_second_engine_answers_the_same(
+    folder: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    export = read_export(folder)
+    if folder.name in NOT_CONVERTED:
+        with pytest.raises(NotConvertedError):
+            OnnxRuntime(converted(export, tmp_path))
+        pytest.skip(NOT_CONVERTED[folder.name])
+    second = OnnxRuntime(converted(export, tmp_path))
+    looker = Looker(export)
+    looks = looker.looks(pictures_for(folder))
+    first = load_predictor(export.model_file, export.params_file, profile=PROFILE)
+    assert looks
+    for look in looks:
+        feeds = stacked([look.prepared], 1)
+        ours, theirs = first.predict(feeds), second.predict(feeds)
+        raw = largest_difference(ours, theirs)
+        if export.task not in ROWS and raw is not None:
+            scale = max(float(abs(one).max()) for one in ours if one.dtype.kind == "f")
+            assert raw / max(1.0, scale) <= RAW
+        distances = apart(looker.said(ours, look), looker.said(theirs, look))
+        for name, distance in distances.items():
+            request.node.user_properties.append((name, distance))
+        assert {name: d for name, d in distances.items() if d > LIMITS[name]} == {}
+    first.close()
+
+
+def test_the_looks_find_something() -> None:
+    """Two engines that both find nothing would agree."""
+    export = read_export(REFERENCE / "models/picodet_xs_320_coco_lcnet")
+    looker = Looker(export)
+    [look, *_] = looker.looks(photos(REFERENCE, ONE_PHOTO))
+    first = load_predictor(export.model_file, export.params_file, profile=PROFILE)
+    said = looker.said(first.predict(stacked([look.prepared], 1)), look)
+    assert len(said["rows"]) > 3
+    assert apart(said, said) == {"rows": 0}
+    moved = {**said, "rows": said["rows"] + [0, 0, 2, 2, 2, 2]}
+    assert apart(said, moved) == {"rows": 1}
+    first.close()

@@ -173,7 +173,7 @@ def _in_words(record: dict[str, Any]) -> dict[str, Any]:
 
 def _verdict(found: dict[str, Any]) -> str:
     role = f"{found['role']}: " if found["role"] else ""
-    return f"{role}{way_of(found)} on {found['engine']}, {found['with_results']} pictures"
+    return f"{role}{found['way']} on {found['engine']}: {found['why']}"
 
 
 def _kind(array: dict[str, Any]) -> str:

@@ -14,6 +14,10 @@ from vision.export import export_digest
 
 TRIED: dict[str, Any] = {
     "engine": "paddle 3.2.2",
+    "offer": "paddle/3.2.2+r2/cpu-any/fp32",
+    "way": "onednn",
+    "why": "compared on 4 pictures: boxes 0",
+    "comparison": {"pictures": 4, "with_results": 4},
     "inputs": [{"name": "image", "shape": [1, 3, 64, 64]}],
     "outputs": [{"dtype": "float32", "shape": [7, 6]}, {"dtype": "int32", "shape": [1]}],
     "milliseconds": 12.5,
@@ -104,7 +108,9 @@ def test_a_model_is_tried_before_it_gets_its_name(
     result = regatta("models", "add", "boats", str(model))
     assert (result.exit_code, result.stdout) == (0, "boats\n")
     assert result.stderr.startswith("warning: onednn off: paddle 3.3.0\n")
-    assert result.stderr.endswith("model boats: detect, YOLO, 2 classes, 12.5 ms a picture\n")
+    assert result.stderr.endswith(
+        "model boats: detect, YOLO, 2 classes, 12.5 ms a picture, onednn\n"
+    )
     card = json.loads(regatta("models", "show", "boats", "--format", "json").stdout)
     assert {name: card[name] for name in ("inputs", "outputs", "milliseconds")} == {
         name: TRIED[name] for name in ("inputs", "outputs", "milliseconds")
@@ -114,6 +120,43 @@ def test_a_model_is_tried_before_it_gets_its_name(
     shown = regatta("models", "show", "boats", "--format", "table").stdout
     assert "image 1x3x64x64\n" in shown
     assert "float32 7x6, int32 1\n" in shown
+
+
+def test_what_a_comparison_found_is_shown_and_obeyed(
+    bench: Bench, regatta: Regatta, model: Path, trying: Say
+) -> None:
+    trying(answer(TRIED))
+    regatta("models", "add", "boats", str(model))
+    card = json.loads(regatta("models", "show", "boats", "--format", "json").stdout)
+    assert card["comparison"] == {
+        "engine": TRIED["offer"],
+        "way": "onednn",
+        "why": TRIED["why"],
+        **TRIED["comparison"],
+    }
+    [verdict] = card["verdicts"]
+    assert (verdict["role"], verdict["engine"], verdict["way"]) == (None, TRIED["offer"], "onednn")
+    # Another way on another machine's class; the first verdict on this one stands.
+    trying(answer({**TRIED, "offer": "paddle/3.2.2+r2/cpu-old/fp32", "way": "plain"}))
+    regatta("models", "add", "boats", str(model))
+    trying(answer({**TRIED, "way": "plain", "why": "onednn: differs: boxes 1"}))
+    regatta("models", "add", "boats", str(model))
+    card = json.loads(regatta("models", "show", "boats", "--format", "json").stdout)
+    ways = {verdict["engine"]: verdict["way"] for verdict in card["verdicts"]}
+    assert ways == {TRIED["offer"]: "onednn", "paddle/3.2.2+r2/cpu-old/fp32": "plain"}
+    shown = regatta("models", "show", "boats", "--format", "table").stdout
+    assert "plain (onednn: differs: boxes 1)\n" in shown
+    assert "onednn on paddle/3.2.2+r2/cpu-any/fp32: compared on 4 pictures: boxes 0" in shown
+
+
+def test_where_nothing_was_found_there_is_no_verdict(
+    bench: Bench, regatta: Regatta, model: Path, trying: Say
+) -> None:
+    trying(answer({**TRIED, "way": None, "why": "nothing was found on 4 pictures"}))
+    said = regatta("models", "add", "boats", str(model)).stderr
+    assert "plain until its ways can be compared (nothing was found on 4 pictures)\n" in said
+    card = json.loads(regatta("models", "show", "boats", "--format", "json").stdout)
+    assert (card["verdicts"], card["comparison"]["way"]) == ([], None)
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from scheduler.chosen_model import describe
 from store.parts import encode_rows
 from worker.assembly import use_process
 from worker.engine import Engine, Threads
-from worker.models import Models, ResidentNetwork, engine_module
+from worker.models import Models, ResidentNetwork, engine_module, parts_of
 from worker.predictors import paddle
+from worker.question import Question, SamplePictures
 from worker.run import ShardRun
-from worker.ways import right_ways
 
 
 class Pipeline:
@@ -36,7 +36,14 @@ class Pipeline:
             Models(engine, replicas=threads),
             Threads(fetch=4, decode=threads, predict=threads, finish=threads, upload=4),
         )
-        self._ways = right_ways(engine, self._ref, self._profile)
+        self._ways = {
+            part.digest: Question(member, role, self._profile)
+            .answer(engine, SamplePictures.fit_for(member))
+            .way
+            or Way.PLAIN
+            for member in self._ref.members
+            for role, part in parts_of(member).items()
+        }
         self._model = self._engine.models.acquire(self._ref, self._profile, self._ways)
 
     @property

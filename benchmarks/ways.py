@@ -9,7 +9,7 @@ many images at once) or 1, the median of several rounds in turn.
 import argparse
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,11 @@ from vision.export import export_digest, read_export
 from vision.exported import ExportedModel
 from worker.likeness import LIMITS
 from worker.models import wanted_batch_size
-from worker.network import Network, stacked
+from worker.network import stacked
 from worker.networks import network_of
 from worker.predictors import paddle
-from worker.recipe import ALONE, Recipe
-from worker.rehearsal import solo_recipe
-from worker.ways import Comparer
+from worker.question import Question, SamplePictures
+from worker.recipe import ALONE
 
 _WAYS = (Way.ONEDNN, Way.ONEDNN_UNPLACED)
 _ROUND_SECONDS = 1.0
@@ -48,16 +47,11 @@ class OneWay:
         return (self._way,)
 
 
-def compared(export: ExportedModel, ref: ModelRef, way: Way, seconds: float) -> str:
+def compared(export: ExportedModel, ref: ModelRef, way: Way) -> str:
     """The differences of a way, the wrong ones in bold."""
-    comparer = Comparer(
-        OneWay(way),
-        ref,
-        profile(),
-        recipe=alone,
-    )
+    question = Question(ref, ALONE, profile(), is_part=True)
     try:
-        found = comparer.compare(ALONE, sample_pictures(export.task), seconds=seconds)
+        found = question.answer(OneWay(way), SamplePictures(export.task))
     except RegattaError as error:
         return str(error)
     tried = found.report.get("tried", {}).get(way.value)
@@ -68,10 +62,6 @@ def compared(export: ExportedModel, ref: ModelRef, way: Way, seconds: float) -> 
     return ", ".join(
         said(*each, is_wrong=tried["wrong"] is not None) for each in tried["differences"].items()
     )
-
-
-def alone(ref: ModelRef, networks: Mapping[str, Network]) -> Recipe:
-    return solo_recipe(ref, networks[ALONE])
 
 
 def said(kind: str, value: float | None, *, is_wrong: bool) -> str:
@@ -108,7 +98,7 @@ def timed(export: ExportedModel, ways: Sequence[Way]) -> dict[Way, float]:
     return {way: statistics.median(each) for way, each in spent.items()}
 
 
-def row(directory: Path, seconds: float) -> dict[str, Any]:
+def row(directory: Path) -> dict[str, Any]:
     export = read_export(directory)
     ref = ModelRef(export.name, export.task, export_digest(directory), f"file://{directory}")
     offered = paddle.ways(export.model_file)
@@ -117,8 +107,8 @@ def row(directory: Path, seconds: float) -> dict[str, Any]:
         "model": directory.name,
         "task": export.task,
         "format": export.model_file.suffix[1:],
-        "onednn": compared(export, ref, Way.ONEDNN, seconds),
-        "onednn_unplaced": compared(export, ref, Way.ONEDNN_UNPLACED, seconds),
+        "onednn": compared(export, ref, Way.ONEDNN),
+        "onednn_unplaced": compared(export, ref, Way.ONEDNN_UNPLACED),
         "offered": ", ".join(offered) or "none",
         "ms": " / ".join(
             f"{times[way]:.1f}" if way in times else "-" for way in (Way.PLAIN, *_WAYS)
@@ -129,14 +119,13 @@ def row(directory: Path, seconds: float) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="+", type=Path)
-    parser.add_argument("--seconds", type=float, default=300.0, help="limit of a comparison")
     given = parser.parse_args()
     np.seterr(all="ignore")  # wrong kernels give what they give
     titles = ("model", "task", "format", "onednn", "onednn_unplaced", "offered", "ms")
     print("| " + " | ".join(titles) + " |")
     print("| --- " * len(titles) + "|")
     for directory in given.models:
-        found = row(directory.resolve(), given.seconds)
+        found = row(directory.resolve())
         print("| " + " | ".join(str(found[title]) for title in titles) + " |", flush=True)
 
 

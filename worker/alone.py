@@ -26,11 +26,11 @@ from worker.isolated import serve
 from worker.run import ShardRun
 
 DEATHS_THAT_PROVE = 2
-_KILLED_FROM_OUTSIDE = 5  # so often in one run, then the shard is tried again later
+_KILLEDFROM_OUTSIDE = 5  # so often in one run, then the shard is tried again later
 _START_SECONDS = 300.0  # for a child to load the model; no item has a part in that
 _POLL_SECONDS = 0.2
 _OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/proc/vmstat")
-_FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 # One suspect at a time: what one does to the machine's memory must not be held against another.
 _SLOT = threading.Lock()
@@ -102,7 +102,7 @@ class Child:
             return DiedError(f"exited with status {code}", proves=self._ready)
         name = signal.Signals(-code).name
         out_of_memory = _oom_kills() > self._oom_kills
-        proves = self._ready and (out_of_memory or -code not in _FROM_OUTSIDE)
+        proves = self._ready and (out_of_memory or -code not in FROM_OUTSIDE)
         return DiedError(name + (" (out of memory)" if out_of_memory else ""), proves=proves)
 
 
@@ -183,7 +183,7 @@ class _Trial:
                 if death.proves:
                     return None
                 self._outside += 1
-                if self._outside >= _KILLED_FROM_OUTSIDE:
+                if self._outside >= _KILLEDFROM_OUTSIDE:
                     raise RetryableError(
                         f"isolated processes keep being killed: {death}"
                     ) from death

@@ -7,13 +7,10 @@ alike in every way, so that a picture on which nothing is found proves nothing.
 """
 
 import math
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-
-import structlog
 
 from core.errors import RegattaError
 from core.ways import Way
@@ -22,17 +19,11 @@ from worker.network import Network, Pixels
 from worker.predictors.protocol import OutOfMemoryError, Predictor
 from worker.rehearsal import Rehearsal, Take
 
-SECONDS = 30.0
-"""How long a network's comparison may take; a network that needs longer runs plain."""
-
-_LOOK_SECONDS = 0.2
 _TELLING = 4  # pictures with results that suffice
-_MOST_LOOKED_AT = 16  # pictures, if they hold nothing
+MOST_LOOKED_AT = 16  # pictures, if they hold nothing
 
 Load = Callable[[str, Way], Predictor]
 """Loads the network that has a role in the model, in a way."""
-
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,41 +60,27 @@ def compare(
     load: Load,
     pictures: Iterable[Pixels],
     *,
-    seconds: float,
-    check: Callable[[], None],
+    trying: Callable[[Way], None] = lambda _: None,
 ) -> Comparison:
     """Compare a network's ways, the fastest first, with the plain one, until one is right.
 
-    It takes `seconds` at most. A run that is under way by then cannot be stopped; it ends in a
-    thread of its own, and frees what it had loaded. `check` is called now and then; what it raises
-    ends the wait.
+    `trying` is told of each way before anything runs in it.
 
     Raises:
         RegattaError: the network cannot be loaded plainly, or a picture cannot be had.
     """
-    trial = _Trial(what, rehearsal, networks, load, pictures)
-    thread = threading.Thread(target=trial.run, name="comparison", daemon=True)
+    trial = _Trial(what, rehearsal, networks, load, pictures, trying)
     begun = time.monotonic()
-    thread.start()
     try:
-        while thread.is_alive() and time.monotonic() < begun + seconds:
-            check()
-            thread.join(min(_LOOK_SECONDS, seconds))
-    except BaseException:
-        trial.give_up()
-        raise
+        found = trial.compared()
+    finally:
+        trial.close()
     took = round(time.monotonic() - begun, 1)
-    if thread.is_alive():
-        trial.give_up()
-        return Comparison(None, f"not compared within {seconds:g} s", {"seconds": took})
-    if trial.error is not None:
-        raise trial.error
-    assert trial.result is not None
-    return replace(trial.result, report={"seconds": took, **trial.result.report})
+    return replace(found, report={"seconds": took, **found.report})
 
 
 class _Trial:
-    """One comparison, in a thread that whoever waits for it may leave behind."""
+    """One comparison, and the predictors that it loaded."""
 
     def __init__(
         self,
@@ -112,36 +89,22 @@ class _Trial:
         networks: Mapping[str, Network],
         load: Load,
         pictures: Iterable[Pixels],
+        trying: Callable[[Way], None],
     ) -> None:
-        self.result: Comparison | None = None
-        self.error: RegattaError | None = None
         self._what = what
         self._rehearsal = rehearsal
         self._networks = networks
         self._load = load
         self._pictures = pictures
-        self._given_up = threading.Event()
+        self._trying = trying
         self._loaded: list[Predictor] = []
         self._plain: dict[str, Predictor] = {}
 
-    def run(self) -> None:
-        try:
-            self.result = self._compared()
-        except OutOfMemoryError as error:
-            self.result = Comparison(None, f"no memory for a comparison: {error}")
-        except RegattaError as error:
-            self.error = error
-        except Exception as error:
-            _log.exception("unexpected", stage="comparison")
-            self.error = RegattaError(f"unexpected: {type(error).__name__}: {error}")
-        finally:
-            for predictor in self._loaded:
-                predictor.close()
+    def close(self) -> None:
+        for predictor in self._loaded:
+            predictor.close()
 
-    def give_up(self) -> None:
-        self._given_up.set()
-
-    def _compared(self) -> Comparison:
+    def compared(self) -> Comparison:
         self._plain = {role: self._loads(role, Way.PLAIN) for role in self._networks}
         takes = self._plain_takes()
         telling = [(image, take) for image, take, tells in takes if tells]
@@ -149,14 +112,23 @@ class _Trial:
         if not telling:
             return Comparison(None, f"nothing was found on {len(takes)} pictures", looked_at)
         tried: dict[str, Any] = {}
+        lacking = None
         for way in self._what.ways:
-            wrong, differences = self._try(way, telling)
+            self._trying(way)
+            try:
+                wrong, differences = self._try(way, telling)
+            except OutOfMemoryError as error:
+                lacking = str(error)
+                continue
             tried[way.value] = {"differences": _rounded(differences), "wrong": wrong}
             if wrong is None:
                 why = f"compared on {len(telling)} pictures: {_said(differences)}"
                 return Comparison(way, why, {**looked_at, "tried": tried})
+        report = {**looked_at, "tried": tried}
+        if lacking is not None:
+            return Comparison(None, f"no memory for a comparison: {lacking}", report)
         why = "; ".join(f"{way}: {found['wrong']}" for way, found in tried.items())
-        return Comparison(Way.PLAIN, why, {**looked_at, "tried": tried})
+        return Comparison(Way.PLAIN, why, report)
 
     def _loads(self, role: str, way: Way) -> Predictor:
         predictor = self._load(role, way)
@@ -168,11 +140,14 @@ class _Trial:
         takes: list[tuple[Pixels, Take, bool]] = []
         telling = 0
         for image in self._pictures:
-            take = self._rehearsal.take(image, self._plain)
+            try:
+                take = self._rehearsal.take(image, self._plain)
+            except OutOfMemoryError:
+                take = Take(None, {})
             tells = take.answer is not None and finds_something(take.answer, self._what.threshold)
             takes.append((image, take, tells))
             telling += tells
-            if telling >= _TELLING or len(takes) >= _MOST_LOOKED_AT or self._given_up.is_set():
+            if telling >= _TELLING or len(takes) >= MOST_LOOKED_AT:
                 break
         return takes
 
@@ -185,8 +160,6 @@ class _Trial:
             predictor = self._loads(self._what.role, way)
             predictors = {**self._plain, self._what.role: predictor}
             for image, plain in telling:
-                if self._given_up.is_set():
-                    return "given up", worst
                 _raise(worst, self._differences(plain, self._rehearsal.take(image, predictors)))
             _raise(worst, self._in_a_batch(telling[0][0], predictors))
         except OutOfMemoryError:

@@ -25,7 +25,7 @@ def serve(unit: WorkUnit, pipe: Connection) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, name="orphan", daemon=True).start()
+    threading.Thread(target=end_with_parent, name="orphan", daemon=True).start()
     settings = load_settings()
     configure_logs(settings)
     structlog.contextvars.bind_contextvars(job=unit.job, shard=unit.hold.shard)
@@ -48,7 +48,7 @@ def serve(unit: WorkUnit, pipe: Connection) -> None:
             pipe.send(error)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Leave no hung process behind when the worker is killed: nobody else would end it."""
     parent = multiprocessing.parent_process()
     if parent is not None:

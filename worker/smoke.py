@@ -9,7 +9,6 @@ pictures, None if nothing was found on them, `why` in words, and the figures in 
 
 import importlib
 import json
-import os
 import sys
 import time
 from collections.abc import MutableMapping
@@ -26,16 +25,15 @@ from core.errors import RegattaError
 from core.options import ModelRef
 from core.profile import DEFAULT_BATCH, EngineOffer, ExecutionProfile, profile_for
 from core.ways import Way
-from sample.pictures import sample_pictures
 from vision.export import export_digest, read_export
 from vision.exported import ExportedModel
 from vision.preprocess import Preprocessor
+from worker.ask_alone import ask_alone
 from worker.comparison import Comparison
 from worker.network import stacked
 from worker.predictors.protocol import Predictor
+from worker.question import ONLY_PLAIN, Question, SamplePictures
 from worker.recipe import ALONE
-from worker.rehearsal import solo_recipe
-from worker.ways import Comparer
 
 _FREE_SIZE = (480, 640)
 _LONG_SECONDS = 10.0  # a first run that took so long is not repeated to be timed
@@ -98,14 +96,11 @@ def _compared(engine: Any, export: ExportedModel, offer: EngineOffer) -> Compari
     directory = export.config_file.parent
     digest = export_digest(directory)
     ref = ModelRef(export.name, export.task, digest, f"file://{directory.resolve()}")
-    comparer = Comparer(
-        engine,
-        ref,
-        _profile(offer, DEFAULT_BATCH),
-        recipe=lambda model, networks: solo_recipe(model, networks[ALONE]),
-    )
+    question = Question(ref, ALONE, _profile(offer, DEFAULT_BATCH), is_part=True)
     try:
-        return comparer.compare(ALONE, sample_pictures(export.task))
+        if not question.ways(engine):
+            return Comparison(Way.PLAIN, ONLY_PLAIN)
+        return ask_alone(question, SamplePictures(export.task))
     except (
         RegattaError
     ) as error:  # the outputs are none of such a model: whoever asked looks at them
@@ -144,6 +139,4 @@ def _input(name: str, feeds: dict[str, NDArray[np.float32]]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    code = main(sys.argv[1])
-    sys.stdout.flush()
-    os._exit(code)  # a comparison that took too long may still be running, and nothing can stop it
+    sys.exit(main(sys.argv[1]))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import settings
 
 from tests.bench import Bench
 from tests.buckets.motoserver import moto
@@ -17,6 +18,10 @@ from tests.buckets.server import ACCESS_KEY, SECRET_KEY, Server
 from tests.databases import KINDS, NewDatabase, PostgresDatabases, SqliteDatabases
 from tests.postgres import PostgresServer
 from tests.web import Web, web_server
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 _READY_TRIES = 1000
 _FIXTURES = dict(zip(KINDS, ("sqlite_databases", "postgres_databases"), strict=True))

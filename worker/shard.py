@@ -34,7 +34,7 @@ from worker.engine import Engine
 from worker.lease_keeper import LeaseKeeper
 from worker.run import ShardRun, StoppedError
 from worker.source import as_it_is_now
-from worker.ways import WayChooser
+from worker.ways import COMPARE, WayChooser
 
 _log = structlog.get_logger()
 
@@ -172,7 +172,8 @@ class ShardRunner:
         return "done"
 
     def _note_rate(self, unit: WorkUnit, part: CommittedPart, now: float) -> None:
-        seconds = part.timings["total"]
+        # What comes once for a model says nothing about the next shard.
+        seconds = part.timings["total"] - part.timings.get(COMPARE, 0.0)
         if unit.suspect or unit.previous_part is not None or seconds <= 0:
             return
         rate = (unit.stop - unit.start) / seconds

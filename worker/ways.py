@@ -7,6 +7,7 @@ in this job, and the next one compares again.
 """
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -26,10 +27,21 @@ from worker.models import EngineModule, parts_of
 from worker.question import ONLY_PLAIN, Pictures, Question, SamplePictures, ShardPictures
 from worker.run import ShardRun, StoppedError
 
+COMPARE = "compare"
+"""Under which name a shard's timings have the seconds of its comparisons, if it made any."""
+
 _log = structlog.get_logger()
 
 Ask = Callable[[Question, Pictures, Callable[[], None]], Comparison]
 """Answers a question on pictures; calls the last argument now and then, which may raise."""
+
+
+def _go_on() -> None:
+    """Nothing keeps a worker that starts from waiting."""
+
+
+def _forget(_seconds: float) -> None:
+    """Nobody counts the seconds of a worker that starts."""
 
 
 class WayChooser:
@@ -55,7 +67,8 @@ class WayChooser:
                 if part.digest not in ways:
                     question = Question(member, role, unit.profile, unit.options)
                     pictures = ShardPictures(unit, tuple(items[:MOST_LOOKED_AT]))
-                    found = self._answer(question, pictures, run.check)
+                    spent = partial(run.moved, COMPARE)
+                    found = self._answer(question, pictures, run.check, spent)
                     ways[part.digest] = self._frozen(unit, part.digest, found)
         return ways
 
@@ -69,7 +82,7 @@ class WayChooser:
         for member in ref.members:
             for role, part in parts_of(member).items():
                 question = Question(member, role, profile)
-                found = self._answer(question, SamplePictures.fit_for(member), _go_on)
+                found = self._answer(question, SamplePictures.fit_for(member))
                 ways[part.digest] = found.way or Way.PLAIN
         return ways
 
@@ -83,7 +96,11 @@ class WayChooser:
         return stands
 
     def _answer(
-        self, question: Question, pictures: Pictures, check: Callable[[], None]
+        self,
+        question: Question,
+        pictures: Pictures,
+        check: Callable[[], None] = _go_on,
+        spent: Callable[[float], None] = _forget,
     ) -> Comparison:
         """Return what is known of a network, after a comparison if nothing was."""
         engine = question.profile.offer.key
@@ -93,7 +110,9 @@ class WayChooser:
                 return _said(known)
             if not question.ways(self._engine):
                 return Comparison(Way.PLAIN, ONLY_PLAIN)
+            begun = time.monotonic()
             found = self._ask(question, pictures, check)
+            spent(time.monotonic() - begun)
         level = _log.info if found.way not in {None, Way.PLAIN} else _log.warning
         level("ways compared", network=question.digest[:12], way=found.way, why=found.why)
         if found.way is None:
@@ -103,10 +122,6 @@ class WayChooser:
         return _said(
             self._db.write(lambda s: give_verdict(s, verdict(compared_at=self._db.now(s))))
         )
-
-
-def _go_on() -> None:
-    """Nothing keeps a worker that starts from waiting."""
 
 
 def _said(verdict: Verdict) -> Comparison:

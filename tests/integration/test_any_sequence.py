@@ -251,7 +251,6 @@ def test_the_sums_are_right_whatever_happens(new_database: NewDatabase, tmp_path
         settings=settings(
             max_examples=_EXAMPLES[new_database(tmp_path).partition(":")[0]],
             stateful_step_count=40,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -22,7 +22,7 @@ from tests.bench import OFFER, PROFILE, Bench
 from tests.workshop import new_run, work_unit, write_item, write_model
 from worker.predictors.protocol import OutOfMemoryError, PredictError
 from worker.run import ShardRun, StoppedError
-from worker.ways import WayChooser
+from worker.ways import COMPARE, WayChooser
 
 ENGINE = OFFER.key
 FAST, UNPLACED, PLAIN = Way.ONEDNN, Way.ONEDNN_UNPLACED, Way.PLAIN
@@ -203,6 +203,15 @@ def test_pictures_that_cannot_be_read_are_passed_over(site: Site) -> None:
     gone = replace(site.items[1], key="gone.png")
     assert site.choose(Kernels(), [site.items[0], gone, *site.items[2:]]) is FAST
     assert site.choose(Kernels(), [gone]) is FAST  # by the verdict
+
+
+def test_a_shard_counts_the_seconds_of_its_comparisons(site: Site) -> None:
+    run, chooser = site.run(), chooser_of(site.bench, Kernels())
+    chooser.choose(run, site.items)
+    assert run.seconds.keys() == {COMPARE}
+    again = site.run()
+    chooser.choose(again, site.items)
+    assert again.seconds == {}
 
 
 def test_a_verdict_is_obeyed_without_a_comparison(site: Site) -> None:

@@ -3,7 +3,7 @@ import re
 from hashlib import sha256
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.errors import BadInputError
@@ -67,7 +67,6 @@ def test_directories_that_make_a_key_too_long_are_hashed_and_the_name_is_kept() 
     assert encoded == [*["d" * 99] * 8, "~" + hexdigest(directories)[:32], "a.png.jpg"]
 
 
-@settings(deadline=None)
 @given(first=keys, second=keys, suffix=suffixes)
 @example("a", "A", ".jpg")
 @example("Ab", "aB", ".jpg")
@@ -83,7 +82,6 @@ def test_keys_stay_apart_even_where_case_does_not_matter(
         assert encode_key(first, suffix).lower() != encode_key(second, suffix).lower()
 
 
-@settings(deadline=None)
 @given(first=keys, second=keys, one=suffixes, other=suffixes)
 @example("a.jpg", "a.jpg.jpg/b", ".jpg", ".png")
 @example("a.jpg", "A.JPG.JPG/b", ".jpg", ".jpg")
@@ -92,7 +90,6 @@ def test_no_output_is_a_directory_of_another(first: str, second: str, one: str, 
     assert not inner.startswith(f"{file}/")
 
 
-@settings(deadline=None)
 @given(key=keys, suffix=suffixes)
 def test_encoded_keys_are_tame(key: str, suffix: str) -> None:
     encoded = encode_key(key, suffix)
@@ -116,7 +113,6 @@ def test_text_that_no_bytes_decode_to_is_no_key(key: str) -> None:
     assert caught.value.reason == "bad_key"
 
 
-@settings(deadline=None)
 @given(keys)
 def test_text_of_a_key_is_valid_and_leads_back(key: str) -> None:
     text = key_to_text(key)

@@ -4,7 +4,7 @@ from io import BytesIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import FatalError
@@ -27,7 +27,6 @@ items = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(items)
 def test_items_come_back_as_they_were(items: list[ItemRef]) -> None:
     assert decode_items(encode_items(items)) == items

@@ -43,6 +43,18 @@ def export_blob_detr(directory: Path) -> Path:
 
 def export_blob_segmenter(directory: Path) -> Path:
     """Write a segmentation model as PaddleSeg does: SIDE x SIDE, scores, class 0 is background."""
+    return _export_segmenter(_BlobSegmenter(), directory)
+
+
+def export_coarse_segmenter(directory: Path) -> Path:
+    """Write the same, but for scores that are enlarged eightfold from corner to corner.
+
+    oneDNN ignores that corners are aligned, and would move the edges of blobs.
+    """
+    return _export_segmenter(_CoarseSegmenter(), directory)
+
+
+def _export_segmenter(layer: Any, directory: Path) -> Path:
     image = paddle.static.InputSpec([None, 3, SIDE, SIDE], "float32", "x")
     transforms = [
         {"type": "Resize", "target_size": [SIDE, SIDE]},
@@ -50,7 +62,7 @@ def export_blob_segmenter(directory: Path) -> Path:
     ]
     labels = ["background", *LABELS]
     config = {"Deploy": {"transforms": transforms, "output_op": "none", "label_list": labels}}
-    return _export(_BlobSegmenter(), [image], config, directory, "deploy.yaml")
+    return _export(layer, [image], config, directory, "deploy.yaml")
 
 
 def export_blob_classifier(directory: Path) -> Path:
@@ -90,6 +102,18 @@ class _BlobSegmenter(Layer):  # type: ignore[misc]
         contrast = self.contrast(image)
         background = paddle.full_like(contrast[:, :1], _LEAST_CONTRAST)
         return paddle.concat([background, contrast], 1)
+
+
+class _CoarseSegmenter(Layer):  # type: ignore[misc]
+    def __init__(self) -> None:
+        super().__init__()
+        self.segmenter = _BlobSegmenter()
+
+    def forward(self, image: Any) -> Any:
+        coarse = paddle.nn.functional.avg_pool2d(self.segmenter(image), 8)
+        return paddle.nn.functional.interpolate(
+            coarse, size=[SIDE, SIDE], mode="bilinear", align_corners=True
+        )
 
 
 class _BlobClassifier(Layer):  # type: ignore[misc]

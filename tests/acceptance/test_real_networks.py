@@ -1,5 +1,6 @@
 """Real inference: Paddle runs networks that find what the pictures were drawn from."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,20 @@ import cv2
 import numpy as np
 import pytest
 
+from core.layout import MANIFEST
+from core.profile import ExecutionProfile
+from core.ways import Way
+from store.locations import open_store
 from tests.acceptance.environment import SHORT_LEASES
 from tests.acceptance.fleet import Fleet
 from tests.acceptance.outcome import outcome
+from tests.bench import OPTIONS
+from tests.nets import export_coarse_segmenter
 from tests.scenes import LABELS, Blob, draw_blobs, tolerance
+from vision.export import read_export
+from worker.network import stacked
+from worker.predictors import paddle
+from worker.segmenter import Segmenter
 
 SIZES = [(320, 240), (240, 320), (128, 128)]
 COUNT = 21
@@ -27,6 +38,11 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, li
         assert cv2.imwrite(str(folder / name), image)
         truth[name] = blobs
     return folder, truth
+
+
+@pytest.fixture(scope="module")
+def coarse_segmenter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export_coarse_segmenter(tmp_path_factory.mktemp("models") / "coarse_segmenter")
 
 
 def test_a_killed_worker_changes_nothing_of_what_paddle_finds(
@@ -52,6 +68,53 @@ def test_a_killed_worker_changes_nothing_of_what_paddle_finds(
         assert [row["item"] for row in one.rows] == sorted(truth)
         for row in one.rows:
             _check(row, truth[row["item"]])
+
+
+def test_a_network_that_onednn_gets_wrong_runs_right(
+    fleet: Fleet, scenes: tuple[Path, dict[str, list[Blob]]], coarse_segmenter: Path
+) -> None:
+    folder, truth = scenes
+    fleet.start(ENGINE="worker.predictors.paddle")
+    job = fleet.submit(folder, coarse_segmenter, shard_items=8)
+    rows = outcome(fleet, job).rows
+    assert [row["item"] for row in rows] == sorted(truth)
+    right, wrong = (Masks(coarse_segmenter, way) for way in (Way.PLAIN, Way.ONEDNN))
+    output = open_store(fleet.job(job).output)
+    moved = 0
+    for row in rows:
+        image = cv2.imread(str(folder / row["item"]))
+        mask = output.get(row["mask"])
+        assert mask == right.of(image), row["item"]
+        moved += mask != wrong.of(image)
+    assert moved > COUNT // 2, "the network must be one that oneDNN gets wrong"
+
+    profile = fleet.job(job).profile
+    assert profile is not None
+    [network] = profile["networks"].values()
+    assert network["way"] == "onednn_unplaced"
+    assert network["why"].startswith("compared on 4 pictures: ")
+    manifest = json.loads(output.get(MANIFEST))
+    assert manifest["profile"] == manifest["profiles"][0] == profile
+    assert {part["profile"] for part in manifest["parts"]} == {0}
+
+
+class Masks:
+    """What a segmentation model says of pictures if it runs in one way."""
+
+    def __init__(self, model: Path, way: Way) -> None:
+        export = read_export(model)
+        self._network = Segmenter(export)
+        profile = ExecutionProfile.of(paddle.offers()[0], batch_size=1, jpeg_quality=90)
+        self._predictor = paddle.load_predictor(
+            export.model_file, export.params_file, profile=profile, way=way
+        )
+
+    def of(self, image: Any) -> bytes | None:
+        batch = [self._network.prepare(image)]
+        outputs = self._predictor.predict(stacked(batch, 1))
+        [output] = self._network.split(outputs, batch, 1)
+        size_wh = (image.shape[1], image.shape[0])
+        return self._network.read(output, size_wh, OPTIONS).mask
 
 
 def _check(row: dict[str, Any], blobs: list[Blob]) -> None:

@@ -18,6 +18,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.profile import ExecutionProfile
+from core.ways import Way
 from vision.decode import decode_image
 from vision.export import read_export
 from vision.heatmaps import read_heatmaps
@@ -26,7 +27,7 @@ from vision.ops import Sample
 from vision.person_crop import person_crop
 from vision.preprocess import Preprocessor
 from vision.tag_grouping import group_by_tags
-from worker.predictors.paddle import load_predictors, offers
+from worker.predictors.paddle import load_predictor, offers, ways
 
 REFERENCE = Path(os.environ["REGATTA_REFERENCE"])
 PHOTOS = REFERENCE / "media/photos"
@@ -40,14 +41,16 @@ needs_official = pytest.mark.skipif(not OFFICIAL.is_dir(), reason="no checkout o
 
 
 @pytest.mark.parametrize("batched", [False, True], ids=["one by one", "batched"])
+@pytest.mark.parametrize("fast", [False, True], ids=["plain", "as jobs run it"])
 @pytest.mark.parametrize("size", SIZES)
-def test_keypoints_are_those_of_the_official_tools(size: str, batched: bool) -> None:
+def test_keypoints_are_those_of_the_official_tools(size: str, fast: bool, batched: bool) -> None:
     export = read_export(REFERENCE / "models" / f"tinypose_{size}")
     first = export.ops[0]
     assert isinstance(first, TopDownEvalAffine)
     prepare = Preprocessor(export.ops)
     profile = ExecutionProfile.of(offers()[0], batch_size=8, jpeg_quality=90)
-    (predictor,) = load_predictors(export.model_file, export.params_file, profile=profile, count=1)
+    way = ways(export.model_file)[0] if fast else Way.PLAIN
+    predictor = load_predictor(export.model_file, export.params_file, profile=profile, way=way)
     for photo, people in EXPECTED[size].items():
         image = decode_image((PHOTOS / photo).read_bytes(), max_pixels=10**9)
         crops = [person_crop(person["rect"], image.shape[:2]) for person in people]

@@ -182,9 +182,10 @@ class _Trial:
         return self._differences(plain, self._rehearsal.take(image, predictors, sizes))
 
     def _differences(self, plain: Take, take: Take) -> dict[str, float]:
-        role = self._what.role
+        # The network is asked the same, whatever it answers: only later networks are asked by that.
+        runs = [one.outputs.get(self._what.role, ()) for one in (plain, take)]
         found: dict[str, float] = {}
-        for mine, theirs in zip(plain.outputs[role], take.outputs.get(role, ()), strict=False):
+        for mine, theirs in zip(*runs, strict=False):
             _raise(found, raw_differences(mine, theirs))
         if plain.answer is None or take.answer is None:  # only one of them can be read
             return {**found, "boxes": float("inf")}

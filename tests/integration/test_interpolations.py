@@ -3,7 +3,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from core.ways import Way
@@ -12,8 +14,12 @@ from worker.predictors.interpolations import (
     INTERPOLATIONS,
     Interpolation,
     export_interpolation,
+    export_program,
 )
 from worker.predictors.paddle import ways
+from worker.predictors.vendor import paddle
+
+nn: Any = paddle.nn.functional
 
 BY_NAME = {kind.name: kind for kind in INTERPOLATIONS}
 
@@ -80,6 +86,25 @@ def test_what_is_not_offered_is_wrong(name: str, new_ir: bool, graph: Graph) -> 
         predictor, _ = load(graph(single, new_ir), Way.ONEDNN)
         feeds = single.feeds(1)
         assert distance(predictor.predict(feeds), single.truth(feeds)) > 0.1
+
+
+@new_and_old
+@pytest.mark.parametrize("sides", [(1, 1), (1, 200), (64, 65), (65, 70)])
+def test_pictures_of_a_few_pixels_are_left_to_paddle_where_a_graph_takes_any_size(
+    sides: tuple[int, int], new_ir: bool, tmp_path: Path
+) -> None:
+    def build(inputs: list[Any]) -> list[Any]:
+        one = paddle.nn.initializer.Constant(1.0)
+        same = paddle.static.create_parameter([1], "float32", default_initializer=one)
+        return [nn.interpolate(inputs[0] * same, scale_factor=[2.0, 3.0], mode="nearest")]
+
+    model = export_program(build, [(-1, 3, -1, -1)], tmp_path / "model", new_ir=new_ir)
+    assert ways(model)[0] is Way.ONEDNN
+    pictures = np.random.default_rng(0).normal(size=(8, 3, *sides)).astype(np.float32)
+    expected = pictures.repeat(2, 2).repeat(3, 3)
+    for predictor in load(model, Way.ONEDNN):
+        for _ in range(2):
+            assert distance(predictor.predict({"x0": pictures}), [expected]) == 0
 
 
 @new_and_old

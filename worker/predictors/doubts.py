@@ -28,13 +28,17 @@ from itertools import zip_longest
 
 from worker.predictors.graph import Operator, Shape
 
+TINY = "a picture of a few pixels"
+"""The reason of a doubt that no picture with larger sides gives."""
+
 _SMALL_ERROR = 1e-6
 
 
 def doubted(operators: Iterable[Operator], *, new_ir: bool) -> list[tuple[Operator, str]]:
     """The operators that oneDNN may compute wrongly, each with the reason.
 
-    A size that is only known when the network runs counts as the worst that it can be.
+    A size that is only known when the network runs counts as the worst that it can be; where only
+    a picture of a few pixels makes it so bad, the reason is `TINY`.
     """
     found = ((each, _reason(each, new_ir=new_ir)) for each in operators)
     return [(each, reason) for each, reason in found if reason]
@@ -56,15 +60,16 @@ def _nearest(operator: Operator) -> str | None:
     if operator.attributes.get("align_corners"):
         return "nearest, align_corners"
     source, target = _sides(operator, operator.inputs[0]), _sides(operator, operator.output)
-    if _may_be_one_pixel(source):
+    if _is_one_pixel(source):
         return "nearest, of 1 x 1"
     factors = _factors(operator)
-    if factors and all(factor >= 1 and factor == int(factor) for factor in factors):
-        return None
     known = target and source and min(*source, *target) > 0
-    if known and all(after % before == 0 for before, after in zip(source, target, strict=True)):
-        return None
-    return "nearest, by no whole number"
+    by_factors = factors and all(factor >= 1 and factor == int(factor) for factor in factors)
+    if not by_factors and not (
+        known and all(after % before == 0 for before, after in zip(source, target, strict=True))
+    ):
+        return "nearest, by no whole number"
+    return TINY if _may_be_one_pixel(source) else None
 
 
 def _bilinear(operator: Operator) -> str | None:
@@ -73,20 +78,26 @@ def _bilinear(operator: Operator) -> str | None:
     if operator.attributes.get("align_mode"):
         return "bilinear, align_mode 1"
     source, target = _sides(operator, operator.inputs[0]), _sides(operator, operator.output)
-    if _may_be_one_pixel(source):
+    if _is_one_pixel(source):
         return "bilinear, of 1 x 1"
     # What is enlarged has one row or column afterwards only if it had one before.
     enlarged = [factor >= 1 for factor in _factors(operator)] or [False] * len(target)
     sides = zip_longest(source, target, enlarged, fillvalue=-1)
-    if all(after > 1 or before == 1 or larger is True for before, after, larger in sides):
-        return None
-    return "bilinear, down to 1"
+    lessened = [after for before, after, larger in sides if before != 1 and larger is not True]
+    if 1 in lessened:
+        return "bilinear, down to 1"
+    return TINY if -1 in lessened or not target or _may_be_one_pixel(source) else None
 
 
 def _sides(operator: Operator, shape: Shape | None) -> Shape:
     """The spatial sides of a batch of pictures or volumes; empty if nothing is known."""
     last = operator.attributes.get("data_format") in {"NHWC", "NDHWC"}
     return () if shape is None else shape[1:-1] if last else shape[2:]
+
+
+def _is_one_pixel(sides: Shape) -> bool:
+    """Whether that is certain, or nothing is known at all."""
+    return all(side == 1 for side in sides)
 
 
 def _may_be_one_pixel(sides: Shape) -> bool:

@@ -3,8 +3,8 @@
 import os
 import platform
 import re
-from collections.abc import Mapping
-from functools import cache, lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from core.errors import FatalError
 from core.profile import EngineOffer, ExecutionProfile
 from core.ways import Way
 from worker.predictors.configuration import configuration
-from worker.predictors.doubts import doubted
+from worker.predictors.doubts import TINY, doubted
 from worker.predictors.graph import read_graph
 from worker.predictors.protocol import OutOfMemoryError, PredictError
 from worker.predictors.vendor import paddle
@@ -32,6 +32,11 @@ _NAMELESS = "std::exception"
 
 _IMAGE = "image"
 
+_PICTURES = 4  # dimensions: [B,C,H,W]
+
+# Networks halve their maps six times at most: of a larger picture, no map has sides of one pixel.
+_TINY_SIDE = 64
+
 _NOT_LOADED = "a damaged download, or an export by a newer Paddle: export it again"
 
 NUMERICS = 2
@@ -44,8 +49,11 @@ NUMERICS = 2
 class PaddlePredictor:
     """A network in Paddle Inference. See `Predictor` for what it promises."""
 
-    def __init__(self, vendor: Any) -> None:
+    def __init__(self, vendor: Any, plainly: Callable[[], Any] | None = None) -> None:
+        """`plainly` loads the network anew, for pictures too small for the way of this one."""
         self._vendor = vendor
+        self._plainly = plainly
+        self._plain: Any = None
         self.input_names: tuple[str, ...] = tuple(vendor.get_input_names())
         self._output_names = tuple(vendor.get_output_names())
 
@@ -53,12 +61,11 @@ class PaddlePredictor:
         """Run one batch; see `Predictor.predict`."""
         arrays = [np.ascontiguousarray(array) for array in self._bound(feeds)]
         try:
+            vendor = self._vendor_for(arrays)
             for name, array in zip(self.input_names, arrays, strict=True):
-                self._vendor.get_input_handle(name).copy_from_cpu(array)
-            self._vendor.run()
-            return [
-                self._vendor.get_output_handle(name).copy_to_cpu() for name in self._output_names
-            ]
+                vendor.get_input_handle(name).copy_from_cpu(array)
+            vendor.run()
+            return [vendor.get_output_handle(name).copy_to_cpu() for name in self._output_names]
         except MemoryError as error:
             raise OutOfMemoryError(_summary(error)) from error
         except _VENDOR_ERRORS as error:
@@ -73,11 +80,19 @@ class PaddlePredictor:
         It shares what weights oneDNN has not reordered, gives the same bits, and outlives this
         one. This one must not be running meanwhile.
         """
-        return PaddlePredictor(self._vendor.clone())
+        return PaddlePredictor(self._vendor.clone(), self._plainly)
 
     def close(self) -> None:
         """Free the network; see `Predictor.close`."""
-        self._vendor = None
+        self._vendor = self._plain = None
+
+    def _vendor_for(self, arrays: Sequence[NDArray[Any]]) -> Any:
+        """What runs these inputs; which one that is, their shapes alone decide."""
+        if self._plainly is None or not any(_is_tiny(array.shape) for array in arrays):
+            return self._vendor
+        if self._plain is None:
+            self._plain = self._plainly()
+        return self._plain
 
     def _bound(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """The arrays of the network's inputs. A lone one may have any name: it is the image."""
@@ -90,6 +105,10 @@ class PaddlePredictor:
                 f"(it makes {', '.join(feeds)})"
             )
         return [feeds[name] for name in self.input_names]
+
+
+def _is_tiny(shape: tuple[int, ...]) -> bool:
+    return len(shape) == _PICTURES and min(shape[2:]) <= _TINY_SIDE
 
 
 def offers() -> tuple[EngineOffer, ...]:
@@ -131,7 +150,7 @@ def _ways(model_file: Path, _changed: int) -> tuple[Way, ...]:
         return ()
     new_ir = model_file.suffix == ".json"
     reasons = {reason for _, reason in doubted(operators, new_ir=new_ir)}
-    if reasons:
+    if reasons - {TINY}:
         said = ", ".join(sorted(reasons))
         _log.info("onednn limited", model=str(model_file), reason=f"may be wrong: {said}")
         return (Way.ONEDNN_UNPLACED,)
@@ -162,8 +181,8 @@ def load_predictor(
         if not path.is_file():
             raise FatalError(f"there is no model file {path}")
     try:
-        config = configuration(model_file, params_file, threads=profile.threads, way=way)
-        return PaddlePredictor(paddle.inference.create_predictor(config))
+        make = partial(_created, model_file, params_file, profile.threads)
+        return PaddlePredictor(make(way), _plainly(model_file, way, make))
     except MemoryError as error:
         raise OutOfMemoryError(f"{model_file} does not fit into memory") from error
     except _VENDOR_ERRORS as error:
@@ -172,6 +191,19 @@ def load_predictor(
             f"(way: {way}): {_summary(error)}",
             hint=_NOT_LOADED if way is Way.PLAIN else None,
         ) from error
+
+
+def _created(model_file: Path, params_file: Path, threads: int, way: Way) -> Any:
+    config = configuration(model_file, params_file, threads=threads, way=way)
+    return paddle.inference.create_predictor(config)
+
+
+def _plainly(model_file: Path, way: Way, make: Callable[[Way], Any]) -> Callable[[], Any] | None:
+    """What loads the network for tiny pictures, if oneDNN may get those wrong."""
+    if way is not Way.ONEDNN:
+        return None
+    doubts = doubted(read_graph(model_file), new_ir=model_file.suffix == ".json")
+    return partial(make, Way.PLAIN) if TINY in {reason for _, reason in doubts} else None
 
 
 def load_predictors(

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from worker.predictors.doubts import doubted
+from worker.predictors.doubts import TINY, doubted
 from worker.predictors.graph import Operator, Shape
 
 FREE = (-1, 8, -1, -1)
@@ -23,8 +23,11 @@ def interpolation(
     ("kind", "before", "after", "attributes", "expected"),
     [
         # a free size is as bad as it can be
-        ("nearest", FREE, FREE, {"scale": [2.0, 2.0]}, "nearest, of 1 x 1"),
-        ("bilinear", FREE, FREE, {"scale": [2.0, 2.0]}, "bilinear, of 1 x 1"),
+        ("nearest", FREE, FREE, {"scale": [2.0, 2.0]}, TINY),
+        ("bilinear", FREE, FREE, {"scale": [2.0, 2.0]}, TINY),
+        ("nearest", FREE, FREE, {"scale": []}, "nearest, by no whole number"),
+        ("nearest", (-1, 8, 1, 1), FREE, {"scale": [2.0, 2.0]}, "nearest, of 1 x 1"),
+        ("bilinear", (-1, 8, 1, 1), FREE, {"scale": [2.0, 2.0]}, "bilinear, of 1 x 1"),
         ("nearest", None, None, {"scale": [2.0, 2.0]}, "nearest, of 1 x 1"),
         # one side of more than one pixel is enough
         ("nearest", (-1, 8, 32, -1), FREE, {"scale": [2.0, 2.0]}, None),
@@ -41,11 +44,11 @@ def interpolation(
             "nearest, align_corners",
         ),
         ("bilinear", (-1, 8, 32, -1), FREE, {"scale": [2.0, 1.0]}, None),
-        ("bilinear", (-1, 8, 32, -1), FREE, {"scale": [0.5, 2.0]}, "bilinear, down to 1"),
+        ("bilinear", (-1, 8, 32, -1), FREE, {"scale": [0.5, 2.0]}, TINY),
         ("bilinear", (-1, 8, 5, 6), (-1, 8, 3, 1), {}, "bilinear, down to 1"),
         ("bilinear", (-1, 8, 5, 1), (-1, 8, 3, 1), {}, None),
-        ("bilinear", (-1, 8, 5, 6), FREE, {}, "bilinear, down to 1"),
-        ("bilinear", (-1, 8, 5, 6), None, {}, "bilinear, down to 1"),
+        ("bilinear", (-1, 8, 5, 6), FREE, {}, TINY),
+        ("bilinear", (-1, 8, 5, 6), None, {}, TINY),
         ("bilinear", (-1, 8, 5, 6), (-1, 8, 7, 9), {"align_mode": 0}, None),
         ("bicubic", FREE, FREE, {"align_corners": True}, None),
         (

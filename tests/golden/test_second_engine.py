@@ -79,7 +79,7 @@ def test_a_second_engine_answers_the_same(
             assert raw / max(1.0, scale) <= RAW
         distances = apart(looker.said(ours, look), looker.said(theirs, look))
         for name, distance in distances.items():
-            request.node.user_properties.append((name, distance))
+            request.node.user_properties.append((name, float(distance)))
         assert {name: d for name, d in distances.items() if d > LIMITS[name]} == {}
     first.close()
 

@@ -8,7 +8,7 @@ BROWSER := $(VENV)/.browser
 CHROMIUM ?= chromium
 export CHROMIUM
 
-.PHONY: help install demo models test test-browser lint types format bench bench-objects docs lock up clean
+.PHONY: help install demo models test test-browser exports golden lint types format bench bench-objects docs lock up clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,38 @@ $(BROWSER): $(INSTALLED) requirements-browser.lock
 	  || { echo "There is no '$(CHROMIUM)' here: install Debian's package chromium (apt-get install chromium)," \
 	       "or name yours, as in: make test-browser CHROMIUM=google-chrome" >&2; exit 1; }
 	@touch $@
+
+# Official checkouts, and where exports of their models are to be or are.
+PADDLEDETECTION ?= $(REGATTA_PADDLEDETECTION)
+PADDLESEG ?= $(REGATTA_PADDLESEG)
+OUT ?= $(REGATTA_EXPORTS)
+
+# An environment of its own: files of Paddle 3.0.0 load in every later one, and the official
+# repositories want an older NumPy.
+EXPORTING := build/exporting
+PHOTOS = $(REGATTA_REFERENCE)/media/photos
+exports: ## Export official models to compare with (OUT=folder PADDLEDETECTION= PADDLESEG=checkouts)
+	@test -n "$(OUT)" && test -n "$(PADDLEDETECTION)$(PADDLESEG)" && test -d "$(PHOTOS)" \
+	  || { echo "make exports OUT=folder PADDLEDETECTION=checkout PADDLESEG=checkout [MODELS=names]" \
+	       "with REGATTA_REFERENCE=folder, whose media/photos calibrate: see docs/testing.md" >&2; exit 2; }
+	@$(MAKE) --no-print-directory $(EXPORTING)/.installed
+	$(EXPORTING)/bin/python tests/golden/exports/make.py --out $(OUT) --photos $(PHOTOS) \
+	  $(if $(PADDLEDETECTION),--paddledetection $(PADDLEDETECTION)) \
+	  $(if $(PADDLESEG),--paddleseg $(PADDLESEG)) $(MODELS)
+
+$(EXPORTING)/.installed: tests/golden/exports/requirements.txt
+	$(PYTHON) -m venv $(EXPORTING)
+	$(EXPORTING)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+golden: install ## Compare answers with official tools and a second engine (REGATTA_REFERENCE=folder)
+	@test -d "$(REGATTA_REFERENCE)/expected" \
+	  || { echo "make golden REGATTA_REFERENCE=folder, which has models, media/photos and expected:" \
+	       "see docs/testing.md, and for what else can be compared" >&2; exit 2; }
+	REGATTA_REFERENCE=$(REGATTA_REFERENCE) $(if $(OUT),REGATTA_EXPORTS=$(OUT)) \
+	  $(if $(PADDLEDETECTION),REGATTA_PADDLEDETECTION=$(PADDLEDETECTION)) \
+	  $(if $(PADDLESEG),REGATTA_PADDLESEG=$(PADDLESEG)) \
+	  $(BIN)/python -m pytest --numprocesses=2 --junit-xml=build/golden.xml tests/golden
 
 lint: install ## Check style, types and the layers of imports
 	$(BIN)/ruff check

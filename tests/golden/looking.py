@@ -29,6 +29,7 @@ OPTIONS = JobOptions(max_pixels=10**9, max_item_bytes=10**9, jpeg_quality=90)
 THRESHOLD, MARGIN = 0.3, 0.01
 FONT = Path(__file__).parents[2] / "vision/fonts/DejaVuSansCondensed-Bold.ttf"
 _MOST = 100  # rows of detectors whose weights are random, and which find something everywhere
+_COLUMNS = 6  # class, score, box
 _TEXTS = ("Regatta reads lines of text", "HARBOUR OPEN", "Departure 14:25")
 
 Pixels = NDArray[np.uint8]
@@ -266,10 +267,19 @@ def _same_person(person: NDArray[Any], people: NDArray[Any]) -> NDArray[np.bool_
 
 
 def largest_difference(one: Sequence[NDArray[Any]], other: Sequence[NDArray[Any]]) -> float | None:
-    """Of raw outputs that are as large on both sides and no classes; None if there are none."""
-    compared = [
-        float(np.abs(mine - theirs).max(initial=0.0))
-        for mine, theirs in zip(one, other, strict=True)
-        if mine.shape == theirs.shape and mine.dtype.kind == "f"
-    ]
+    """Of raw outputs that are as large on both sides and no classes; None if there are none.
+
+    Rows of detections come in an order that ties decide: they are compared with their twins, and
+    `apart` counts those that have none.
+    """
+    compared = []
+    for mine, theirs in zip(one, other, strict=True):
+        if mine.ndim == 2 and mine.shape[1] == _COLUMNS:
+            compared += [
+                float(np.abs(theirs[twins] - row).max(1).min())
+                for row in mine
+                if (twins := _same_row(row, theirs)).any()
+            ]
+        elif mine.shape == theirs.shape and mine.dtype.kind == "f":
+            compared.append(float(np.abs(mine - theirs).max(initial=0.0)))
     return max(compared, default=None)

@@ -3,8 +3,8 @@
 REGATTA_EXPORTS names a folder with exports that the official scripts wrote, each in a folder of its
 own: `picodet_raw` (a PicoDet without its post-processing), `higherhrnet`, `hrnet_topdown`, `dino`,
 `rtdetr`, `ppyoloe`, `mask_rcnn`, `solov2` (PaddleDetection), `hrnet_w48`, `pp_liteseg`,
-`ppmattingv2`, `ppmatting` and `modnet` (PaddleSeg). Random weights will do, if their answers are
-not all alike. What isn't there is skipped. See `official_tools` for the tools.
+`ppmattingv2`, `ppmatting` and `modnet` (PaddleSeg): `make exports` makes them, with random weights
+whose answers are not all alike. What isn't there is skipped. See `official_tools` for the tools.
 """
 
 import os

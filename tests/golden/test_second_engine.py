@@ -38,9 +38,16 @@ NOT_CONVERTED = {
     "ppocr_v2_textline_orientation": "the model is written, with a Concat that nothing loads",
     "mask_rcnn": "generate_proposals, distribute_fpn_proposals and while have no counterparts",
 }
+# The converted model is another one: this, too, must not change unnoticed.
+CONVERTED_WRONGLY = {
+    "ppmattingv2": "an adaptive pooling of 8 x 8 to 6 x 6 becomes one with windows of one size",
+}
 RAW = 1e-3  # of the largest number in an output
-# Detections are rows in an order that ties decide.
-ROWS = {"detect"}
+# Networks that ask which of two numbers is the larger, and rows that ties sort, may differ more in
+# single places; their answers have limits, too.
+ROUGH = {"detect", "matting"}
+# Here it is random tags, and their last bits, that put points together to people.
+ONLY_RAW = {"higherhrnet"}
 
 
 def folders_in(place: Path) -> list[Path]:
@@ -72,17 +79,22 @@ def test_a_second_engine_answers_the_same(
     looks = looker.looks(pictures_for(folder))
     first = load_predictor(export.model_file, export.params_file, profile=PROFILE)
     assert looks
+    beyond = {}
     for look in looks:
         feeds = stacked([look.prepared], 1)
         ours, theirs = first.predict(feeds), second.predict(feeds)
         raw = largest_difference(ours, theirs)
-        if export.task not in ROWS and raw is not None:
+        if raw is not None and export.task not in ROUGH:
             scale = max(float(abs(one).max()) for one in ours if one.dtype.kind == "f")
             assert raw / max(1.0, scale) <= RAW
         distances = apart(looker.said(ours, look), looker.said(theirs, look))
         for name, distance in distances.items():
-            request.node.user_properties.append((name, distance))
-        assert {name: d for name, d in distances.items() if d > LIMITS[name]} == {}
+            request.node.user_properties.append((name, float(distance)))
+        beyond |= {name: far for name, far in distances.items() if far > LIMITS[name]}
+    if folder.name in CONVERTED_WRONGLY:
+        assert beyond
+        pytest.skip(CONVERTED_WRONGLY[folder.name])
+    assert folder.name in ONLY_RAW or not beyond, beyond
     first.close()
 
 

@@ -65,9 +65,9 @@ exports: ## Export official models to compare with (OUT=folder PADDLEDETECTION= 
 	  $(if $(PADDLEDETECTION),--paddledetection $(PADDLEDETECTION)) \
 	  $(if $(PADDLESEG),--paddleseg $(PADDLESEG)) $(MODELS)
 
-$(EXPORTING)/.installed: tests/golden/exports/requirements.txt
+$(EXPORTING)/.installed: requirements-exports.lock
 	$(PYTHON) -m venv $(EXPORTING)
-	$(EXPORTING)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	$(EXPORTING)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
 golden: install ## Compare answers with official tools and a second engine (REGATTA_REFERENCE=folder)
@@ -118,6 +118,8 @@ lock: ## Compile the lock files from pyproject.toml
 	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
 	$(BIN)/uv pip compile --group pyproject.toml:browser --constraints requirements.lock --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements-browser.lock
+	$(BIN)/uv pip compile tests/golden/exports/requirements.in --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements-exports.lock
 
 up: install ## Run everything on this machine, in the foreground
 	$(BIN)/regatta up

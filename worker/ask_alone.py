@@ -23,13 +23,10 @@ from store.locations import use_s3
 from store.s3_options import S3Options
 from worker.alone import FROM_OUTSIDE
 from worker.assembly import use_process
-from worker.comparison import Comparison
+from worker.comparison import SECONDS, Comparison
 from worker.isolated import end_with_parent
 from worker.models import engine_module
 from worker.question import Pictures, Question
-
-SECONDS = 30.0
-"""How long a network's comparison may take; a network that needs longer runs plain."""
 
 _LOOK_SECONDS = 0.1
 

@@ -19,6 +19,10 @@ from worker.network import Network, Pixels
 from worker.predictors.protocol import OutOfMemoryError, Predictor
 from worker.rehearsal import Rehearsal, Take
 
+SECONDS = 30.0
+"""How long a network's comparison may take; a network that needs longer runs plain."""
+
+_PLAIN_SHARE = 1 / 3  # of the time: then plain runs on one picture with results have to suffice
 _TELLING = 4  # pictures with results that suffice
 MOST_LOOKED_AT = 16  # pictures, if they hold nothing
 
@@ -60,23 +64,24 @@ def compare(
     load: Load,
     pictures: Iterable[Pixels],
     *,
+    seconds: float = SECONDS,
     trying: Callable[[Way], None] = lambda _: None,
 ) -> Comparison:
     """Compare a network's ways, the fastest first, with the plain one, until one is right.
 
-    `trying` is told of each way before anything runs in it.
+    Where time is short, it makes do with fewer pictures, and without a whole batch; but nothing
+    keeps it from taking more than `seconds`. `trying` is told of each way before anything runs in
+    it.
 
     Raises:
         RegattaError: the network cannot be loaded plainly, or a picture cannot be had.
     """
-    trial = _Trial(what, rehearsal, networks, load, pictures, trying)
-    begun = time.monotonic()
+    trial = _Trial(what, rehearsal, networks, load, pictures, seconds, trying)
     try:
         found = trial.compared()
     finally:
         trial.close()
-    took = round(time.monotonic() - begun, 1)
-    return replace(found, report={"seconds": took, **found.report})
+    return replace(found, report={"seconds": round(trial.elapsed, 1), **found.report})
 
 
 class _Trial:
@@ -89,8 +94,12 @@ class _Trial:
         networks: Mapping[str, Network],
         load: Load,
         pictures: Iterable[Pixels],
+        seconds: float,
         trying: Callable[[Way], None],
     ) -> None:
+        self._begun = time.monotonic()
+        self._seconds = seconds
+        self._slowest = 0.0  # plain run of a picture, in seconds
         self._what = what
         self._rehearsal = rehearsal
         self._networks = networks
@@ -99,6 +108,11 @@ class _Trial:
         self._trying = trying
         self._loaded: list[Predictor] = []
         self._plain: dict[str, Predictor] = {}
+
+    @property
+    def elapsed(self) -> float:
+        """In seconds."""
+        return time.monotonic() - self._begun
 
     def close(self) -> None:
         for predictor in self._loaded:
@@ -140,14 +154,17 @@ class _Trial:
         takes: list[tuple[Pixels, Take, bool]] = []
         telling = 0
         for image in self._pictures:
+            begun = time.monotonic()
             try:
                 take = self._rehearsal.take(image, self._plain)
             except OutOfMemoryError:
                 take = Take(None, {})
+            self._slowest = max(self._slowest, time.monotonic() - begun)
             tells = take.answer is not None and finds_something(take.answer, self._what.threshold)
             takes.append((image, take, tells))
             telling += tells
-            if telling >= _TELLING or len(takes) >= MOST_LOOKED_AT:
+            late = telling and self.elapsed > self._seconds * _PLAIN_SHARE
+            if late or telling >= _TELLING or len(takes) >= MOST_LOOKED_AT:
                 break
         return takes
 
@@ -174,10 +191,11 @@ class _Trial:
         return float("inf") if is_order else LIMITS[kind]
 
     def _in_a_batch(self, image: Pixels, predictors: Mapping[str, Predictor]) -> dict[str, float]:
-        """Compare a whole batch, too: kernels are chosen by its size."""
-        sizes = {self._what.role: self._what.batch_size}
-        if self._what.batch_size == 1:
+        """Compare a whole batch, too, if time allows: kernels are chosen by its size."""
+        size = self._what.batch_size
+        if size == 1 or self.elapsed + 2 * size * self._slowest > self._seconds:
             return {}
+        sizes = {self._what.role: size}
         plain = self._rehearsal.take(image, self._plain, sizes)
         return self._differences(plain, self._rehearsal.take(image, predictors, sizes))
 

@@ -13,7 +13,7 @@ from core.work import WorkUnit
 from sample.pictures import sample_pictures
 from vision.decode import decode_image
 from vision.exported import ExportedModel
-from worker.comparison import Compared, Comparison, compare
+from worker.comparison import SECONDS, Compared, Comparison, compare
 from worker.detector import Detector
 from worker.models import (
     EngineModule,
@@ -112,6 +112,7 @@ class Question:
         engine: EngineModule,
         pictures: Iterable[Pixels],
         *,
+        seconds: float = SECONDS,
         trying: Callable[[Way], None] = lambda _: None,
     ) -> Comparison:
         """Compare the network's ways in this process; see `worker.comparison.compare`."""
@@ -144,7 +145,7 @@ class Question:
         else:
             recipe = recipe_for(self.model, networks)
         rehearsal = Rehearsal(recipe, networks, self.options)
-        return compare(what, rehearsal, networks, load, pictures, trying=trying)
+        return compare(what, rehearsal, networks, load, pictures, seconds=seconds, trying=trying)
 
     def _threshold(self, exports: Mapping[str, ExportedModel]) -> float:
         """The score above which the model keeps what it finds."""

@@ -21,6 +21,8 @@ from store.verdicts import Verdict, give_verdict, verdict_of
 from tests.bench import OFFER, PROFILE, Bench
 from tests.workshop import new_run, work_unit, write_item, write_model
 from worker.predictors.protocol import OutOfMemoryError, PredictError
+from worker.question import Question, ShardPictures
+from worker.recipe import ALONE
 from worker.run import ShardRun, StoppedError
 from worker.ways import COMPARE, WayChooser
 
@@ -155,6 +157,15 @@ def test_a_batch_of_the_size_of_a_jobs_is_compared_too(site: Site) -> None:
     site.choose(kernels)
     assert kernels.batches.count((FAST, PROFILE.batch_size)) == 1
     assert kernels.batches.count((PLAIN, PROFILE.batch_size)) == 1
+
+
+def test_where_time_is_short_one_picture_has_to_suffice(site: Site) -> None:
+    kernels = Kernels(empty=frozenset({0, 1}))
+    found = Question(site.model, ALONE, PROFILE).answer(
+        kernels, ShardPictures(site.run().unit, tuple(site.items)), seconds=0.0
+    )
+    assert (found.way, found.report["pictures"], found.report["with_results"]) == (FAST, 3, 1)
+    assert {size for _, size in kernels.batches} == {1}
 
 
 def test_the_next_way_is_tried_where_one_is_wrong(site: Site) -> None:

@@ -144,11 +144,12 @@ def _ways(model_file: Path, _changed: int) -> tuple[Way, ...]:
         # Loading it says what is wrong, if anything is; what cannot be judged runs plainly.
         _log.warning("onednn off", model=str(model_file), reason=str(error))
         return ()
+    new_ir = model_file.suffix == ".json"
     if any(operator.kind == "while" for operator in operators):
         # As those of the RCNN family do around their NMS: "expand_v2" gets a wrong shape.
-        _log.warning("onednn off", model=str(model_file), reason="fails on loops in a graph")
-        return ()
-    new_ir = model_file.suffix == ".json"
+        _log.warning("onednn limited", model=str(model_file), reason="fails on loops in a graph")
+        # What stands in the loop is Paddle's own then.
+        return (Way.ONEDNN_UNPLACED,) if new_ir else ()
     reasons = {reason for _, reason in doubted(operators, new_ir=new_ir)}
     if reasons - {TINY}:
         said = ", ".join(sorted(reasons))

@@ -47,7 +47,7 @@ class Compared:
     """A network to be compared: its `role` in the model, and the ways that may be right.
 
     `rows` says that its raw outputs are rows of things found, whose order rounding may change:
-    then only the results decide. `batch_size` is how many inputs a batch of a job has.
+    then only the results are compared. `batch_size` is how many inputs a batch of a job has.
     """
 
     role: str
@@ -136,7 +136,8 @@ class _Trial:
                 continue
             tried[way.value] = {"differences": _rounded(differences), "wrong": wrong}
             if wrong is None:
-                why = f"compared on {len(telling)} pictures: {_said(differences)}"
+                pictures = f"{len(telling)} picture{'s' if len(telling) > 1 else ''}"
+                why = f"compared on {pictures}: {_said(differences)}"
                 return Comparison(way, why, {**looked_at, "tried": tried})
         report = {**looked_at, "tried": tried}
         if lacking is not None:
@@ -183,12 +184,8 @@ class _Trial:
             raise
         except RegattaError as error:
             return f"fails: {error}", worst
-        over = {kind: value for kind, value in worst.items() if value > self._limit(kind)}
+        over = {kind: value for kind, value in worst.items() if value > LIMITS[kind]}
         return (f"differs: {_said(over)}" if over else None), worst
-
-    def _limit(self, kind: str) -> float:
-        is_order = self._what.rows and kind in {"raw", "labels"}
-        return float("inf") if is_order else LIMITS[kind]
 
     def _in_a_batch(self, image: Pixels, predictors: Mapping[str, Predictor]) -> dict[str, float]:
         """Compare a whole batch, too, if time allows: kernels are chosen by its size."""
@@ -203,7 +200,7 @@ class _Trial:
         # The network is asked the same, whatever it answers: only later networks are asked by that.
         runs = [one.outputs.get(self._what.role, ()) for one in (plain, take)]
         found: dict[str, float] = {}
-        for mine, theirs in zip(*runs, strict=False):
+        for mine, theirs in zip(*runs, strict=False) if not self._what.rows else ():
             _raise(found, raw_differences(mine, theirs))
         if plain.answer is None or take.answer is None:  # only one of them can be read
             return {**found, "boxes": float("inf")}

@@ -38,6 +38,15 @@ def test_outputs_differ_by_a_part_of_their_largest_value() -> None:
     assert raw_differences(plain, other) == {"raw": pytest.approx(0.005), "labels": 0.25}
 
 
+def test_one_number_of_thousands_may_be_another() -> None:
+    plain = np.ones(4000, np.float32)
+    few, many = plain.copy(), plain.copy()
+    few[:3] = 0
+    many[:5] = 0
+    assert raw_differences([plain], [few]) == {"raw": 0}
+    assert raw_differences([plain], [many]) == {"raw": 1}
+
+
 @pytest.mark.parametrize(
     "other", [np.zeros((2, 6), np.float32), np.array([[np.nan]], np.float32)], ids=["shape", "nan"]
 )

@@ -14,7 +14,7 @@ from scheduler.chosen_model import describe
 from store.parts import encode_rows
 from worker.assembly import use_process
 from worker.engine import Engine, Threads
-from worker.models import Models, ResidentNetwork, engine_module, parts_of
+from worker.models import Models, ResidentNetwork, engine_module
 from worker.predictors import paddle
 from worker.question import Question, SamplePictures
 from worker.run import ShardRun
@@ -37,12 +37,11 @@ class Pipeline:
             Threads(fetch=4, decode=threads, predict=threads, finish=threads, upload=4),
         )
         self._ways = {
-            part.digest: Question(member, role, self._profile)
-            .answer(engine, SamplePictures.fit_for(member))
+            export.digest: Question.alone(export, self._profile)
+            .answer(engine, SamplePictures(export.task))
             .way
             or Way.PLAIN
-            for member in self._ref.members
-            for role, part in parts_of(member).items()
+            for export in self._ref.exports
         }
         self._model = self._engine.models.acquire(self._ref, self._profile, self._ways)
 

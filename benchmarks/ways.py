@@ -26,7 +26,6 @@ from worker.networks import network_of
 from worker.predictors import paddle
 from worker.predictors.protocol import Predictor
 from worker.question import Question, SamplePictures
-from worker.recipe import ALONE
 
 _BY_SPEED = (Way.PLAIN, Way.ONEDNN, Way.ONEDNN_UNPLACED)
 _ROUND_SECONDS = 1.0
@@ -36,7 +35,7 @@ def compared(export: ExportedModel, profile: ExecutionProfile) -> tuple[str, str
     """The way that is right, and what the comparison says."""
     directory = export.config_file.parent
     ref = ModelRef(export.name, export.task, export_digest(directory), f"file://{directory}")
-    question = Question(ref, ALONE, profile, is_part=True)
+    question = Question.alone(ref, profile)
     if not paddle.ways(export.model_file):
         return Way.PLAIN.value, "-"
     found = ask_alone(question, SamplePictures(export.task))

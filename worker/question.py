@@ -51,11 +51,6 @@ class SamplePictures:
 
     task: str
 
-    @classmethod
-    def fit_for(cls, model: ModelRef) -> "SamplePictures":
-        """Those that a model is shown: if it is composed, its first network sees whole scenes."""
-        return cls("detect" if model.parts else model.task)
-
     def __iter__(self) -> Iterator[Pixels]:
         """See `sample.pictures`."""
         return sample_pictures(self.task)
@@ -92,6 +87,11 @@ class Question:
     options: JobOptions = _UNSAID
     is_part: bool = False
     without: frozenset[Way] = frozenset()
+
+    @classmethod
+    def alone(cls, export: ModelRef, profile: ExecutionProfile) -> "Question":
+        """The question about an export that is shown pictures alone, whatever it is a part of."""
+        return cls(export, ALONE, profile, is_part=True)
 
     @property
     def digest(self) -> str:

@@ -33,7 +33,6 @@ from worker.comparison import Comparison
 from worker.network import stacked
 from worker.predictors.protocol import Predictor
 from worker.question import ONLY_PLAIN, Question, SamplePictures
-from worker.recipe import ALONE
 
 _FREE_SIZE = (480, 640)
 _LONG_SECONDS = 10.0  # a first run that took so long is not repeated to be timed
@@ -96,7 +95,7 @@ def _compared(engine: Any, export: ExportedModel, offer: EngineOffer) -> Compari
     directory = export.config_file.parent
     digest = export_digest(directory)
     ref = ModelRef(export.name, export.task, digest, f"file://{directory.resolve()}")
-    question = Question(ref, ALONE, _profile(offer, DEFAULT_BATCH), is_part=True)
+    question = Question.alone(ref, _profile(offer, DEFAULT_BATCH))
     try:
         if not question.ways(engine):
             return Comparison(Way.PLAIN, ONLY_PLAIN)

@@ -79,11 +79,9 @@ class WayChooser:
             FatalError: a network cannot be loaded.
         """
         ways: dict[str, Way] = {}
-        for member in ref.members:
-            for role, part in parts_of(member).items():
-                question = Question(member, role, profile)
-                found = self._answer(question, SamplePictures.fit_for(member))
-                ways[part.digest] = found.way or Way.PLAIN
+        for export in ref.exports:
+            found = self._answer(Question.alone(export, profile), SamplePictures(export.task))
+            ways[export.digest] = found.way or Way.PLAIN
         return ways
 
     def _frozen(self, unit: WorkUnit, digest: str, found: Comparison) -> Way:

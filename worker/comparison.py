@@ -120,24 +120,23 @@ class _Trial:
 
     def compared(self) -> Comparison:
         self._plain = {role: self._loads(role, Way.PLAIN) for role in self._networks}
-        takes = self._plain_takes()
-        telling = [(image, take) for image, take, tells in takes if tells]
-        looked_at = {"pictures": len(takes), "with_results": len(telling)}
-        if not telling:
-            return Comparison(None, f"nothing was found on {len(takes)} pictures", looked_at)
+        takes, telling = self._plain_takes()
+        looked_at = {"pictures": len(takes), "with_results": telling}
         tried: dict[str, Any] = {}
         lacking = None
         for way in self._what.ways:
             self._trying(way)
             try:
-                wrong, differences = self._try(way, telling)
+                wrong, differences = self._try(way, takes)
             except OutOfMemoryError as error:
                 lacking = str(error)
                 continue
             tried[way.value] = {"differences": _rounded(differences), "wrong": wrong}
+            if wrong is None and not telling:
+                why = f"nothing was found on {_pictures(len(takes))}"
+                return Comparison(None, why, {**looked_at, "tried": tried})
             if wrong is None:
-                pictures = f"{len(telling)} picture{'s' if len(telling) > 1 else ''}"
-                why = f"compared on {pictures}: {_said(differences)}"
+                why = f"compared on {_pictures(telling)}: {_said(differences)}"
                 return Comparison(way, why, {**looked_at, "tried": tried})
         report = {**looked_at, "tried": tried}
         if lacking is not None:
@@ -150,9 +149,9 @@ class _Trial:
         self._loaded.append(predictor)
         return predictor
 
-    def _plain_takes(self) -> list[tuple[Pixels, Take, bool]]:
-        """Run pictures plainly until enough of them tell something."""
-        takes: list[tuple[Pixels, Take, bool]] = []
+    def _plain_takes(self) -> tuple[list[tuple[Pixels, Take]], int]:
+        """Run pictures plainly until enough of them tell something, the others among them."""
+        takes: list[tuple[Pixels, Take]] = []
         telling = 0
         for image in self._pictures:
             begun = time.monotonic()
@@ -161,25 +160,27 @@ class _Trial:
             except OutOfMemoryError:
                 take = Take(None, {})
             self._slowest = max(self._slowest, time.monotonic() - begun)
-            tells = take.answer is not None and finds_something(take.answer, self._what.threshold)
-            takes.append((image, take, tells))
-            telling += tells
+            takes.append((image, take))
+            telling += take.answer is not None and finds_something(
+                take.answer, self._what.threshold
+            )
             late = telling and self.elapsed > self._seconds * _PLAIN_SHARE
             if late or telling >= _TELLING or len(takes) >= MOST_LOOKED_AT:
                 break
-        return takes
+        return takes, telling
 
     def _try(
-        self, way: Way, telling: Sequence[tuple[Pixels, Take]]
+        self, way: Way, takes: Sequence[tuple[Pixels, Take]]
     ) -> tuple[str | None, dict[str, float]]:
         """Say what is wrong with a way, None if nothing is; and the largest differences."""
         worst: dict[str, float] = {}
         try:
             predictor = self._loads(self._what.role, way)
             predictors = {**self._plain, self._what.role: predictor}
-            for image, plain in telling:
+            for image, plain in takes:
                 _raise(worst, self._differences(plain, self._rehearsal.take(image, predictors)))
-            _raise(worst, self._in_a_batch(telling[0][0], predictors))
+            for image, _ in takes[-1:]:  # which tells something, if any does
+                _raise(worst, self._in_a_batch(image, predictors))
         except OutOfMemoryError:
             raise
         except RegattaError as error:
@@ -202,9 +203,14 @@ class _Trial:
         found: dict[str, float] = {}
         for mine, theirs in zip(*runs, strict=False) if not self._what.rows else ():
             _raise(found, raw_differences(mine, theirs))
-        if plain.answer is None or take.answer is None:  # only one of them can be read
-            return {**found, "boxes": float("inf")}
+        if plain.answer is None or take.answer is None:
+            unlike = plain.answer is not None or take.answer is not None
+            return {**found, "boxes": float("inf")} if unlike else found
         return found | result_differences(plain.answer, take.answer, self._what.threshold)
+
+
+def _pictures(count: int) -> str:
+    return f"{count} picture{'' if count == 1 else 's'}"
 
 
 def _raise(worst: dict[str, float], found: Mapping[str, float]) -> None:

@@ -34,13 +34,15 @@ FAST, UNPLACED, PLAIN = Way.ONEDNN, Way.ONEDNN_UNPLACED, Way.PLAIN
 class Kernels:
     """An engine whose ways find the box of each picture a bit to the right: by `off` pixels.
 
-    A way's `trouble` is raised when it runs; the network finds nothing on the pictures in `empty`.
+    A way's `trouble` is raised when it runs; the network finds nothing on the pictures in `empty`,
+    but for ways and pictures in `seen`.
     """
 
     off: Mapping[Way, float] = field(default_factory=dict)
     trouble: Mapping[Way, Exception] = field(default_factory=dict)
     unloadable: frozenset[Way] = frozenset()
     empty: frozenset[int] = frozenset()
+    seen: frozenset[tuple[Way, int]] = frozenset()
     possible: tuple[Way, ...] = (FAST, UNPLACED)
     before: Callable[[Way], None] = lambda _: None
     loaded: list[Way] = field(default_factory=list)
@@ -83,9 +85,10 @@ class Kernel:
         if self._way in kernels.trouble:
             raise kernels.trouble[self._way]
         off = kernels.off.get(self._way, 0.0)
-        seen = [n for n in numbers if n not in kernels.empty]
+        empty = kernels.empty - {n for way, n in kernels.seen if way is self._way}
+        seen = [n for n in numbers if n not in empty]
         rows = [[n % 2, 0.9, n + off, n, n + 1 + off, n + 2] for n in seen]
-        counts = [n not in kernels.empty for n in numbers]
+        counts = [n not in empty for n in numbers]
         return [np.array(rows, np.float32).reshape(-1, 6), np.array(counts, np.int32)]
 
     def close(self) -> None:
@@ -201,6 +204,14 @@ def test_pictures_on_which_nothing_is_found_prove_nothing(site: Site) -> None:
     assert site.choose(Kernels()) is PLAIN
     site.bench.job("b", [8], model=site.model.to_json())
     assert site.choose(Kernels(), job="b") is FAST
+
+
+def test_what_is_found_where_plainly_nothing_is_proves_a_way_wrong(site: Site) -> None:
+    """Only a picture on which neither finds anything is no verdict."""
+    kernels = Kernels(empty=frozenset(range(8)), seen=frozenset({(FAST, 3), (UNPLACED, 5)}))
+    assert site.choose(kernels) is PLAIN
+    assert site.verdict is not None
+    assert site.verdict.report["tried"]["onednn"]["wrong"] == "differs: boxes 1"
 
 
 def test_pictures_without_finds_are_passed_over(site: Site) -> None:

@@ -70,7 +70,7 @@ class Rehearsal:
                 asks = steps.send(given)
         except StopIteration as end:
             return Take(cast("Answer", end.value), outputs)
-        except (BadInputError, PredictError):
+        except (BadInputError, PredictError, ValueError):  # columns refuse what is no number
             return Take(None, outputs)
         finally:
             steps.close()

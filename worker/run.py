@@ -95,8 +95,8 @@ class ShardRun:
                 self._rows[item.index] = rows
             self._changed.notify_all()
 
-    def go(self, ways: Mapping[str, Way]) -> None:
-        """Note the ways of the networks, by their digests, before anything is run."""
+    def fix_ways(self, ways: Mapping[str, Way]) -> None:
+        """Say in which ways the networks run, by their digests, before anything does."""
         self.unit = replace(self.unit, ways=ways)
 
     def alone(self, items: int) -> None:

@@ -122,7 +122,7 @@ class ShardRunner:
         return merge_rows(before, self._rows(run, again))
 
     def _rows(self, run: ShardRun, items: Sequence[ItemRef]) -> list[ResultRow]:
-        run.go(self.chooser.choose(run, items))
+        run.fix_ways(self.chooser.choose(run, items))
         if run.unit.suspect:
             return run_alone(run, items, self.db, stall_seconds=self.stall_seconds)
         model = self.engine.models.acquire(run.unit.model, run.unit.profile, run.unit.ways)

@@ -7,11 +7,13 @@ several rounds in turn.
 """
 
 import argparse
+import os
 import statistics
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.figures import quiet
 from core.errors import RegattaError
 from core.options import ModelRef
 from core.profile import ExecutionProfile
@@ -87,6 +89,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
+    quiet()
+    os.environ["REGATTA_LOG_LEVEL"] = "warning"  # what compares is a process of its own
     print(f"| model | task | format | allowed | way | compared | {' | '.join(_BY_SPEED)} |")
     print("| --- " * 6 + "| ---: " * 3 + "|")
     for directory in given.models:

@@ -58,12 +58,14 @@ def register(name: str, source: str, *, task: str | None, sha256: str | None, ch
         export = read_export(directory.resolve())
         tried = try_model(settings, directory.resolve()) if check else None
         card = model_card(export, shown, tried)
-        db.write(lambda s: _add(s, ref, card, tried, now=db.now(s)))
+        verdict = db.write(lambda s: _add(s, ref, card, tried, now=db.now(s)))
     for doubt in card["doubts"]:
         say(f"warning: {doubt}")
-    ran = (
-        "not tried" if tried is None else f"{tried['milliseconds']:g} ms a picture, {way_of(tried)}"
-    )
+    ran = "not tried"
+    if tried is not None:
+        # What jobs obey is the first verdict, which need not be this trial's.
+        found = tried if verdict is None else {"way": verdict.way, "why": verdict.report["why"]}
+        ran = f"{tried['milliseconds']:g} ms a picture, {way_of(found)}"
     say(f"model {name}: {ref.task}, {export.arch}, {len(export.labels)} classes, {ran}")
     click.echo(name)
 
@@ -78,13 +80,14 @@ def way_of(comparison: Mapping[str, Any]) -> str:
 
 def _add(
     session: Session, ref: ModelRef, card: dict[str, Any], tried: Tried | None, *, now: float
-) -> None:
-    """Write the model, and the verdict on its ways if its trial came to one."""
+) -> Verdict | None:
+    """Write the model; return the verdict that stands on its ways, if its trial came to one."""
     add_model(session, ref, card, now=now)
     if tried is None or tried["way"] is None:
-        return
+        return None
     report = {"why": tried["why"], **tried["comparison"]}
-    give_verdict(session, Verdict(ref.digest, tried["offer"], Way(tried["way"]), report, now))
+    verdict = Verdict(ref.digest, tried["offer"], Way(tried["way"]), report, now)
+    return give_verdict(session, verdict)
 
 
 def _register_composed(name: str, path: Path, *, task: str | None) -> None:

@@ -31,8 +31,8 @@ LIMITS: Mapping[str, float] = {
 
 `raw` is what 99.9 % of an output of floats stay below, as a part of its largest value (a graph may
 choose between two, and rounding make it choose otherwise); `labels` the share of an output of whole
-numbers that differs; `boxes`, `keypoints` and `texts` the share of those found
-that have no counterpart; `masks` and `pixels` the share of pixels; `classes` a score's difference.
+numbers that differs; `boxes`, `keypoints` and `texts` the share of those found that have no
+counterpart; `masks` and `pixels` the share of pixels; `classes` a score's difference.
 """
 
 _PIXELS, _SCORE = 1.0, 0.01

@@ -140,7 +140,8 @@ def test_what_a_comparison_found_is_shown_and_obeyed(
     trying(answer({**TRIED, "offer": "paddle/3.2.2+r2/cpu-old/fp32", "way": "plain"}))
     regatta("models", "add", "boats", str(model))
     trying(answer({**TRIED, "way": "plain", "why": "onednn: differs: boxes 1"}))
-    regatta("models", "add", "boats", str(model))
+    said = regatta("models", "add", "boats", str(model)).stderr
+    assert said.endswith("12.5 ms a picture, onednn\n"), "what stands, not what was tried last"
     card = json.loads(regatta("models", "show", "boats", "--format", "json").stdout)
     ways = {verdict["engine"]: verdict["way"] for verdict in card["verdicts"]}
     assert ways == {TRIED["offer"]: "onednn", "paddle/3.2.2+r2/cpu-old/fp32": "plain"}

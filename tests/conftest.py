@@ -70,7 +70,7 @@ def postgres_databases(
 ) -> Iterator[PostgresDatabases]:
     """Makes databases on that server for one test; see `tests.databases`."""
     yield postgres_databases_of_session
-    postgres_databases_of_session.drop_all()
+    postgres_databases_of_session.take_back()
 
 
 @pytest.fixture(params=KINDS)

@@ -10,14 +10,14 @@ from core.slicing import Slicing
 from core.states import ShardKind
 from core.ways import Way
 from core.work import Hold, WorkUnit
-from scheduler.chosen_model import describe
+from registry.chosen_model import describe
 from store.parts import encode_rows
 from worker.assembly import use_process
-from worker.engine import Engine, Threads
+from worker.engines import paddle
 from worker.models import Models, ResidentNetwork, engine_module
-from worker.predictors import paddle
-from worker.question import Question, SamplePictures
+from worker.pipeline.pipeline import Engine, Threads
 from worker.run import ShardRun
+from worker.ways.question import Question, SamplePictures
 
 
 class Pipeline:

@@ -31,10 +31,10 @@ from sample.shipped import DETECTOR
 from sample.world import new_world
 from store.parts import iter_rows
 from vision.detections import Detections
-from vision.export import read_export
-from worker.detectors import detector_of
-from worker.network import stacked
-from worker.predictors import paddle
+from vision.exports.export import read_export
+from worker.engines import paddle
+from worker.networks.detectors import detector_of
+from worker.networks.network import stacked
 
 CORES = len(os.sched_getaffinity(0))
 _SIZE = (2560, 1920)

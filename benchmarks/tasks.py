@@ -30,11 +30,11 @@ from benchmarks.memory import Sampled
 from benchmarks.ours import Pipeline
 from core.options import ModelRef
 from core.roles import DETECTOR, KEYPOINT, ORIENTATION, TEXT_DET, TEXT_REC
+from registry.chosen_model import ChosenModel, compose, describe
 from sample.shipped import EXPORTS
 from sample.sizes import size_of
 from sample.world import new_world
-from scheduler.chosen_model import ChosenModel, compose, describe
-from vision.export import read_export
+from vision.exports.export import read_export
 from worker.models import ResidentNetwork
 
 CORES = len(os.sched_getaffinity(0))

@@ -5,7 +5,7 @@ import traceback
 
 import click
 
-from cli.escape import printable
+from cli.show.escape import printable
 from core.errors import RegattaError, UsageError
 
 OK, FAILED, USAGE, QUARANTINED, CANCELLED, INTERRUPTED = 0, 1, 2, 3, 4, 130

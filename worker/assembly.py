@@ -8,9 +8,9 @@ from config.cores import available_cores
 from config.settings import Settings
 from store.locations import use_s3
 from store.s3_options import S3Options
-from worker.engine import Engine, Threads
 from worker.memory import keep_freed_memory
 from worker.models import Models, engine_module
+from worker.pipeline.pipeline import Engine, Threads
 
 
 def build_engine(settings: Settings, *, predictors: int | None = None) -> Engine:

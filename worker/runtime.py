@@ -22,7 +22,7 @@ from worker.preload import preload
 from worker.pulse import Pulse
 from worker.shard import ShardRunner
 from worker.watchdog import Watchdog
-from worker.ways import WayChooser
+from worker.ways.chooser import WayChooser
 
 _log = structlog.get_logger()
 

@@ -29,12 +29,12 @@ from store.locations import open_store
 from store.manifests import decode_items
 from store.parts import ResultRow, count_states, encode_rows, merge_rows, unsucceeded
 from store.tables import Shard
-from worker.alone import run_alone
-from worker.engine import Engine
 from worker.lease_keeper import LeaseKeeper
+from worker.pipeline.pipeline import Engine
+from worker.pipeline.source import as_it_is_now
 from worker.run import ShardRun, StoppedError
-from worker.source import as_it_is_now
-from worker.ways import COMPARE, WayChooser
+from worker.suspects import run_alone
+from worker.ways.chooser import COMPARE, WayChooser
 
 _log = structlog.get_logger()
 

@@ -16,8 +16,8 @@ from store.parts import ResultRow, count_states, encode_rows, merge_rows, unsucc
 from tests.bench import OPTIONS, PROFILE
 from tests.workshop import Network, NumberFinder, new_run, work_unit, write_item, write_model
 from worker import engine
-from worker.engine import Engine, Threads
 from worker.models import Models
+from worker.pipeline.pipeline import Engine, Threads
 
 NAMES = ("first", "second")
 

@@ -24,11 +24,11 @@ from store.processes import WORKER, Heartbeat
 from store.tables import Shard
 from tests.bench import OFFER, PROFILE, Bench
 from tests.workshop import PATIENCE, Gate, Network, write_item, write_model
-from worker.engine import Engine, Threads
 from worker.lease_keeper import LeaseKeeper
 from worker.models import Models
+from worker.pipeline.pipeline import Engine, Threads
 from worker.shard import ShardRunner
-from worker.ways import WayChooser
+from worker.ways.chooser import WayChooser
 
 
 class Station:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.child import Child
-from cli.devices import CPU, Device
-from cli.supervisor import Supervisor, device_workers
+from cli.stack.child import Child
+from cli.stack.devices import CPU, Device
+from cli.stack.supervisor import Supervisor, device_workers
 from config.settings import Settings
 from tests.workshop import PATIENCE
 

@@ -21,7 +21,7 @@ from core.ways import Way
 from sample.pictures import sample_pictures
 from vision.exports.export import export_digest, read_export
 from vision.exports.exported import ExportedModel
-from worker.engines import paddle
+from worker.engines.paddle import engine as paddle
 from worker.engines.protocol import Predictor
 from worker.models import wanted_batch_size
 from worker.networks.by_task import network_of

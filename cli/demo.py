@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from cli.failure import INTERRUPTED
+from cli.exit_codes import INTERRUPTED
 from cli.interrupt import terminate_as_interrupt
 from cli.report import write_report
 from cli.request import job_defaults

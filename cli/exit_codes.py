@@ -1,9 +1,10 @@
-"""From a job's last state to an exit code."""
+"""The codes that commands exit with."""
 
-from cli.failure import CANCELLED, FAILED, OK, QUARANTINED
 from core.states import JobState
 
-_CODES = {
+OK, FAILED, USAGE, QUARANTINED, CANCELLED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+_BY_STATE = {
     JobState.SUCCEEDED: OK,
     JobState.FAILED: FAILED,
     JobState.PARTIAL: QUARANTINED,
@@ -13,4 +14,4 @@ _CODES = {
 
 def exit_code(state: str) -> int:
     """Return the exit code of a command that waited for a job and saw it end like this."""
-    return _CODES[JobState(state)]
+    return _BY_STATE[JobState(state)]

@@ -7,8 +7,7 @@ import click
 from click.core import ParameterSource
 
 from cli.dryrun import dry_run as try_out
-from cli.exit_codes import exit_code
-from cli.failure import INTERRUPTED
+from cli.exit_codes import INTERRUPTED, exit_code
 from cli.interrupt import terminate_as_interrupt
 from cli.options import format_option, job_options
 from cli.request import job_defaults, job_request

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cli.failure import INTERRUPTED
+from cli.exit_codes import INTERRUPTED
 from cli.interrupt import terminate_as_interrupt
 from cli.session import say
 from cli.show.escape import printable

@@ -1,4 +1,4 @@
-"""The isolated process: an engine of its own for ranges of one shard."""
+"""The isolated process: a pipeline of its own for ranges of one shard."""
 
 import multiprocessing
 import os
@@ -12,7 +12,7 @@ from config.logs import configure_logs
 from config.settings import load_settings
 from core.errors import RegattaError
 from core.work import WorkUnit
-from worker.assembly import build_engine
+from worker.assembly import build_pipeline
 from worker.run import ShardRun
 
 _NEVER = 1e9  # seconds: the parent keeps the lease
@@ -29,9 +29,9 @@ def serve(unit: WorkUnit, pipe: Connection) -> None:
     settings = load_settings()
     configure_logs(settings)
     structlog.contextvars.bind_contextvars(job=unit.job, shard=unit.hold.shard)
-    engine = build_engine(settings, predictors=1)
+    pipeline = build_pipeline(settings, predictors=1)
     try:
-        model = engine.models.acquire(unit.model, unit.profile, unit.ways)
+        model = pipeline.models.acquire(unit.model, unit.profile, unit.ways)
     except RegattaError as error:
         pipe.send(error)
         return
@@ -43,7 +43,7 @@ def serve(unit: WorkUnit, pipe: Connection) -> None:
             return
         run = ShardRun(unit, lease_seconds=_NEVER, margin=0.0)
         try:
-            pipe.send(engine.rows(run, items, model))
+            pipe.send(pipeline.rows(run, items, model))
         except RegattaError as error:
             pipe.send(error)
 

@@ -6,7 +6,7 @@ import click
 
 from cli.doctor.checks import examine
 from cli.doctor.finding import Status
-from cli.failure import FAILED
+from cli.exit_codes import FAILED
 from cli.options import format_option
 from cli.session import say
 from cli.show.output import chosen, print_records

@@ -11,8 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.show.escape import printable
-from cli.show.progress import WARM_UP_SECONDS
-from cli.show.wording import count, done_of, duration, speed, stages_line, tallied, waiting_for
+from cli.show.wording import (
+    WARM_UP_SECONDS,
+    count,
+    done_of,
+    duration,
+    speed,
+    stages_line,
+    tallied,
+    waiting_for,
+)
 from core.states import JobState
 from report.snapshot import Snapshot
 

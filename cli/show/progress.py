@@ -7,11 +7,10 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from cli.session import say
-from cli.show.wording import progress_line, waiting_for
+from cli.show.wording import WARM_UP_SECONDS, progress_line, waiting_for
 from report.snapshot import Snapshot
 
 _LINE_SECONDS = 5.0
-WARM_UP_SECONDS = 20.0  # a worker that was just started is no worker yet
 
 
 class View(Protocol):

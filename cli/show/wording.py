@@ -9,6 +9,9 @@ from report.snapshot import Snapshot
 _MINUTE, _HOUR = 60, 3600
 _TENTHS_BELOW = 10
 
+WARM_UP_SECONDS = 20.0
+"""How long a job may wait before a person is told what for; a new worker needs a while."""
+
 
 def duration(seconds: float | None) -> str:
     """Return `7.2s`, `42s`, `3m 05s`, `2h 07m`, or a dash for None."""

@@ -7,9 +7,8 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from cli.lifeline import Lifeline
 from cli.stack.processid import ProcessId
-from core.pulse import PULSE_FD
+from core.heartbeat_pipe import HEARTBEAT_FD, HeartbeatReader
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 10.0
@@ -27,7 +26,7 @@ class Child:
 
     It gets SIGTERM from the kernel when its parent dies, whatever killed that. `monotonic` values
     are the caller's. Without a `log` it talks where its parent does. With `hang_seconds` it has
-    to give signs of life, see `worker.pulse`, from its first one on.
+    to give signs of life, see `core.heartbeat_pipe`, from its first one on.
     """
 
     def __init__(
@@ -45,7 +44,7 @@ class Child:
         self._log = log
         self._hang_seconds = hang_seconds
         self._process: subprocess.Popen[bytes] | None = None
-        self._lifeline: Lifeline | None = None
+        self._heartbeat: HeartbeatReader | None = None
         self._started_at = 0.0
         self._pause = _FIRST_PAUSE
         self._restart_at: float | None = None
@@ -66,8 +65,8 @@ class Child:
         """Start the process; what it says goes to its log."""
         environment = self._environment
         if self._hang_seconds is not None:
-            self._lifeline = Lifeline()
-            environment = {**environment, PULSE_FD: str(self._lifeline.write_end)}
+            self._heartbeat = HeartbeatReader()
+            environment = {**environment, HEARTBEAT_FD: str(self._heartbeat.write_end)}
         log = None if self._log is None else _opened(self._log)
         try:
             self._process = subprocess.Popen(
@@ -76,15 +75,15 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                pass_fds=() if self._lifeline is None else (self._lifeline.write_end,),
+                pass_fds=() if self._heartbeat is None else (self._heartbeat.write_end,),
                 process_group=0,  # Ctrl-C in a terminal is for the parent, which passes it on
                 preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 - the parent has one thread
             )
         finally:
             if log is not None:
                 os.close(log)
-            if self._lifeline is not None:
-                self._lifeline.handed_over()
+            if self._heartbeat is not None:
+                self._heartbeat.handed_over()
         self._started_at, self._restart_at, self._kill_at = now, None, None
         self._silent_from = now + _START_SECONDS
 
@@ -119,13 +118,13 @@ class Child:
         Returns:
             Whether it was found to hang just now.
         """
-        if self._process is None or self._lifeline is None or self._hang_seconds is None:
+        if self._process is None or self._heartbeat is None or self._hang_seconds is None:
             return False
         if self._kill_at is not None:
             if now >= self._kill_at:
                 self._process.kill()
             return False
-        if self._lifeline.beats():
+        if self._heartbeat.beats():
             self._silent_from = now + self._hang_seconds
         if now < self._silent_from:
             return False
@@ -159,9 +158,9 @@ class Child:
         assert self._process is not None
         code = self._process.returncode
         self._process = None
-        if self._lifeline is not None:
-            self._lifeline.close()
-            self._lifeline = None
+        if self._heartbeat is not None:
+            self._heartbeat.close()
+            self._heartbeat = None
         return code
 
 

@@ -10,7 +10,7 @@ from types import FrameType
 
 import structlog
 
-from cli.failure import FAILED, INTERRUPTED, OK, USAGE
+from cli.exit_codes import FAILED, INTERRUPTED, OK, USAGE
 from cli.stack.child import Child
 from cli.stack.deaths import report_death
 from cli.stack.devices import CPU, Device

@@ -19,7 +19,7 @@ from tests.bench import OPTIONS
 from tests.nets import export_coarse_segmenter
 from tests.scenes import LABELS, Blob, draw_blobs, tolerance
 from vision.exports.export import read_export
-from worker.engines import paddle
+from worker.engines.paddle import engine as paddle
 from worker.networks.network import stacked
 from worker.networks.segmenter import Segmenter
 

@@ -26,21 +26,21 @@ from store.s3_options import S3Options
 from tests.bench import OPTIONS, PROFILE
 from tests.buckets.server import Server
 from tests.workshop import PATIENCE, Gate, Network, new_run, work_unit, write_item, write_model
-from worker import engine
 from worker.models import Models
-from worker.pipeline.pipeline import Engine, Threads
+from worker.pipeline import pipeline
+from worker.pipeline.pipeline import Pipeline, Threads
 from worker.run import ShardRun, StoppedError
 
 
 class Works:
-    """An engine with one predictor, or more, and runs over pictures in one folder."""
+    """A pipeline with one predictor, or more, and runs over pictures in one folder."""
 
     def __init__(self, folder: Path, model: ModelRef, *, predict: int = 1) -> None:
         self.folder = folder
         self.model = model
         self.network = Network()
         threads = Threads(fetch=2, decode=2, predict=predict, finish=2, upload=2)
-        self.engine = Engine(Models(self.network, replicas=predict), threads)
+        self.pipeline = Pipeline(Models(self.network, replicas=predict), threads)
         self.pool = ThreadPoolExecutor(4)
 
     def items(self, numbers: Sequence[int], **options: Any) -> list[ItemRef]:
@@ -57,19 +57,19 @@ class Works:
     def rows(
         self, items: Sequence[ItemRef], run: ShardRun, profile: ExecutionProfile = PROFILE
     ) -> list[ResultRow]:
-        model = self.engine.models.acquire(self.model, profile)
+        model = self.pipeline.models.acquire(self.model, profile)
         try:
-            return self.engine.rows(run, items, model)
+            return self.pipeline.rows(run, items, model)
         finally:
-            self.engine.models.release(model)
+            self.pipeline.models.release(model)
 
     def begin(self, items: Sequence[ItemRef], run: ShardRun) -> "Future[list[ResultRow]]":
         return self.pool.submit(self.rows, items, run)
 
     def close(self) -> None:
         self.pool.shutdown()
-        self.engine.close()
-        self.engine.models.close()
+        self.pipeline.close()
+        self.pipeline.models.close()
 
 
 @pytest.fixture
@@ -311,9 +311,9 @@ def test_items_in_flight_are_bounded(works: Works, monkeypatch: pytest.MonkeyPat
 def test_pictures_in_flight_are_bounded_by_their_bytes(
     make_works: Callable[..., Works], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_PICTURE_BYTES", 1)  # one at a time, whatever the batch size
+    monkeypatch.setattr(pipeline, "_PICTURE_BYTES", 1)  # one at a time, whatever the batch size
     works = make_works()
-    budget, kept = works.engine._pictures, list[int]()
+    budget, kept = works.pipeline._pictures, list[int]()
     take = budget.take
 
     def counted(size: int, given_up: Callable[[], bool]) -> None:

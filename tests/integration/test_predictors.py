@@ -17,7 +17,7 @@ from core.errors import FatalError
 from core.profile import ExecutionProfile
 from core.ways import Way
 from tests.scenes import SIDE, Blob, draw_blobs, paint, tolerance
-from worker.engines import paddle as adapter
+from worker.engines.paddle import engine as adapter
 from worker.engines.paddle.engine import load_predictor, load_predictors, offers, ways
 from worker.engines.paddle.interpolations import export_program
 from worker.engines.protocol import OutOfMemoryError, PredictError, Predictor

@@ -96,7 +96,7 @@ def test_one_s_death_is_no_concern_of_the_others(stand: Stand) -> None:
 
 
 def test_a_frozen_one_is_killed_and_started_again(stand: Stand) -> None:
-    beat = "import os; os.write(int(os.environ['REGATTA_PULSE_FD']), b'.')\n"
+    beat = "import os; os.write(int(os.environ['REGATTA_HEARTBEAT_FD']), b'.')\n"
     frozen = stand.child(LOYAL + beat + WAIT)
     supervisor = stand.start()
     dying = pid_of(frozen)

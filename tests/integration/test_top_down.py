@@ -32,7 +32,7 @@ from tests.workshop import PATIENCE, Gate, new_run, work_unit
 from vision.exports.export import export_digest
 from worker.engines.protocol import OutOfMemoryError, PredictError
 from worker.models import Models
-from worker.pipeline.pipeline import Engine, Threads
+from worker.pipeline.pipeline import Pipeline, Threads
 from worker.run import StoppedError
 
 SIDE, JOINTS = 8, 3
@@ -43,7 +43,7 @@ BATCH = PROFILE.batch_size
 
 @dataclass
 class Scripted:
-    """An engine with both networks. `before` is called with the greys of a batch of crops."""
+    """A pipeline with both networks. `before` is called with the greys of a batch of crops."""
 
     refused: frozenset[int] = frozenset()
     largest: int = 1024
@@ -133,7 +133,7 @@ class Works:
         self.model = composed(folder)
         self.scripted = Scripted()
         threads = Threads(fetch=2, decode=2, predict=predict, finish=2, upload=2)
-        self.engine = Engine(Models(self.scripted, replicas=predict), threads)
+        self.pipeline = Pipeline(Models(self.scripted, replicas=predict), threads)
 
     def item(self, index: int, greys: Sequence[int]) -> ItemRef:
         picture = np.zeros((HIGH + 20, WIDE * MOST + 20, 3), np.uint8)
@@ -158,20 +158,20 @@ class Works:
         options = replace(OPTIONS, annotate=annotate)
         unit = work_unit(self.model, options=options, task="keypoint", **places)
         run = new_run(unit)
-        model = self.engine.models.acquire(self.model, PROFILE)
+        model = self.pipeline.models.acquire(self.model, PROFILE)
 
         def rows() -> list[ResultRow]:
             try:
-                return self.engine.rows(run, items, model)
+                return self.pipeline.rows(run, items, model)
             finally:
-                self.engine.models.release(model)
+                self.pipeline.models.release(model)
 
         return run, rows
 
     def close(self) -> None:
-        self.engine.close()
-        assert self.engine._pictures._held == 0
-        self.engine.models.close()
+        self.pipeline.close()
+        assert self.pipeline._pictures._held == 0
+        self.pipeline.models.close()
 
 
 @pytest.fixture
@@ -238,12 +238,12 @@ def test_a_lack_of_memory_halves_the_network_that_met_it(works: Works) -> None:
     works.scripted.largest = 2
     pictures = crowds(works, [4] * 6)
     assert_whole(works.rows(list(pictures)), pictures)
-    model = works.engine.models.acquire(works.model, PROFILE)
+    model = works.pipeline.models.acquire(works.model, PROFILE)
     sizes = {role: of.batch_size for role, of in model.members[0].networks.items()}
     # A detector whose pictures differ in shape takes one at a time, whatever the memory.
     assert sizes == {DETECTOR: 1, KEYPOINT: 2}
     assert model.halved_to == 2
-    works.engine.models.release(model)
+    works.pipeline.models.release(model)
 
 
 def test_pictures_are_drawn_and_the_source_is_let_go_of(works: Works) -> None:

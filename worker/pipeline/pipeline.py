@@ -55,7 +55,7 @@ class Threads:
     upload: int
 
 
-class Engine:
+class Pipeline:
     """The stages of this process and their threads."""
 
     def __init__(self, models: Models, threads: Threads) -> None:

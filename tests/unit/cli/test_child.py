@@ -65,7 +65,7 @@ MUTE = (
     "import faulthandler, os, signal, sys, time\n"
     "faulthandler.register(signal.SIGUSR2, file=sys.stderr)\n"
     "def stuck(): time.sleep(600)\n"
-    "os.write(int(os.environ['REGATTA_PULSE_FD']), b'.')\n"
+    "os.write(int(os.environ['REGATTA_HEARTBEAT_FD']), b'.')\n"
     "print('ready', flush=True); stuck()"
 )
 

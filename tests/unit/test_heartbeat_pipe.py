@@ -2,8 +2,7 @@ import os
 
 import pytest
 
-from core.pulse import PULSE_FD
-from worker.pulse import Pulse
+from core.heartbeat_pipe import HEARTBEAT_FD, HeartbeatWriter
 from worker.watchdog import Watchdog
 
 
@@ -11,21 +10,21 @@ def test_beats_go_down_the_pipe_that_the_environment_names(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     there, here = os.pipe()
-    monkeypatch.setenv(PULSE_FD, str(here))
-    pulse = Pulse.of_this_process()
-    assert PULSE_FD not in os.environ
+    monkeypatch.setenv(HEARTBEAT_FD, str(here))
+    writer = HeartbeatWriter.of_this_process()
+    assert HEARTBEAT_FD not in os.environ
     assert not os.get_inheritable(here)
-    watchdog = Watchdog(list, stall_seconds=60.0, beat=pulse.beat)
+    watchdog = Watchdog(list, stall_seconds=60.0, beat=writer.beat)
     watchdog.start()
     assert os.read(there, 1) == b"."  # at once, before the first look
     watchdog.close()
     for _ in range(70_000):  # more than a pipe holds: a supervisor that does not read
-        pulse.beat()
+        writer.beat()
     os.close(there)
-    pulse.beat()  # nor is one that is gone anybody's trouble
+    writer.beat()  # nor is one that is gone anybody's trouble
     os.close(here)
 
 
 def test_without_a_supervisor_there_is_nothing_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(PULSE_FD, raising=False)
-    Pulse.of_this_process().beat()
+    monkeypatch.delenv(HEARTBEAT_FD, raising=False)
+    HeartbeatWriter.of_this_process().beat()

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from cli import check_paddle, check_storage
+from cli.doctor import paddle as check_paddle
+from cli.doctor import storage as check_storage
 from cli.stack.broker import answers, server_binary
 from cli.stack.environment import python_module
 from core.states import JobState

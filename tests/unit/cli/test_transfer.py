@@ -1,6 +1,6 @@
 import pytest
 
-from cli import transfer as module
+from cli.show import transfer as module
 from cli.show.transfer import transfer
 
 

@@ -9,7 +9,6 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from tests.unit.report.test_findings import quarantined, row
 
 from core.options import ModelRef
 from core.states import JobState
@@ -19,6 +18,7 @@ from report.statistics import Findings, Picture, read_findings
 from store.jobs import Tally
 from store.tables import Job, Shard
 from tests.bench import OPTIONS, PROFILE
+from tests.unit.report.test_statistics import quarantined, row
 
 HOSTILE = [
     "<script>alert(1)</script>",

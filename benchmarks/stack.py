@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from cli.broker import answers, server_binary
+from cli.stack.broker import answers, server_binary
 from migrations.upgrade import upgrade
 from scheduler.submit import JobDefaults, JobRequest, submit
 from store import processes

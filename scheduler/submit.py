@@ -19,7 +19,7 @@ from core.selection import Selection
 from core.slicing import Slicing
 from core.sources import SourceKind, parse_source
 from core.states import JobState
-from scheduler.chosen_model import choose_models
+from registry.chosen_model import choose_models
 from scheduler.dataset import locate
 from store.database import Database
 from store.locations import open_store
@@ -126,7 +126,7 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
         name=_one_line("name", request.name) if request.name else dataset.name,
         source=dataset.source,
         model=chosen.ref,
-        options=JobOptions(
+        options=JobOptions.of(
             max_pixels=defaults.max_pixels,
             max_item_bytes=defaults.max_item_bytes,
             jpeg_quality=defaults.jpeg_quality,

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import redis
 from sqlalchemy import select
 
-from cli.broker import answers, server_binary
+from cli.stack.broker import answers, server_binary
 from core.states import ShardState
 from scheduler.submit import JobDefaults, JobRequest, submit
 from store.database import Database

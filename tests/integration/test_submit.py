@@ -11,8 +11,8 @@ from core.options import SEVERAL, JobOptions, ModelRef
 from core.selection import Selection
 from core.slicing import Slicing
 from core.states import JobState
-from scheduler.cards import composed_card
-from scheduler.chosen_model import describe
+from registry.cards import composed_card
+from registry.chosen_model import describe
 from scheduler.submit import JobDefaults, JobRequest, submit
 from store import models
 from store.database import Database
@@ -316,7 +316,7 @@ def test_a_part_is_no_model_by_itself(bench: Bench, request_: dict[str, Any]) ->
 def test_only_detectors_look_at_tiles(bench: Bench, request_: dict[str, Any]) -> None:
     slicing = Slicing(640, 480, 0.25, "nms")
     options = JobOptions.from_json(send(bench, request_, slicing=slicing).options)
-    assert options.slicing == slicing
+    assert options.rows.slicing == slicing
     pose = keypoint_model(bench.root / "pose", "HigherHRNet")
     with pytest.raises(UsageError, match="cannot be sliced"):
         send(bench, request_, model=str(pose), slicing=slicing, output=f"{bench.root}/other")

@@ -9,9 +9,9 @@ from scipy.special import softmax
 
 from core.errors import BadInputError, FatalError
 from core.options import JobOptions
-from vision.export import read_export
-from vision.picodet import PicoDecoder
-from worker.detectors import detector_of
+from vision.exports.export import read_export
+from vision.read.picodet import PicoDecoder
+from worker.networks.detectors import detector_of
 
 SIZE = (64, 96)
 STRIDES = [8, 16, 32, 64]
@@ -122,7 +122,7 @@ def test_a_network_finds_boxes_in_some_images_only(tmp_path: Path) -> None:
         scores[0] = 0.2
     batch = [network.prepare(np.zeros((32, 24, 3), np.uint8))] * 2
     nothing, some = network.split(raw, batch, 2)
-    options = JobOptions(max_pixels=1, max_item_bytes=1, jpeg_quality=90, threshold=0.6)
+    options = JobOptions.of(max_pixels=1, max_item_bytes=1, jpeg_quality=90, threshold=0.6)
     assert len(network.found(nothing, options)) == 0
     some[0][3][1][0, 5] = np.nan
     with pytest.raises(BadInputError, match="NaN or infinity"):

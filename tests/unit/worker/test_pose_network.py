@@ -1,4 +1,3 @@
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +7,11 @@ import yaml
 
 from core.errors import BadInputError, FatalError
 from tests.bench import OPTIONS
-from vision.export import read_export
-from vision.exported import ExportedModel
-from vision.person_crop import PersonCrop
-from worker.networks import network_of
-from worker.pose_network import BottomUp, TopDown
+from vision.exports.export import read_export
+from vision.exports.exported import ExportedModel
+from vision.ops.person_crop import PersonCrop
+from worker.networks.by_task import network_of
+from worker.networks.pose_network import BottomUp, TopDown
 
 
 def export(folder: Path, arch: str, first: dict[str, Any]) -> ExportedModel:
@@ -76,7 +75,7 @@ def test_a_picture_has_its_people_by_score_and_none_below_the_threshold(
 ) -> None:
     outputs = people((10, 20, 0.5), (40, 50, 0.9), (30, 8, 0.3))
     [output] = bottom_up.split(outputs, [None], 1)  # type: ignore[list-item]
-    answer = bottom_up.read(output, (128, 128), replace(OPTIONS, threshold=0.4))
+    answer = bottom_up.read(output, (128, 128), OPTIONS.but(threshold=0.4))
     found = answer.detections
     assert found is not None
     assert found.scores == pytest.approx([0.9, 0.5])

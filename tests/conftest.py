@@ -1,6 +1,7 @@
 """What many tests need, made once a session."""
 
 import os
+import signal
 import subprocess
 import tempfile
 import time
@@ -22,6 +23,11 @@ from tests.web import Web, web_server
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+# What a script starts in the background ignores SIGINT, and so would all that it starts. A handler
+# that does nothing keeps it from us, but processes that are started get the default back.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, lambda *_: None)
 
 _READY_TRIES = 1000
 _FIXTURES = dict(zip(KINDS, ("sqlite_databases", "postgres_databases"), strict=True))

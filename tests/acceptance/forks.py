@@ -24,7 +24,9 @@ _context.set_forkserver_preload(list(_IMPORTED))
 class Fork:
     """A process that runs a module, with what a test does to a `subprocess.Popen`."""
 
-    def __init__(self, module: str, environment: Mapping[str, str], folder: Path, log: Path):
+    def __init__(
+        self, module: str, environment: Mapping[str, str], folder: Path, log: Path
+    ) -> None:
         self._process = _context.Process(
             target=_run, args=(module, dict(environment), str(folder), str(log))
         )

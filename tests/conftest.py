@@ -33,6 +33,19 @@ _READY_TRIES = 1000
 _FIXTURES = dict(zip(KINDS, ("sqlite_databases", "postgres_databases"), strict=True))
 
 
+_SHARED = {"swift": "swift_server", "paddle": "paddle_terminal"}
+"""What takes long to start: the word in a test's name, or its fixture."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that share something costly in one process, which starts it once."""
+    for item in items:
+        for word, fixture in _SHARED.items():
+            names = getattr(item, "fixturenames", ())
+            if fixture in names or f"[{word}" in item.name:
+                item.add_marker(pytest.mark.xdist_group(word))
+
+
 @pytest.fixture(scope="session")
 def blob_detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model directory; see `tests.nets.export_blob_detector`."""

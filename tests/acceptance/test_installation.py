@@ -1,4 +1,4 @@
-"""A wheel, installed by itself, beside files of others that have the names of Regatta's packages."""
+"""A wheel, installed alone, beside files of others that have the names of our packages."""
 
 import os
 import shutil

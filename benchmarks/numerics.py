@@ -35,10 +35,10 @@ from tests.golden.looking import (
     photos,
     scenes,
 )
-from vision.export import read_export
-from vision.exported import ExportedModel
-from worker.network import stacked
-from worker.predictors.paddle import PaddlePredictor, load_predictor, offers
+from vision.exports.export import read_export
+from vision.exports.exported import ExportedModel
+from worker.engines.paddle.engine import PaddlePredictor, load_predictor, offers
+from worker.networks.network import stacked
 
 WAYS = (Way.ONEDNN, Way.ONEDNN_UNPLACED)
 ONNX = "onnxruntime"

@@ -32,11 +32,11 @@ import sys
 import time
 from pathlib import Path
 from benchmarks.figures import quiet
-from benchmarks.ours import Pipeline
+from benchmarks.ours import LoadedPipeline
 model, images, output, batch, threads, quality = sys.argv[1:]
 quiet()
 paths = sorted(path.absolute() for path in Path(images).iterdir())
-pipeline = Pipeline(Path(model), batch=int(batch), threads=int(threads), quality=int(quality))
+pipeline = LoadedPipeline(Path(model), batch=int(batch), threads=int(threads), quality=int(quality))
 wall, cpu = time.perf_counter(), time.process_time()
 pipeline.run(paths, Path(output), annotate=True)
 print(f"seconds: {time.perf_counter() - wall:.3f} {time.process_time() - cpu:.3f}")

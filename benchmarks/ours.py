@@ -10,17 +10,17 @@ from core.slicing import Slicing
 from core.states import ShardKind
 from core.ways import Way
 from core.work import Hold, WorkUnit
-from scheduler.chosen_model import describe
+from registry.chosen_model import describe
 from store.parts import encode_rows
 from worker.assembly import use_process
-from worker.engine import Engine, Threads
+from worker.engines.paddle import engine as paddle
 from worker.models import Models, ResidentNetwork, engine_module
-from worker.predictors import paddle
-from worker.question import Question, SamplePictures
+from worker.pipeline.pipeline import Pipeline, Threads
 from worker.run import ShardRun
+from worker.ways.question import Question, SamplePictures
 
 
-class Pipeline:
+class LoadedPipeline:
     """A loaded model and the stages around it, as `worker.assembly` puts them together."""
 
     def __init__(
@@ -32,7 +32,7 @@ class Pipeline:
         )
         engine = engine_module(paddle.__name__)
         self._ref = model if isinstance(model, ModelRef) else describe(model)
-        self._engine = Engine(
+        self._pipeline = Pipeline(
             Models(engine, replicas=threads),
             Threads(fetch=4, decode=threads, predict=threads, finish=threads, upload=4),
         )
@@ -43,7 +43,7 @@ class Pipeline:
             or Way.PLAIN
             for export in self._ref.exports
         }
-        self._model = self._engine.models.acquire(self._ref, self._profile, self._ways)
+        self._model = self._pipeline.models.acquire(self._ref, self._profile, self._ways)
 
     @property
     def way(self) -> Way:
@@ -86,7 +86,7 @@ class Pipeline:
         )
         items = [ItemRef(n, str(path)[1:]) for n, path in enumerate(paths)]
         run = ShardRun(unit, lease_seconds=1e6, margin=0)
-        rows = self._engine.rows(run, items, self._model)
+        rows = self._pipeline.rows(run, items, self._model)
         failed = [row for row in rows if row.reason is not None]
         assert not failed, f"{len(failed)} images failed, the first: {failed[0].reason}"
         return encode_rows(rows)

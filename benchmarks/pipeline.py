@@ -35,7 +35,7 @@ import cv2
 import numpy as np
 
 from benchmarks.figures import Figure, options, quiet, report
-from benchmarks.ours import Pipeline
+from benchmarks.ours import LoadedPipeline
 from benchmarks.reference import Reference
 from core.ways import Way
 from sample.shipped import DETECTOR
@@ -89,7 +89,7 @@ class Bench:
     ) -> None:
         self._paths = paths
         self._output = output
-        self._pipeline = Pipeline(model, batch=BATCH, threads=CORES)
+        self._pipeline = LoadedPipeline(model, batch=BATCH, threads=CORES)
         self.way = self._pipeline.way
         self.reference = reference or self.way
         if self.reference is Way.ONEDNN_UNPLACED:

@@ -19,9 +19,9 @@ import numpy as np
 from benchmarks.figures import Figure, options, report
 from sample.shipped import EXPORTS
 from sample.world import new_world
-from vision.export import is_export, read_export
-from vision.ops import Sample
-from vision.preprocess import Preprocessor
+from vision.exports.export import is_export, read_export
+from vision.ops.detection import Sample
+from vision.ops.preprocess import Preprocessor
 
 _SIZE = (1280, 960)
 _MEAN, _STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])

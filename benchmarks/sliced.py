@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from benchmarks.figures import Figure, options, quiet, report
-from benchmarks.ours import Pipeline
+from benchmarks.ours import LoadedPipeline
 from core.options import JobOptions
 from core.profile import ExecutionProfile
 from core.slicing import Slicing
@@ -31,10 +31,10 @@ from sample.shipped import DETECTOR
 from sample.world import new_world
 from store.parts import iter_rows
 from vision.detections import Detections
-from vision.export import read_export
-from worker.detectors import detector_of
-from worker.network import stacked
-from worker.predictors import paddle
+from vision.exports.export import read_export
+from worker.engines.paddle import engine as paddle
+from worker.networks.detectors import detector_of
+from worker.networks.network import stacked
 
 CORES = len(os.sched_getaffinity(0))
 _SIZE = (2560, 1920)
@@ -131,7 +131,7 @@ def scenes(folder: Path, count: int) -> list[Path]:
 def measure(
     paths: Sequence[Path], model: Path, side: int, rounds: int, output: Path
 ) -> list[Figure]:
-    pipeline = Pipeline(model, batch=8, threads=CORES)
+    pipeline = LoadedPipeline(model, batch=8, threads=CORES)
     slicing = Slicing(side, side, 0.2, "nmm")
     theirs = sahi_with(Looker(model, pipeline.way), side)
     took: dict[str, list[float]] = {"ours": [], "sahi": []}

@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from cli.broker import answers, server_binary
-from cli.environment import python_module
+from cli.stack.broker import answers, server_binary
+from cli.stack.environment import python_module
 from migrations.upgrade import upgrade
 from scheduler.submit import JobDefaults, JobRequest, submit
 from store import processes

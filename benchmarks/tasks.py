@@ -27,14 +27,14 @@ from numpy.typing import NDArray
 
 from benchmarks.figures import Figure, options, quiet, report
 from benchmarks.memory import Sampled
-from benchmarks.ours import Pipeline
+from benchmarks.ours import LoadedPipeline
 from core.options import ModelRef
 from core.roles import DETECTOR, KEYPOINT, ORIENTATION, TEXT_DET, TEXT_REC
+from registry.chosen_model import ChosenModel, compose, describe
 from sample.shipped import EXPORTS
 from sample.sizes import size_of
 from sample.world import new_world
-from scheduler.chosen_model import ChosenModel, compose, describe
-from vision.export import read_export
+from vision.exports.export import read_export
 from worker.models import ResidentNetwork
 
 CORES = len(os.sched_getaffinity(0))
@@ -97,7 +97,7 @@ def model_of(folder: Path, task: str, named: str | _Parts) -> ModelRef:
     return compose(task, task, parts, {} if people is None else {"people": people}).ref
 
 
-def recorded(pipeline: Pipeline, run: Callable[[], object]) -> list[_Batch]:
+def recorded(pipeline: LoadedPipeline, run: Callable[[], object]) -> list[_Batch]:
     """The batches that a run feeds the pipeline's predictors."""
     fed: list[_Batch] = []
     kept = [network.predictors for network in pipeline.networks]
@@ -154,7 +154,7 @@ def drawn_scenes(folder: Path, count: int) -> list[Path]:
 
 def measure(model: ModelRef, images: Sequence[Path], output: Path, rounds: int) -> list[Figure]:
     quiet()
-    pipeline = Pipeline(model, batch=BATCH, threads=CORES)
+    pipeline = LoadedPipeline(model, batch=BATCH, threads=CORES)
 
     def run(*, annotate: bool) -> bytes:
         return pipeline.run(images, output, annotate=annotate)

@@ -19,15 +19,15 @@ from core.options import ModelRef
 from core.profile import ExecutionProfile
 from core.ways import Way
 from sample.pictures import sample_pictures
-from vision.export import export_digest, read_export
-from vision.exported import ExportedModel
-from worker.ask_alone import ask_alone
+from vision.exports.export import export_digest, read_export
+from vision.exports.exported import ExportedModel
+from worker.engines.paddle import engine as paddle
+from worker.engines.protocol import Predictor
 from worker.models import wanted_batch_size
-from worker.network import stacked
-from worker.networks import network_of
-from worker.predictors import paddle
-from worker.predictors.protocol import Predictor
-from worker.question import Question, SamplePictures
+from worker.networks.by_task import network_of
+from worker.networks.network import stacked
+from worker.ways.question import Question, SamplePictures
+from worker.ways.question_process import ask_alone
 
 _BY_SPEED = (Way.PLAIN, Way.ONEDNN, Way.ONEDNN_UNPLACED)
 _ROUND_SECONDS = 1.0

@@ -12,7 +12,7 @@ from cli.session import (
     say,
     warn_if_nobody_schedules,
 )
-from cli.wording import count, profile_without_worker
+from cli.show.wording import count, profile_without_worker
 from core.errors import UsageError
 from core.profile import EngineOffer, ExecutionProfile
 from core.states import ENDED_JOBS, JobState

@@ -2,8 +2,8 @@
 
 import click
 
-from cli.schema import upgrade as upgrade_schema
 from cli.session import say
+from cli.stack.schema import upgrade as upgrade_schema
 from config.settings import load_settings
 
 

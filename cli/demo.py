@@ -10,23 +10,23 @@ from typing import Any
 
 import click
 
-from cli.committed import committed_rows, quarantined_rows
-from cli.escape import printable
-from cli.failure import INTERRUPTED
+from cli.exit_codes import INTERRUPTED
 from cli.interrupt import terminate_as_interrupt
 from cli.report import write_report
 from cli.request import job_defaults
 from cli.session import open_database, say
-from cli.snapshot import Snapshot
-from cli.summary import summary
+from cli.show.escape import printable
+from cli.show.summary import summary
 from cli.verdict import VERDICTS, Verdict
 from cli.work import work
 from config.settings import load_settings
 from core.messages import TASKS
 from core.states import ENDED_JOBS, JobState
+from report.snapshot import Snapshot
 from sample.dataset import Dataset, dataset_at
 from sample.shipped import SHOWN
 from scheduler.submit import JobRequest, submit
+from store.committed import committed_rows, quarantined_rows
 from store.database import Database
 from store.jobs import get_job
 from store.locations import open_store

@@ -5,10 +5,9 @@ import traceback
 
 import click
 
-from cli.escape import printable
+from cli.exit_codes import FAILED, INTERRUPTED, USAGE
+from cli.show.escape import printable
 from core.errors import RegattaError, UsageError
-
-OK, FAILED, USAGE, QUARANTINED, CANCELLED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 DEBUG = threading.Event()
 """Set by `--debug`: tracebacks are printed as well."""

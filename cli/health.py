@@ -4,7 +4,7 @@ import socket
 
 import click
 
-from cli.failure import FAILED
+from cli.exit_codes import FAILED
 from cli.session import live_processes, say
 from config.settings import load_settings
 from store import processes

@@ -3,11 +3,11 @@
 import click
 
 from cli.options import format_option
-from cli.output import chosen, print_records
 from cli.session import opened
-from cli.snapshot import Snapshot, snapshots
-from cli.wording import done_of
+from cli.show.output import chosen, print_records
+from cli.show.wording import done_of
 from core.states import JobState
+from report.snapshot import Snapshot, snapshots
 from store.jobs import list_jobs
 
 _COLUMNS = ("id", "name", "model", "state", "items", "done", "quarantined", "priority", "created")

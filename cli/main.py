@@ -30,7 +30,7 @@ COMMANDS = {
     "scheduler": ("cli.processes", "Run a scheduler, in the foreground."),
     "db": ("cli.db", "Look after the job database."),
     "health": ("cli.health", "Say whether a worker or scheduler lives on this host."),
-    "doctor": ("cli.doctor", "Check everything that Regatta depends on."),
+    "doctor": ("cli.doctor.command", "Check everything that Regatta depends on."),
     "completion": ("cli.completion", "Print the shell's completion script."),
 }
 """Where each command is, and its line in the overview."""

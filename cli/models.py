@@ -5,9 +5,9 @@ from typing import Any
 import click
 
 from cli.options import format_option
-from cli.output import chosen, print_object, print_records
 from cli.registration import register, way_of
 from cli.session import opened, say
+from cli.show.output import chosen, print_object, print_records
 from config.catalogue import find_official, official_models
 from config.settings import load_settings
 from core.times import iso

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import click
 
-from cli.environment import environment, python_module
+from cli.stack.environment import environment, python_module
 from config.settings import Settings, load_settings
 from core.errors import UsageError
 from core.messages import QUEUES
@@ -38,8 +38,8 @@ def worker(
     order, 1 if one had to be killed, 130 after a second signal.
     """
     # The other commands of this module need none of this.
-    from cli.devices import find_devices  # noqa: PLC0415
-    from cli.supervisor import supervise  # noqa: PLC0415
+    from cli.stack.devices import find_devices  # noqa: PLC0415
+    from cli.stack.supervisor import supervise  # noqa: PLC0415
     from config.logs import configure_logs  # noqa: PLC0415
 
     names = _names(queues)

@@ -3,11 +3,11 @@
 import click
 
 from cli.again import run_again
-from cli.committed import quarantined_rows
 from cli.options import format_option, job_argument
-from cli.output import chosen, print_records
 from cli.session import job_of, opened
+from cli.show.output import chosen, print_records
 from core.options import ModelRef
+from store.committed import quarantined_rows
 
 
 @click.group(epilog="Example: regatta quarantine list latest")

@@ -9,19 +9,19 @@ import click
 from sqlalchemy.orm import Session
 
 from cli.session import opened, say
-from cli.transfer import is_shown, transfer
+from cli.show.transfer import is_shown, transfer
 from cli.tryout import try_model
 from core.errors import UsageError
 from core.options import ModelRef
 from core.ways import Way
-from scheduler.bring import bring_model
-from scheduler.cards import Tried, composed_card, model_card
-from scheduler.chosen_model import choose_composed, describe
-from scheduler.composition import read_composition
+from registry.cards import Tried, composed_card, model_card
+from registry.chosen_model import choose_composed, describe
+from registry.composition import read_composition
+from registry.download import bring_model
 from store.downloads import without_secrets
 from store.models import add_model
 from store.verdicts import Verdict, give_verdict
-from vision.export import read_export
+from vision.exports.export import read_export
 
 _NAME_LENGTH = 100
 

@@ -4,14 +4,14 @@ import webbrowser
 
 import click
 
-from cli.committed import committed_rows
-from cli.escape import printable
 from cli.options import job_argument
 from cli.session import job_of, opened, say
+from cli.show.escape import printable
 from core.layout import REPORT
-from report.findings import read_findings
 from report.page import Content, relative_url, render
 from report.pictures import embed
+from report.statistics import read_findings
+from store.committed import committed_rows
 from store.database import Database
 from store.jobs import tally
 from store.locations import open_store, split_location

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from cli.committed import committed_rows
 from cli.options import format_option, job_argument
-from cli.output import chosen, print_records
 from cli.session import job_of, opened
+from cli.show.output import chosen, print_records
 from core.findings import finds_of
 from core.options import ModelRef
 from core.states import ItemState
+from store.committed import committed_rows
 
 Row = dict[str, Any]
 

@@ -7,19 +7,18 @@ import click
 from click.core import ParameterSource
 
 from cli.dryrun import dry_run as try_out
-from cli.failure import INTERRUPTED
+from cli.exit_codes import INTERRUPTED, exit_code
 from cli.interrupt import terminate_as_interrupt
 from cli.options import format_option, job_options
-from cli.outcome import exit_code
-from cli.output import chosen, print_object
 from cli.request import job_defaults, job_request
 from cli.session import job_of, open_database, say
-from cli.snapshot import Snapshot
-from cli.summary import summary
+from cli.show.output import chosen, print_object
+from cli.show.summary import summary
 from cli.work import work
 from config.settings import Settings, load_settings
 from core.errors import UsageError
 from core.states import ENDED_JOBS, JobState
+from report.snapshot import Snapshot
 from scheduler.submit import JobRequest, submit
 from store.database import Database
 from store.jobs import resume as resume_job

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import click
 from sqlalchemy import inspect
 
-from cli.escape import printable
-from cli.schema import upgrade
+from cli.show.escape import printable
+from cli.stack.schema import upgrade
 from config.settings import Settings, load_settings
 from core.errors import RetryableError, UsageError
 from core.states import ShardState
@@ -69,15 +69,11 @@ def job_of(db: Database, ref: str) -> Job:
     return db.read(lambda s: find_job(s, ref))
 
 
-def live_for(settings: Settings) -> float:
-    """After how many seconds of silence a process counts as dead, as the scheduler counts."""
-    return max(settings.lease_seconds, 3 * settings.heartbeat_seconds)
-
-
 def live_processes(db: Database, settings: Settings, role: str) -> list[Process]:
     """Return the workers or schedulers that live."""
-    within = live_for(settings)
-    return list(db.read(lambda s: processes.live(s, role, now=db.now(s), within=within)))
+    return list(
+        db.read(lambda s: processes.live(s, role, now=db.now(s), within=settings.lease_seconds))
+    )
 
 
 def warn_if_nobody_schedules(db: Database, settings: Settings) -> None:

@@ -2,17 +2,25 @@
 
 import click
 
+from cli.exit_codes import exit_code
 from cli.jobs import print_jobs
 from cli.options import format_option, watch_option
-from cli.outcome import exit_code
-from cli.output import cell, chosen, print_object
-from cli.progress import progress_view
 from cli.session import job_of, live_processes, opened, say, warn_if_nobody_schedules
-from cli.snapshot import Snapshot, snapshot, snapshots
-from cli.watch import watch as wait_for
-from cli.wording import count, duration, plain_networks, speed, stages_line, tallied, waiting_for
+from cli.show.output import cell, chosen, print_object
+from cli.show.progress import progress_view
+from cli.show.watch import watch as wait_for
+from cli.show.wording import (
+    count,
+    duration,
+    plain_networks,
+    speed,
+    stages_line,
+    tallied,
+    waiting_for,
+)
 from config.settings import Settings
 from core.states import ENDED_JOBS, RESTING_JOBS, JobState
+from report.snapshot import Snapshot, snapshot, snapshots
 from store import processes
 from store.database import Database
 from store.jobs import list_jobs

@@ -5,13 +5,13 @@ from typing import Any
 import click
 
 from cli.dryrun import dry_run as try_out
+from cli.exit_codes import exit_code
 from cli.options import format_option, job_options, watch_option
-from cli.outcome import exit_code
-from cli.output import chosen, print_object
-from cli.progress import progress_view
 from cli.request import job_defaults, job_request
 from cli.session import opened, say, warn_if_nobody_schedules
-from cli.watch import watch as wait_for
+from cli.show.output import chosen, print_object
+from cli.show.progress import progress_view
+from cli.show.watch import watch as wait_for
 from scheduler.submit import submit as submit_job
 
 

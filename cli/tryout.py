@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from cli.environment import environment, python_module
+from cli.stack.environment import environment, python_module
 from config.settings import Settings
 from core.errors import UsageError
 

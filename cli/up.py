@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from cli.escape import printable
-from cli.failure import INTERRUPTED
-from cli.home import Home
+from cli.exit_codes import INTERRUPTED
 from cli.interrupt import terminate_as_interrupt
 from cli.session import say
-from cli.stack import Stack
+from cli.show.escape import printable
+from cli.stack.embedded import Stack
+from cli.stack.home import Home
 from config.settings import load_settings
 from core.errors import RegattaError
 from store.database_url import redacted

@@ -3,14 +3,14 @@
 import time
 
 from cli.interrupt import hand_back
-from cli.progress import progress_view
 from cli.session import say
-from cli.snapshot import Snapshot
-from cli.stack import Stack
-from cli.watch import watch
+from cli.show.progress import progress_view
+from cli.show.watch import watch
+from cli.stack.embedded import Stack
 from config.settings import Settings
 from core.errors import RegattaError
 from core.states import JobState
+from report.snapshot import Snapshot
 from store.database import Database
 
 _LOOK_SECONDS = 2.0

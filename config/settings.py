@@ -178,7 +178,7 @@ class Settings(BaseSettings):
         "a mirror of it.",
     )
     engine: str = Field(
-        default="worker.predictors.paddle",
+        default="worker.engines.paddle.engine",
         pattern=r"^\w+(\.\w+)*$",
         description="The module that runs networks: it has `offers`, `ways` and `load_predictors`.",
     )

@@ -18,10 +18,10 @@ from core.stages import busy_seconds
 from core.states import ENDED_JOBS, JobState
 from core.times import iso
 from report.charts import bars, columns, segments, short, time_marks, top
-from report.findings import QUARANTINED_SHOWN, SCORE_BINS, Findings
 from report.outcome import outcome
 from report.pictures import Embedded
 from report.provenance import provenance
+from report.statistics import QUARANTINED_SHOWN, SCORE_BINS, Findings
 from report.text import duration, moment, number, plural, visible
 from report.throughput import BINS, Throughput, throughput
 from store.jobs import Tally

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadInputError
-from report.findings import Picture
+from report.statistics import Picture
 from store.objects import ObjectStore
 from vision.decode import decode_image
 from vision.encode import encode_jpeg

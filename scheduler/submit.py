@@ -19,7 +19,7 @@ from core.selection import Selection
 from core.slicing import Slicing
 from core.sources import SourceKind, parse_source
 from core.states import JobState
-from scheduler.chosen_model import choose_models
+from registry.chosen_model import choose_models
 from scheduler.dataset import locate
 from store.database import Database
 from store.locations import open_store

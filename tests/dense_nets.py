@@ -14,7 +14,7 @@ from tests.nets import (
     _pair,
 )
 from tests.scenes import LABELS, SIDE
-from worker.predictors.vendor import paddle
+from worker.engines.paddle.vendor import paddle
 
 Layer: Any = paddle.nn.Layer
 

@@ -13,7 +13,7 @@ import numpy as np
 import yaml
 
 from tests.scenes import LABELS, SIDE
-from worker.predictors.vendor import paddle
+from worker.engines.paddle.vendor import paddle
 
 Layer: Any = paddle.nn.Layer
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from core.profile import profile_for
 from core.ways import Way
-from worker.predictors.paddle import PaddlePredictor, load_predictors, offers
+from worker.engines.paddle.engine import PaddlePredictor, load_predictors, offers
 
 PROFILE = profile_for(offers()[0], batch_size=None, jpeg_quality=90)
 

@@ -18,8 +18,8 @@ from core.states import ShardKind
 from core.ways import Way
 from core.work import Hold, WorkUnit
 from tests.bench import OFFER, OPTIONS, PROFILE
-from vision.export import export_digest
-from worker.predictors.protocol import OutOfMemoryError, PredictError
+from vision.exports.export import export_digest
+from worker.engines.protocol import OutOfMemoryError, PredictError
 from worker.run import ShardRun
 
 PATIENCE = 20.0  # seconds until a test that waits for another thread gives up

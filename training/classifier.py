@@ -11,7 +11,7 @@ from training.fit import Plan, fit, seed_all
 from training.layers import Encoder, Layer, functional, nn
 from training.pool import MEAN, STD, normalized, pooled, scene_of
 from training.view import Image, random_view
-from worker.predictors.vendor import paddle
+from worker.engines.paddle.vendor import paddle
 
 SIDE = 128
 """Of the square that the network sees, in pixels."""

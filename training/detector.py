@@ -15,7 +15,7 @@ from training.layers import Layer, functional
 from training.loss import DetectionLoss
 from training.pool import MEAN, STD, Floats, normalized, pooled, scene_of
 from training.view import Image, lit, random_view
-from worker.predictors.vendor import paddle
+from worker.engines.paddle.vendor import paddle
 
 SIDE = 384
 """Of the square that the network sees, in pixels."""

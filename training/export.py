@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from worker.predictors.vendor import paddle
+from worker.engines.paddle.vendor import paddle
 
 
 def export(

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from training.layers import Encoder, Layer, Pyramid, Unit, nn
-from worker.predictors.vendor import paddle
+from worker.engines.paddle.vendor import paddle
 
 STRIDES = (8, 16, 32)
 """Pixels of the input between two places of each scale."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import cv2
 
-from worker.predictors.vendor import paddle
+from worker.engines.paddle.vendor import paddle
 
 Losses = Callable[[], Mapping[str, Any]]
 """Draws a batch, and says how wrong the network is about it, by name."""

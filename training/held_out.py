@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from core.profile import ExecutionProfile
 from sample.dataset import Dataset, dataset_at
 from training.pool import HELD_OUT_SEEDS
-from vision.export_files import find_graph
-from worker.predictors.paddle import load_predictor, offers
+from vision.exports.files import find_graph
+from worker.engines.paddle.engine import load_predictor, offers
 
 _BATCH = 16
 
@@ -58,7 +58,7 @@ def results(
 def composed(
     task: str, parts: Mapping[str, Path], folder: Path, options: Mapping[str, Sequence[str]] = {}
 ) -> Path:
-    """A file in `folder` that makes one model of parts; see `scheduler.composition`."""
+    """A file in `folder` that makes one model of parts; see `registry.composition`."""
     # JSON's texts and lists are TOML's, too.
     tables = {"parts": {role: str(part) for role, part in parts.items()}, "options": options}
     lines = [f"task = {json.dumps(task)}"]

@@ -16,12 +16,12 @@ from training.held_out import Graph, composed, held_out, results
 from training.measured import Measured
 from training.text_detector import LONGEST, is_readable
 from training.view import Image
-from vision.ctc import decode_lines
-from vision.db_settings import DbSettings
-from vision.export import read_export
-from vision.preprocess import Preprocessor
-from vision.text_line import crop_line
-from vision.text_regions import find_regions
+from vision.exports.export import read_export
+from vision.ops.preprocess import Preprocessor
+from vision.ops.text_line import crop_line
+from vision.read.ctc import decode_lines
+from vision.read.db_settings import DbSettings
+from vision.read.text_regions import find_regions
 
 _LEAST_OVERLAP = 0.5
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from worker.predictors.vendor import paddle
+from worker.engines.paddle.vendor import paddle
 
 nn: Any = paddle.nn
 functional: Any = paddle.nn.functional

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.assign import Floats, all_middles, assign
-from worker.predictors.vendor import paddle
+from worker.engines.paddle.vendor import paddle
 
 functional: Any = paddle.nn.functional
 

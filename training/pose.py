@@ -16,7 +16,7 @@ from training.heatmap import targets
 from training.layers import Encoder, Layer, Pyramid, Unit, nn
 from training.pool import MEAN, STD, normalized, pooled, scene_of
 from training.view import Image, View, lit, view_of
-from worker.predictors.vendor import paddle
+from worker.engines.paddle.vendor import paddle
 
 SIZE = (96, 128)
 """Width and height of the crop that the network sees, in pixels."""

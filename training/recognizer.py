@@ -17,7 +17,7 @@ from training.fit import Plan, fit, seed_all
 from training.layers import Layer, Residual, Unit, functional, nn
 from training.pool import pooled, scene_of
 from training.view import Image, lit
-from worker.predictors.vendor import paddle
+from worker.engines.paddle.vendor import paddle
 
 HEIGHT, WIDTH = 32, 160
 """Of a line as the network sees it, in pixels; a longer line may be wider."""

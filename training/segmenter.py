@@ -12,7 +12,7 @@ from training.fit import Plan, fit, seed_all
 from training.layers import Layer, PerPixel, functional
 from training.pool import MEAN, STD, normalized, pooled, scene_of
 from training.view import IGNORED, View, lit, random_view
-from worker.predictors.vendor import paddle
+from worker.engines.paddle.vendor import paddle
 
 SIDE = 256
 """Of the square that the network sees, in pixels."""

@@ -14,7 +14,7 @@ from training.layers import Layer, PerPixel, functional
 from training.pool import MEAN, STD, normalized, pooled, scene_of
 from training.shrink import targets
 from training.view import Image, lit, view_of
-from worker.predictors.vendor import paddle
+from worker.engines.paddle.vendor import paddle
 
 LONGEST = 1280
 """To which the long side of a picture is scaled down, in pixels."""

@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vision.resize import Size
+from vision.ops.resize import Size
 from vision.rle import Rle
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco
 
-from vision.resize import Size
+from vision.ops.resize import Size
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from config.cores import available_cores
 from config.settings import Settings
 from store.locations import use_s3
 from store.s3_options import S3Options
-from worker.engine import Engine, Threads
 from worker.memory import keep_freed_memory
 from worker.models import Models, engine_module
+from worker.pipeline.pipeline import Pipeline, Threads
 
 
-def build_engine(settings: Settings, *, predictors: int | None = None) -> Engine:
-    """Return a running engine.
+def build_pipeline(settings: Settings, *, predictors: int | None = None) -> Pipeline:
+    """Return a running pipeline.
 
     One single-threaded predictor per core beats one with many threads on CPU, and as many
     decoders keep them fed; threads that mostly wait for storage come on top. This process's
@@ -31,14 +31,14 @@ def build_engine(settings: Settings, *, predictors: int | None = None) -> Engine
     replicas = predictors or settings.predictors or cores
     decoders = settings.decode_threads or cores
     use_process()
-    return Engine(
+    return Pipeline(
         Models(engine_module(settings.engine), replicas=replicas),
         Threads(fetch=fetch, decode=decoders, predict=replicas, finish=decoders, upload=upload),
     )
 
 
 def use_process() -> None:
-    """Have this process's libraries serve an engine; nothing else of the process minds."""
+    """Have this process's libraries serve a pipeline; nothing else of the process minds."""
     keep_freed_memory()
     # Stages have threads enough; more of cv2's for one picture would only wait for each other.
     cv2.setNumThreads(1)

@@ -16,14 +16,14 @@ from core.options import JobOptions, ModelRef
 from core.profile import EngineOffer, ExecutionProfile
 from core.ways import Way
 from store.locations import split_location
-from vision.export import export_digest, read_export
-from vision.exported import ExportedModel
-from vision.input_shapes import LINES, are_shared
-from worker.network import Network
-from worker.networks import network_of
-from worker.predictors.protocol import Predictor
-from worker.recipe import ALONE, Recipe
-from worker.recipes import recipe_of
+from vision.exports.export import export_digest, read_export
+from vision.exports.exported import ExportedModel
+from vision.exports.input_shapes import LINES, are_shared
+from worker.engines.protocol import Predictor
+from worker.networks.by_task import network_of
+from worker.networks.network import Network
+from worker.recipes.by_model import recipe_of
+from worker.recipes.recipe import ALONE, Recipe
 
 PLAINLY: Mapping[str, Way] = MappingProxyType({})
 """The ways of networks that all run plainly."""

@@ -11,8 +11,8 @@ from core.profile import ExecutionProfile
 from store.database import Database
 from store.models import find_model, model_ref
 from worker.models import Models
-from worker.network import stacked
-from worker.ways import WayChooser
+from worker.networks.network import stacked
+from worker.ways.chooser import WayChooser
 
 _PICTURE = np.full((480, 640, 3), 127, np.uint8)
 

@@ -10,25 +10,25 @@ import structlog
 
 from config.settings import Settings
 from core.errors import RegattaError, UsageError
+from core.heartbeat_pipe import HeartbeatWriter
 from core.ids import new_id
 from core.profile import best_offer, profile_for
 from core.work import Directive, Hold
 from store.database import Database
 from store.processes import WORKER, Heartbeat
-from worker.assembly import build_engine
+from worker.assembly import build_pipeline
 from worker.lease_keeper import LeaseKeeper
 from worker.models import engine_module
 from worker.preload import preload
-from worker.pulse import Pulse
 from worker.shard import ShardRunner
 from worker.watchdog import Watchdog
-from worker.ways import WayChooser
+from worker.ways.chooser import WayChooser
 
 _log = structlog.get_logger()
 
 
 class Runtime:
-    """Engine, leases and watchdog of this process."""
+    """Pipeline, leases and watchdog of this process."""
 
     def __init__(self, settings: Settings, queues: tuple[str, ...]) -> None:
         self._settings = settings
@@ -54,16 +54,16 @@ class Runtime:
             heartbeat_seconds=settings.heartbeat_seconds,
             stall_seconds=settings.stall_seconds,
         )
-        self._engine = build_engine(settings)
+        self._pipeline = build_pipeline(settings)
         self._watchdog = Watchdog(
             self._keeper.runs,
             stall_seconds=settings.stall_seconds,
             look_seconds=min(5.0, settings.hang_seconds / 4),
-            beat=Pulse.of_this_process().beat,
+            beat=HeartbeatWriter.of_this_process().beat,
         )
         self._runner = ShardRunner(
             db=self._db,
-            engine=self._engine,
+            pipeline=self._pipeline,
             chooser=self._chooser,
             keeper=self._keeper,
             worker_id=worker_id,
@@ -118,8 +118,8 @@ class Runtime:
             return
         self._watchdog.close()
         self._keeper.close()
-        self._engine.close()
-        self._engine.models.close()
+        self._pipeline.close()
+        self._pipeline.models.close()
         self._db.close()
 
     def _preload(self) -> None:
@@ -131,7 +131,7 @@ class Runtime:
                 batch_size=self._settings.batch_size,
                 jpeg_quality=self._settings.jpeg_quality,
             )
-            preload(self._db, self._engine.models, self._chooser, names, profile)
+            preload(self._db, self._pipeline.models, self._chooser, names, profile)
 
     def _hand_back(self) -> None:
         for run in self._keeper.runs():

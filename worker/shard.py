@@ -29,12 +29,12 @@ from store.locations import open_store
 from store.manifests import decode_items
 from store.parts import ResultRow, count_states, encode_rows, merge_rows, unsucceeded
 from store.tables import Shard
-from worker.alone import run_alone
-from worker.engine import Engine
 from worker.lease_keeper import LeaseKeeper
+from worker.pipeline.pipeline import Pipeline
+from worker.pipeline.source import as_it_is_now
 from worker.run import ShardRun, StoppedError
-from worker.source import as_it_is_now
-from worker.ways import COMPARE, WayChooser
+from worker.suspects import run_alone
+from worker.ways.chooser import COMPARE, WayChooser
 
 _log = structlog.get_logger()
 
@@ -46,7 +46,7 @@ class ShardRunner:
     """Runs claimed shards; shared by the task threads of a worker."""
 
     db: Database
-    engine: Engine
+    pipeline: Pipeline
     chooser: WayChooser
     keeper: LeaseKeeper
     worker_id: str
@@ -125,12 +125,12 @@ class ShardRunner:
         run.fix_ways(self.chooser.choose(run, items))
         if run.unit.suspect:
             return run_alone(run, items, self.db, stall_seconds=self.stall_seconds)
-        model = self.engine.models.acquire(run.unit.model, run.unit.profile, run.unit.ways)
+        model = self.pipeline.models.acquire(run.unit.model, run.unit.profile, run.unit.ways)
         try:
-            return self.engine.rows(run, items, model)
+            return self.pipeline.rows(run, items, model)
         finally:
             run.halved_to = model.halved_to
-            self.engine.models.release(model)
+            self.pipeline.models.release(model)
 
     def _end(self, run: ShardRun, result: CommittedPart | RegattaError) -> str:
         hold = run.unit.hold

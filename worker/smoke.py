@@ -25,14 +25,14 @@ from core.errors import RegattaError
 from core.options import ModelRef
 from core.profile import DEFAULT_BATCH, EngineOffer, ExecutionProfile, profile_for
 from core.ways import Way
-from vision.export import export_digest, read_export
-from vision.exported import ExportedModel
-from vision.preprocess import Preprocessor
-from worker.ask_alone import ask_alone
-from worker.comparison import Comparison
-from worker.network import stacked
-from worker.predictors.protocol import Predictor
-from worker.question import ONLY_PLAIN, Question, SamplePictures
+from vision.exports.export import export_digest, read_export
+from vision.exports.exported import ExportedModel
+from vision.ops.preprocess import Preprocessor
+from worker.engines.protocol import Predictor
+from worker.networks.network import stacked
+from worker.ways.comparison import Comparison
+from worker.ways.question import ONLY_PLAIN, Question, SamplePictures
+from worker.ways.question_process import ask_alone
 
 _FREE_SIZE = (480, 640)
 _LONG_SECONDS = 10.0  # a first run that took so long is not repeated to be timed

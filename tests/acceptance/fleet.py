@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 import redis
 from sqlalchemy import select
 
-from cli.broker import answers, server_binary
-from cli.environment import python_module
+from cli.stack.broker import answers, server_binary
+from cli.stack.environment import python_module
 from core.states import ShardState
 from scheduler.submit import JobDefaults, JobRequest, submit
 from store.database import Database

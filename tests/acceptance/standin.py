@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from core.profile import EngineOffer, ExecutionProfile
 from core.ways import Way
-from worker.predictors.protocol import OutOfMemoryError, PredictError
+from worker.engines.protocol import OutOfMemoryError, PredictError
 
 MARKS = {  # RGB
     "abort": (255, 0, 32),

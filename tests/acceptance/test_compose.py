@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import redis
 
-from cli.broker import server_binary
+from cli.stack.broker import server_binary
 from store.s3_client import s3_client
 from tests.acceptance.compose import ROOT, UnsetError, read_compose, read_example
 from tests.acceptance.environment import environment

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-
 from cli.environment import python_module
+
 from sample.dataset import dataset_at
 from sample.shipped import EXPORTS
 
@@ -49,13 +49,19 @@ class Installation(NamedTuple):
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel of what the image is built from."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"  # a build leaves files where it is done
-    for name in sorted({package.partition("/")[0] for package in packages()}):
-        unwanted = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / name, source / name, ignore=unwanted)
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "NOTICE"):
-        shutil.copy(ROOT / name, source)
+    source.mkdir()
+    for line in (ROOT / ".dockerignore").read_text().splitlines():
+        if not line.startswith("!"):
+            continue
+        name = line.strip("!/")
+        if (ROOT / name).is_dir():
+            unwanted = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / name, source / name, ignore=unwanted)
+        else:
+            shutil.copy(ROOT / name, source)
     pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, source)
     [made] = folder.glob("*.whl")
     return made

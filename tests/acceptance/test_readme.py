@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.home import Home
-from cli.stackfile import read_state
+from cli.stack.home import Home
+from cli.stack.stackfile import read_state
 from sample.dataset import dataset_at
 from sample.shipped import DETECTOR
 from tests.acceptance.fleet import Fleet
@@ -41,7 +41,7 @@ def terminal(fleet: Fleet, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setenv("BROWSER", "true")  # a browser that shows nothing and is content
     shutil.copytree(dataset / "race-1", fleet.folder / "photos")
     shutil.copytree(DETECTOR, fleet.folder / "models" / "picodet_xs_320_coco_lcnet")
-    terminal = Terminal(fleet, ENGINE="worker.predictors.paddle")
+    terminal = Terminal(fleet, ENGINE="worker.engines.paddle.engine")
     yield terminal
     terminal.close()
 

@@ -18,10 +18,10 @@ from tests.acceptance.outcome import outcome
 from tests.bench import OPTIONS
 from tests.nets import export_coarse_segmenter
 from tests.scenes import LABELS, Blob, draw_blobs, tolerance
-from vision.export import read_export
-from worker.network import stacked
-from worker.predictors import paddle
-from worker.segmenter import Segmenter
+from vision.exports.export import read_export
+from worker.engines.paddle import engine as paddle
+from worker.networks.network import stacked
+from worker.networks.segmenter import Segmenter
 
 SIZES = [(320, 240), (240, 320), (128, 128)]
 COUNT = 21
@@ -54,7 +54,7 @@ def test_a_killed_worker_changes_nothing_of_what_paddle_finds(
     fleet.settings |= SHORT_LEASES
     folder, truth = scenes
     fleet.start(workers=0)
-    engine = {"ENGINE": "worker.predictors.paddle"}
+    engine = {"ENGINE": "worker.engines.paddle.engine"}
     first = fleet.start_worker(**engine)
     models = [blob_detector, blob_detector, blob_detr]
     jobs = [fleet.submit(folder, m, shard_items=4, batch_size=None) for m in models]
@@ -74,7 +74,7 @@ def test_a_network_that_onednn_gets_wrong_runs_right(
     fleet: Fleet, scenes: tuple[Path, dict[str, list[Blob]]], coarse_segmenter: Path
 ) -> None:
     folder, truth = scenes
-    fleet.start(ENGINE="worker.predictors.paddle")
+    fleet.start(ENGINE="worker.engines.paddle.engine")
     job = fleet.submit(folder, coarse_segmenter, shard_items=8)
     rows = outcome(fleet, job).rows
     assert [row["item"] for row in rows] == sorted(truth)

@@ -20,8 +20,8 @@ from store.parts import encode_rows
 from store.results import BoxColumns, ResultRow
 from store.tables import Job
 from tests.bench import Bench
-from vision.annotate import draw_detections
 from vision.detections import Detections
+from vision.draw.detections import draw_detections
 from vision.encode import encode_jpeg
 
 MODEL = ModelRef(

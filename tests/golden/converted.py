@@ -9,7 +9,7 @@ from typing import Any
 import onnxruntime
 from numpy.typing import NDArray
 
-from vision.exported import ExportedModel
+from vision.exports.exported import ExportedModel
 
 _SCRIPT = Path(__file__).with_name("converting.py")
 _SECONDS = 300

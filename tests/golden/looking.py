@@ -18,12 +18,12 @@ from PIL import Image, ImageDraw, ImageFont
 from core.options import JobOptions
 from sample.world import new_world
 from vision.decode import decode_image
-from vision.exported import ExportedModel
-from vision.keypoint_ops import TopDownEvalAffine
-from vision.person_crop import PersonCrop, person_crop
-from vision.preprocess import Prepared
-from vision.text_line import crop_line
-from worker.networks import network_of
+from vision.exports.exported import ExportedModel
+from vision.ops.keypoint import TopDownEvalAffine
+from vision.ops.person_crop import PersonCrop, person_crop
+from vision.ops.preprocess import Prepared
+from vision.ops.text_line import crop_line
+from worker.networks.by_task import network_of
 
 OPTIONS = JobOptions(max_pixels=10**9, max_item_bytes=10**9, jpeg_quality=90)
 THRESHOLD, MARGIN = 0.3, 0.01

@@ -15,9 +15,9 @@ import pytest
 
 from vision.decode import decode_image
 from vision.detections import Detections
-from vision.export import read_export
-from vision.postprocess import read_rows, split_rows
-from vision.preprocess import Preprocessor
+from vision.exports.export import read_export
+from vision.ops.preprocess import Preprocessor
+from vision.read.postprocess import read_rows, split_rows
 
 REFERENCE = Path(os.environ["REGATTA_REFERENCE"])
 EXPECTED = json.loads((REFERENCE / "expected/picodet_xs_320.photos.json").read_text())

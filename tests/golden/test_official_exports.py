@@ -26,12 +26,12 @@ from core.options import JobOptions
 from core.profile import ExecutionProfile
 from tests.golden.official_tools import PADDLEDETECTION, PADDLESEG, imported, outputs_of
 from vision.decode import decode_image
-from vision.export import read_export
-from vision.person_crop import person_crop
-from vision.preprocess import Prepared
-from worker.network import Answer, stacked
-from worker.networks import network_of
-from worker.predictors.paddle import PaddlePredictor, load_predictor, offers
+from vision.exports.export import read_export
+from vision.ops.person_crop import person_crop
+from vision.ops.preprocess import Prepared
+from worker.engines.paddle.engine import PaddlePredictor, load_predictor, offers
+from worker.networks.by_task import network_of
+from worker.networks.network import Answer, stacked
 
 EXPORTS = Path(os.environ.get("REGATTA_EXPORTS", "/nowhere"))
 PHOTO = Path(os.environ["REGATTA_REFERENCE"]) / "media/photos/000000014439.jpg"

@@ -19,10 +19,10 @@ from PIL import Image
 
 from core.options import JobOptions
 from vision.decode import decode_image
-from vision.export import read_export
-from vision.exported import ExportedModel
-from worker.network import Answer, stacked
-from worker.networks import network_of
+from vision.exports.export import read_export
+from vision.exports.exported import ExportedModel
+from worker.networks.by_task import network_of
+from worker.networks.network import Answer, stacked
 
 REFERENCE = Path(os.environ["REGATTA_REFERENCE"])
 PHOTOS = sorted((REFERENCE / "media/photos").glob("*.jpg"))

@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from core.profile import ExecutionProfile
 from core.ways import Way
 from vision.decode import decode_image
-from vision.export import read_export
-from vision.heatmaps import read_heatmaps
-from vision.keypoint_ops import EvalAffine, TopDownEvalAffine
-from vision.ops import Sample
-from vision.person_crop import person_crop
-from vision.preprocess import Preprocessor
-from vision.tag_grouping import group_by_tags
-from worker.predictors.paddle import load_predictor, offers, ways
+from vision.exports.export import read_export
+from vision.ops.detection import Sample
+from vision.ops.keypoint import EvalAffine, TopDownEvalAffine
+from vision.ops.person_crop import person_crop
+from vision.ops.preprocess import Preprocessor
+from vision.read.heatmaps import read_heatmaps
+from vision.read.tag_grouping import group_by_tags
+from worker.engines.paddle.engine import load_predictor, offers, ways
 
 REFERENCE = Path(os.environ["REGATTA_REFERENCE"])
 PHOTOS = REFERENCE / "media/photos"

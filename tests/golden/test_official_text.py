@@ -20,13 +20,13 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from vision.ctc import LineText, decode_lines
-from vision.db_settings import DbSettings
 from vision.decode import decode_image
-from vision.export import read_export
-from vision.preprocess import Preprocessor
-from vision.text_line import crop_line, upright
-from vision.text_regions import TextRegions, find_regions
+from vision.exports.export import read_export
+from vision.ops.preprocess import Preprocessor
+from vision.ops.text_line import crop_line, upright
+from vision.read.ctc import LineText, decode_lines
+from vision.read.db_settings import DbSettings
+from vision.read.text_regions import TextRegions, find_regions
 
 REFERENCE = Path(os.environ["REGATTA_REFERENCE"])
 PHOTOS = sorted((REFERENCE / "media/photos").glob("*.jpg"))

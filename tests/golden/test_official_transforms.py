@@ -17,10 +17,10 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.golden.official_tools import PADDLEDETECTION, PADDLESEG, imported
-from vision.matting_ops import parse_matting, restored_alpha
-from vision.op_list import parse_ops
-from vision.preprocess import Prepared, Preprocessor
-from vision.segmentation_ops import parse_transforms, restored
+from vision.ops.matting import parse_matting, restored_alpha
+from vision.ops.op_list import parse_ops
+from vision.ops.preprocess import Prepared, Preprocessor
+from vision.ops.segmentation import parse_transforms, restored
 
 SIZES = [(480, 640), (641, 480), (333, 500), (37, 501), (500, 500), (719, 1283), (96, 64)]
 Steps = list[dict[str, Any]]

@@ -22,9 +22,9 @@ from tests.golden.looking import (
     photos,
     scenes,
 )
-from vision.export import read_export
-from worker.network import stacked
-from worker.predictors.paddle import load_predictor, offers
+from vision.exports.export import read_export
+from worker.engines.paddle.engine import load_predictor, offers
+from worker.networks.network import stacked
 
 REFERENCE = Path(os.environ["REGATTA_REFERENCE"])
 EXPORTS = Path(os.environ.get("REGATTA_EXPORTS", "/nowhere"))

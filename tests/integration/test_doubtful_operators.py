@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from core.errors import FatalError, RegattaError
 from core.ways import Way
 from tests.programs import distance, load
-from worker.predictors.graph import read_graph
-from worker.predictors.interpolations import export_program
-from worker.predictors.paddle import ways
-from worker.predictors.vendor import paddle
+from worker.engines.paddle.engine import ways
+from worker.engines.paddle.graph import read_graph
+from worker.engines.paddle.interpolations import export_program
+from worker.engines.paddle.vendor import paddle
 
 Array = NDArray[np.float32]
 Build = Callable[..., Any]

@@ -10,14 +10,14 @@ import pytest
 
 from core.ways import Way
 from tests.programs import distance, load
-from worker.predictors.interpolations import (
+from worker.engines.paddle.engine import ways
+from worker.engines.paddle.interpolations import (
     INTERPOLATIONS,
     Interpolation,
     export_interpolation,
     export_program,
 )
-from worker.predictors.paddle import ways
-from worker.predictors.vendor import paddle
+from worker.engines.paddle.vendor import paddle
 
 nn: Any = paddle.nn.functional
 
@@ -114,7 +114,7 @@ def test_one_pixel_is_still_deadly(new_ir: bool, graph: Graph) -> None:
 from pathlib import Path
 from core.ways import Way
 from tests.programs import distance, load
-from worker.predictors.interpolations import INTERPOLATIONS
+from worker.engines.paddle.interpolations import INTERPOLATIONS
 kind = next(each for each in INTERPOLATIONS if each.name == "nearest, of 1 x 1")
 predictor, _ = load(Path({str(model)!r}), Way.ONEDNN)
 wrong = []

@@ -17,10 +17,10 @@ from core.errors import FatalError
 from core.profile import ExecutionProfile
 from core.ways import Way
 from tests.scenes import SIDE, Blob, draw_blobs, paint, tolerance
-from worker.predictors import paddle as adapter
-from worker.predictors.interpolations import export_program
-from worker.predictors.paddle import load_predictor, load_predictors, offers, ways
-from worker.predictors.protocol import OutOfMemoryError, PredictError, Predictor
+from worker.engines.paddle import engine as adapter
+from worker.engines.paddle.engine import load_predictor, load_predictors, offers, ways
+from worker.engines.paddle.interpolations import export_program
+from worker.engines.protocol import OutOfMemoryError, PredictError, Predictor
 
 SIZE = (320, 240)
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
@@ -258,8 +258,8 @@ import resource
 import numpy as np
 from core.profile import ExecutionProfile
 from pathlib import Path
-from worker.predictors.paddle import load_predictor, offers
-from worker.predictors.protocol import OutOfMemoryError
+from worker.engines.paddle.engine import load_predictor, offers
+from worker.engines.protocol import OutOfMemoryError
 profile = ExecutionProfile.of(offers()[0], batch_size=8, jpeg_quality=90)
 model = Path({str(blob_detector)!r})
 predictor = load_predictor(model / "model.json", model / "model.pdiparams", profile=profile)
@@ -293,7 +293,7 @@ def state():
     return caught, logging.root.handlers[:], logging.root.level, os.environ.get("OMP_NUM_THREADS")
 signal.signal(signal.SIGTERM, lambda *_: print("drain"))
 before = state()
-load = threading.Thread(target=importlib.import_module, args=("worker.predictors.paddle",))
+load = threading.Thread(target=importlib.import_module, args=("worker.engines.paddle.engine",))
 load.run() if {thread!r} == "main" else (load.start(), load.join())
 assert "paddle" in sys.modules
 assert state() == before, (state(), before)

@@ -9,7 +9,7 @@ from tests.bench import OFFER, Bench
 from tests.workshop import Network, write_model
 from worker.models import Models
 from worker.preload import preload
-from worker.ways import WayChooser
+from worker.ways.chooser import WayChooser
 
 PROFILE = profile_for(OFFER, batch_size=None, jpeg_quality=90)
 

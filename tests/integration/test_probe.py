@@ -1,17 +1,17 @@
 import json
 import subprocess
 
-from cli.check_paddle import judge
-from cli.environment import python_module
+from cli.doctor.paddle import judge
+from cli.stack.environment import python_module
 
 
 def test_the_installed_paddle_runs_every_interpolation_correctly() -> None:
     result = subprocess.run(
-        python_module("worker.predictors.probe"), capture_output=True, text=True, check=True
+        python_module("worker.engines.paddle.probe"), capture_output=True, text=True, check=True
     )
     answer = json.loads(result.stdout.strip().rpartition("\n")[2])
     assert answer["onednn_error"] is None
-    # That of 3.2.2: where a newer one mends a kernel, `worker.predictors.doubts` can say so.
+    # That of 3.2.2: where a newer one mends a kernel, `worker.engines.paddle.doubts` can say so.
     assert answer["onednn_wrong"] == [
         "bilinear, align_corners",
         "bilinear, align_mode 1",

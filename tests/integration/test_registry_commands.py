@@ -14,7 +14,7 @@ from store.s3_client import s3_client
 from store.s3_options import S3Options
 from tests.buckets.server import Server
 from tests.web import files_in, tar_of
-from vision.export import export_digest
+from vision.exports.export import export_digest
 
 Regatta = Callable[..., Result]
 

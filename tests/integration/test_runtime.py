@@ -17,7 +17,7 @@ from tests.acceptance import standin
 from tests.acceptance.pictures import write_model, write_pictures
 from tests.bench import Bench
 from tests.workshop import new_run, work_unit
-from vision.export import export_digest
+from vision.exports.export import export_digest
 from worker import runtime
 from worker.run import StoppedError
 from worker.runtime import Runtime

@@ -15,15 +15,15 @@ from core.ways import Way
 from store.parts import ResultRow, count_states, encode_rows, merge_rows, unsucceeded
 from tests.bench import OPTIONS, PROFILE
 from tests.workshop import Network, NumberFinder, new_run, work_unit, write_item, write_model
-from worker import engine
-from worker.engine import Engine, Threads
 from worker.models import Models
+from worker.pipeline import pipeline
+from worker.pipeline.pipeline import Pipeline, Threads
 
 NAMES = ("first", "second")
 
 
 class Networks(Network):
-    """An engine whose networks are scripted one by one, by the names of their directories."""
+    """A pipeline whose networks are scripted one by one, by the names of their directories."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Works:
         }
         self.model = ModelRef.composed("both", SEVERAL, parts)
         threads = Threads(fetch=1, decode=2, predict=2, finish=2, upload=1)
-        self.engine = Engine(Models(self.networks, replicas=2), threads)
+        self.pipeline = Pipeline(Models(self.networks, replicas=2), threads)
 
     def items(self, count: int) -> list[ItemRef]:
         return [write_item(self.folder / "source", number) for number in range(count)]
@@ -64,15 +64,15 @@ class Works:
             output=self.folder / "output",
             options=replace(OPTIONS, annotate=annotate),
         )
-        model = self.engine.models.acquire(self.model, PROFILE)
+        model = self.pipeline.models.acquire(self.model, PROFILE)
         try:
-            return self.engine.rows(new_run(unit), items, model)
+            return self.pipeline.rows(new_run(unit), items, model)
         finally:
-            self.engine.models.release(model)
+            self.pipeline.models.release(model)
 
     def close(self) -> None:
-        self.engine.close()
-        self.engine.models.close()
+        self.pipeline.close()
+        self.pipeline.models.close()
 
 
 @pytest.fixture
@@ -104,13 +104,13 @@ def test_each_item_has_a_row_under_each_model_in_listing_order(works: Works) -> 
 
 def test_each_item_is_decoded_once(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    decode = engine.decode_image
+    decode = pipeline.decode_image
 
     def counted(data: bytes, *, max_pixels: int) -> object:
         calls.append(1)
         return decode(data, max_pixels=max_pixels)
 
-    monkeypatch.setattr(engine, "decode_image", counted)
+    monkeypatch.setattr(pipeline, "decode_image", counted)
     works.rows(works.items(7))
     assert len(calls) == 7
 

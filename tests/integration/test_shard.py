@@ -24,11 +24,11 @@ from store.processes import WORKER, Heartbeat
 from store.tables import Shard
 from tests.bench import OFFER, PROFILE, Bench
 from tests.workshop import PATIENCE, Gate, Network, write_item, write_model
-from worker.engine import Engine, Threads
 from worker.lease_keeper import LeaseKeeper
 from worker.models import Models
+from worker.pipeline.pipeline import Pipeline, Threads
 from worker.shard import ShardRunner
-from worker.ways import WayChooser
+from worker.ways.chooser import WayChooser
 
 
 class Station:
@@ -41,7 +41,7 @@ class Station:
         self.source = bench.root / "source"
         self.model = write_model(bench.root / "model")
         threads = Threads(fetch=1, decode=1, predict=1, finish=1, upload=1)
-        self.engine = Engine(Models(self.network, replicas=1), threads)
+        self.pipeline = Pipeline(Models(self.network, replicas=1), threads)
         self.keeper = LeaseKeeper(
             bench.db,
             Heartbeat("w", WORKER, "h", 1, "0"),
@@ -51,7 +51,7 @@ class Station:
         )
         self.runner = ShardRunner(
             db=bench.db,
-            engine=self.engine,
+            pipeline=self.pipeline,
             chooser=WayChooser(bench.db, self.network),
             keeper=self.keeper,
             worker_id="w",
@@ -94,7 +94,7 @@ class Station:
 
     def close(self) -> None:
         self.pool.shutdown()
-        self.engine.close()
+        self.pipeline.close()
 
 
 @pytest.fixture

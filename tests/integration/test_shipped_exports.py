@@ -8,7 +8,7 @@ from sample.shipped import MODELS
 from sample.weather import WEATHERS
 from training.alphabet import CLASSES
 from training.held_out import Graph
-from vision.export import read_export
+from vision.exports.export import read_export
 
 SHAPES = [
     ("segment", (256, 256), (2, 256, 256)),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cli.environment import python_module
+from cli.stack.environment import python_module
 from tests.nets import export_blob_classifier, export_blob_segmenter
 from tests.scenes import SIDE
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from cli.broker import answers
-from cli.filelock import is_held
-from cli.processid import ProcessId
-from cli.stack import Stack
-from cli.stackfile import StackState
+from cli.stack.broker import answers
+from cli.stack.embedded import Stack
+from cli.stack.filelock import is_held
+from cli.stack.processid import ProcessId
+from cli.stack.stackfile import StackState
 from config.settings import Settings, load_settings
 from core.errors import RegattaError
 from store import processes
@@ -109,8 +109,8 @@ def test_what_dies_is_started_again(stack: Stack, settings: Settings) -> None:
 
 def test_killing_all_who_use_it_stops_it(settings: Settings) -> None:
     code = (
-        "import regatta, time\n"
-        "from cli.stack import Stack; from config.settings import load_settings\n"
+        "import regatta, time; from cli.stack.embedded import Stack\n"
+        "from config.settings import load_settings\n"
         f"with Stack(load_settings(home={str(settings.home)!r}), print) as stack:\n"
         "    print(stack.ensure().keeper.pid, flush=True); time.sleep(600)"
     )

@@ -11,8 +11,8 @@ from core.options import SEVERAL, JobOptions, ModelRef
 from core.selection import Selection
 from core.slicing import Slicing
 from core.states import JobState
-from scheduler.cards import composed_card
-from scheduler.chosen_model import describe
+from registry.cards import composed_card
+from registry.chosen_model import describe
 from scheduler.submit import JobDefaults, JobRequest, submit
 from store import models
 from store.database import Database

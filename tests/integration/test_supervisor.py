@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.child import Child
-from cli.devices import CPU, Device
-from cli.supervisor import Supervisor, device_workers
+from cli.stack.child import Child
+from cli.stack.devices import CPU, Device
+from cli.stack.supervisor import Supervisor, device_workers
 from config.settings import Settings
 from tests.workshop import PATIENCE
 
@@ -96,7 +96,7 @@ def test_one_s_death_is_no_concern_of_the_others(stand: Stand) -> None:
 
 
 def test_a_frozen_one_is_killed_and_started_again(stand: Stand) -> None:
-    beat = "import os; os.write(int(os.environ['REGATTA_PULSE_FD']), b'.')\n"
+    beat = "import os; os.write(int(os.environ['REGATTA_HEARTBEAT_FD']), b'.')\n"
     frozen = stand.child(LOYAL + beat + WAIT)
     supervisor = stand.start()
     dying = pid_of(frozen)

@@ -20,11 +20,11 @@ from store.profiles import leave_profile
 from store.verdicts import Verdict, give_verdict, verdict_of
 from tests.bench import OFFER, PROFILE, Bench
 from tests.workshop import new_run, work_unit, write_item, write_model
-from worker.predictors.protocol import OutOfMemoryError, PredictError
-from worker.question import Question, ShardPictures
-from worker.recipe import ALONE
+from worker.engines.protocol import OutOfMemoryError, PredictError
+from worker.recipes.recipe import ALONE
 from worker.run import ShardRun, StoppedError
-from worker.ways import COMPARE, WayChooser
+from worker.ways.chooser import COMPARE, WayChooser
+from worker.ways.question import Question, ShardPictures
 
 ENGINE = OFFER.key
 FAST, UNPLACED, PLAIN = Way.ONEDNN, Way.ONEDNN_UNPLACED, Way.PLAIN

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.child import Child
-from cli.filelock import FileLock, is_held
-from cli.processid import ProcessId
-from cli.stackfile import StackState, read_state
+from cli.stack.child import Child
+from cli.stack.filelock import FileLock, is_held
+from cli.stack.processid import ProcessId
+from cli.stack.stackfile import StackState, read_state
 
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -65,7 +65,7 @@ MUTE = (
     "import faulthandler, os, signal, sys, time\n"
     "faulthandler.register(signal.SIGUSR2, file=sys.stderr)\n"
     "def stuck(): time.sleep(600)\n"
-    "os.write(int(os.environ['REGATTA_PULSE_FD']), b'.')\n"
+    "os.write(int(os.environ['REGATTA_HEARTBEAT_FD']), b'.')\n"
     "print('ready', flush=True); stuck()"
 )
 
@@ -111,7 +111,7 @@ def test_it_has_a_process_group_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_large_log_is_put_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.child._LARGEST_LOG", 3)
+    monkeypatch.setattr("cli.stack.child._LARGEST_LOG", 3)
     (tmp_path / "c.log").write_text("old line\n")
     process = child(tmp_path, "/bin/true")
     process.start(0.0)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.devices import CPU, find_devices, listed_gpus
+from cli.stack.devices import CPU, find_devices, listed_gpus
 from core.errors import UsageError
 
 

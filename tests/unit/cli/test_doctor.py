@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from cli import check_paddle, check_storage
-from cli.broker import answers, server_binary
-from cli.environment import python_module
+from cli.doctor import paddle as check_paddle
+from cli.doctor import storage as check_storage
+from cli.stack.broker import answers, server_binary
+from cli.stack.environment import python_module
 from core.states import JobState
 from store import processes
 from tests.bench import Bench
@@ -260,7 +261,7 @@ def test_a_broker_with_another_time(
     word: str,
 ) -> None:
     real = time.time
-    monkeypatch.setattr("cli.check_broker.time.time", lambda: real() + seconds)
+    monkeypatch.setattr("cli.doctor.broker.time.time", lambda: real() + seconds)
     monkeypatch.setenv("REGATTA_BROKER_URL", broker)
     clock = findings(regatta, code)["clock (broker)"]
     assert clock["status"] == status

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.broker import answers, server_binary, server_command
-from cli.home import Home
+from cli.stack.broker import answers, server_binary, server_command
+from cli.stack.home import Home
 from core.errors import RegattaError, UsageError
 
 

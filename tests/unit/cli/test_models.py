@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from cli import tryout
-from cli.environment import python_module
+from cli.stack.environment import python_module
 from tests.bench import Bench
 from tests.unit.cli.conftest import Regatta
 from tests.web import Page, Web, files_in, tar_of
-from vision.export import export_digest
+from vision.exports.export import export_digest
 
 TRIED: dict[str, Any] = {
     "engine": "paddle 3.2.2",

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cli.output import chosen, print_object, print_records
+from cli.show.output import chosen, print_object, print_records
 
 RECORDS = [
     {"name": "café", "size": 3, "extra": [1, 2]},

@@ -2,8 +2,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from cli.devices import Device
-from cli.environment import python_module
+from cli.stack.devices import Device
+from cli.stack.environment import python_module
 from config.settings import Settings
 from tests.unit.cli.conftest import Regatta
 
@@ -26,7 +26,7 @@ def supervised(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Settings, list[str
         seen.append((settings, [device.name for device in devices], list(arguments)))
         return 0
 
-    monkeypatch.setattr("cli.supervisor.supervise", supervise)
+    monkeypatch.setattr("cli.stack.supervisor.supervise", supervise)
     monkeypatch.setattr("config.logs.configure_logs", lambda _: None)
     return seen
 

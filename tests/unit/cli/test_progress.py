@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from cli.live import render
-from cli.progress import LineView
-from cli.wording import count, duration, progress_line
+from cli.show.live import render
+from cli.show.progress import LineView
+from cli.show.wording import count, duration, progress_line
 
 Captured = pytest.CaptureFixture[str]
 

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from cli.snapshot import snapshot
-from cli.summary import summary
+from cli.show.summary import summary
 from config.settings import load_settings
 from core.work import Hold
+from report.snapshot import snapshot
 from store.parts import encode_rows
 from tests.bench import Bench
 from tests.unit.cli.conftest import Regatta

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cli.snapshot import snapshot
-from cli.summary import summary
+from cli.show.summary import summary
 from config.settings import load_settings
 from core.items import ItemRef
 from core.states import ItemState
 from core.work import Hold
+from report.snapshot import snapshot
 from store.parts import encode_rows
 from store.results import BoxColumns, ResultRow
 from tests.bench import Bench

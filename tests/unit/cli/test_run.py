@@ -4,7 +4,7 @@ from typing import Any, Self
 
 import pytest
 
-from cli.home import Home
+from cli.stack.home import Home
 from cli.up import Tail
 from core.states import JobMoves, JobState
 from store.jobs import find_job, move_job
@@ -40,7 +40,7 @@ def ends(bench: Bench, monkeypatch: pytest.MonkeyPatch, how: Any) -> None:
         job = bench.db.read(lambda s: find_job(s, "latest"))
         how(job.id)
 
-    monkeypatch.setattr("cli.watch.time.sleep", happen)
+    monkeypatch.setattr("cli.show.watch.time.sleep", happen)
 
 
 def test_a_dry_run_starts_nothing(

@@ -1,7 +1,7 @@
 import pytest
 
-from cli import transfer as module
-from cli.transfer import transfer
+from cli.show import transfer as module
+from cli.show.transfer import transfer
 
 
 def test_nobody_looks_on(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,13 +12,13 @@ import pytest
 
 from core.options import ModelRef
 from core.states import JobState
-from report.findings import Findings, Picture, read_findings
 from report.page import Content, relative_url, render
 from report.pictures import Embedded
+from report.statistics import Findings, Picture, read_findings
 from store.jobs import Tally
 from store.tables import Job, Shard
 from tests.bench import OPTIONS, PROFILE
-from tests.unit.report.test_findings import quarantined, row
+from tests.unit.report.test_statistics import quarantined, row
 
 HOSTILE = [
     "<script>alert(1)</script>",

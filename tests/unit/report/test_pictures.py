@@ -3,8 +3,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from report.findings import GALLERY, Picture
 from report.pictures import TOTAL_BYTES, Embedded, embed
+from report.statistics import GALLERY, Picture
 from store.locations import open_store
 
 

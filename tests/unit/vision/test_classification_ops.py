@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.errors import BadInputError, UsageError
-from vision.classification_ops import parse_transform_ops
-from vision.preprocess import Preprocessor
+from vision.ops.classification import parse_transform_ops
+from vision.ops.preprocess import Preprocessor
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 NORMALIZE = {"NormalizeImage": {"scale": "1.0/255.0", "mean": MEAN, "std": STD, "order": ""}}

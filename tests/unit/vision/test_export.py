@@ -5,8 +5,8 @@ import pytest
 import yaml
 
 from core.errors import UsageError
-from vision.export import export_digest, is_export, read_export
-from vision.ops import NormalizeImage, PadStride, Permute, Resize
+from vision.exports.export import export_digest, is_export, read_export
+from vision.ops.detection import NormalizeImage, PadStride, Permute, Resize
 
 RESIZE = {"type": "Resize", "target_size": [320, 416], "keep_ratio": False, "interp": 2}
 CONFIG: dict[str, Any] = {

@@ -5,9 +5,9 @@ import pytest
 import yaml
 
 from core.errors import UsageError
-from vision.export import read_export
-from vision.keypoint_ops import EvalAffine, TopDownEvalAffine
-from vision.ops import NormalizeImage, Permute
+from vision.exports.export import read_export
+from vision.ops.detection import NormalizeImage, Permute
+from vision.ops.keypoint import EvalAffine, TopDownEvalAffine
 
 NORMALIZE = {"type": "NormalizeImage", "mean": [0.4, 0.5, 0.6], "std": [1, 2, 3], "is_scale": True}
 PERMUTE = {"type": "Permute"}

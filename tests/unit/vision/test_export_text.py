@@ -6,14 +6,14 @@ import pytest
 import yaml
 
 from core.errors import UsageError
-from vision.classification_ops import ScaleAndNormalize
-from vision.db_settings import DbSettings
-from vision.export import export_digest, read_export
-from vision.exported import ExportedModel
-from vision.ops import Permute
-from vision.preprocess import Preprocessor
-from vision.text_line import LineInput, width_buckets
-from vision.text_ops import FixedSize, LimitSide
+from vision.exports.export import export_digest, read_export
+from vision.exports.exported import ExportedModel
+from vision.ops.classification import ScaleAndNormalize
+from vision.ops.detection import Permute
+from vision.ops.preprocess import Preprocessor
+from vision.ops.text import FixedSize, LimitSide
+from vision.ops.text_line import LineInput, width_buckets
+from vision.read.db_settings import DbSettings
 
 DECODE: dict[str, Any] = {"DecodeImage": {"channel_first": False, "img_mode": "BGR"}}
 LIMIT: dict[str, Any] = {"DetResizeForTest": {"limit_side_len": 960, "limit_type": "max"}}

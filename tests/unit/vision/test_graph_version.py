@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from vision.graph_version import graph_version
+from vision.exports.graph_version import graph_version
 
 
 def varint(number: int) -> bytes:

@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 
 from core.errors import BadInputError
-from vision.keypoint_ops import EvalAffine, TopDownEvalAffine
-from vision.ops import Permute, Sample
-from vision.person_crop import PersonCrop, person_crop
-from vision.preprocess import Preprocessor
+from vision.ops.detection import Permute, Sample
+from vision.ops.keypoint import EvalAffine, TopDownEvalAffine
+from vision.ops.person_crop import PersonCrop, person_crop
+from vision.ops.preprocess import Preprocessor
 
 TINY = TopDownEvalAffine((96, 128))
 UDP = TopDownEvalAffine((96, 128), use_udp=True)

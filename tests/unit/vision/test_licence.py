@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from vision.licence import stated_licence
+from vision.exports.licence import stated_licence
 
 APACHE = (
     "\n                                 Apache License\n                           Version 2.0,"

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.errors import UsageError
-from vision.matting import alpha_bytes, encode_alpha, encode_cutout, over_background
-from vision.matting_ops import parse_matting, restored_alpha
-from vision.preprocess import Preprocessor
+from vision.draw.matting import alpha_bytes, encode_alpha, encode_cutout, over_background
+from vision.ops.matting import parse_matting, restored_alpha
+from vision.ops.preprocess import Preprocessor
 
 LOAD, NORMALIZE = {"type": "LoadImages"}, {"type": "Normalize"}
 PPMATTING = [

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.errors import BadInputError
+from vision.draw.panoptic import draw_panoptic, legend_of
 from vision.palette import colour_of
-from vision.panoptic import encode_panoptic, read_panoptic
-from vision.panoptic_drawing import draw_panoptic, legend_of
+from vision.read.panoptic import encode_panoptic, read_panoptic
 
 SKY, WOMAN, MAN = 3000, 1001, 1002  # class 2, and two of class 0
 

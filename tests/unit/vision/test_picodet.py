@@ -9,9 +9,9 @@ from scipy.special import softmax
 
 from core.errors import BadInputError, FatalError
 from core.options import JobOptions
-from vision.export import read_export
-from vision.picodet import PicoDecoder
-from worker.detectors import detector_of
+from vision.exports.export import read_export
+from vision.read.picodet import PicoDecoder
+from worker.networks.detectors import detector_of
 
 SIZE = (64, 96)
 STRIDES = [8, 16, 32, 64]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vision.pose_drawing import draw_poses
+from vision.draw.poses import draw_poses
 from vision.poses import VISIBLE, Poses
 from vision.skeletons import COCO_17, LEFT, MIDDLE, MPII_16, RIGHT, skeleton_of
 

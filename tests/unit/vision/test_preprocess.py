@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import BadInputError
-from vision.op_list import parse_ops
-from vision.ops import Sample
-from vision.preprocess import Prepared, Preprocessor
-from vision.resize import scale_to_fit
+from vision.ops.detection import Sample
+from vision.ops.op_list import parse_ops
+from vision.ops.preprocess import Prepared, Preprocessor
+from vision.ops.resize import scale_to_fit
 
 PERMUTE = {"type": "Permute"}
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}

@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import BadInputError, UsageError
-from vision.preprocess import Prepared, Preprocessor
-from vision.segmentation_ops import parse_transforms, restored
+from vision.ops.preprocess import Prepared, Preprocessor
+from vision.ops.segmentation import parse_transforms, restored
 
 
 def noise(height: int, width: int) -> NDArray[np.uint8]:

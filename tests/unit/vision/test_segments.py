@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vision.caption import draw_caption, percent
-from vision.masks import encode_mask
-from vision.overlay import draw_segments
+from vision.draw.caption import draw_caption, percent
+from vision.draw.label_map import encode_mask
+from vision.draw.segments import draw_segments
 from vision.palette import colour_of
 
 

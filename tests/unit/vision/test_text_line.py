@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vision.preprocess import Preprocessor
-from vision.text_line import LineInput, crop_line, upright, width_buckets
+from vision.ops.preprocess import Preprocessor
+from vision.ops.text_line import LineInput, crop_line, upright, width_buckets
 
 
 def picture(height: int = 60, width: int = 200) -> NDArray[np.uint8]:

@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vision.classification_ops import ScaleAndNormalize
-from vision.ops import Op, Permute
-from vision.preprocess import Preprocessor
-from vision.text_ops import FixedSize, LimitSide, padded_size
+from vision.ops.classification import ScaleAndNormalize
+from vision.ops.detection import Op, Permute
+from vision.ops.preprocess import Preprocessor
+from vision.ops.text import FixedSize, LimitSide, padded_size
 
 TO_FLOAT = (ScaleAndNormalize(1.0, (0, 0, 0), (1, 1, 1)), Permute())
 

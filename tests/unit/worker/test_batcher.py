@@ -7,9 +7,9 @@ import pytest
 
 from tests.bench import Clock
 from tests.workshop import PATIENCE
-from vision.preprocess import Prepared
-from worker.batcher import Batcher
-from worker.ticket import PendingAsk
+from vision.ops.preprocess import Prepared
+from worker.pipeline.batcher import Batcher
+from worker.pipeline.ticket import PendingAsk
 
 
 class Pool:

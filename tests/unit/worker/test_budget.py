@@ -1,7 +1,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from worker.budget import ByteBudget
+from worker.pipeline.budget import ByteBudget
 
 
 def never() -> bool:

@@ -6,8 +6,8 @@ import yaml
 
 from core.errors import BadInputError, FatalError, UsageError
 from core.options import JobOptions
-from vision.export import read_export
-from worker.classifier import Classifier
+from vision.exports.export import read_export
+from worker.networks.classifier import Classifier
 
 OPTIONS = JobOptions(max_pixels=1, max_item_bytes=1, jpeg_quality=90)
 LABELS = ["cat", "dog", "fox", "owl"]

@@ -8,9 +8,9 @@ from core.errors import BadInputError
 from core.options import JobOptions
 from store.parts import BoxColumns
 from tests.workshop import write_model
-from vision.export import read_export
-from worker.detector import Detector
-from worker.network import stacked
+from vision.exports.export import read_export
+from worker.networks.detector import Detector
+from worker.networks.network import stacked
 
 Rows = NDArray[np.float32]
 

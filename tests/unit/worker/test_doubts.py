@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from worker.predictors.doubts import TINY, doubted
-from worker.predictors.graph import Operator, Shape
+from worker.engines.paddle.doubts import TINY, doubted
+from worker.engines.paddle.graph import Operator, Shape
 
 FREE = (-1, 8, -1, -1)
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from store.parts import BoxColumns, ClassScore, RunLengths
-from vision.masks import encode_mask
+from vision.draw.label_map import encode_mask
 from vision.rle import Rle
-from worker.likeness import LIMITS, finds_something, raw_differences, result_differences
-from worker.network import Answer
+from worker.networks.network import Answer
+from worker.ways.likeness import LIMITS, finds_something, raw_differences, result_differences
 
 THRESHOLD = 0.5
 

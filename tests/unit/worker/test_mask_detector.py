@@ -7,9 +7,9 @@ import yaml
 
 from core.errors import BadInputError, FatalError
 from core.options import JobOptions
-from vision.export import read_export
-from worker.detector import Detector
-from worker.detectors import detector_of
+from vision.exports.export import read_export
+from worker.networks.detector import Detector
+from worker.networks.detectors import detector_of
 
 OPTIONS = JobOptions(max_pixels=1, max_item_bytes=1, jpeg_quality=90)
 RESIZE = {"type": "Resize", "target_size": [8, 8], "keep_ratio": False, "interp": 1}

@@ -112,6 +112,6 @@ def test_a_batch_size_only_shrinks(models: Models, ref: ModelRef) -> None:
 def test_an_engine_is_a_module_that_has_what_it_takes() -> None:
     assert hasattr(engine_module("tests.acceptance.standin"), "offers")
     with pytest.raises(UsageError, match="cannot be imported"):
-        engine_module("worker.predictors.nosuch")
+        engine_module("worker.engines.nosuch")
     with pytest.raises(UsageError, match="has no offers and no ways and no load_predictors"):
         engine_module("core.items")

@@ -9,8 +9,8 @@ from PIL import Image
 
 from core.errors import FatalError
 from core.options import JobOptions
-from vision.export import read_export
-from worker.networks import network_of
+from vision.exports.export import read_export
+from worker.networks.by_task import network_of
 
 OPTIONS = JobOptions(max_pixels=1, max_item_bytes=1, jpeg_quality=90)
 TRANSFORMS = [

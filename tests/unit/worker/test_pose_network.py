@@ -8,11 +8,11 @@ import yaml
 
 from core.errors import BadInputError, FatalError
 from tests.bench import OPTIONS
-from vision.export import read_export
-from vision.exported import ExportedModel
-from vision.person_crop import PersonCrop
-from worker.networks import network_of
-from worker.pose_network import BottomUp, TopDown
+from vision.exports.export import read_export
+from vision.exports.exported import ExportedModel
+from vision.ops.person_crop import PersonCrop
+from worker.networks.by_task import network_of
+from worker.networks.pose_network import BottomUp, TopDown
 
 
 def export(folder: Path, arch: str, first: dict[str, Any]) -> ExportedModel:

@@ -10,8 +10,8 @@ from PIL import Image
 
 from core.errors import BadInputError, FatalError, UsageError
 from core.options import JobOptions
-from vision.export import read_export
-from worker.segmenter import Segmenter
+from vision.exports.export import read_export
+from worker.networks.segmenter import Segmenter
 
 OPTIONS = JobOptions(max_pixels=1, max_item_bytes=1, jpeg_quality=90)
 RESIZE = {"type": "Resize", "target_size": [4, 4]}

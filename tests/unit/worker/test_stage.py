@@ -9,10 +9,10 @@ from core.items import ItemRef
 from core.work import Directive, WorkUnit
 from store.parts import ResultRow
 from tests.workshop import PATIENCE, Gate, new_run
-from worker.budget import ByteBudget
+from worker.pipeline.budget import ByteBudget
+from worker.pipeline.stage import Stage
+from worker.pipeline.ticket import Ticket
 from worker.run import ShardRun
-from worker.stage import Stage
-from worker.ticket import Ticket
 
 Do = Callable[[Ticket], None]
 MODEL: Any = None  # no stage looks at it

@@ -6,11 +6,11 @@ import pytest
 import yaml
 
 from core.errors import BadInputError, FatalError
-from vision.export import read_export
-from vision.exported import ExportedModel
-from vision.preprocess import Prepared
-from worker.networks import network_of
-from worker.text_network import TextDetector, TextRecognizer
+from vision.exports.export import read_export
+from vision.exports.exported import ExportedModel
+from vision.ops.preprocess import Prepared
+from worker.networks.by_task import network_of
+from worker.networks.text_network import TextDetector, TextRecognizer
 
 
 def export(folder: Path, steps: list[dict[str, Any]], post: dict[str, Any]) -> ExportedModel:

@@ -1,0 +1,47 @@
+"""Do the settings that are times fit each other?"""
+
+from collections.abc import Iterator
+
+from cli.doctor.finding import Finding, Status
+from config.settings import Settings
+
+
+def check_timing(settings: Settings) -> Iterator[Finding]:
+    """Yield what does not fit; that leases outlast lost heartbeats, the settings see to."""
+    visibility, republish = settings.visibility_seconds, settings.republish_seconds
+    lease, stall, hang = settings.lease_seconds, settings.stall_seconds, settings.hang_seconds
+    found = list[Finding]()
+    if visibility < 2 * republish:
+        found.append(
+            Finding(
+                "visibility",
+                Status.FAILED,
+                f"visibility_seconds ({visibility:g}) is less than twice republish_seconds "
+                f"({republish:g}): the broker delivers again what is merely waiting",
+                f"set REGATTA_VISIBILITY_SECONDS to {2 * republish:g} or more",
+            )
+        )
+    if stall < lease:
+        found.append(
+            Finding(
+                "stall",
+                Status.WARNING,
+                f"stall_seconds ({stall:g}) is less than lease_seconds ({lease:g}): one slow "
+                "batch ends a worker",
+                f"set REGATTA_STALL_SECONDS to {lease:g} or more",
+            )
+        )
+    if hang < lease:
+        found.append(
+            Finding(
+                "hang",
+                Status.WARNING,
+                f"hang_seconds ({hang:g}) is less than lease_seconds ({lease:g}): a busy machine "
+                "costs workers their lives",
+                f"set REGATTA_HANG_SECONDS to {lease:g} or more",
+            )
+        )
+    if not found:
+        words = f"lease {lease:g} s, stall {stall:g} s, visibility {visibility:g} s"
+        found.append(Finding("timing", Status.OK, words))
+    yield from found

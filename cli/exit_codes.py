@@ -1,0 +1,17 @@
+"""The codes that commands exit with."""
+
+from core.states import JobState
+
+OK, FAILED, USAGE, QUARANTINED, CANCELLED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+_BY_STATE = {
+    JobState.SUCCEEDED: OK,
+    JobState.FAILED: FAILED,
+    JobState.PARTIAL: QUARANTINED,
+    JobState.CANCELLED: CANCELLED,
+}
+
+
+def exit_code(state: str) -> int:
+    """Return the exit code of a command that waited for a job and saw it end like this."""
+    return _BY_STATE[JobState(state)]

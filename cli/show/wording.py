@@ -1,0 +1,99 @@
+"""Numbers and states in words for people."""
+
+from collections.abc import Mapping, Sequence
+
+from core.states import JobState
+from core.ways import Way
+from report.snapshot import Snapshot
+
+_MINUTE, _HOUR = 60, 3600
+_TENTHS_BELOW = 10
+
+WARM_UP_SECONDS = 20.0
+"""How long a job may wait before a person is told what for; a new worker needs a while."""
+
+
+def duration(seconds: float | None) -> str:
+    """Return `7.2s`, `42s`, `3m 05s`, `2h 07m`, or a dash for None."""
+    if seconds is None:
+        return "-"
+    if seconds < _TENTHS_BELOW:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole}s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE}m {whole % _MINUTE:02d}s"
+    return f"{whole // _HOUR}h {whole % _HOUR // _MINUTE:02d}m"
+
+
+def speed(rate: float | None) -> str:
+    """Return items a second."""
+    return "-" if rate is None else f"{rate:,.1f}/s"
+
+
+def count(number: int, noun: str) -> str:
+    """Return `1 item`, `2,000 items`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def tallied(counts: Mapping[str, int]) -> str:
+    """Return what is not zero: `3 done, 1 running`."""
+    return ", ".join(f"{number:,} {name}" for name, number in counts.items() if number) or "none"
+
+
+def done_of(snapshot: Snapshot) -> int:
+    """Return how many items have a result or are about to."""
+    items = snapshot["items"]
+    return int(items["listed"] - items["pending"] + snapshot["in_progress"])
+
+
+def progress_line(snapshot: Snapshot) -> str:
+    """Return a job's progress as one line."""
+    items = snapshot["items"]
+    more = "+" if snapshot["state"] == JobState.PLANNING else ""
+    parts = [
+        f"{snapshot['state']}: {done_of(snapshot):,}/{items['listed']:,}{more} items",
+        speed(snapshot["rate"]),
+        f"ETA {duration(snapshot['eta_seconds'])}",
+        f"{items['quarantined']:,} quarantined",
+        f"shards: {tallied(snapshot['shards'])}",
+    ]
+    if stages := stages_line(snapshot):
+        parts.append(f"work: {stages}")
+    return ", ".join(parts)
+
+
+def stages_line(snapshot: Snapshot) -> str | None:
+    """Return how the work is shared between the stages of the pipeline, once that is known."""
+    if not snapshot["stages"]:
+        return None
+    return "  ".join(f"{stage} {share:.0%}" for stage, share in snapshot["stages"].items())
+
+
+def profile_without_worker(job_id: str, profile: str, offered: Sequence[str]) -> str:
+    """Return that no worker offers what a job was frozen to, and the way out."""
+    return (
+        f"no live worker offers {profile}, to which this job was frozen (workers offer "
+        f"{', '.join(offered)}): `regatta retry {job_id} --reprofile` moves what is "
+        "left onto what they offer"
+    )
+
+
+def plain_networks(snapshot: Snapshot) -> list[str]:
+    """Return the networks that run in the slow way, and why."""
+    return [
+        f"{one['network']}: {one['why']}" for one in snapshot["networks"] if one["way"] == Way.PLAIN
+    ]
+
+
+def waiting_for(snapshot: Snapshot) -> str | None:
+    """Return what keeps a job from going on, if it is that no worker takes its shards."""
+    if snapshot["profile_without_worker"]:
+        return profile_without_worker(
+            snapshot["id"], snapshot["profile_without_worker"], snapshot["offered_instead"]
+        )
+    queue = snapshot["queue_without_consumer"]
+    if not queue:
+        return None
+    return f"no live worker serves the queue {queue!r} for this job; the worker's log may say why"

@@ -1,0 +1,150 @@
+"""A command's hold on the embedded stack: started if need be, shared with the other commands."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from cli.stack.environment import environment, python_module
+from cli.stack.filelock import FileLock, is_held
+from cli.stack.home import Home
+from cli.stack.stackfile import StackState, read_state
+from config.settings import Settings
+from core.errors import RegattaError
+
+_START_SECONDS = 90.0
+_LEAVE_SECONDS = 0.5
+_PAUSE_SECONDS = 0.03
+
+
+class Stack:
+    """The stack of the settings' home, for as long as this is entered.
+
+    `say` is told what a person has to wait for.
+    """
+
+    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+        self.home = Home(settings.home)
+        self._settings = settings
+        self._say = say
+        self._users: FileLock | None = None
+        self._keeper: int | None = None
+
+    def __enter__(self) -> Self:
+        """Attach to the stack, or start it.
+
+        Raises:
+            RegattaError: it does not start.
+        """
+        self.home.prepare()
+        self._users = FileLock(self.home.users_lock)
+        try:
+            if not self._users.try_shared():
+                self._say("waiting for the last stack of this home to stop")
+                self._users.wait_shared()
+            self.ensure()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave. Whoever leaves last makes the keeper stop the stack."""
+        if self._users is not None:
+            self._users.close()
+            self._users = None
+
+    def ensure(self) -> StackState:
+        """Return the running stack, after starting it again if its keeper is gone.
+
+        Raises:
+            RegattaError: it does not start.
+        """
+        return self._usable() or self._start()
+
+    def await_stop(self) -> bool:
+        """Leave, and wait until the stack has stopped; False if others use it, so that it stays."""
+        self.close()
+        until = time.monotonic() + _LEAVE_SECONDS
+        with FileLock(self.home.users_lock) as users:
+            while not users.try_alone() and self._usable() is not None:
+                if time.monotonic() > until:
+                    return False
+                time.sleep(_PAUSE_SECONDS)
+        while is_held(self.home.keeper_lock):
+            self._has_ended()
+            time.sleep(_PAUSE_SECONDS)
+        return True
+
+    def _usable(self) -> StackState | None:
+        state = read_state(self.home.state)
+        if state is None or not state.ready or not state.keeper.lives:
+            return None
+        return state
+
+    def _start(self) -> StackState:
+        until = time.monotonic() + _START_SECONDS + self._settings.drain_seconds
+        log = self.home.log("keeper")
+        with FileLock(self.home.start_lock) as start:
+            start.wait_alone()
+            spawned, behind = False, 0
+            while (state := self._usable()) is None:
+                if not spawned and not is_held(self.home.keeper_lock):
+                    behind = log.stat().st_size if log.exists() else 0
+                    self._spawn()
+                    spawned = True
+                if (spawned and self._has_ended()) or time.monotonic() > until:
+                    with log.open("rb") as file:
+                        file.seek(behind)
+                        said = file.read().decode(errors="replace")
+                    raise RegattaError(
+                        f"the stack did not start: {_reason(said)}", hint=f"see {log}"
+                    )
+                time.sleep(_PAUSE_SECONDS)
+        return state
+
+    def _spawn(self) -> None:
+        # Not subprocess: the keeper outlives this command on purpose, in a session of its own,
+        # so that Ctrl-C in this terminal is not for it.
+        appending = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        self._keeper = os.posix_spawn(
+            sys.executable,
+            python_module("cli.stack.keeper"),
+            environment(self._settings),
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(self.home.log("keeper")), appending, 0o600),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+            setsigmask=(),
+            setsigdef=(signal.SIGINT, signal.SIGPIPE),
+        )
+
+    def _has_ended(self) -> bool:
+        """Whether the keeper that this command started has ended; its remains are collected."""
+        if self._keeper is None:
+            return True
+        ended = os.waitpid(self._keeper, os.WNOHANG)[0] != 0
+        if ended:
+            self._keeper = None
+        return ended
+
+
+def _reason(said: str) -> str:
+    """The line of a keeper's log that says why it gave up."""
+    errors = [line for line in said.splitlines() if line.startswith("error: ")]
+    if errors:
+        return errors[-1].removeprefix("error: ")
+    return said.strip().rpartition("\n")[2] or "it said nothing"

@@ -1,0 +1,102 @@
+"""Where the embedded stack of a home keeps its files."""
+
+import hashlib
+import os
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import UsageError
+
+_SOCKET_BYTES = 100  # the address of a Unix socket has 108 bytes, its end included
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The files below one `REGATTA_HOME`, and the short directory of its sockets.
+
+    - `users_lock`: every command that uses the stack holds it shared; the keeper stops the stack
+      once it gets it for itself;
+    - `start_lock`: held while a command looks whether a keeper lives, and starts one;
+    - `keeper_lock`: held by the keeper as long as it lives;
+    - `state`: what the keeper runs, see `cli.stack.stackfile`.
+    """
+
+    path: Path
+
+    @property
+    def users_lock(self) -> Path:
+        """Held, shared, by whoever uses the stack."""
+        return self.path / "users.lock"
+
+    @property
+    def start_lock(self) -> Path:
+        """Held by whoever is about to start a keeper."""
+        return self.path / "start.lock"
+
+    @property
+    def keeper_lock(self) -> Path:
+        """Held by the keeper."""
+        return self.path / "keeper.lock"
+
+    @property
+    def state(self) -> Path:
+        """What the keeper runs."""
+        return self.path / "stack.json"
+
+    @property
+    def logs(self) -> Path:
+        """A file per process."""
+        return self.path / "logs"
+
+    def log(self, name: str) -> Path:
+        """The log of one process."""
+        return self.logs / f"{name}.log"
+
+    @property
+    def redis(self) -> Path:
+        """Redis's own data."""
+        return self.path / "redis"
+
+    @property
+    def runtime(self) -> Path:
+        """A short path for sockets, of this user and this home alone."""
+        name = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]
+        base = os.environ.get("XDG_RUNTIME_DIR", "")
+        if base.startswith("/") and len(os.fsencode(base)) < _SOCKET_BYTES // 2:
+            return Path(base) / f"regatta-{name}"
+        return Path("/tmp") / f"regatta-{os.getuid()}-{name}"  # noqa: S108 - see `prepare`
+
+    @property
+    def socket(self) -> Path:
+        """Where Redis listens."""
+        return self.runtime / "redis.sock"
+
+    def prepare(self) -> None:
+        """Make the directories.
+
+        Raises:
+            UsageError: one cannot be made, or is not this user's own.
+        """
+        try:
+            for folder in (self.path, self.logs, self.redis):
+                folder.mkdir(parents=True, exist_ok=True)
+            self.runtime.mkdir(mode=0o700, exist_ok=True)
+            found = self.runtime.lstat()
+        except OSError as error:
+            raise UsageError(
+                f"{error.filename!r} cannot be made: {error.strerror}",
+                hint="set REGATTA_HOME to a directory that you can write",
+            ) from error
+        # Anybody may make a directory in /tmp, and whoever owns it owns the broker in it.
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            raise UsageError(f"{self.runtime} is somebody else's", hint="set XDG_RUNTIME_DIR")
+        self.runtime.chmod(0o700)
+
+    def clean(self) -> None:
+        """Remove what means nothing once the stack has stopped."""
+        self.state.unlink(missing_ok=True)
+        self.socket.unlink(missing_ok=True)
+        with suppress(OSError):  # somebody may have put something else there
+            self.runtime.rmdir()

@@ -1,0 +1,241 @@
+"""From what a person calls a model to the model that a job runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from core.errors import UsageError
+from core.messages import TASKS
+from core.options import SEVERAL, ModelRef
+from core.roles import DETECTOR, KEYPOINT, ROLES
+from registry.composition import Composition, read_composition
+from store.database import Database
+from store.models import find_model, model_ref
+from store.tables import Model
+from vision.exports.export import export_digest, read_export
+from vision.exports.exported import ExportedModel
+from vision.exports.input_shapes import are_shared
+from vision.exports.keypoint import BOTTOM_UP
+from vision.people import people_classes
+
+_BATCH = 8
+_SETTINGS = {"keypoint": frozenset({"people"})}
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenModel:
+    """A model that is as it was registered, and the exports that it consists of.
+
+    `exports` are by their roles; a model that is not composed has the role "".
+    """
+
+    ref: ModelRef
+    exports: Mapping[str, ExportedModel] = field(repr=False)
+
+    @property
+    def batch_size(self) -> int:
+        """How many images an inference takes, unless somebody says otherwise.
+
+        One where shapes vary: padding a batch of many shapes would waste the work. Of a composed
+        model only those parts get more whose shapes do not vary.
+        """
+        return _BATCH if any(map(are_shared, self.exports.values())) else 1
+
+    @property
+    def has_detector(self) -> bool:
+        """Whether there is a detector in it."""
+        return any(export.task == "detect" for export in self.exports.values())
+
+
+def choose_models(db: Database, names: Sequence[str], *, detector: str | None) -> ChosenModel:
+    """Return the model of a registered name or of an exported directory; or several, side by side.
+
+    Top-down keypoint models need a `detector`, named in the same ways, which finds the people.
+
+    Raises:
+        UsageError: there is no such model, it is not what was registered, its task is none that
+            this version runs, it does not go with the detector, or two have the same name.
+    """
+    found = [_found(db, name) for name in names]
+    if detector is not None and not any(map(_needs_detector, found)):
+        raise UsageError(
+            f"model {found[0].ref.name!r} takes no detector: {_why(found[0])}",
+            hint="leave --detector out",
+        )
+    finder = None if detector is None else _found(db, detector)
+    chosen = [_complete(model, finder) for model in found]
+    if len(chosen) == 1:
+        return chosen[0]
+    return _side_by_side(chosen)
+
+
+def _complete(model: ChosenModel, finder: ChosenModel | None) -> ChosenModel:
+    """The model as it can run, with the detector if it needs one."""
+    name = model.ref.name
+    if _needs_detector(model):
+        if finder is None:
+            raise UsageError(
+                f"the keypoint model {name!r} looks at one person at a time, and needs a detector "
+                "that finds the people",
+                hint="add --detector with a detection model's name or directory",
+            )
+        parts = {DETECTOR: finder, KEYPOINT: model}
+        return compose(f"{name}+{finder.ref.name}", "keypoint", parts)
+    whole = next((task for task in ROLES if _is_part(model.ref.task, task)), None)
+    if whole is not None:
+        raise UsageError(
+            f"model {name!r} is for the task {model.ref.task!r}, a part of {whole} models",
+            hint="name its parts in a TOML file, and give that as the model (see docs/models.md)",
+        )
+    if model.ref.task not in TASKS:
+        raise UsageError(
+            f"model {name!r} is for the task {model.ref.task!r}",
+            hint=f"this version runs {', '.join(TASKS)}",
+        )
+    return model
+
+
+def _is_part(task: str, whole: str) -> bool:
+    """Whether models of a task are of no use but in composed ones of another."""
+    return task not in TASKS and any(role.task == task for role in ROLES[whole])
+
+
+def _side_by_side(models: Sequence[ChosenModel]) -> ChosenModel:
+    names = [model.ref.name for model in models]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(
+            f"two of the models are called {twice!r}, and rows could not say which is which",
+            hint="register them under different names (`regatta models add`)",
+        )
+    ref = ModelRef.composed(
+        ",".join(names), SEVERAL, dict(zip(names, (model.ref for model in models), strict=True))
+    )
+    exports = {
+        f"{model.ref.name}/{role}": export
+        for model in models
+        for role, export in model.exports.items()
+    }
+    return ChosenModel(ref, exports)
+
+
+def compose(
+    name: str,
+    task: str,
+    parts: Mapping[str, ChosenModel],
+    settings: Mapping[str, Any] | None = None,
+) -> ChosenModel:
+    """Return the model that these parts make, by their roles.
+
+    Raises:
+        UsageError: a part is missing, is for another task, or does not go with the others.
+    """
+    roles = {role.name: role for role in ROLES.get(task, ())}
+    if not roles:
+        raise UsageError(
+            f"no model for the task {task!r} can be composed",
+            hint=f"this version composes models for {', '.join(ROLES)}",
+        )
+    for role, part in parts.items():
+        if role not in roles:
+            raise UsageError(f"a {task} model has no part {role!r}, only {', '.join(roles)}")
+        if part.ref.task != roles[role].task or part.ref.parts:
+            raise UsageError(
+                f"model {part.ref.name!r} cannot be the {role} of a {task} model: "
+                f"it is for the task {part.ref.task!r}, not {roles[role].task!r}"
+            )
+    missing = [role for role in roles if role not in parts and not roles[role].is_optional]
+    if missing:
+        raise UsageError(f"a {task} model needs a part {' and a part '.join(missing)}")
+    settings = settings or {}
+    unknown = sorted(set(settings) - _SETTINGS.get(task, frozenset()))
+    if unknown:
+        raise UsageError(f"a {task} model has no option {' and no option '.join(unknown)}")
+    exports = {role: part.exports[""] for role, part in parts.items()}
+    if task == "keypoint":
+        _check_people(parts[KEYPOINT], exports, settings)
+    refs = {role: part.ref for role, part in parts.items()}
+    return ChosenModel(ModelRef.composed(name, task, refs, settings), exports)
+
+
+def choose_composed(db: Database, name: str, composition: Composition) -> ChosenModel:
+    """Return the model that a composition describes, under this name.
+
+    Raises:
+        UsageError: a part is unknown, or does not go with the others.
+    """
+    parts = {role: _found(db, part) for role, part in composition.parts.items()}
+    return compose(name, composition.task, parts, composition.options)
+
+
+def describe(directory: Path) -> ModelRef:
+    """Return what an exported directory is, under the name that its export gives it.
+
+    Raises:
+        UsageError: the directory is incomplete, or not a model that this version can run.
+    """
+    place = directory.resolve()
+    export = read_export(place)
+    return ModelRef(export.name, export.task, export_digest(place), str(place))
+
+
+def _found(db: Database, name: str) -> ChosenModel:
+    known = db.read(lambda s: _registered(s, name))
+    if known is not None:
+        ref = known
+    elif name.endswith(".toml") and Path(name).expanduser().is_file():
+        path = Path(name).expanduser()
+        return choose_composed(db, path.stem, read_composition(path))
+    elif Path(name).expanduser().is_dir():
+        ref = describe(Path(name).expanduser())
+    else:
+        db.read(lambda s: find_model(s, name))  # says what is missing, and what would do
+        raise AssertionError(name)
+    parts = ref.parts or {"": ref}
+    return ChosenModel(ref, {role: _checked(part) for role, part in parts.items()})
+
+
+def _registered(session: Session, name: str) -> ModelRef | None:
+    row = session.get(Model, name)
+    return None if row is None else model_ref(row)
+
+
+def _checked(ref: ModelRef) -> ExportedModel:
+    """The export of a model whose files are those that its digest is of."""
+    export = read_export(Path(ref.location))
+    if export_digest(Path(ref.location)) != ref.digest:
+        raise UsageError(
+            f"the files of model {ref.name!r} in {ref.location} are not those that were registered",
+            hint=f"restore them, or `regatta models remove {ref.name}` and add it again",
+        )
+    return export
+
+
+def _needs_detector(chosen: ChosenModel) -> bool:
+    if chosen.ref.task != "keypoint" or chosen.ref.parts:
+        return False
+    return chosen.exports[""].arch != BOTTOM_UP
+
+
+def _why(chosen: ChosenModel) -> str:
+    if chosen.ref.parts:
+        return "it has what it needs"
+    if chosen.ref.task == "keypoint":
+        return "it finds the people itself"
+    return f"it is for the task {chosen.ref.task!r}"
+
+
+def _check_people(
+    keypoint: ChosenModel, exports: Mapping[str, ExportedModel], settings: Mapping[str, Any]
+) -> None:
+    if not _needs_detector(keypoint):
+        raise UsageError(f"model {keypoint.ref.name!r} takes no detector: {_why(keypoint)}")
+    people = settings.get("people", [])
+    if not isinstance(people, list) or not all(isinstance(label, str) for label in people):
+        raise UsageError(
+            f"people is {people!r}, no list of classes", hint='write people = ["rower"]'
+        )
+    people_classes(exports[DETECTOR].labels, people)

@@ -1,0 +1,148 @@
+"""Brings models from elsewhere into a directory of this machine, each under its digest."""
+
+import hashlib
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from core.errors import UsageError
+from registry.cache import incoming, shelve
+from store.archives import unpack
+from store.copies import copy_folder, copy_object
+from store.downloads import download, without_secrets
+from store.hub import SCHEME, HubRepository, download_repository
+from store.locations import split_location
+from store.progress import Progress
+from store.s3_location import is_s3
+from vision.exports.export import export_digest, is_export
+
+_WEB = re.compile("https?://", re.IGNORECASE)
+_URL = re.compile("[A-Za-z][A-Za-z0-9+.-]*://")
+_ARCHIVE = re.compile(r"\.(tar|tar\.gz|tgz|tar\.bz2|tar\.xz|zip)$", re.IGNORECASE)
+_SHA256 = re.compile("[0-9a-f]{64}")
+_MOST_NAMED = 5
+
+
+def bring_model(
+    source: str, models: Path, *, sha256: str | None, progress: Progress, shows_progress: bool
+) -> Path:
+    """Return the local directory of a model's export, having brought it if it was elsewhere.
+
+    A local directory is the answer itself. A local archive, what is at an http(s):// or s3://
+    address, and a repository of the hub come to `models/<digest>/<name>`: complete or not at all,
+    and what is there already is not written again.
+
+    Args:
+        source: A path, or a URL with one of these schemes, `hf://` or `file://`.
+        models: The directory that models are brought to; made if need be.
+        sha256: What an archive's own digest must be, or else the model's; None checks nothing.
+        progress: Is told how much has come.
+        shows_progress: Whether what shows progress by itself (the hub) may do so.
+
+    Raises:
+        UsageError: there is no such thing, it can't be got, is damaged, not what `sha256` says,
+            or holds no export, or several.
+    """
+    expected, shown = _digest_of(sha256), without_secrets(source)
+    if not _URL.match(source) or source.lower().startswith("file://"):
+        path = _local(source)
+        if not path.is_file():
+            digest = export_digest(path)
+            if expected is not None:
+                _compare(expected, digest, "the model in", source)
+            return path
+        source = shown = str(path)
+    with incoming(models) as folder:
+        content = folder / "content" / (_name_of(source) or "model")
+        content.mkdir(parents=True)
+        if (archive := _archive(source, folder / "archive", progress)) is not None:
+            if expected is not None:
+                _compare(expected, _sha256(archive), "the archive", shown)
+            unpack(archive, content, name=shown)
+        elif is_s3(source):
+            copy_folder(source, content, progress=progress)
+        else:
+            repository = HubRepository.parse(source)
+            download_repository(repository, content, shows_progress=shows_progress)
+        export = _the_export(content, shown)
+        try:
+            digest = export_digest(export)
+        except UsageError as error:  # of a directory that is gone in a moment
+            said = str(error).replace(str(content), shown)
+            raise UsageError(said, hint=error.hint) from error
+        if archive is None and expected is not None:
+            _compare(expected, digest, "the model at", source)
+        return shelve(export, models, digest)
+
+
+def _archive(source: str, to: Path, progress: Progress) -> Path | None:
+    """The archive that a source is, on this machine; None if it is a directory of some kind."""
+    if _WEB.match(source):
+        download(source, to, progress=progress)
+        return to
+    if is_s3(source):
+        if not _ARCHIVE.search(source):
+            return None
+        copy_object(source, to, progress=progress)
+        return to
+    if source.lower().startswith(SCHEME):
+        return None
+    return _local(source)
+
+
+def _local(source: str) -> Path:
+    """The path of a source without a scheme, or with `file://`; other schemes are refused."""
+    if _URL.match(source):
+        return Path(*split_location(source.rstrip("/")))
+    return Path(source).expanduser()
+
+
+def _name_of(source: str) -> str:
+    """What to call the directory of a model whose archive has none of its own."""
+    path = source if _URL.match(source) is None else unquote(urlsplit(source).path)
+    name = _ARCHIVE.sub("", path.rstrip("/").rpartition("/")[2].partition("@")[0])
+    return re.sub(r"[^\w.+-]", "_", name).strip(".")[:100]
+
+
+def _the_export(content: Path, shown: str) -> Path:
+    folders = [content, *(path for path in sorted(content.rglob("*")) if path.is_dir())]
+    found = [folder for folder in folders if is_export(folder)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(str(path.relative_to(content)) for path in found[:_MOST_NAMED])
+        raise UsageError(
+            f"{shown} holds {len(found)} models: {names}",
+            hint="unpack it and add the directory of the one that is meant",
+        )
+    files = [
+        str(path.relative_to(content)) for path in sorted(content.rglob("*")) if path.is_file()
+    ]
+    held = ", ".join(files[:_MOST_NAMED]) or "nothing"
+    raise UsageError(
+        f"{shown} holds no exported model; it holds {held}",
+        hint="what is wanted is what the Paddle tool's export script wrote, with infer_cfg.yml, "
+        "deploy.yaml or inference.yml; checkpoints of a training are none",
+    )
+
+
+def _digest_of(sha256: str | None) -> str | None:
+    if sha256 is None:
+        return None
+    digest = sha256.strip().lower().removeprefix("sha256:")
+    if not _SHA256.fullmatch(digest):
+        raise UsageError(f"{sha256!r} is no SHA-256", hint="it has 64 hexadecimal digits")
+    return digest
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _compare(expected: str, found: str, what: str, source: str) -> None:
+    if expected != found:
+        raise UsageError(
+            f"{what} {source} has the SHA-256 {found}, not {expected}",
+            hint="it is another version, or was tampered with: check where the digest is from",
+        )

@@ -1,0 +1,128 @@
+"""A job at this moment, as `status` shows it: counts, speed, what it waits for."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from config.settings import Settings
+from core.options import ModelRef
+from core.profile import ExecutionProfile
+from core.states import ENDED_JOBS, LIVE_JOBS, JobState, ShardState
+from core.times import iso
+from store import processes
+from store.database import Database
+from store.jobs import Tally, get_job, tally
+from store.pace import pace, stage_seconds
+from store.tables import Job, Process
+
+Snapshot = dict[str, Any]
+
+
+def snapshot(db: Database, settings: Settings, job_id: str) -> Snapshot:
+    """Return one job's snapshot, with the share of the work that each stage did lately."""
+
+    def take(s: Session) -> Snapshot:
+        [seen] = _take(s, db, settings, [get_job(s, job_id)])
+        return {**seen, "stages": _shares(stage_seconds(s, job_id))}
+
+    return db.read(take)
+
+
+def snapshots(db: Database, settings: Settings, jobs: Sequence[Job]) -> list[Snapshot]:
+    """Return the snapshots of jobs: the same few queries for any number."""
+    return db.read(lambda s: _take(s, db, settings, jobs))
+
+
+def _take(s: Session, db: Database, settings: Settings, jobs: Sequence[Job]) -> list[Snapshot]:
+    now = db.now(s)
+    counts = tally(s, jobs)
+    running = {job.id: job.started_at for job in jobs if job.state in LIVE_JOBS and job.started_at}
+    rates = pace(s, running, now=now)
+    workers = processes.live(s, processes.WORKER, now=now, within=settings.lease_seconds)
+    return [_describe(job, counts[job.id], rates.get(job.id), workers) for job in jobs]
+
+
+def _describe(job: Job, counts: Tally, rate: float | None, workers: Sequence[Process]) -> Snapshot:
+    if job.state in ENDED_JOBS:
+        rate = _average(job, counts)
+    is_served = _is_served(job, counts, workers)
+    instead = [] if is_served or job.profile is None else processes.offered(workers, job.task)
+    return {
+        "id": job.id,
+        "name": job.name,
+        "task": job.task,
+        "model": ModelRef.from_json(job.model).name,
+        "state": job.state.value,
+        "items": {
+            "listed": counts.listed,
+            "succeeded": counts.succeeded,
+            "skipped": counts.skipped,
+            "quarantined": counts.quarantined,
+            "cancelled": counts.cancelled,
+            "pending": counts.pending,
+        },
+        "shards": {state.value: counts.shards.get(state, 0) for state in ShardState},
+        "rate": None if rate is None else round(rate, 3),
+        "eta_seconds": _eta(job, counts, rate),
+        "output": job.output,
+        "created": iso(job.created_at),
+        "started": iso(job.started_at),
+        "finished": iso(job.finished_at),
+        "source": job.source,
+        "priority": job.priority,
+        "tags": job.tags,
+        "generation": job.generation,
+        "in_progress": counts.in_progress,
+        "passed_over": job.passed_over,
+        "error": job.error,
+        "queue_without_consumer": None if is_served else job.task,
+        # Which of the two it is: workers serve the queue, but with other offers than the job's.
+        "profile_without_worker": _profile_key(job) if instead else None,
+        "offered_instead": [offer.key for offer in instead],
+        "networks": _networks(job),
+    }
+
+
+def _networks(job: Job) -> list[dict[str, str]]:
+    """In which way each network of the job runs, as far as it is known, and why."""
+    known = (job.profile or {}).get("networks", {})
+    names = {export.digest: export.name for export in ModelRef.from_json(job.model).exports}
+    return [{"network": name, **known[digest]} for digest, name in names.items() if digest in known]
+
+
+def _shares(seconds: Mapping[str, float]) -> dict[str, float]:
+    """Which part of the work each stage did, 0 to 1."""
+    total = sum(seconds.values())
+    return {stage: round(busy / total, 3) for stage, busy in seconds.items()}
+
+
+def _average(job: Job, counts: Tally) -> float | None:
+    if job.started_at is None or job.finished_at is None:
+        return None
+    settled = counts.succeeded + counts.skipped + counts.quarantined
+    return settled / max(1e-3, job.finished_at - job.started_at)
+
+
+def _eta(job: Job, counts: Tally, rate: float | None) -> float | None:
+    """Seconds to go; unknown until everything is listed and something has run."""
+    if job.state is not JobState.RUNNING or not rate:
+        return None
+    return round(max(0, counts.pending - counts.in_progress) / rate, 1)
+
+
+def _profile_key(job: Job) -> str | None:
+    return None if job.profile is None else ExecutionProfile.from_json(job.profile).offer.key
+
+
+def _is_served(job: Job, counts: Tally, workers: Sequence[Process]) -> bool:
+    """Whether some live worker can take the job's shards, or none needs to."""
+    if job.state not in LIVE_JOBS or (job.state is JobState.RUNNING and not counts.pending):
+        return True
+    serving = [worker for worker in workers if job.task in worker.queues]
+    if job.profile is None:
+        return bool(serving)
+    profile = ExecutionProfile.from_json(job.profile)
+    return any(
+        profile.runs_on(offer) for worker in serving for offer in processes.offers_of(worker)
+    )

@@ -1,0 +1,42 @@
+"""Lines of text in the corner of a picture."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.draw.detections import Strokes
+from vision.draw.strip import label_strip
+from vision.palette import colour_of
+
+
+def draw_caption(
+    image_bgr: NDArray[np.uint8], lines: Sequence[tuple[int, str]]
+) -> NDArray[np.uint8]:
+    """A copy of an upright uint8 (H, W, 3) image with lines in its upper left corner.
+
+    Each line is a class, which gives its colour, and a text. Lines that find no room are omitted.
+    """
+    canvas = image_bgr.copy()
+    stack_lines(canvas, lines)
+    return canvas
+
+
+def stack_lines(canvas: NDArray[np.uint8], lines: Sequence[tuple[int, str]]) -> None:
+    """Write lines on the canvas itself, from the upper left corner down."""
+    height, width = canvas.shape[:2]
+    font_px = Strokes.for_image(width, height).font_px
+    margin = font_px // 2 if min(height, width) > 4 * font_px else 0
+    top = margin
+    for class_id, text in lines:
+        strip = label_strip(text, font_px, colour_of(class_id))[:, : max(0, width - margin)]
+        if top + len(strip) > height:
+            return
+        canvas[top : top + len(strip), margin : margin + strip.shape[1]] = strip
+        top += len(strip)
+
+
+def percent(share: float) -> str:
+    """A share, 0 to 1, as a legend says it: what is there at all is never 0%."""
+    text = f"{share:.0%}"
+    return "<1%" if share and text == "0%" else text

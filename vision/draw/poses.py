@@ -1,0 +1,97 @@
+"""People drawn as sticks and circles into a copy of their image."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.draw.detections import Strokes
+from vision.palette import Colour
+from vision.poses import VISIBLE, Poses
+from vision.skeletons import Skeleton, skeleton_of
+
+_ALPHA = 0.85  # how much of the lines covers the picture
+_DARK: Colour = (24, 24, 24)
+_FRACTION_BITS = 4  # cv2 takes coordinates in sixteenths of a pixel
+
+
+@dataclass(frozen=True, slots=True)
+class _Pen:
+    """Widths in pixels: those of the picture, thinner where people are small in it.
+
+    A dark rim makes lines stand out on what has their colour.
+    """
+
+    stick_px: int
+    radius_px: int
+    rim_px: int
+
+    @classmethod
+    def for_person(cls, box: Sequence[float], strokes: Strokes) -> "_Pen":
+        x1, y1, x2, y2 = box
+        person_px = max(x2 - x1, y2 - y1)
+        stick_px = max(1, round(min(person_px / 50, 1.2 * strokes.line_px)))
+        radius_px = max(1, round(min(person_px / 25, 1.1 * stick_px + 1)))
+        return cls(stick_px, radius_px, rim_px=round(stick_px / 4 + 0.2))
+
+
+def draw_poses(
+    image_bgr: NDArray[np.uint8], poses: Poses, *, visible: float = VISIBLE
+) -> NDArray[np.uint8]:
+    """A copy of an upright uint8 (H, W, 3) image with the people's joints and limbs drawn into it.
+
+    Points that score less than `visible` are left out, and so are limbs that lack an end. The best
+    scores are drawn last. Widths follow the picture's size, and on small people theirs. Everything
+    is blended in at once, so that where lines cross no picture is left. The same input gives the
+    same pixels.
+    """
+    canvas = image_bgr.copy()
+    if not len(poses):
+        return canvas
+    height, width = canvas.shape[:2]
+    strokes = Strokes.for_image(width, height)
+    skeleton = skeleton_of(poses.keypoints.shape[1])
+    for row in np.argsort(poses.scores, kind="stable"):
+        points = poses.keypoints[row]
+        shown = points[:, 2] >= visible
+        # A point may be anywhere; one that is a picture's size away from it is no answer.
+        shown &= (np.abs(points[:, :2] - (width / 2, height / 2)) < 1.5 * max(width, height)).all(1)
+        pen = _Pen.for_person(poses.xyxy[row].tolist(), strokes)
+        _draw_person(canvas, points[:, :2], shown, skeleton, pen)
+    return np.asarray(cv2.addWeighted(image_bgr, 1 - _ALPHA, canvas, _ALPHA, 0), np.uint8)
+
+
+def _draw_person(
+    canvas: NDArray[np.uint8],
+    points: NDArray[np.float32],
+    shown: NDArray[np.bool_],
+    skeleton: Skeleton,
+    pen: _Pen,
+) -> None:
+    places = np.round(np.where(shown[:, None], points, 0) * 2**_FRACTION_BITS).astype(int).tolist()
+    limbs = [limb for limb in skeleton.limbs if shown[list(limb)].all()]
+    joints = np.flatnonzero(shown).tolist()
+    for rim in (True, False) if pen.rim_px else (False,):
+        grown = pen.rim_px if rim else 0
+        for limb in limbs:
+            cv2.line(
+                canvas,
+                places[limb[0]],
+                places[limb[1]],
+                _DARK if rim else skeleton.limb_colour(limb),
+                pen.stick_px + 2 * grown,
+                cv2.LINE_AA,
+                _FRACTION_BITS,
+            )
+        for joint in joints:
+            cv2.circle(
+                canvas,
+                places[joint],
+                (pen.radius_px + grown) << _FRACTION_BITS,
+                _DARK if rim else skeleton.joint_colour(joint),
+                cv2.FILLED,
+                cv2.LINE_AA,
+                _FRACTION_BITS,
+            )

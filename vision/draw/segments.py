@@ -1,0 +1,34 @@
+"""Segments drawn over their picture."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.draw.caption import stack_lines
+from vision.draw.label_map import MOST_CLASSES
+from vision.palette import colour_of
+
+_COLOURS = np.array([colour_of(class_id) for class_id in range(MOST_CLASSES)], np.uint8)
+
+
+def draw_segments(
+    image_bgr: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    legend: Sequence[tuple[int, str]],
+    alpha: float,
+    background: int | None = None,
+) -> NDArray[np.uint8]:
+    """A copy of an upright uint8 (H, W, 3) image under the colours of its label map [H,W].
+
+    `alpha` is how much of a colour covers the picture, 0 to 1; the class `background` covers
+    nothing. The legend, classes and texts, is written into the upper left corner as far as there
+    is room.
+    """
+    blended = cv2.addWeighted(image_bgr, 1 - alpha, _COLOURS[labels], alpha, 0)
+    canvas = np.asarray(blended, np.uint8)
+    if background is not None:
+        cv2.copyTo(image_bgr, (labels == background).astype(np.uint8), canvas)
+    stack_lines(canvas, legend)
+    return canvas

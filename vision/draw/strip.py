@@ -1,0 +1,100 @@
+"""Label strips: a line of text on a coloured ground, rendered in parts that are kept."""
+
+import io
+from functools import lru_cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from vision.ops.resize import Size
+from vision.palette import Colour, text_colour_on
+
+# Shipped with the code, so that pictures do not depend on the machine's fonts. It has Latin with
+# accents, Greek and Cyrillic.
+_FONT = "DejaVuSansCondensed-Bold.ttf"
+
+
+def label_strip(text: str, font_px: int, background: Colour) -> NDArray[np.uint8]:
+    """One line of text with a margin around it: read-only uint8 (h, w, 3), blue first.
+
+    All strips of one font size are equally high, whatever the text. The cache of parts is bounded
+    and safe to use from many threads.
+    """
+    # Names and scores come in more pairs than there is any use in keeping, but are few by
+    # themselves. Parts that meet at a space, with hinted advances of whole pixels and no kerning,
+    # are the same pixels as the whole.
+    name, space, score = text.rpartition(" ")
+    parts = [_margin(font_px, background)] * 2
+    parts[1:1] = [_words(part, font_px, background) for part in (name + space, score) if part]
+    strip = np.concatenate(parts, axis=1)
+    strip.flags.writeable = False
+    return strip
+
+
+@lru_cache(maxsize=512)
+def _words(text: str, font_px: int, background: Colour) -> NDArray[np.uint8]:
+    """A part of a line, without margins at its sides."""
+    font = _font(font_px)
+    strip = Image.new("RGB", (round(font.getlength(text)), _height(font_px)), background)
+    draw = ImageDraw.Draw(strip)
+    draw.text((0, _side(font_px) // 4), text, fill=text_colour_on(background), font=font)
+    return np.asarray(strip, np.uint8)
+
+
+@lru_cache(maxsize=512)
+def _margin(font_px: int, background: Colour) -> NDArray[np.uint8]:
+    return np.full((_height(font_px), _side(font_px), 3), background, np.uint8)
+
+
+def _height(font_px: int) -> int:
+    return sum(_font(font_px).getmetrics()) + 2 * (_side(font_px) // 4)
+
+
+def _side(font_px: int) -> int:
+    """The margin on the left and on the right."""
+    return max(2, round(font_px * 0.3))
+
+
+@lru_cache(maxsize=16)
+def _font(font_px: int) -> ImageFont.FreeTypeFont:
+    # The basic layout: the other one comes and goes with a library of the machine.
+    source = io.BytesIO((files("vision") / "fonts" / _FONT).read_bytes())
+    return ImageFont.truetype(source, font_px, layout_engine=ImageFont.Layout.BASIC)
+
+
+def fitted_text(text: str, size: Size) -> NDArray[np.uint8]:
+    """One line of text, as large as fits into `size` (h, w): how much ink each pixel has, uint8.
+
+    It stands at the left with a little margin, in the middle of the height. A character that the
+    font lacks is a hollow square, and one that the eye does not see (a tab, a line's end) a space.
+    """
+    height, width = size
+    line = "".join(map(_shown, text))
+    ink = Image.new("L", (width, height))
+    margin = height // 8
+    room = max(1, width - 2 * margin)
+    font_px = max(_LEAST_FONT_PX, int(height / _LINE_HEIGHT))
+    while font_px > _LEAST_FONT_PX and (length := _font(font_px).getlength(line)) > room:
+        font_px = max(_LEAST_FONT_PX, min(int(font_px * room / length), font_px - 1))
+    place = (margin, height / 2)
+    ImageDraw.Draw(ink).text(place, line, fill=255, font=_font(font_px), anchor="lm")
+    return np.asarray(ink, np.uint8)
+
+
+_LINE_HEIGHT = 1.17  # of this font's size
+_LEAST_FONT_PX = 4
+_SQUARE = "\N{WHITE SQUARE}"
+
+
+@lru_cache(maxsize=4096)
+def _shown(character: str) -> str:
+    if not character.isprintable():
+        return " "
+    nothing = bytes(_font(_PROBE_PX).getmask(_NO_CHARACTER))
+    return _SQUARE if bytes(_font(_PROBE_PX).getmask(character)) == nothing else character
+
+
+_PROBE_PX = 24
+_NO_CHARACTER = "\U0010ffff"  # no font has it

@@ -1,0 +1,87 @@
+"""Lines of text drawn beside their picture, each where it was read."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.draw.detections import Strokes
+from vision.draw.strip import fitted_text
+from vision.ops.text_line import UPRIGHT_FROM
+from vision.palette import Colour, colour_of
+
+_SMALL_SIDE, _MOST_SCALE = 960, 4  # what is smaller is shown larger: text needs its pixels
+_TINT = 0.14  # of a line's colour, on the paper
+_SURE = 0.5  # the score from which PaddleOCR shows a text at all
+_INK, _FAINT_INK = 0, 120
+_WARP_LIMIT = 32766  # cv2 warps no image that is longer
+
+
+def draw_texts(
+    image_bgr: NDArray[np.uint8],
+    quads: NDArray[np.float32],
+    texts: Sequence[str],
+    scores: Sequence[float],
+) -> NDArray[np.uint8]:
+    """An upright uint8 (H, W, 3) image with lines framed, and beside it what they say.
+
+    `quads` is float32 (N, 4, 2), x and y of the corners from the text's upper left clockwise. The
+    right half is paper with each text in the place of its line, as large as fits; a text that
+    scores less than 0.5 is grey. The halves of a picture that is wider than two squares lie below
+    each other. Small pictures are enlarged by a whole number s first, so that text that could be
+    read can be drawn. The result is uint8, (s*H, 2*s*W, 3) or (2*s*H, s*W, 3).
+    """
+    height, width = image_bgr.shape[:2]
+    scale = max(1, min(_MOST_SCALE, round(_SMALL_SIDE / max(height, width))))
+    height, width = height * scale, width * scale
+    axis = 0 if width > 2 * height else 1
+    size = (2 * height, width) if axis == 0 else (height, 2 * width)
+    canvas = np.full((*size, 3), 255, np.uint8)
+    picture, paper = halves = np.split(canvas, 2, axis)  # views
+    cv2.resize(image_bgr, (width, height), dst=picture, interpolation=cv2.INTER_CUBIC)
+    line_px = Strokes.for_image(width, height).line_px
+    for number, (quad, text, score) in enumerate(zip(quads, texts, scores, strict=True)):
+        corners = np.round(quad * scale).astype(np.float32)
+        # The usual line would be larger than small text.
+        line = min(line_px, max(1, int(min(_sides(corners))) // 10))
+        outline = [corners.astype(np.int32)]
+        cv2.fillPoly(paper, outline, _tint(colour_of(number)))
+        for half in halves:
+            cv2.polylines(half, outline, True, colour_of(number), line, cv2.LINE_AA)
+        _write(paper, corners, text, _INK if score >= _SURE else _FAINT_INK)
+    return canvas
+
+
+def _tint(colour: Colour) -> Colour:
+    blue, green, red = (round(255 + (part - 255) * _TINT) for part in colour)
+    return blue, green, red
+
+
+def _write(paper: NDArray[np.uint8], quad: NDArray[np.float32], text: str, ink: int) -> None:
+    """Set a text into a quad, in a shade of grey."""
+    low = np.maximum(np.floor(quad.min(0)).astype(int), 0)
+    high = np.minimum(np.ceil(quad.max(0)).astype(int) + 1, paper.shape[1::-1])
+    width, height = _sides(quad)
+    if (low >= high).any() or min(width, height) < 1:
+        return
+    inside = quad - low.astype(np.float32)
+    if height >= UPRIGHT_FROM * width:
+        # The line reads from top to bottom.
+        width, height = height, width
+        inside = np.roll(inside, -1, axis=0)
+    shrunk = min(1, _WARP_LIMIT / width)
+    size = max(1, int(height * shrunk)), max(1, int(width * shrunk))
+    flat = np.array([[0, 0], [size[1], 0], [size[1], size[0]], [0, size[0]]], np.float32)
+    spot = paper[low[1] : high[1], low[0] : high[0]]
+    cover = cv2.warpPerspective(
+        fitted_text(text, size), cv2.getPerspectiveTransform(flat, inside), spot.shape[1::-1]
+    )
+    share = np.asarray(cover, np.float32)[:, :, None] / 255
+    spot[:] = np.round(spot * (1 - share) + ink * share).astype(np.uint8)
+
+
+def _sides(quad: NDArray[np.float32]) -> tuple[float, float]:
+    """The width and the height of a line."""
+    edges = np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1)
+    return float(max(edges[0], edges[2])), float(max(edges[1], edges[3]))

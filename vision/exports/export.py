@@ -1,0 +1,72 @@
+"""A model directory as a Paddle tool's export script leaves it; the YAML in it tells which."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from core.errors import UsageError
+from vision.exports.classification import read_classification
+from vision.exports.detection import read_detection
+from vision.exports.exported import ExportedModel
+from vision.exports.files import read_yaml
+from vision.exports.segmentation import read_segmentation
+from vision.exports.text import is_for_text, read_text
+
+
+def _read_inference(path: Path) -> ExportedModel:
+    """Read an `inference.yml`: PaddleX gives this name to what any of the tools wrote."""
+    config = read_yaml(path)
+    if is_for_text(config):
+        return read_text(path, config)
+    if "Deploy" in config:
+        return read_segmentation(path)
+    if "arch" in config and "Preprocess" in config:
+        return read_detection(path)
+    return read_classification(path)
+
+
+_FAMILIES: dict[str, Callable[[Path], ExportedModel]] = {
+    "infer_cfg.yml": read_detection,
+    "deploy.yaml": read_segmentation,
+    "inference.yml": _read_inference,
+}
+
+
+def is_export(directory: Path) -> bool:
+    """Whether a directory holds the YAML of an export, whatever else is missing or wrong."""
+    return any((directory / file_name).is_file() for file_name in _FAMILIES)
+
+
+def read_export(directory: Path) -> ExportedModel:
+    """Read a model directory; nothing is loaded but its YAML.
+
+    Raises:
+        UsageError: The directory, a file in it or a part of its YAML is missing or unusable, or
+            the model is none that this version can run.
+    """
+    if not directory.is_dir():
+        raise UsageError(
+            f"there is no model directory {directory}",
+            hint="give the folder that the export wrote, with infer_cfg.yml in it",
+        )
+    for file_name, read in _FAMILIES.items():
+        if (directory / file_name).is_file():
+            return read(directory / file_name)
+    raise UsageError(
+        f"{directory} holds none of {', '.join(_FAMILIES)}",
+        hint="export the model with its Paddle tool's export script and give the folder it wrote",
+    )
+
+
+def export_digest(directory: Path) -> str:
+    """SHA-256 (hex) over the names and bytes of the files that define a model, read in pieces.
+
+    Raises:
+        UsageError: As `read_export`.
+    """
+    digest = hashlib.sha256()
+    for path in read_export(directory).files:
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(f"{path.name}\0{content}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,172 @@
+"""Text models that PaddleOCR and PaddleX wrote: `inference.yml` with one of three PostProcesses.
+
+Sources: PaddleX, `paddlex/inference/models/text_detection/predictor.py` and
+`text_recognition/predictor.py`; PaddleOCR, `tools/infer/predict_cls.py`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.errors import UsageError
+from vision.exports.exported import ExportedModel
+from vision.exports.files import export_name, find_graph
+from vision.ops.classification import ScaleAndNormalize, normalization, parse_steps
+from vision.ops.detection import Op, Permute
+from vision.ops.text import LIMIT_TYPES, FixedSize, LimitSide
+from vision.ops.text_line import LineInput, width_buckets
+from vision.read.db_settings import DETECTOR, DbSettings
+
+_RECOGNIZER, _ORIENTATION = "CTCLabelDecode", "ClsPostProcess"
+TASKS = {DETECTOR: "text_det", _RECOGNIZER: "text_rec", _ORIENTATION: "classify"}
+"""What a `PostProcess` of that name is for."""
+
+_ARCHS = {DETECTOR: "DB", _RECOGNIZER: "CTC", _ORIENTATION: "PaddleOCR"}
+_BLANK, _SPACE = "", " "
+
+
+def is_for_text(config: Mapping[str, Any]) -> bool:
+    """Whether an `inference.yml` is that of a text model."""
+    post = config.get("PostProcess")
+    return isinstance(post, dict) and str(post.get("name")) in TASKS
+
+
+def read_text(path: Path, config: Mapping[str, Any]) -> ExportedModel:
+    """Read an `inference.yml` of a DB text detector, a CTC recognizer or a line's orientation.
+
+    `config` is what the file holds, and is for text. A recognizer's labels are those of its
+    classes: nothing for the blank, the dictionary, a space.
+
+    Raises:
+        UsageError: A part of it, or a file beside it, is missing or unusable.
+    """
+    post = config["PostProcess"]
+    kind = post["name"]
+    model_file, params_file = find_graph(path.parent)
+    return ExportedModel(
+        name=export_name(config, path.parent),
+        task=TASKS[kind],
+        arch=_ARCHS[kind],
+        labels=_labels(post, path),
+        ops=_ops(config, kind, path),
+        config_file=path,
+        model_file=model_file,
+        params_file=params_file,
+        config=config,
+        threshold=DbSettings.of(config).box_thresh if kind == DETECTOR else 0.0,
+        most_classes=1 if kind == _ORIENTATION else None,
+    )
+
+
+def _labels(post: Mapping[str, Any], path: Path) -> tuple[str, ...]:
+    kind = post["name"]
+    if kind == DETECTOR:
+        return ("text",)
+    key = "character_dict" if kind == _RECOGNIZER else "label_list"
+    entries = post.get(key)
+    if not isinstance(entries, Sequence) or isinstance(entries, str) or not entries:
+        raise UsageError(
+            f"PostProcess.{key} in {path} is empty",
+            hint="list there what the model's classes stand for, in the order of its training",
+        )
+    for entry in entries:
+        if entry is None or isinstance(entry, bool | Mapping | list):
+            raise UsageError(
+                f"PostProcess.{key} in {path} has {entry!r}, which is no text",
+                hint="put it in quotes: YAML takes some characters and words for something else",
+            )
+    names = tuple(map(str, entries))
+    return (_BLANK, *names, _SPACE) if kind == _RECOGNIZER else names
+
+
+def _ops(config: Mapping[str, Any], kind: str, path: Path) -> tuple[Op, ...]:
+    section = config.get("PreProcess")
+    entries = section.get("transform_ops") if isinstance(section, dict) else None
+    if not isinstance(entries, list):
+        raise UsageError(f"{path} has no list PreProcess.transform_ops")
+    ops = parse_steps(entries, _STEPS)
+    if kind == DETECTOR:
+        scaled = bool(ops) and isinstance(ops[0], LimitSide | FixedSize)
+        if not scaled or [type(op) for op in ops[1:]] != [ScaleAndNormalize, Permute]:
+            raise UsageError(
+                f"{path} must prepare pictures with DetResizeForTest, NormalizeImage, ToCHWImage"
+            )
+    elif [type(op) for op in ops] != [LineInput]:
+        step = "RecResizeImg" if kind == _RECOGNIZER else "ClsResizeImg"
+        raise UsageError(f"{path} must prepare lines with {step} alone")
+    return ops
+
+
+def _decode(img_mode: str = "BGR", channel_first: bool = False, **_: Any) -> None:
+    if img_mode != "BGR" or channel_first:
+        raise ValueError("only BGR with the channels last is read")
+
+
+def _detector_size(
+    limit_side_len: int | None = None,
+    limit_type: str | None = None,
+    resize_long: int | None = None,
+    image_shape: Sequence[int] | None = None,
+    keep_ratio: bool = False,
+) -> Op:
+    """Without any argument, and with `resize_long`, a limit is what PaddleOCR and PaddleX make it.
+
+    PaddleX takes `resize_long` for a limit of the long side, whatever the training did.
+    """
+    if image_shape is not None:
+        height, width = (_positive(side) for side in image_shape)
+        return FixedSize((height, width), keep_ratio=keep_ratio)
+    if limit_side_len is None and resize_long is not None:
+        side, way = resize_long, limit_type or "max"
+    else:
+        side, way = limit_side_len or 736, limit_type or "min"
+    if way not in LIMIT_TYPES:
+        raise ValueError(f"limit_type {way!r} is unknown")
+    return LimitSide(_positive(side), way)
+
+
+def _line_shape(image_shape: Sequence[int]) -> tuple[int, int]:
+    channels, height, width = (_positive(side) for side in image_shape)
+    if channels != 3:  # noqa: PLR2004
+        raise ValueError("only three channels are read")
+    return height, width
+
+
+def _recognizer_line(
+    image_shape: Sequence[int], eval_mode: bool = True, padding: bool = True
+) -> Op:
+    del eval_mode  # of the training's own evaluation
+    if not padding:
+        raise ValueError("a line has to keep its aspect")
+    height, width = _line_shape(image_shape)
+    return LineInput(height, width_buckets(width))
+
+
+def _orientation_line(image_shape: Sequence[int]) -> Op:
+    height, width = _line_shape(image_shape)
+    return LineInput(height, (width,))
+
+
+def _positive(value: Any) -> int:
+    number = int(value)
+    if number < 1:
+        raise ValueError(f"a size must be positive, not {value!r}")
+    return number
+
+
+def _not_needed(**_: Any) -> None:
+    """A step of the training that an export still names."""
+
+
+_STEPS: dict[str, Callable[..., Op | None]] = {
+    "DecodeImage": _decode,
+    "DetResizeForTest": _detector_size,
+    "RecResizeImg": _recognizer_line,
+    "ClsResizeImg": _orientation_line,
+    "NormalizeImage": normalization,
+    "ToCHWImage": Permute,
+    "DetLabelEncode": _not_needed,
+    "MultiLabelEncode": _not_needed,
+    "CTCLabelEncode": _not_needed,
+    "KeepKeys": _not_needed,
+}

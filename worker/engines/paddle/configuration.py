@@ -1,0 +1,47 @@
+"""How Paddle is told in which way to run a network on the CPU."""
+
+from pathlib import Path
+from typing import Any
+
+from core.ways import Way
+from worker.engines.paddle.doubts import doubted
+from worker.engines.paddle.graph import read_graph
+from worker.engines.paddle.vendor import paddle
+
+
+def configuration(model_file: Path, params_file: Path, *, threads: int, way: Way) -> Any:
+    """Paddle's `Config` for a network that runs in exactly this way.
+
+    Raises:
+        FatalError: the graph is damaged and had to be looked into.
+    """
+    config = paddle.inference.Config(str(model_file), str(params_file))
+    config.disable_gpu()
+    config.disable_glog_info()
+    config.set_cpu_math_library_num_threads(threads)
+    new_ir = model_file.suffix == ".json"
+    if new_ir:
+        # Loads with memory optimization only under the new executor, under which the older
+        # format cannot be cloned.
+        config.enable_new_ir()
+        config.enable_new_executor()
+    config.enable_memory_optim()
+    if way is Way.PLAIN:
+        config.disable_mkldnn()  # 3.2.2 switches it on by itself
+        return config
+    config.enable_mkldnn()
+    if way is Way.ONEDNN_UNPLACED:
+        if new_ir:
+            # By then the fused convolutions are oneDNN's; what is not fused stays Paddle's own.
+            config.delete_pass("onednn_placement_pass")
+        else:
+            # There the fusions need the pass, which in turn heeds a list of operators.
+            config.set_mkldnn_op(_undoubted(model_file))
+    return config
+
+
+def _undoubted(model_file: Path) -> set[str]:
+    """The types of a graph's operators of which oneDNN computes every single one rightly."""
+    operators = read_graph(model_file)
+    doubts = {operator.type for operator, _ in doubted(operators, new_ir=False)}
+    return {operator.type for operator in operators} - doubts

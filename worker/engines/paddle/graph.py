@@ -1,0 +1,155 @@
+"""What a graph consists of, read from its file without loading the network.
+
+Two formats, one form: `model.json` (Paddle 3, the new IR) and `model.pdmodel` (Paddle 2, the old).
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from core.errors import FatalError
+from worker.engines.paddle.vendor import paddle
+
+Shape = tuple[int, ...]
+"""The sides of a tensor; -1 where a side is only known when the network runs."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Operator:
+    """One operator of a graph.
+
+    `kind` is its name in Paddle 3, `type` the one in the file. Inputs that an operator may do
+    without stand in `inputs` only if they are there; a shape that the file does not say is None.
+    """
+
+    type: str
+    kind: str
+    attributes: Mapping[str, Any]
+    inputs: tuple[Shape | None, ...]
+    output: Shape | None
+
+
+def read_graph(model_file: Path) -> list[Operator]:
+    """The operators of a graph, with those in its loops and branches.
+
+    Raises:
+        FatalError: the file is damaged, or of neither format.
+    """
+    try:
+        if model_file.suffix == ".json":
+            return _of_json(json.loads(model_file.read_bytes()))
+        return list(_of_program(model_file.read_bytes()))
+    except (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
+        raise FatalError(
+            f"there is no graph to be read in {model_file}",
+            hint="a damaged download, or an export by a newer Paddle: export it again",
+        ) from error
+
+
+_ABSENT = 0  # the number of an input that an operator does without
+
+
+def _of_json(data: dict[str, Any]) -> list[Operator]:
+    """Operators of the new IR: `#` is a type, `%` the number of a value, `TT` the value's type."""
+    shapes: dict[int, Shape | None] = {}
+    numbers: dict[int, Any] = {}
+    found = []
+    for entry in _walk(data["program"]):
+        outputs = entry.get("O", [])
+        outputs = outputs if isinstance(outputs, list) else [outputs]
+        shapes.update((value["%"], _shape(value["TT"])) for value in outputs)
+        name = entry["#"].rpartition(".")[2].removesuffix("_")
+        if name == "p":  # a parameter, written in a way of its own
+            continue
+        attributes = {each["N"]: _plain(each["AT"]) for each in entry.get("A", ())}
+        inputs = [value["%"] for value in entry.get("I", ()) if value["%"] != _ABSENT]
+        if name == "full_int_array":
+            numbers[outputs[0]["%"]] = attributes["value"]
+        if name == "pool2d":  # where the old IR has an attribute, it has an input
+            attributes["kernel_size"] = numbers.get(inputs[1])
+        first = shapes[outputs[0]["%"]] if outputs else None
+        found.append(
+            Operator(name, name, attributes, tuple(shapes.get(value) for value in inputs), first)
+        )
+    return found
+
+
+def _walk(holder: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for region in holder.get("regions", ()):
+        for block in region["blocks"]:
+            for entry in block["ops"]:
+                yield entry
+                yield from _walk(entry)
+
+
+def _shape(kind: dict[str, Any]) -> Shape | None:
+    """Of a dense tensor: element type, sides, layout, and what else there is."""
+    return tuple(kind["D"][1]) if kind.get("#", "").endswith("t_dtensor") else None
+
+
+def _plain(attribute: dict[str, Any]) -> Any:
+    value = attribute.get("D")
+    if attribute.get("#", "").endswith("a_array"):
+        return [_plain(each) for each in value or ()]
+    return value
+
+
+_RENAMED = {
+    "nearest_interp_v2": "nearest_interp",
+    "bilinear_interp_v2": "bilinear_interp",
+    "nearest_interp": "legacy_nearest_interp",
+    "bilinear_interp": "legacy_bilinear_interp",
+    "elementwise_div": "divide",
+}
+# Everything that is asked for, as an old program keeps call stacks, too.
+_ATTRIBUTES = {
+    "align_corners": "align_corners",
+    "align_mode": "align_mode",
+    "axis": "axis",
+    "beta": "beta",
+    "ceil_mode": "ceil_mode",
+    "data_layout": "data_format",
+    "exclusive": "exclusive",
+    "ksize": "kernel_size",
+    "adaptive": "adaptive",
+    "global_pooling": "global_pooling",
+    "padding_algorithm": "padding_algorithm",
+    "paddings": "paddings",
+    "pooling_type": "pooling_type",
+    "scale": "scale",
+    "strides": "strides",
+    "threshold": "threshold",
+}
+_INPUTS = ("X", "Y", "OutSize", "SizeTensor", "Scale")
+
+
+def _of_program(data: bytes) -> Iterator[Operator]:
+    """Operators of the old IR, whose values have names and stand in the block."""
+    program = paddle.base.core.ProgramDesc(data)
+    for block in map(program.block, range(program.num_blocks())):
+        for operator in map(block.op, range(block.op_size())):
+            kind = _RENAMED.get(operator.type(), operator.type())
+            there = set(operator.input_names())
+            inputs = [name for each in _INPUTS if each in there for name in operator.input(each)]
+            outputs = operator.output("Out") if "Out" in operator.output_names() else []
+            yield Operator(
+                operator.type(),
+                kind,
+                {
+                    new: operator.attr(old)
+                    for old, new in _ATTRIBUTES.items()
+                    if operator.has_attr(old)
+                },
+                tuple(_named(block, name) for name in inputs),
+                _named(block, outputs[0]) if outputs else None,
+            )
+
+
+def _named(block: Any, name: str) -> Shape | None:
+    variable = block.find_var_recursive(name.encode())
+    try:
+        return tuple(variable.shape())
+    except (AttributeError, RuntimeError, TypeError, ValueError):
+        return None  # unknown to the block, or no tensor

@@ -1,0 +1,66 @@
+"""An image classifier: one class, the few best, or each that is sure enough."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import BadInputError, FatalError
+from core.options import JobOptions
+from store.parts import ClassScore
+from vision.draw.caption import draw_caption
+from vision.exports.exported import ExportedModel
+from vision.ops.preprocess import Prepared, Preprocessor
+from worker.networks.network import Answer
+
+_LEAST_SHOWN = 0.05  # of a picture's caption; the row has all
+
+
+class Classifier:
+    """See `worker.networks.network.Network`."""
+
+    def __init__(self, export: ExportedModel) -> None:
+        self.labels = export.labels
+        self._threshold = export.threshold
+        self._most = export.most_classes
+        self.prepare = Preprocessor(export.ops)
+
+    def split(
+        self, outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int
+    ) -> list[NDArray[np.float32]]:
+        """Return the scores of each image, one for each class."""
+        expected = (size, len(self.labels))
+        if not outputs or outputs[0].shape != expected:
+            given = outputs[0].shape if outputs else "nothing"
+            raise FatalError(
+                f"the model gave {given} for {size} images and {len(self.labels)} classes",
+                hint="the export's label_list has to name each of the model's classes",
+            )
+        return list(outputs[0].astype(np.float32, copy=False)[: len(batch)])
+
+    def read(
+        self, output: NDArray[np.float32], size_wh: tuple[int, int], options: JobOptions
+    ) -> Answer:
+        """Return one image's classes, the surest first.
+
+        Raises:
+            BadInputError: `model_output_invalid`: a score is no number.
+        """
+        del size_wh
+        if not np.isfinite(output).all():
+            raise BadInputError("model_output_invalid", "a class's score is NaN or infinite")
+        limit = self._threshold if options.threshold is None else options.threshold
+        ranked = np.argsort(-output, kind="stable")[: self._most]
+        classes = tuple(
+            ClassScore(self.labels[number], number, float(output[number]))
+            for number in ranked.tolist()
+            if output[number] > limit
+        )
+        lines = [
+            (one.class_id, f"{one.label} {one.score:.2f}")
+            for one in classes
+            if one.score >= _LEAST_SHOWN or one is classes[0]
+        ]
+        return Answer(partial(draw_caption, lines=lines), classes=classes)

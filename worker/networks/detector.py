@@ -1,0 +1,71 @@
+"""A detection model: its preprocessing and postprocessing around a graph."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import BadInputError
+from core.options import JobOptions
+from store.parts import BoxColumns, RunLengths
+from vision.detections import Detections
+from vision.draw.detections import draw_detections
+from vision.exports.exported import ExportedModel
+from vision.ops.preprocess import Prepared, Preprocessor
+from vision.read.postprocess import read_rows, split_rows
+from worker.networks.network import Answer
+
+
+class Detector:
+    """See `worker.networks.network.Network`."""
+
+    def __init__(self, export: ExportedModel) -> None:
+        self.labels = export.labels
+        self._threshold = export.threshold
+        self.prepare = Preprocessor(export.ops)
+
+    def split(
+        self, outputs: Sequence[NDArray[np.float32]], batch: Sequence[Prepared], size: int
+    ) -> list[NDArray[np.float32]]:
+        """Return the rows of each image."""
+        return split_rows(outputs, size)[: len(batch)]
+
+    def read(
+        self, output: NDArray[np.float32], size_wh: tuple[int, int], options: JobOptions
+    ) -> Answer:
+        """Return one image's detections. Raises as `found`."""
+        # The graph itself says where things are in the source; it may have rounded its size.
+        found = self.found(output, options).moved(0, 0, (size_wh[1], size_wh[0]))
+        return self.answer(found, options.alpha)
+
+    def answer(self, found: Detections, alpha: float) -> Answer:
+        """Return detections of this model as an answer; masks cover pictures by `alpha`."""
+        masks = None
+        if found.masks is not None:
+            masks = [RunLengths(mask.size, mask.counts) for mask in found.masks]
+        columns = BoxColumns(
+            found.xyxy, found.scores, found.class_ids, labels=self.labels, masks=masks
+        )
+        draw = partial(draw_detections, detections=found, labels=self.labels, alpha=alpha)
+        return Answer(draw, detections=columns)
+
+    def found(self, output: NDArray[np.float32], options: JobOptions) -> Detections:
+        """Return what was found in one image.
+
+        Raises:
+            BadInputError: `model_output_invalid`: a row is no number, or of no known class.
+        """
+        limit = self._threshold if options.threshold is None else options.threshold
+        found = self._read_above(output, limit)
+        last = found.class_ids.max(initial=-1)
+        if last >= len(self.labels):
+            raise BadInputError(
+                "model_output_invalid",
+                f"class {last} was found, but the model names only {len(self.labels)} classes",
+            )
+        return found
+
+    def _read_above(self, output: Any, limit: float) -> Detections:
+        return read_rows(output, threshold=limit)

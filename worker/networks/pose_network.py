@@ -1,0 +1,104 @@
+"""Keypoint models: one that is shown a person, and one that is shown a picture."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import FatalError
+from core.options import JobOptions
+from store.parts import BoxColumns
+from vision.draw.poses import draw_poses
+from vision.exports.exported import ExportedModel
+from vision.ops.keypoint import EvalAffine, TopDownEvalAffine
+from vision.ops.person_crop import PersonCrop
+from vision.ops.preprocess import Prepared, Preprocessor
+from vision.poses import Poses
+from vision.read.heatmaps import read_heatmaps
+from vision.read.tag_grouping import group_by_tags
+from worker.networks.network import Answer
+
+_HEATMAPS = 4  # dimensions: [B,K,h,w]
+
+
+class TopDown:
+    """HRNet, TinyPose: the points of the one person in a crop. See `Network`."""
+
+    def __init__(self, export: ExportedModel) -> None:
+        first = export.ops[0]
+        assert isinstance(first, TopDownEvalAffine)
+        self._affine = first
+        self.prepare = Preprocessor(export.ops)
+
+    @staticmethod
+    def split(
+        outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int
+    ) -> list[NDArray[Any]]:
+        """Return the heatmaps (K, h, w) of each crop."""
+        found = outputs[0] if outputs else np.empty(0)
+        if found.ndim != _HEATMAPS or len(found) != size:
+            raise FatalError(f"expected heatmaps [{size},K,h,w]; the model gave {found.shape}")
+        return list(found[: len(batch)])
+
+    def keypoints(
+        self, heatmaps: Sequence[NDArray[Any]], crops: Sequence[PersonCrop]
+    ) -> NDArray[np.float32]:
+        """Return x, y in pixels of the source and the score of each crop's points, (N, K, 3).
+
+        Raises:
+            BadInputError: `model_output_invalid`: a heatmap holds NaN or infinity.
+        """
+        maps = np.stack(heatmaps)
+        points = read_heatmaps(maps)
+        size = (maps.shape[2], maps.shape[3])
+        points[..., :2] = self._affine.restored(points[..., :2], size, np.array(crops, np.intp))
+        return points.astype(np.float32)
+
+
+class BottomUp:
+    """HigherHRNet: everybody's points in a picture. See `ReadableNetwork`."""
+
+    def __init__(self, export: ExportedModel) -> None:
+        self._labels = export.labels
+        self.prepare = Preprocessor(export.ops)
+
+    @staticmethod
+    def split(
+        outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int
+    ) -> list[Sequence[NDArray[Any]]]:
+        """Return all outputs: there is one image in a batch."""
+        if size != 1:
+            raise FatalError(f"this model takes one image at a time, not {size}")
+        return [outputs for _ in batch]
+
+    def read(
+        self, output: Sequence[NDArray[Any]], size_wh: tuple[int, int], options: JobOptions
+    ) -> Answer:
+        """Return the people whose points score more than the threshold on average.
+
+        Raises:
+            BadInputError: `model_output_invalid`: the outputs hold NaN or infinity.
+            FatalError: these are not the outputs of such a model.
+        """
+        points, scores = group_by_tags(output)
+        canvas = (output[0].shape[2], output[0].shape[3])
+        size = (size_wh[1], size_wh[0])
+        points[..., :2] = EvalAffine.restored(points[..., :2], canvas, size)
+        kept = scores > (options.threshold or 0.0)
+        best = np.argsort(-scores[kept], kind="stable")
+        poses = Poses.around(points[kept][best], scores[kept][best])
+        return pose_answer(poses, np.zeros(len(poses), np.int32), self._labels)
+
+
+def pose_answer(poses: Poses, class_ids: NDArray[np.int32], labels: tuple[str, ...]) -> Answer:
+    """Return people as an answer; each is of the class (N,) that its finder calls it."""
+    columns = BoxColumns(
+        poses.xyxy,
+        poses.scores,
+        class_ids,
+        labels=labels,
+        keypoints=poses.keypoints if len(poses) else None,
+    )
+    return Answer(partial(draw_poses, poses=poses), detections=columns)

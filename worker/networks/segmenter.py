@@ -1,0 +1,120 @@
+"""A semantic segmentation model: a class for each pixel."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import BadInputError, FatalError
+from core.options import JobOptions
+from store.parts import BoxColumns, ClassScore
+from vision.detections import label_of
+from vision.draw.caption import percent
+from vision.draw.label_map import MOST_CLASSES, encode_mask
+from vision.draw.segments import draw_segments
+from vision.exports.exported import ExportedModel
+from vision.ops.preprocess import Prepared, Preprocessor
+from vision.ops.segmentation import restored
+from vision.outlines import outlines
+from worker.networks.network import Answer
+
+_BACKGROUND, _TWO = 0, 2
+_LABELS, _SCORES = 3, 4  # dimensions: [B,H,W] of numbers, [B,classes,H,W] of scores
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Map:
+    """The labels [H,W] of the graph's input; without padding it is `im_shape` (h, w) large.
+
+    `classes` is how many there are, None where the graph does not say.
+    """
+
+    labels: NDArray[Any]
+    im_shape: NDArray[np.float32]
+    classes: int | None
+
+
+class Segmenter:
+    """See `worker.networks.network.Network`."""
+
+    def __init__(self, export: ExportedModel) -> None:
+        self._labels = export.labels
+        self.prepare = Preprocessor(export.ops)
+
+    @staticmethod
+    def split(outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int) -> list[_Map]:
+        """Return the labels of each image, the best-scored ones where the graph gives scores."""
+        found = outputs[0] if outputs else np.empty(0)
+        classes = None
+        if found.ndim == _SCORES and found.dtype.kind == "f":
+            classes = found.shape[1]
+            labels = [scores.argmax(0) for scores in found[: len(batch)]]
+        elif found.ndim == _LABELS and found.dtype.kind in "iu":
+            labels = list(found[: len(batch)])
+        else:
+            raise FatalError(
+                f"expected labels [B,H,W] or scores [B,classes,H,W]; "
+                f"the model gave {found.dtype} {found.shape}"
+            )
+        if len(found) != size:
+            raise FatalError(f"the model gave {len(found)} maps for {size} images")
+        return [
+            _Map(map_, prepared.im_shape, classes)
+            for map_, prepared in zip(labels, batch, strict=True)
+        ]
+
+    def read(self, output: _Map, size_wh: tuple[int, int], options: JobOptions) -> Answer:
+        """Return the share of each class that occurs, the largest first, and the mask.
+
+        Raises:
+            BadInputError: `model_output_invalid`: a label is no class that a mask can hold.
+        """
+        low, high = int(output.labels.min()), int(output.labels.max())
+        if low < 0 or high >= MOST_CLASSES:
+            raise BadInputError("model_output_invalid", f"the model gave labels {low} to {high}")
+        width, height = size_wh
+        labels = restored(output.labels.astype(np.uint8), output.im_shape, (height, width))
+        counts = np.bincount(labels.ravel())
+        present = [
+            number for number in np.argsort(-counts, kind="stable").tolist() if counts[number]
+        ]
+        classes = tuple(
+            ClassScore(label_of(self._labels, number), number, float(counts[number] / labels.size))
+            for number in present
+        )
+        background = _BACKGROUND if self._has_background(output.classes) else None
+        draw = partial(
+            draw_segments,
+            labels=labels,
+            legend=[
+                (one.class_id, f"{one.label} {percent(one.score)}")
+                for one in classes
+                if one.class_id != background
+            ],
+            alpha=options.alpha,
+            background=background,
+        )
+        regions = self._regions(labels, background) if options.polygons else None
+        return Answer(draw, detections=regions, classes=classes, mask=encode_mask(labels))
+
+    def _regions(self, labels: NDArray[np.uint8], background: int | None) -> BoxColumns:
+        """The regions with their outlines; what scores is a region's part of the picture."""
+        found = outlines(labels, background=background)
+        corners = [[*one.polygon.min(0), *one.polygon.max(0)] for one in found]
+        last = max((one.class_id for one in found), default=-1)
+        return BoxColumns(
+            np.array(corners, np.float32).reshape(-1, 4),
+            np.array([one.area / labels.size for one in found], np.float32),
+            np.array([one.class_id for one in found], np.int32),
+            labels=tuple(label_of(self._labels, number) for number in range(last + 1)),
+            polygons=[one.polygon for one in found],
+        )
+
+    def _has_background(self, classes: int | None) -> bool:
+        """Whether the first class is what is left: it is named so, or there is one other only."""
+        if self._labels:
+            return self._labels[_BACKGROUND].strip("_").lower() == "background"
+        return classes == _TWO

@@ -1,0 +1,68 @@
+"""The networks that read text: where lines are, and what a line says."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import BadInputError, FatalError
+from vision.exports.exported import ExportedModel
+from vision.ops.preprocess import Prepared, Preprocessor
+from vision.ops.resize import Size
+from vision.read.ctc import LineText, decode_lines
+from vision.read.db_settings import DbSettings
+from vision.read.text_regions import TextRegions, find_regions
+
+_MAPS, _STEPS = 4, 3  # dimensions: [B,1,H,W] and [B,T,classes]
+
+
+class TextDetector:
+    """DB: how likely each pixel is in a line of text. See `worker.networks.network.Network`."""
+
+    def __init__(self, export: ExportedModel) -> None:
+        self._settings = DbSettings.of(export.config)
+        self.prepare = Preprocessor(export.ops)
+
+    @staticmethod
+    def split(
+        outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int
+    ) -> list[NDArray[np.float32]]:
+        """Return the map (H, W) of each image."""
+        found = outputs[0] if outputs else np.empty(0)
+        expected = (size, 1, *batch[0].image.shape[1:])
+        if found.shape != expected:
+            raise FatalError(f"expected probabilities {expected}; the model gave {found.shape}")
+        return list(found[: len(batch), 0].astype(np.float32, copy=False))
+
+    def regions(self, probability: NDArray[np.float32], size: Size) -> TextRegions:
+        """Return the lines of a picture of this size (h, w), in reading order.
+
+        Raises:
+            BadInputError: `model_output_invalid`: a probability is no number.
+        """
+        if not np.isfinite(probability).all():
+            raise BadInputError("model_output_invalid", "the text detector's map holds NaN")
+        return find_regions(probability, size, self._settings)
+
+
+class TextRecognizer:
+    """CTC: the characters of a line. See `worker.networks.network.Network`."""
+
+    def __init__(self, export: ExportedModel) -> None:
+        self._characters = export.labels
+        self.prepare = Preprocessor(export.ops)
+
+    def split(
+        self, outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int
+    ) -> list[LineText]:
+        """Return what each line says."""
+        found = outputs[0] if outputs else np.empty(0)
+        classes = len(self._characters)
+        if found.ndim != _STEPS or found.shape[0] != size or found.shape[2] != classes:
+            raise FatalError(
+                f"the model gave {found.shape} for {size} lines and {classes} characters, the "
+                "blank and the space among them",
+                hint="the export's character_dict has to list each of the model's characters",
+            )
+        return decode_lines(found[: len(batch)], self._characters)

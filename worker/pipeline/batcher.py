@@ -1,0 +1,103 @@
+"""Gathers asks of one network and one shape into batches, across pictures and shards."""
+
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Sequence
+
+from worker.pipeline.ticket import PendingAsk
+
+_LONGEST_WAIT = 0.25
+
+
+class Batcher:
+    """A bounded pool of asks from which predictor threads take batches.
+
+    A batch is as large as its network wants it whenever that many are there. A smaller one is
+    given out only if nothing more is on its way here, if the pool is full, or if its first
+    ask has waited too long: padding a batch costs as much as filling it. Who has waited too
+    long goes first, so that no flood of one network or shape starves another.
+
+    The pool holds `capacity` asks, or two batches of the largest network it has seen.
+    `upstream` says how many tickets may still come, `clock` the time in seconds.
+    """
+
+    def __init__(
+        self,
+        capacity: int,
+        upstream: Callable[[], int],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._capacity = capacity
+        self._upstream = upstream
+        self._clock = clock
+        self._groups: OrderedDict[Hashable, deque[tuple[float, PendingAsk]]] = OrderedDict()
+        self._waiting = 0
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def put(self, asks: Sequence[PendingAsk]) -> None:
+        """Add a picture's first asks; waits while the pool is full."""
+        with self._changed:
+            largest = max(ask.network.batch_size for ask in asks)
+            self._capacity = max(self._capacity, 2 * largest)
+            while self._waiting >= self._capacity and not self._closed:
+                self._changed.wait()
+            self._add(asks)
+
+    def put_more(self, asks: Sequence[PendingAsk]) -> None:
+        """Add a picture's further asks at once.
+
+        Who finishes a picture that was let in must never wait for room: the pool may be full of
+        pictures that wait for the same threads. While it is over-full no new picture gets in.
+        """
+        with self._changed:
+            self._add(asks)
+
+    def take(self) -> list[PendingAsk] | None:
+        """Wait for a batch and take it; None once the pool is closed and empty."""
+        with self._changed:
+            while True:
+                key = self._ready()
+                if key is not None:
+                    return self._pop(key)
+                if self._closed and not self._waiting:
+                    return None
+                self._changed.wait(timeout=0.02 if self._waiting else 0.5)
+
+    def close(self) -> None:
+        """Give out what is left, then end."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _add(self, asks: Sequence[PendingAsk]) -> None:
+        now = self._clock()
+        for ask in asks:
+            key = (ask.network.key, ask.prepared.image.shape)
+            self._groups.setdefault(key, deque()).append((now, ask))
+        self._waiting += len(asks)
+        self._changed.notify_all()
+
+    def _ready(self) -> Hashable | None:
+        if not self._waiting:
+            return None
+        oldest = min(self._groups, key=lambda key: self._groups[key][0][0])
+        if self._clock() - self._groups[oldest][0][0] > _LONGEST_WAIT:
+            return oldest
+        for key, group in self._groups.items():
+            if len(group) >= group[0][1].network.batch_size:
+                return key
+        final = self._closed or self._waiting >= self._capacity or self._upstream() == 0
+        return oldest if final else None
+
+    def _pop(self, key: Hashable) -> list[PendingAsk]:
+        group = self._groups[key]
+        size = min(len(group), group[0][1].network.batch_size)
+        batch = [group.popleft()[1] for _ in range(size)]
+        if not group:
+            del self._groups[key]
+        self._waiting -= size
+        self._changed.notify_all()
+        return batch

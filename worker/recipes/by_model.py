@@ -1,0 +1,59 @@
+"""Which recipe stands for which model."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from core.errors import FatalError
+from core.options import ModelRef
+from core.roles import DETECTOR, KEYPOINT, ORIENTATION, TEXT_DET, TEXT_REC
+from worker.networks.classifier import Classifier
+from worker.networks.detector import Detector
+from worker.networks.matting import Matter
+from worker.networks.network import Network, ReadableNetwork
+from worker.networks.pose_network import TopDown
+from worker.networks.text_network import TextDetector, TextRecognizer
+from worker.recipes.ocr import Reading
+from worker.recipes.recipe import ALONE, OneLook, Recipe
+from worker.recipes.sliced_detection import Objects
+from worker.recipes.top_down import PeopleFirst
+
+
+def recipe_of(ref: ModelRef, networks: Mapping[str, Network]) -> Recipe:
+    """Return the recipe of a model of these networks, by their roles.
+
+    Raises:
+        UsageError: the networks don't fit together.
+        FatalError: this version knows no model of such parts.
+    """
+    if not ref.parts:
+        network = networks[ALONE]
+        if isinstance(network, Detector):
+            return Objects(network)
+        return OneLook(cast("ReadableNetwork", network), cuts_out=isinstance(network, Matter))
+    make = _COMPOSED.get(ref.task)
+    if make is None:
+        raise FatalError(f"this version cannot compose a model for the task {ref.task!r}")
+    return make(networks, ref.settings)
+
+
+def _people_first(networks: Mapping[str, Any], settings: Mapping[str, Any]) -> Recipe:
+    detector, keypoint = networks[DETECTOR], networks[KEYPOINT]
+    assert isinstance(detector, Detector)
+    assert isinstance(keypoint, TopDown)
+    return PeopleFirst(detector, keypoint, people=settings.get("people", ()))
+
+
+def _reading(networks: Mapping[str, Any], settings: Mapping[str, Any]) -> Recipe:
+    del settings
+    detector, recognizer = networks[TEXT_DET], networks[TEXT_REC]
+    orientation = networks.get(ORIENTATION)
+    assert isinstance(detector, TextDetector)
+    assert isinstance(recognizer, TextRecognizer)
+    assert orientation is None or isinstance(orientation, Classifier)
+    return Reading(detector, recognizer, orientation)
+
+
+_COMPOSED: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Recipe]] = {
+    "keypoint": _people_first,
+    "ocr": _reading,
+}

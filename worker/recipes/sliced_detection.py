@@ -1,0 +1,72 @@
+"""Objects in a picture: one look at it, or one at each of its tiles."""
+
+from collections.abc import Generator, Sequence
+from typing import Any, Final
+
+from core.options import JobOptions
+from core.slicing import Slicing
+from vision.detections import Detections
+from vision.merging import merge
+from vision.tiles import Tile, Tiling, in_picture
+from worker.networks.detector import Detector
+from worker.networks.network import Pixels
+from worker.recipes.recipe import ALONE, MOST_ASKS, Ask, Steps
+
+_METRIC: Final = "ios"
+_THRESHOLD = 0.5
+
+Finding = Generator[Sequence[Ask], Sequence[Any], Detections]
+
+
+def find(detector: Detector, role: str, image_bgr: Pixels, options: JobOptions) -> Finding:
+    """Ask the detector that has this role what is in an upright picture, as `options` say.
+
+    Sliced, it looks at every tile, and at the whole picture for what is larger than a tile; what it
+    finds twice is merged class by class, at half of the smaller box (SAHI's defaults).
+
+    Raises:
+        BadInputError: `model_output_invalid`.
+    """
+    size_wh = (image_bgr.shape[1], image_bgr.shape[0])
+    if options.slicing is None:
+        asks = [Ask(role, detector.prepare(image_bgr))]
+        del image_bgr  # while it waits for a predictor, only who draws on it need keep it
+        (output,) = yield asks
+        # Of masks, the graph may have rounded the picture's size.
+        return detector.found(output, options).moved(0, 0, (size_wh[1], size_wh[0]))
+    tiles = _tiles(size_wh, options.slicing)
+    found: list[Detections] = []
+    for start in range(0, len(tiles), MOST_ASKS):
+        parts = [tile.cut(image_bgr) for tile in tiles[start : start + MOST_ASKS]]
+        outputs = yield [Ask(role, detector.prepare(part)) for part in parts]
+        found += [detector.found(output, options) for output in outputs]
+    return merge(
+        in_picture(found, tiles, size_wh),
+        method=options.slicing.merge,
+        metric=_METRIC,
+        threshold=_THRESHOLD,
+    )
+
+
+def _tiles(size_wh: tuple[int, int], slicing: Slicing) -> list[Tile]:
+    """The tiles of a picture, and before them the whole where there is more than one."""
+    tiles = Tiling(slicing.width, slicing.height, slicing.overlap).tiles(size_wh)
+    return tiles if len(tiles) == 1 else [Tile(0, 0, *size_wh), *tiles]
+
+
+class Objects:
+    """A detector as a model of its own. See `worker.recipes.recipe.Recipe`."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+
+    @staticmethod
+    def revisits(options: JobOptions) -> bool:
+        """Once for each few tiles."""
+        return options.slicing is not None
+
+    def steps(self, image_bgr: Pixels, options: JobOptions) -> Steps:
+        """Ask for what is in the picture."""
+        looking = find(self._detector, ALONE, image_bgr, options)
+        del image_bgr
+        return self._detector.answer((yield from looking), options.alpha)

@@ -1,0 +1,52 @@
+"""Keypoints top-down: a detector finds people, and a keypoint model is shown each of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.options import JobOptions
+from core.roles import DETECTOR, KEYPOINT
+from vision.ops.person_crop import person_crop
+from vision.people import people_classes
+from vision.poses import Poses
+from worker.networks.detector import Detector
+from worker.networks.network import Pixels
+from worker.networks.pose_network import TopDown, pose_answer
+from worker.recipes.recipe import MOST_ASKS, Ask, Steps
+from worker.recipes.sliced_detection import find
+
+
+class PeopleFirst:
+    """See `worker.recipes.recipe.Recipe`. The crops of many pictures share batches."""
+
+    def __init__(self, detector: Detector, keypoint: TopDown, *, people: Sequence[str]) -> None:
+        self._detector = detector
+        self._keypoint = keypoint
+        self._classes = people_classes(detector.labels, people)
+
+    @staticmethod
+    def revisits(options: JobOptions) -> bool:
+        """For the crops."""
+        del options
+        return True
+
+    def steps(self, image_bgr: Pixels, options: JobOptions) -> Steps:
+        """Ask where people are, then how each of them stands."""
+        found = yield from find(self._detector, DETECTOR, image_bgr, options)
+        people = found.select(np.isin(found.class_ids, self._classes)).by_score()
+        size = (image_bgr.shape[0], image_bgr.shape[1])
+        crops = [person_crop(box, size) for box in people.xyxy.tolist()]
+        # Of a box outside of the picture there is nothing to be shown.
+        people = people.select(np.array([crop is not None for crop in crops], np.bool_))
+        seen = [crop for crop in crops if crop is not None]
+        heatmaps: list[NDArray[Any]] = []
+        for start in range(0, len(seen), MOST_ASKS):
+            parts = [crop.cut(image_bgr) for crop in seen[start : start + MOST_ASKS]]
+            heatmaps += yield [Ask(KEYPOINT, self._keypoint.prepare(part)) for part in parts]
+        poses = Poses.empty(0)
+        if seen:
+            points = self._keypoint.keypoints(heatmaps, seen)
+            poses = Poses(points, people.scores, people.xyxy)
+        return pose_answer(poses, people.class_ids, self._detector.labels)

@@ -1,0 +1,218 @@
+"""Suspects run alone: in a process of their own that may die without taking anybody along.
+
+A shard is suspect when the process that ran it died: one of its items may be to blame, or
+nothing. It runs again in a child process, a batch at a time; if the child dies of a batch, its
+items are tried one by one, and an item that has killed two children alone is quarantined. The
+range that is about to be tried is noted in the database first. What was killed from outside, or
+died before it had loaded its model, proves nothing and is tried again.
+"""
+
+import multiprocessing
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+from core.errors import RegattaError, RetryableError, StaleError
+from core.items import ItemRef
+from core.work import WorkUnit
+from store import leases
+from store.database import Database
+from store.parts import ResultRow
+from worker.run import ShardRun
+from worker.suspect_process import serve
+
+DEATHS_THAT_PROVE = 2
+_KILLEDFROM_OUTSIDE = 5  # so often in one run, then the shard is tried again later
+_START_SECONDS = 300.0  # for a child to load the model; no item has a part in that
+_POLL_SECONDS = 0.2
+_OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/proc/vmstat")
+FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+
+# One suspect at a time: what one does to the machine's memory must not be held against another.
+_SLOT = threading.Lock()
+
+_log = structlog.get_logger()
+
+
+class DiedError(RegattaError):
+    """The child died. `proves` says whether its input may be to blame."""
+
+    def __init__(self, how: str, *, proves: bool) -> None:
+        super().__init__(how)
+        self.proves = proves
+
+
+class Child:
+    """A process that runs ranges of one shard. One at a time, used by one thread."""
+
+    def __init__(self, unit: WorkUnit, *, stall_seconds: float) -> None:
+        self._stall_seconds = stall_seconds
+        self._oom_kills = _oom_kills()
+        # Spawned, never forked: a fork would copy locks that other threads hold.
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=serve, args=(unit, theirs), daemon=True)
+        self._process.start()
+        self._ready = False
+        theirs.close()
+
+    def rows(self, run: ShardRun, items: Sequence[ItemRef]) -> list[ResultRow]:
+        """Run the items in the child and return their rows.
+
+        Raises:
+            DiedError: the child is gone.
+            RegattaError: the run was stopped, or what the child raised.
+        """
+        try:
+            if not self._ready:
+                self._receive(run, _START_SECONDS)
+                self._ready = True
+            self._pipe.send(list(items))
+            return self._receive(run, self._stall_seconds)
+        except (EOFError, OSError) as error:
+            raise self._post_mortem() from error
+
+    def kill(self) -> None:
+        """End the child."""
+        self._process.kill()
+        self._process.join()
+        self._pipe.close()
+
+    def _receive(self, run: ShardRun, patience: float) -> list[ResultRow]:
+        until = time.monotonic() + patience
+        while not self._pipe.poll(_POLL_SECONDS):
+            run.check()
+            run.moved("alone", _POLL_SECONDS)
+            if time.monotonic() > until:
+                self._process.kill()
+                raise DiedError(f"hung for {patience:g} s", proves=self._ready)
+        answer: list[ResultRow] | RegattaError = self._pipe.recv()
+        if isinstance(answer, RegattaError):
+            raise answer
+        return answer
+
+    def _post_mortem(self) -> DiedError:
+        self._process.join()
+        code = self._process.exitcode or 0
+        if code >= 0:
+            return DiedError(f"exited with status {code}", proves=self._ready)
+        name = signal.Signals(-code).name
+        out_of_memory = _oom_kills() > self._oom_kills
+        proves = self._ready and (out_of_memory or -code not in FROM_OUTSIDE)
+        return DiedError(name + (" (out of memory)" if out_of_memory else ""), proves=proves)
+
+
+def run_alone(
+    run: ShardRun, items: Sequence[ItemRef], db: Database, *, stall_seconds: float
+) -> list[ResultRow]:
+    """Return the rows of a suspect's items, those that killed their process quarantined.
+
+    Raises:
+        RegattaError: the run was stopped, overtaken, or can't go on.
+    """
+    while not _SLOT.acquire(timeout=_POLL_SECONDS):
+        run.check()
+        run.moved("wait", _POLL_SECONDS)
+    trial = _Trial(run, db, stall_seconds)
+    try:
+        size = run.unit.profile.batch_size
+        for start in range(0, len(items), size):
+            trial.batch(items[start : start + size])
+        return trial.rows
+    finally:
+        trial.close()
+        _SLOT.release()
+
+
+class _Trial:
+    """One suspect's run: its child, if one lives, and what is known so far."""
+
+    def __init__(self, run: ShardRun, db: Database, stall_seconds: float) -> None:
+        self.rows: list[ResultRow] = []
+        self._run = run
+        self._db = db
+        self._stall_seconds = stall_seconds
+        self._deaths = dict(run.unit.deaths)
+        self._outside = 0
+        self._child: Child | None = None
+
+    def batch(self, items: Sequence[ItemRef]) -> None:
+        """Run items together, or one by one where one of them has killed a process."""
+        rows = None
+        if not any(self._deaths.get(item.index) for item in items):
+            rows = self._try(items)
+        if rows is None:
+            rows = [row for item in items for row in self._single(item)]
+        self.rows.extend(rows)
+
+    def close(self) -> None:
+        """End the child, if there is one."""
+        if self._child is not None:
+            self._child.kill()
+            self._child = None
+
+    def _single(self, item: ItemRef) -> list[ResultRow]:
+        while self._deaths.get(item.index, 0) < DEATHS_THAT_PROVE:
+            rows = self._try([item])
+            if rows is not None:
+                return rows
+            self._deaths[item.index] = self._deaths.get(item.index, 0) + 1
+            self._note_deaths()
+        _log.error("item killed its process", item=item.key)
+        reason = f"killed_process: {DEATHS_THAT_PROVE} processes that ran it alone died"
+        return [
+            ResultRow.quarantined(item, task=model.task, model=model.name, reason=reason)
+            for model in self._run.unit.model.members
+        ]
+
+    def _try(self, items: Sequence[ItemRef]) -> list[ResultRow] | None:
+        """Run items in a child; None if it died of them."""
+        while True:
+            self._run.check()
+            self._note_trial(items)
+            self._child = self._child or Child(self._run.unit, stall_seconds=self._stall_seconds)
+            try:
+                rows = self._child.rows(self._run, items)
+            except DiedError as death:
+                _log.warning("isolated process died", how=str(death), items=len(items))
+                self.close()
+                if death.proves:
+                    return None
+                self._outside += 1
+                if self._outside >= _KILLEDFROM_OUTSIDE:
+                    raise RetryableError(
+                        f"isolated processes keep being killed: {death}"
+                    ) from death
+            else:
+                self._run.alone(len(items))
+                return rows
+
+    def _note_trial(self, items: Sequence[ItemRef]) -> None:
+        hold, start, stop = self._run.unit.hold, items[0].index, items[-1].index + 1
+        self._check(self._db.write(lambda s: leases.note_trial(s, hold, start, stop)))
+
+    def _note_deaths(self) -> None:
+        hold = self._run.unit.hold
+        self._check(self._db.write(lambda s: leases.note_deaths(s, hold, self._deaths)))
+
+    @staticmethod
+    def _check(noted: bool) -> None:
+        if not noted:
+            raise StaleError("somebody else has this shard by now")
+
+
+def _oom_kills() -> int:
+    """How often the kernel killed for memory, in this control group where there is one."""
+    for path in _OOM_COUNTERS:
+        try:
+            lines = Path(path).read_text(encoding="ascii").splitlines()
+        except OSError:
+            continue
+        counts = [int(line.split()[1]) for line in lines if line.startswith("oom_kill ")]
+        if counts:
+            return counts[0]
+    return 0

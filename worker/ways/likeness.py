@@ -1,0 +1,168 @@
+"""How alike two ways of running a network are: its raw outputs, and what a model makes of them.
+
+The limits are those within which results count as the same: boxes and keypoints within a pixel,
+scores within 0.01, 99.9 % of a mask's pixels. A few in a hundred may differ by more, as what lies
+at the edge of a threshold, or of an equal pair in a suppression, falls to either side of it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from store.parts import BoxColumns
+from vision.poses import VISIBLE
+from vision.rle import Rle
+from worker.networks.network import Answer
+
+LIMITS: Mapping[str, float] = {
+    "raw": 0.01,
+    "labels": 0.001,
+    "boxes": 0.02,
+    "keypoints": 0.02,
+    "masks": 0.001,
+    "texts": 0.0,
+    "classes": 0.01,
+    "pixels": 0.001,
+}
+"""The largest difference of each kind that counts as none.
+
+`raw` is what 99.9 % of an output of floats stay below, as a part of its largest value (a graph may
+choose between two, and rounding make it choose otherwise); `labels` the share of an output of whole
+numbers that differs; `boxes`, `keypoints` and `texts` the share of those found that have no
+counterpart; `masks` and `pixels` the share of pixels; `classes` a score's difference.
+"""
+
+_PIXELS, _SCORE = 1.0, 0.01
+_MOST = 0.999
+_GREY_STEPS = 2  # of 255, by which an alpha may differ
+
+
+def raw_differences(
+    plain: Sequence[NDArray[Any]], other: Sequence[NDArray[Any]]
+) -> dict[str, float]:
+    """Return the largest differences between two sets of outputs, in the network's order.
+
+    Infinite where their shapes differ, as they do where a network finds another number of things.
+    """
+    found: dict[str, float] = {}
+    for one, two in zip(plain, other, strict=True):
+        kind = "raw" if one.dtype.kind == "f" else "labels"
+        found[kind] = max(found.get(kind, 0.0), _raw(one, two))
+    return found
+
+
+def _raw(one: NDArray[Any], two: NDArray[Any]) -> float:
+    if one.shape != two.shape:
+        return float("inf")
+    if not one.size:
+        return 0.0
+    if one.dtype.kind != "f":
+        return float(np.mean(one != two))
+    apart = np.abs(one.astype(np.float64) - two)
+    if not np.isfinite(apart).all():
+        return 0.0 if np.array_equal(one, two, equal_nan=True) else float("inf")
+    worst = float(np.quantile(apart, _MOST, method="higher"))
+    return worst / max(1e-6, float(np.abs(one).max()))
+
+
+def finds_something(answer: Answer, threshold: float) -> bool:
+    """Whether an answer is of any use to a comparison: nothing equals nothing in all ways."""
+    if answer.mask is not None:
+        pixels = _pixels(answer.mask)
+        return bool((pixels != pixels[:1, :1]).any())
+    if answer.detections is not None:
+        return bool(_surely(answer.detections, threshold).any())
+    return bool(answer.classes)
+
+
+def result_differences(plain: Answer, other: Answer, threshold: float) -> dict[str, float]:
+    """Return how different two answers about one picture are; see `LIMITS`.
+
+    `threshold` is the score above which the model keeps what it finds: what is as near to it as
+    scores may differ need not be in both.
+    """
+    found: dict[str, float] = {}
+    if plain.mask is not None and other.mask is not None:
+        found["pixels"] = _differing_pixels(_pixels(plain.mask), _pixels(other.mask))
+    if plain.detections is not None and other.detections is not None:
+        found |= _detections(plain.detections, other.detections, threshold)
+    elif plain.classes and plain.mask is None:
+        found["classes"] = _best_class(plain, other)
+    return found
+
+
+def _pixels(png: bytes) -> NDArray[Any]:
+    return np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED))
+
+
+def _differing_pixels(one: NDArray[Any], two: NDArray[Any]) -> float:
+    if one.ndim == 2:  # noqa: PLR2004 - grey: an alpha
+        return float(np.mean(np.abs(one.astype(np.int16) - two) > _GREY_STEPS))
+    return float(np.mean((one != two).any(-1)))
+
+
+def _best_class(plain: Answer, other: Answer) -> float:
+    """How much less than its best class's score an answer gives to the other's best."""
+    assert plain.classes
+    if not other.classes:
+        return 1.0
+    scores = {one.class_id: one.score for one in plain.classes}
+    return plain.classes[0].score - scores.get(other.classes[0].class_id, 0.0)
+
+
+def _surely(found: BoxColumns, threshold: float) -> NDArray[np.bool_]:
+    """Which of those found are not at the edge of being found at all."""
+    return np.asarray(found.scores > threshold + _SCORE)
+
+
+def _detections(plain: BoxColumns, other: BoxColumns, threshold: float) -> dict[str, float]:
+    pairs = _paired(plain, other)
+    missed = _surely(plain, threshold) & (pairs < 0)
+    extra = _surely(other, threshold) & ~np.isin(np.arange(len(other.scores)), pairs)
+    sure = max(1, int(_surely(plain, threshold).sum()), int(_surely(other, threshold).sum()))
+    found = {"boxes": max(int(missed.sum()), int(extra.sum())) / sure}
+    mine, theirs = np.flatnonzero(pairs >= 0).tolist(), pairs[pairs >= 0].tolist()
+    if plain.keypoints is not None and other.keypoints is not None and len(mine):
+        one, two = plain.keypoints[mine], other.keypoints[theirs]
+        shown = one[..., 2] >= VISIBLE
+        moved = np.abs(one[..., :2] - two[..., :2]).max(-1) > _PIXELS
+        rescored = np.abs(one[..., 2] - two[..., 2]) > _SCORE
+        found["keypoints"] = float(((moved | rescored) & shown).sum() / max(1, shown.sum()))
+    if plain.texts is not None and other.texts is not None and len(mine):
+        unlike = [plain.texts[a] != other.texts[b] for a, b in zip(mine, theirs, strict=True)]
+        found["texts"] = sum(unlike) / len(unlike)
+    if plain.masks is not None and other.masks is not None and len(mine):
+        found["masks"] = max(
+            _mask_difference(plain, other, *pair) for pair in zip(mine, theirs, strict=True)
+        )
+    return found
+
+
+def _paired(plain: BoxColumns, other: BoxColumns) -> NDArray[np.intp]:
+    """For each of those found plainly, its counterpart's place, or -1; nobody is taken twice."""
+    pairs = np.full(len(plain.scores), -1, np.intp)
+    free = np.ones(len(other.scores), np.bool_)
+    for place in np.argsort(-plain.scores, kind="stable").tolist():
+        apart = np.abs(other.xyxy - plain.xyxy[place]).max(-1)
+        fits = (
+            free
+            & (other.class_ids == plain.class_ids[place])
+            & (np.abs(other.scores - plain.scores[place]) <= _SCORE)
+            & (apart <= _PIXELS)
+        )
+        if fits.any():
+            best = int(np.where(fits, apart, np.inf).argmin())
+            pairs[place], free[best] = best, False
+    return pairs
+
+
+def _mask_difference(plain: BoxColumns, other: BoxColumns, mine: int, theirs: int) -> float:
+    assert plain.masks is not None
+    assert other.masks is not None
+    one, two = plain.masks[mine], other.masks[theirs]
+    if one == two:
+        return 0.0
+    return float(np.mean(Rle(*one).decode() != Rle(*two).decode()))

@@ -1,0 +1,156 @@
+"""What a comparison of a network's ways is asked, and on which pictures; all of it travels."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from core.errors import BadInputError
+from core.items import ItemRef
+from core.options import JobOptions, ModelRef
+from core.profile import ExecutionProfile
+from core.ways import Way
+from core.work import WorkUnit
+from sample.pictures import sample_pictures
+from vision.decode import decode_image
+from vision.exports.exported import ExportedModel
+from worker.engines.protocol import Predictor
+from worker.models import (
+    EngineModule,
+    parts_of,
+    recipe_for,
+    registered_export,
+    wanted_batch_size,
+)
+from worker.networks.by_task import network_of
+from worker.networks.detector import Detector
+from worker.networks.network import Pixels
+from worker.networks.pose_network import BottomUp
+from worker.pipeline.source import fetch
+from worker.recipes.ocr import THRESHOLD as LINE_THRESHOLD
+from worker.recipes.recipe import ALONE
+from worker.ways.comparison import SECONDS, Compared, Comparison, compare
+from worker.ways.rehearsal import Rehearsal, solo_recipe
+
+ONLY_PLAIN = "no faster way of this engine runs this graph right"
+
+_UNSAID = JobOptions(max_pixels=10**9, max_item_bytes=10**9, jpeg_quality=90)
+"""Options where nobody said anything about results; sample pictures meet no limit."""
+
+
+class Pictures(Protocol):
+    """Upright pictures, one after the other."""
+
+    def __iter__(self) -> Iterator[Pixels]:
+        """Those that can be read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePictures:
+    """Those that Regatta draws itself, for a task."""
+
+    task: str
+
+    def __iter__(self) -> Iterator[Pixels]:
+        """See `sample.pictures`."""
+        return sample_pictures(self.task)
+
+
+@dataclass(frozen=True, slots=True)
+class ShardPictures:
+    """The first of a shard's, in listing order."""
+
+    unit: WorkUnit
+    items: tuple[ItemRef, ...]
+
+    def __iter__(self) -> Iterator[Pixels]:
+        """Those that can be read; of the others, their rows will say it."""
+        for item in self.items:
+            try:
+                data = fetch(item, self.unit)
+                yield decode_image(data, max_pixels=self.unit.options.max_pixels)
+            except BadInputError:
+                continue
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """In which way does the network run that has this role in the model?
+
+    `is_part` says that the model is shown alone what jobs would run only as a part of another.
+    `without` are the ways that are known to end their process.
+    """
+
+    model: ModelRef
+    role: str
+    profile: ExecutionProfile
+    options: JobOptions = _UNSAID
+    is_part: bool = False
+    without: frozenset[Way] = frozenset()
+
+    @classmethod
+    def alone(cls, export: ModelRef, profile: ExecutionProfile) -> "Question":
+        """The question about an export that is shown pictures alone, whatever it is a part of."""
+        return cls(export, ALONE, profile, is_part=True)
+
+    @property
+    def digest(self) -> str:
+        """The network's."""
+        return parts_of(self.model)[self.role].digest
+
+    def ways(self, engine: EngineModule) -> list[Way]:
+        """Return the ways beside the plain one that are worth a comparison.
+
+        Raises:
+            FatalError: the network is not there, or not the registered one.
+        """
+        export = registered_export(parts_of(self.model)[self.role])
+        return [way for way in engine.ways(export.model_file) if way not in self.without]
+
+    def answer(
+        self,
+        engine: EngineModule,
+        pictures: Iterable[Pixels],
+        *,
+        seconds: float = SECONDS,
+        trying: Callable[[Way], None] = lambda _: None,
+    ) -> Comparison:
+        """Compare the network's ways in this process; see `worker.ways.comparison.compare`."""
+        exports = {name: registered_export(part) for name, part in parts_of(self.model).items()}
+        export = exports[self.role]
+        ways = self.ways(engine)
+        if not ways:
+            return Comparison(Way.PLAIN, ONLY_PLAIN)
+        networks = {name: network_of(one) for name, one in exports.items()}
+
+        def load(name: str, way: Way) -> Predictor:
+            [predictor] = engine.load_predictors(
+                exports[name].model_file,
+                exports[name].params_file,
+                profile=self.profile,
+                way=way,
+                count=1,
+            )
+            return predictor
+
+        what = Compared(
+            self.role,
+            ways,
+            rows=isinstance(networks[self.role], Detector | BottomUp),
+            batch_size=wanted_batch_size(export, self.profile, alone=not self.model.parts),
+            threshold=self._threshold(exports),
+        )
+        if self.is_part:
+            recipe = solo_recipe(self.model, networks[ALONE])
+        else:
+            recipe = recipe_for(self.model, networks)
+        rehearsal = Rehearsal(recipe, networks, self.options)
+        return compare(what, rehearsal, networks, load, pictures, seconds=seconds, trying=trying)
+
+    def _threshold(self, exports: Mapping[str, ExportedModel]) -> float:
+        """The score above which the model keeps what it finds."""
+        if self.options.threshold is not None:
+            return self.options.threshold
+        if self.model.task == "ocr":
+            return LINE_THRESHOLD
+        return max((e.threshold for e in exports.values() if e.task == "detect"), default=0.0)

@@ -1,0 +1,129 @@
+"""Pictures run through a model's networks outside of the pipeline, one after another."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import BadInputError
+from core.options import JobOptions, ModelRef
+from store.parts import BoxColumns
+from vision.ops.person_crop import PersonCrop
+from vision.poses import Poses
+from worker.engines.protocol import PredictError, Predictor
+from worker.networks.network import Answer, Network, Pixels, stacked
+from worker.networks.pose_network import TopDown, pose_answer
+from worker.networks.text_network import TextDetector, TextRecognizer
+from worker.recipes.by_model import recipe_of
+from worker.recipes.recipe import ALONE, Ask, Recipe, Steps
+
+Outputs = list[NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Take:
+    """What a picture got: its answer, None if it has none; and what each run of a role gave."""
+
+    answer: Answer | None
+    outputs: Mapping[str, Sequence[Outputs]]
+
+
+class Rehearsal:
+    """The way of pictures through one model; `networks` are its own, by their roles."""
+
+    def __init__(
+        self, recipe: Recipe, networks: Mapping[str, Network], options: JobOptions
+    ) -> None:
+        self._recipe = recipe
+        self._networks = networks
+        self._options = options
+
+    def take(
+        self,
+        image_bgr: Pixels,
+        predictors: Mapping[str, Predictor],
+        sizes: Mapping[str, int] = MappingProxyType({}),
+    ) -> Take:
+        """Run an upright picture, each network by the predictor of its role, one ask a batch.
+
+        A role's first ask is filled up to a batch of the size that `sizes` names, as in a job. A
+        picture that a network refuses has no answer.
+
+        Raises:
+            FatalError: the model is not what it says it is.
+            OutOfMemoryError: a network has no memory for it.
+        """
+        outputs: dict[str, list[Outputs]] = {}
+        steps = self._recipe.steps(image_bgr, self._options)
+        try:
+            asks = next(steps)
+            while True:
+                given = []
+                for ask in asks:
+                    runs = outputs.setdefault(ask.role, [])
+                    size = 1 if runs else sizes.get(ask.role, 1)
+                    runs.append(predictors[ask.role].predict(stacked([ask.prepared], size)))
+                    given += self._networks[ask.role].split(runs[-1], [ask.prepared], size)
+                asks = steps.send(given)
+        except StopIteration as end:
+            return Take(cast("Answer", end.value), outputs)
+        except (BadInputError, PredictError, ValueError):  # columns refuse what is no number
+            return Take(None, outputs)
+        finally:
+            steps.close()
+
+
+def solo_recipe(ref: ModelRef, network: Network) -> Recipe:
+    """Return a recipe for one network alone, also one that jobs run as a part only.
+
+    Raises:
+        UsageError: as `recipe_of`.
+    """
+    if isinstance(network, TopDown | TextDetector | TextRecognizer):
+        return _Part(network)
+    return recipe_of(ref, {ALONE: network})
+
+
+class _Part:
+    """A part of composed models that is shown the whole of a picture. See `Recipe`."""
+
+    def __init__(self, network: TopDown | TextDetector | TextRecognizer) -> None:
+        self._network = network
+
+    @staticmethod
+    def revisits(options: JobOptions) -> bool:
+        """Never."""
+        del options
+        return False
+
+    def steps(self, image_bgr: Pixels, options: JobOptions) -> Steps:
+        """Ask the network once, and put what it says into columns."""
+        del options
+        height, width = image_bgr.shape[:2]
+        (output,) = yield [Ask(ALONE, self._network.prepare(image_bgr))]
+        network = self._network
+        whole = np.array([[0, 0, width, height]], np.float32)
+        one, first = np.ones(1, np.float32), np.zeros(1, np.int32)
+        if isinstance(network, TopDown):
+            points = network.keypoints([output], [PersonCrop(0, 0, width, height)])
+            return pose_answer(Poses(points, one, whole), first, ("person",))
+        if isinstance(network, TextRecognizer):
+            score = np.array([output.score], np.float32)
+            columns = BoxColumns(whole, score, first, labels=("text",), texts=[output.text])
+            return Answer(_undrawn, detections=columns)
+        quads = network.regions(output, (height, width)).quads
+        count = len(quads)
+        columns = BoxColumns(
+            np.concatenate([quads.min(1), quads.max(1)], axis=1),
+            np.ones(count, np.float32),
+            np.zeros(count, np.int32),
+            labels=("text",),
+        )
+        return Answer(_undrawn, detections=columns)
+
+
+def _undrawn(image_bgr: Pixels) -> Pixels:
+    return image_bgr

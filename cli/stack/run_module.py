@@ -1,6 +1,7 @@
-"""Runs a module, Regatta's own code first on the path: `python -P cli/stack/run_module.py MODULE ...`.
+"""Runs a module of Regatta's: `python -P cli/stack/run_module.py MODULE [ARGUMENT ...]`.
 
-It is started by its file's name, so that nothing which others put on the path can take its place.
+Regatta's own code comes first on the path. This file is started by its name, not as a module, so
+that nothing on `PYTHONPATH` can take its place.
 """
 
 import sys

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from cli.environment import python_module
 
+from cli.stack.environment import python_module
 from sample.dataset import dataset_at
 from sample.shipped import EXPORTS
 
@@ -113,8 +113,6 @@ def test_it_works_beside_files_of_the_same_names(
     ran = installation.run("regatta", "run", pictures, *model, home=tmp_path / "home")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert len(list((tmp_path / "out").rglob("*.jpg"))) == SCENES
-    looked = installation.run("regatta", "doctor", home=tmp_path / "home")
-    assert looked.returncode == 0, looked.stdout + looked.stderr
 
 
 def test_a_module_of_ours_is_found_before_others_of_its_name(installation: Installation) -> None:

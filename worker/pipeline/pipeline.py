@@ -215,10 +215,10 @@ def _fetch(ticket: Ticket) -> None:
 
 def _decode(ticket: Ticket) -> None:
     assert ticket.data is not None
-    image = decode_image(ticket.data, max_pixels=ticket.run.unit.options.max_pixels)
+    image = decode_image(ticket.data, max_pixels=ticket.run.unit.options.limits.max_pixels)
     ticket.data = None
     ticket.size = (image.shape[1], image.shape[0])
-    if ticket.run.unit.options.annotate or ticket.revisits:
+    if ticket.run.unit.options.drawing.annotate or ticket.revisits:
         ticket.keep(image)
     ticket.begin(image)
 
@@ -242,7 +242,7 @@ def _row(ticket: Ticket, course: Course) -> ResultRow:
     # Beside other models, a model has a folder of its own.
     folder = member.name if len(ticket.courses) > 1 else None
     annotated = mask = cutout = None
-    if ticket.image is not None and unit.options.annotate:
+    if ticket.image is not None and unit.options.drawing.annotate:
         annotated = annotated_image(item.key, folder)
         picture = answer.draw(ticket.image)
         ticket.files[annotated] = encode_jpeg(picture, unit.profile.jpeg_quality)

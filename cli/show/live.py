@@ -13,6 +13,7 @@ from rich.text import Text
 from cli.show.escape import printable
 from cli.show.wording import (
     WARM_UP_SECONDS,
+    beginning,
     count,
     done_of,
     duration,
@@ -77,6 +78,8 @@ def render(snapshot: Snapshot, *, is_warm: bool) -> Group:
         lines.append(Text(f"work: {stages}", style="dim"))
     if is_warm and (waiting := waiting_for(snapshot)):
         lines.append(Text(waiting, style="yellow"))
+    elif begins := beginning(snapshot):
+        lines.append(Text(begins, style="dim"))
     return Group(*lines)
 
 

@@ -10,7 +10,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from cli.show.escape import printable
 from cli.show.wording import (
     WARM_UP_SECONDS,
     beginning,
@@ -22,6 +21,7 @@ from cli.show.wording import (
     tallied,
     waiting_for,
 )
+from core.escape import printable
 from core.states import JobState
 from report.snapshot import Snapshot
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from itertools import groupby, islice
 from operator import itemgetter
 
-from cli.show.escape import printable
 from cli.show.wording import count, duration, plain_networks, speed
 from core.errors import RegattaError
+from core.escape import printable
 from core.findings import finds_of
 from core.options import ModelRef
 from core.states import JobState

@@ -8,7 +8,7 @@ BROWSER := $(VENV)/.browser
 CHROMIUM ?= chromium
 export CHROMIUM
 
-.PHONY: help install demo models test test-browser exports golden lint types format bench bench-objects docs lock up clean
+.PHONY: help install demo models test test-fast test-browser exports golden lint types format bench bench-objects docs lock up clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,8 +33,13 @@ demo: install ## Run the whole system on sample data, and write a report to look
 models: install ## Train the shipped models anew, measure them, write their cards (90 minutes)
 	$(BIN)/python -m training.train
 
+# Three of them keep two cores busy: a third of the time, tests wait for something.
+PYTEST := $(BIN)/python -m pytest --numprocesses=3 --dist=loadgroup
 test: install ## Run all tests, with branch coverage of core, scheduler and store
-	$(BIN)/python -m pytest --numprocesses=2 --cov --cov-report=term
+	$(PYTEST) --cov --cov-report=term
+
+test-fast: install ## Run the tests of single parts, and the contracts of object stores
+	$(PYTEST) tests/unit tests/contracts
 
 test-browser: $(BROWSER) ## Look at reports in a real Chromium (CHROMIUM=command)
 	$(BIN)/python -m pytest --numprocesses=2 tests/browser

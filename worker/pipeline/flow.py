@@ -53,10 +53,11 @@ class Sink(Protocol):
     """Keeps what became of the pictures of one run, or of many.
 
     Every picture that was let in comes once, in any order: finished to `encoded` and then `put`, or
-    else to `missing`. All three are called by many threads.
+    else to `missing`. All three are called by many threads. What a sink's own threads do is best
+    done in a `Stage`, which drops what is of a stopping run and tells the watchdog of progress.
 
     A picture is in flight until it has left, which bounds what a sink has in its hands. One that
-    waits for pictures in their order may keep any of them until it is their turn; but none of its
+    wants pictures in their order may keep any of them until it is their turn; but none of its
     methods may wait for another picture, whose thread may be the one that waits.
     """
 
@@ -143,6 +144,7 @@ class Ticket:
     pts: float | None = None
     size: tuple[int, int] | None = None
     _held: int = 0
+    _is_with_sink: bool = False
     _has_left: bool = False
 
     @property
@@ -161,6 +163,19 @@ class Ticket:
         if self._held:
             self.flow.budget.give_back(self._held)
             self._held = 0
+
+    def keep(self, finished: Finished) -> None:
+        """Give what became of the picture to the sink, which has the ticket from here on.
+
+        Raises:
+            Exception: the sink did not take it.
+        """
+        self._is_with_sink = True
+        try:
+            self.flow.sink.put(self, finished)
+        except BaseException:
+            self._is_with_sink = False
+            raise
 
     def leave(self, rows: Sequence[ResultRow]) -> None:
         """End with a row for each model. Leaving again does nothing."""
@@ -191,8 +206,10 @@ class Ticket:
         )
 
     def _miss(self) -> None:
+        """Tell the sink, unless it had the picture already, that there is none to come."""
         try:
-            self.flow.sink.missing(self)
+            if not self._is_with_sink:
+                self.flow.sink.missing(self)
         except Exception as error:
             # A fault of one sink must not end a thread that all share.
             _log.exception("unexpected", job=self.run.unit.job, sink=type(self.flow.sink).__name__)

@@ -67,7 +67,7 @@ class Pipeline:
         self._flows: frozenset[Flow] = frozenset()  # whose sources still let pictures in
         self._changing = threading.Lock()
         self._finish: Stage[Inquiry, Finished] = Stage(
-            "finish", _finish, _keep, threads=threads.finish, depth=32
+            "finish", _finish, Ticket.keep, threads=threads.finish, depth=32
         )
         self._batcher = Batcher(_POOL, upstream=self._coming)
         self._advance: Stage[Inquiry, Inquiry] = Stage(
@@ -185,7 +185,3 @@ def _finish(ticket: Ticket, inquiry: Inquiry) -> Finished:
     if not done.drawings:
         ticket.let_go()
     return done
-
-
-def _keep(ticket: Ticket, done: Finished) -> None:
-    ticket.flow.sink.put(ticket, done)

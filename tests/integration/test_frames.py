@@ -35,7 +35,7 @@ from worker.pipeline.pipeline import Pipeline, Threads
 from worker.pipeline.stage import Stage
 from worker.run import ShardRun, StoppedError
 
-WIDE, HIGH = 64, 48
+WIDE, HIGH = 192, 144
 FRAMES = 20  # of an item; a frame's number is unlike that of any other item's
 BYTES = WIDE * HIGH * 3
 WINDOW = 4 * 8 * 2  # pictures in flight, with two predictors
@@ -376,7 +376,7 @@ def test_frames_are_bounded_by_their_bytes_until_they_are_in_the_film(
 
 
 def test_frames_that_are_looked_at_again_keep_their_order_too(works: Works, films: Films) -> None:
-    run = works.new_run(slicing=Slicing(32, 32, 0.0, "nms"))
+    run = works.new_run(slicing=Slicing(96, 96, 0.0, "nms"))
     rows = works.rows(run, Clips(ITEMS), films, ITEMS)
     assert [(row.item.index, row.frame) for row in rows] == ALL
     assert films.films == {i: [number_of(i, n) for n in range(FRAMES)] for i in (0, 1)}

@@ -16,7 +16,7 @@ help: ## Show this list
 install: $(INSTALLED) ## Make .venv with the regatta command, from the hash-locked requirements
 
 # uv when it can be had (seconds), else pip (a minute): the same lock, the same hashes.
-$(INSTALLED): requirements.lock requirements-uv.lock pyproject.toml
+$(INSTALLED): requirements.lock requirements-uv.lock pyproject.toml setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock || true
 	$(BIN)/uv pip install --quiet --system-certs --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock \

@@ -38,7 +38,7 @@ from worker.networks.network import stacked
 
 CORES = len(os.sched_getaffinity(0))
 _SIZE = (2560, 1920)
-_OPTIONS = JobOptions(2 * 10**8, 2**28, 90)
+_OPTIONS = JobOptions.of(max_pixels=2 * 10**8, max_item_bytes=2**28, jpeg_quality=90)
 
 
 class Looker:

@@ -40,7 +40,9 @@ class Profiler:
             if (offer := offer_for(job, workers)) is not None:
                 options = JobOptions.from_json(job.options)
                 profile = profile_for(
-                    offer, batch_size=options.batch_size, jpeg_quality=options.jpeg_quality
+                    offer,
+                    batch_size=options.planning.batch_size,
+                    jpeg_quality=options.drawing.jpeg_quality,
                 )
                 frozen += self._freeze(job.id, profile)
         return frozen

@@ -126,7 +126,7 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
         name=_one_line("name", request.name) if request.name else dataset.name,
         source=dataset.source,
         model=chosen.ref,
-        options=JobOptions(
+        options=JobOptions.of(
             max_pixels=defaults.max_pixels,
             max_item_bytes=defaults.max_item_bytes,
             jpeg_quality=defaults.jpeg_quality,

@@ -17,6 +17,7 @@ import redis
 from sqlalchemy import select
 
 from cli.stack.broker import answers, server_binary
+from cli.stack.environment import python_module
 from core.states import ShardState
 from scheduler.submit import JobDefaults, JobRequest, submit
 from store.database import Database
@@ -69,10 +70,10 @@ class Fleet:
         return server
 
     def start_scheduler(self, **settings: str) -> subprocess.Popen[bytes]:
-        return self._spawn("scheduler", _module("scheduler"), settings)
+        return self._spawn("scheduler", python_module("scheduler"), settings)
 
     def start_worker(self, **settings: str) -> subprocess.Popen[bytes]:
-        self._workers.append(self._spawn("worker", _module("worker"), settings))
+        self._workers.append(self._spawn("worker", python_module("worker"), settings))
         return self._workers[-1]
 
     def start_program(self, *words: str, **settings: str) -> subprocess.Popen[bytes]:
@@ -203,10 +204,6 @@ class Fleet:
     def _story(self) -> str:
         logs = sorted(self.folder.glob("*.log"))
         return "\n".join(f"--- {p.name}\n{p.read_text(errors='replace')[-3000:]}" for p in logs)
-
-
-def _module(name: str) -> list[str]:
-    return [sys.executable, "-P", "-m", name]
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -10,7 +10,6 @@ whose answers are not all alike. What isn't there is skipped. See `official_tool
 import os
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -36,7 +35,7 @@ from worker.networks.network import Answer, stacked
 EXPORTS = Path(os.environ.get("REGATTA_EXPORTS", "/nowhere"))
 PHOTO = Path(os.environ["REGATTA_REFERENCE"]) / "media/photos/000000014439.jpg"
 PROFILE = ExecutionProfile.of(offers()[0], batch_size=1, jpeg_quality=90)
-OPTIONS = JobOptions(max_pixels=10**9, max_item_bytes=10**9, jpeg_quality=90)
+OPTIONS = JobOptions.of(max_pixels=10**9, max_item_bytes=10**9, jpeg_quality=90)
 Report = Callable[..., None]
 
 pytestmark = [
@@ -93,7 +92,7 @@ def largest_difference(ours: NDArray[Any], theirs: NDArray[Any]) -> float:
 
 
 def with_threshold(threshold: float) -> JobOptions:
-    return replace(OPTIONS, threshold=threshold)
+    return OPTIONS.but(threshold=threshold)
 
 
 def threshold_among(scores: NDArray[Any], count: int) -> float:

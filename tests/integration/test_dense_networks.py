@@ -19,7 +19,7 @@ from worker.networks.by_task import network_of
 from worker.networks.network import Answer, stacked
 
 PROFILE = ExecutionProfile.of(offers()[0], batch_size=1, jpeg_quality=90)
-OPTIONS = JobOptions(max_pixels=10**9, max_item_bytes=10**9, jpeg_quality=90, threshold=0.3)
+OPTIONS = JobOptions.of(max_pixels=10**9, max_item_bytes=10**9, jpeg_quality=90, threshold=0.3)
 
 
 class Asked:

@@ -146,7 +146,7 @@ class Works:
             shard=shard,
             source=self.folder / "source",
             output=self.folder / "output",
-            options=replace(OPTIONS, annotate=annotate, **options),
+            options=OPTIONS.but(annotate=annotate, **options),
         )
         return new_run(unit)
 

@@ -21,7 +21,7 @@ PICTURES = 16
 # The process reads its own peak: what wait4() tells of a child counts its parent's memory, too.
 _MEASURED = r"""
 import atexit, re, sys
-from cli.main import main
+from regatta import main
 peak = lambda: print(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1])
 atexit.register(peak)
 main()

@@ -62,7 +62,7 @@ class Works:
             self.model,
             source=self.folder / "source",
             output=self.folder / "output",
-            options=replace(OPTIONS, annotate=annotate),
+            options=OPTIONS.but(annotate=annotate),
         )
         model = self.pipeline.models.acquire(self.model, PROFILE)
         try:

@@ -8,7 +8,7 @@ that grey says.
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +155,7 @@ class Works:
             "source": self.folder / "source",
             "output": self.folder / "output",
         }
-        options = replace(OPTIONS, annotate=annotate)
+        options = OPTIONS.but(annotate=annotate)
         unit = work_unit(self.model, options=options, task="keypoint", **places)
         run = new_run(unit)
         model = self.pipeline.models.acquire(self.model, PROFILE)

@@ -51,7 +51,7 @@ class Classifier:
         del size_wh
         if not np.isfinite(output).all():
             raise BadInputError("model_output_invalid", "a class's score is NaN or infinite")
-        limit = self._threshold if options.threshold is None else options.threshold
+        limit = self._threshold if options.rows.threshold is None else options.rows.threshold
         ranked = np.argsort(-output, kind="stable")[: self._most]
         classes = tuple(
             ClassScore(self.labels[number], number, float(output[number]))

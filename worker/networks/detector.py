@@ -38,7 +38,7 @@ class Detector:
         """Return one image's detections. Raises as `found`."""
         # The graph itself says where things are in the source; it may have rounded its size.
         found = self.found(output, options).moved(0, 0, (size_wh[1], size_wh[0]))
-        return self.answer(found, options.alpha)
+        return self.answer(found, options.drawing.alpha)
 
     def answer(self, found: Detections, alpha: float) -> Answer:
         """Return detections of this model as an answer; masks cover pictures by `alpha`."""
@@ -57,7 +57,7 @@ class Detector:
         Raises:
             BadInputError: `model_output_invalid`: a row is no number, or of no known class.
         """
-        limit = self._threshold if options.threshold is None else options.threshold
+        limit = self._threshold if options.rows.threshold is None else options.rows.threshold
         found = self._read_above(output, limit)
         last = found.class_ids.max(initial=-1)
         if last >= len(self.labels):

@@ -50,6 +50,8 @@ class Matter:
         if not np.isfinite(output).all():
             raise BadInputError("model_output_invalid", "the model's alpha holds NaN or infinity")
         alpha = alpha_bytes(restored_alpha(output, self._ops, (size_wh[1], size_wh[0])))
-        background = _BACKGROUND if options.background is None else options.background[::-1]
+        background = (
+            _BACKGROUND if options.drawing.background is None else options.drawing.background[::-1]
+        )
         draw = partial(over_background, alpha=alpha, background=background)
         return Answer(draw, mask=encode_alpha(alpha), cut_out=partial(encode_cutout, alpha=alpha))

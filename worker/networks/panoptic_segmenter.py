@@ -57,7 +57,7 @@ class PanopticSegmenter:
             ClassScore(label_of(self._labels, class_id), class_id, area / found.places.size)
             for class_id, area in areas.most_common()
         )
-        draw = partial(draw_panoptic, found=found, labels=self._labels, alpha=options.alpha)
+        draw = partial(draw_panoptic, found=found, labels=self._labels, alpha=options.drawing.alpha)
         segments = tuple(_segment(one, self._labels) for one in found.segments)
         return Answer(draw, classes=classes, segments=segments, mask=encode_panoptic(found))
 

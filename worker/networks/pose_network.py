@@ -86,7 +86,7 @@ class BottomUp:
         canvas = (output[0].shape[2], output[0].shape[3])
         size = (size_wh[1], size_wh[0])
         points[..., :2] = EvalAffine.restored(points[..., :2], canvas, size)
-        kept = scores > (options.threshold or 0.0)
+        kept = scores > (options.rows.threshold or 0.0)
         best = np.argsort(-scores[kept], kind="stable")
         poses = Poses.around(points[kept][best], scores[kept][best])
         return pose_answer(poses, np.zeros(len(poses), np.int32), self._labels)

@@ -94,10 +94,10 @@ class Segmenter:
                 for one in classes
                 if one.class_id != background
             ],
-            alpha=options.alpha,
+            alpha=options.drawing.alpha,
             background=background,
         )
-        regions = self._regions(labels, background) if options.polygons else None
+        regions = self._regions(labels, background) if options.rows.polygons else None
         return Answer(draw, detections=regions, classes=classes, mask=encode_mask(labels))
 
     def _regions(self, labels: NDArray[np.uint8], background: int | None) -> BoxColumns:

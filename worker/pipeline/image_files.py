@@ -56,5 +56,5 @@ def _hand_over(ticket: Ticket, data: bytes) -> None:
 
 
 def _decoded(ticket: Ticket, data: bytes) -> Picture:
-    image = decode_image(data, max_pixels=ticket.run.unit.options.max_pixels)
+    image = decode_image(data, max_pixels=ticket.run.unit.options.limits.max_pixels)
     return Picture(ticket.item, None, None, image)

@@ -43,7 +43,7 @@ def _row(
     assert ticket.size is not None
     key = ticket.item.key if ticket.frame is None else f"{ticket.item.key}/{ticket.frame:06d}"
     annotated = mask = cutout = None
-    if picture is not None and ticket.run.unit.options.annotate:
+    if picture is not None and ticket.run.unit.options.drawing.annotate:
         annotated = annotated_image(key, folder)
         drawings[annotated] = partial(answer.draw, picture.image)
     if answer.mask is not None:

@@ -70,7 +70,7 @@ def _answer(quads: NDArray[np.float32], texts: Sequence[LineText], options: JobO
     scores = np.array([text.score for text in texts], np.float32)
     if not np.isfinite(scores).all():
         raise BadInputError("model_output_invalid", "a character's probability is NaN or infinite")
-    limit = THRESHOLD if options.threshold is None else options.threshold
+    limit = THRESHOLD if options.rows.threshold is None else options.rows.threshold
     kept = [row for row, text in enumerate(texts) if text.text and text.score >= limit]
     quads, scores = quads[kept], scores[kept]
     words = [texts[row].text for row in kept]

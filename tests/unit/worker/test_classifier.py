@@ -9,7 +9,7 @@ from core.options import JobOptions
 from vision.exports.export import read_export
 from worker.networks.classifier import Classifier
 
-OPTIONS = JobOptions(max_pixels=1, max_item_bytes=1, jpeg_quality=90)
+OPTIONS = JobOptions.of(max_pixels=1, max_item_bytes=1, jpeg_quality=90)
 LABELS = ["cat", "dog", "fox", "owl"]
 
 
@@ -24,7 +24,7 @@ def classifier(folder: Path, **post: object) -> Classifier:
 
 
 def labels_of(network: Classifier, *scores: float, threshold: float | None = None) -> list[str]:
-    options = JobOptions(max_pixels=1, max_item_bytes=1, jpeg_quality=90, threshold=threshold)
+    options = JobOptions.of(max_pixels=1, max_item_bytes=1, jpeg_quality=90, threshold=threshold)
     classes = network.read(np.array(scores, np.float32), (9, 9), options).classes
     assert classes is not None
     return [one.label for one in classes]

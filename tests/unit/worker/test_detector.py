@@ -26,7 +26,7 @@ def rows(*values: tuple[float, ...]) -> Rows:
 
 
 def boxes(detector: Detector, found: Rows, threshold: float | None = None) -> BoxColumns:
-    options = JobOptions(max_pixels=1, max_item_bytes=1, jpeg_quality=90, threshold=threshold)
+    options = JobOptions.of(max_pixels=1, max_item_bytes=1, jpeg_quality=90, threshold=threshold)
     columns = detector.read(found, (10, 10), options).detections
     assert columns is not None
     return columns

@@ -11,7 +11,7 @@ from vision.exports.export import read_export
 from worker.networks.detector import Detector
 from worker.networks.detectors import detector_of
 
-OPTIONS = JobOptions(max_pixels=1, max_item_bytes=1, jpeg_quality=90)
+OPTIONS = JobOptions.of(max_pixels=1, max_item_bytes=1, jpeg_quality=90)
 RESIZE = {"type": "Resize", "target_size": [8, 8], "keep_ratio": False, "interp": 1}
 
 

@@ -1,5 +1,4 @@
 import io
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from vision.exports.export import read_export
 from worker.networks.by_task import network_of
 from worker.networks.matting import Matter
 
-OPTIONS = JobOptions(max_pixels=1, max_item_bytes=1, jpeg_quality=90)
+OPTIONS = JobOptions.of(max_pixels=1, max_item_bytes=1, jpeg_quality=90)
 TRANSFORMS = [{"type": "LoadImages"}, {"type": "Resize", "target_size": [8, 4]}]
 
 
@@ -53,7 +52,7 @@ def test_alpha_has_the_size_of_the_picture(tmp_path: Path, size_wh: tuple[int, i
 
 
 def test_the_picture_stands_on_the_colour_that_was_asked_for(tmp_path: Path) -> None:
-    options = replace(OPTIONS, background=(10, 20, 30))
+    options = OPTIONS.but(background=(10, 20, 30))
     found = matter(tmp_path).read(np.zeros((4, 8), np.float32), (8, 4), options)
     assert found.draw(np.full((4, 8, 3), 200, np.uint8))[2, 5].tolist() == [30, 20, 10]
 

@@ -1,5 +1,4 @@
 from collections.abc import Sequence
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +15,7 @@ from worker.networks.network import Answer
 from worker.recipes.ocr import Reading
 from worker.recipes.recipe import Ask
 
-ANY = replace(OPTIONS, threshold=0.0)
+ANY = OPTIONS.but(threshold=0.0)
 
 
 def prepared(image: Any) -> Prepared:
@@ -96,7 +95,7 @@ def test_what_says_nothing_or_is_unsure_is_left_out(page: Any) -> None:
     recipe = reading((0, 0, 40, 10), (0, 20, 40, 30), (0, 40, 40, 50))
     texts = [LineText("", 0.0), LineText("unsure", 0.4), LineText("sure", 0.6)]
     for threshold, expected in ((None, ["sure"]), (0.3, ["unsure", "sure"]), (0.7, [])):
-        options = replace(OPTIONS, threshold=threshold)
+        options = OPTIONS.but(threshold=threshold)
         answer, _ = ran(recipe, page, [[None], texts], options)
         assert answer.detections is not None
         assert answer.detections.texts == expected

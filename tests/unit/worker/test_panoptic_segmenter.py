@@ -12,7 +12,7 @@ from core.options import JobOptions
 from vision.exports.export import read_export
 from worker.networks.by_task import network_of
 
-OPTIONS = JobOptions(max_pixels=1, max_item_bytes=1, jpeg_quality=90)
+OPTIONS = JobOptions.of(max_pixels=1, max_item_bytes=1, jpeg_quality=90)
 TRANSFORMS = [
     {"type": "Resize", "target_size": [8, 4]},
     {"type": "Normalize"},

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +75,7 @@ def test_a_picture_has_its_people_by_score_and_none_below_the_threshold(
 ) -> None:
     outputs = people((10, 20, 0.5), (40, 50, 0.9), (30, 8, 0.3))
     [output] = bottom_up.split(outputs, [None], 1)  # type: ignore[list-item]
-    answer = bottom_up.read(output, (128, 128), replace(OPTIONS, threshold=0.4))
+    answer = bottom_up.read(output, (128, 128), OPTIONS.but(threshold=0.4))
     found = answer.detections
     assert found is not None
     assert found.scores == pytest.approx([0.9, 0.5])

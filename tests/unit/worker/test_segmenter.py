@@ -1,5 +1,4 @@
 import io
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from core.options import JobOptions
 from vision.exports.export import read_export
 from worker.networks.segmenter import Segmenter
 
-OPTIONS = JobOptions(max_pixels=1, max_item_bytes=1, jpeg_quality=90)
+OPTIONS = JobOptions.of(max_pixels=1, max_item_bytes=1, jpeg_quality=90)
 RESIZE = {"type": "Resize", "target_size": [4, 4]}
 
 
@@ -61,7 +60,7 @@ def test_regions_have_outlines_if_they_are_asked_for(tmp_path: Path) -> None:
     assert answer(network, quarters(), (64, 64)).detections is None
     batch = [network.prepare(np.zeros((64, 64, 3), np.uint8))]
     [output] = network.split([quarters()], batch, 1)
-    found = network.read(output, (64, 64), replace(OPTIONS, polygons=True)).detections
+    found = network.read(output, (64, 64), OPTIONS.but(polygons=True)).detections
     assert found is not None
     assert [found.labels[number] for number in found.class_ids] == ["water", "gull"]
     assert found.xyxy.tolist() == [[0, 32, 64, 64], [48, 48, 64, 64]]
@@ -69,7 +68,7 @@ def test_regions_have_outlines_if_they_are_asked_for(tmp_path: Path) -> None:
     assert found.polygons is not None
     assert len(found.polygons[0]) == 6
     [nothing] = network.split([np.zeros((1, 4, 4), np.int32)], batch, 1)
-    empty = network.read(nothing, (64, 64), replace(OPTIONS, polygons=True)).detections
+    empty = network.read(nothing, (64, 64), OPTIONS.but(polygons=True)).detections
     assert empty is not None
     assert len(empty.scores) == 0
 

@@ -1,5 +1,4 @@
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,7 +50,7 @@ def picture(*spots: tuple[int, int], size: tuple[int, int] = (300, 400)) -> Any:
 
 
 def sliced(width: int, height: int, overlap: float = 0.2) -> JobOptions:
-    return replace(OPTIONS, slicing=Slicing(width, height, overlap, "nmm"))
+    return OPTIONS.but(slicing=Slicing(width, height, overlap, "nmm"))
 
 
 def test_without_slices_the_detector_looks_once() -> None:

@@ -1,4 +1,4 @@
-"""A worker's engine over a list of files, without the rest of the worker."""
+"""A worker's pipeline over a list of files, without the rest of the worker."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -115,8 +115,10 @@ class ResultRow:
         model: str,
         reason: str,
         size: tuple[int, int] | None = None,
+        frame: int | None = None,
+        pts: float | None = None,
     ) -> "ResultRow":
-        """The row of an item that has no result; `size` is its width and height, if known."""
+        """The row of what has no result; `size` is its width and height, if known."""
         width, height = size or (None, None)
         return cls(
             item=item,
@@ -125,5 +127,7 @@ class ResultRow:
             state=ItemState.QUARANTINED,
             width=width,
             height=height,
+            frame=frame,
+            pts=pts,
             reason=reason,
         )

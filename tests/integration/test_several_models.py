@@ -16,7 +16,7 @@ from store.parts import ResultRow, count_states, encode_rows, merge_rows, unsucc
 from tests.bench import OPTIONS, PROFILE
 from tests.workshop import Network, NumberFinder, new_run, work_unit, write_item, write_model
 from worker.models import Models
-from worker.pipeline import pipeline
+from worker.pipeline import image_files
 from worker.pipeline.pipeline import Pipeline, Threads
 
 NAMES = ("first", "second")
@@ -104,13 +104,13 @@ def test_each_item_has_a_row_under_each_model_in_listing_order(works: Works) -> 
 
 def test_each_item_is_decoded_once(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    decode = pipeline.decode_image
+    decode = image_files.decode_image
 
     def counted(data: bytes, *, max_pixels: int) -> object:
         calls.append(1)
         return decode(data, max_pixels=max_pixels)
 
-    monkeypatch.setattr(pipeline, "decode_image", counted)
+    monkeypatch.setattr(image_files, "decode_image", counted)
     works.rows(works.items(7))
     assert len(calls) == 7
 

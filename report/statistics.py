@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.findings import finds_of
+from core.findings import detections_of
 from core.states import ItemState
 from report.sample import EvenSample
 
@@ -72,7 +72,7 @@ class Findings:
             self.setbacks.append(Setback(row["item"], row["model"], reason))
 
     def _count(self, row: Mapping[str, Any]) -> None:
-        found = finds_of(row)
+        found = detections_of(row)
         best: dict[str, float] = {}
         for one in found:
             label, score = one["label"], one["score"]

@@ -6,8 +6,9 @@ from typing import Any
 
 from core.errors import BadInputError
 from core.options import JobOptions
+from predictions.answer import Answer
 from worker.models import Member
-from worker.networks.network import Answer, Pixels
+from worker.networks.network import Pixels
 from worker.recipes.recipe import Ask, Steps
 
 

@@ -23,8 +23,10 @@ from core.errors import RegattaError
 from core.items import ItemRef
 from core.layout import annotated_image, cutout_image, mask_image
 from core.states import ItemState
+from core.tasks import TASK
 from store.parts import ResultRow
 from vision.decode import decode_image
+from vision.draw import by_task
 from vision.encode import encode_jpeg
 from worker.engines.protocol import OutOfMemoryError, PredictError
 from worker.models import Models, ResidentModel
@@ -244,15 +246,15 @@ def _row(ticket: Ticket, course: Course) -> ResultRow:
     annotated = mask = cutout = None
     if ticket.image is not None and unit.options.drawing.annotate:
         annotated = annotated_image(item.key, folder)
-        picture = answer.draw(ticket.image)
+        picture = by_task.draw(member.task, ticket.image, answer, unit.options.drawing)
         ticket.files[annotated] = encode_jpeg(picture, unit.profile.jpeg_quality)
     if answer.mask is not None:
         mask = mask_image(item.key, folder)
-        ticket.files[mask] = answer.mask
-    if answer.cut_out is not None:
-        assert ticket.image is not None
-        cutout = cutout_image(item.key, folder)
-        ticket.files[cutout] = answer.cut_out(ticket.image)
+        ticket.files[mask] = by_task.encode_mask_of(member.task, answer.mask)
+        if TASK[member.task].has_cutouts:
+            assert ticket.image is not None
+            cutout = cutout_image(item.key, folder)
+            ticket.files[cutout] = by_task.cut_out(member.task, ticket.image, answer.mask)
     return ResultRow(
         item=item,
         task=member.task,

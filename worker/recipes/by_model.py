@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from core.errors import FatalError
 from core.options import ModelRef
-from core.roles import DETECTOR, KEYPOINT, ORIENTATION, TEXT_DET, TEXT_REC
+from core.tasks import DETECTOR, KEYPOINT, OCR, ORIENTATION, TEXT_DET, TEXT_REC
 from worker.networks.classifier import Classifier
 from worker.networks.detector import Detector
 from worker.networks.matting import Matter
@@ -30,7 +30,7 @@ def recipe_of(ref: ModelRef, networks: Mapping[str, Network]) -> Recipe:
         if isinstance(network, Detector):
             return Objects(network)
         return OneLook(cast("ReadableNetwork", network), cuts_out=isinstance(network, Matter))
-    make = _COMPOSED.get(ref.task)
+    make = COMPOSED.get(ref.task)
     if make is None:
         raise FatalError(f"this version cannot compose a model for the task {ref.task!r}")
     return make(networks, ref.settings)
@@ -53,7 +53,7 @@ def _reading(networks: Mapping[str, Any], settings: Mapping[str, Any]) -> Recipe
     return Reading(detector, recognizer, orientation)
 
 
-_COMPOSED: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Recipe]] = {
-    "keypoint": _people_first,
-    "ocr": _reading,
+COMPOSED: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Recipe]] = {
+    KEYPOINT: _people_first,
+    OCR: _reading,
 }

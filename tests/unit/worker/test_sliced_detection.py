@@ -6,8 +6,8 @@ import pytest
 
 from core.options import JobOptions
 from core.slicing import Slicing
+from predictions.detections import Detections
 from tests.bench import OPTIONS
-from vision.detections import Detections
 from vision.ops.preprocess import Prepared
 from worker.recipes.recipe import Ask
 from worker.recipes.sliced_detection import Objects, find

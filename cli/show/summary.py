@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from itertools import groupby, islice
 from operator import itemgetter
 
-from cli.show.escape import printable
 from cli.show.wording import count, duration, plain_networks, speed
 from core.errors import RegattaError
+from core.escape import printable
 from core.findings import detections_of
 from core.options import ModelRef
 from core.states import JobState
@@ -28,7 +28,7 @@ def summary(db: Database, end: Snapshot, seconds: float | None) -> Iterator[str]
     job = db.read(lambda s: get_job(s, end["id"]))
     items = end["items"]
     took = f" in {duration(seconds)}" if seconds is not None else ""
-    yield f"Job {end['id']} ({printable(end['name'])}) {_ended(end['state'])}{took}"
+    yield f"Job {end['id']} ({printable(end['name'])}): {end['state']}{took}"
     yield f"  items        {_counts(items)}"
     if job.passed_over:
         reasons = ", ".join(f"{n:,} {printable(why)}" for why, n in job.passed_over.items())
@@ -52,16 +52,6 @@ def summary(db: Database, end: Snapshot, seconds: float | None) -> Iterator[str]
         yield f"  cut-outs     {printable(job.output)}/cutouts/"
     yield from _quarantined(db, job, items["quarantined"])
     yield from _next(end)
-
-
-def _ended(state: str) -> str:
-    words = {
-        JobState.SUCCEEDED: "succeeded",
-        JobState.PARTIAL: "finished, with quarantined items",
-        JobState.FAILED: "failed",
-        JobState.CANCELLED: "was cancelled",
-    }
-    return words.get(JobState(state), f"is {state}")
 
 
 def _counts(items: dict[str, int]) -> str:

@@ -139,7 +139,7 @@ def test_the_summary_says_what_was_found_and_where(
 ) -> None:
     end = snapshot(bench.db, load_settings(), "abc")
     text = "\n".join(summary(bench.db, end, 61.0))
-    assert "Job abc (abc) is running in 1m 01s" in text
+    assert "Job abc (abc): running in 1m 01s" in text
     assert "items        5 listed: 3 succeeded, 1 quarantined, 1 pending" in text
     assert "found        2 buoy, 1 boat" in text
     assert f"results      {bench.root}/abc/results/" in text

@@ -9,7 +9,8 @@ from typing import Any, Self
 class Legend:
     """The same for all pictures of a model.
 
-    `background` is the class of a segmentation that covers nothing, None if every class does.
+    `background` is the class of a segmentation that covers nothing. Where classes have names, rows
+    say it, too; of a graph without names only its answers tell.
     """
 
     background: int | None = None

@@ -1,11 +1,16 @@
 """The rows of a job's results."""
 
 from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
 
 from core.items import ItemRef
 from core.states import ItemState
+from predictions.answer import Answer
 from predictions.class_score import ClassScore
 from predictions.detections import Detections
+from predictions.legend import NO_LEGEND, Legend
 from predictions.segment import Segment
 
 
@@ -34,6 +39,13 @@ class ResultRow:
     cutout: str | None = None
     annotated: str | None = None
     reason: str | None = None
+
+    def answer(self, mask: NDArray[Any] | None = None, legend: Legend = NO_LEGEND) -> Answer:
+        """What the model said of the picture, as it can be drawn again.
+
+        `mask` is what the file has that `self.mask` names (`vision.draw.by_task.decode_mask_of`).
+        """
+        return Answer(self.detections, self.classes, self.segments, mask, legend)
 
     @classmethod
     def quarantined(

@@ -16,7 +16,7 @@ from vision.draw.label_map import decode_mask, encode_mask
 from vision.draw.matting import GREEN, decode_alpha, encode_alpha, encode_cutout, over_background
 from vision.draw.panoptic import decode_panoptic, draw_panoptic, encode_panoptic
 from vision.draw.poses import draw_poses
-from vision.draw.segments import draw_segments
+from vision.draw.segments import draw_segments, is_background
 from vision.draw.texts import draw_texts
 
 
@@ -83,7 +83,9 @@ def _classes(image_bgr: Pixels, answer: Answer, options: DrawOptions) -> Pixels:
 
 def _segments(image_bgr: Pixels, answer: Answer, options: DrawOptions) -> Pixels:
     assert answer.mask is not None
-    classes, background = answer.classes or (), answer.legend.background
+    classes = answer.classes or ()
+    named = (one.class_id for one in classes if one.class_id == 0 and is_background(one.label))
+    background = next(named, answer.legend.background)
     return draw_segments(image_bgr, answer.mask, classes, options.alpha, background)
 
 

@@ -14,12 +14,17 @@ from vision.palette import colour_of
 _COLOURS = np.array([colour_of(class_id) for class_id in range(MOST_CLASSES)], np.uint8)
 
 
+def is_background(label: str) -> bool:
+    """Whether a class is by its name what is left of a picture."""
+    return label.strip("_").lower() == "background"
+
+
 def draw_segments(
     image_bgr: NDArray[np.uint8],
     labels: NDArray[np.uint8],
     classes: Sequence[ClassScore],
     alpha: float,
-    background: int | None = None,
+    background: int | None,
 ) -> NDArray[np.uint8]:
     """A copy of an upright uint8 (H, W, 3) image under the colours of its label map [H,W].
 

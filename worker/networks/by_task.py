@@ -16,7 +16,7 @@ from vision.exports.exported import ExportedModel
 from vision.exports.keypoint import TOP_DOWN
 from worker.networks.classifier import Classifier
 from worker.networks.detectors import detector_of
-from worker.networks.matting import Matter
+from worker.networks.matting import MattingNetwork
 from worker.networks.network import Network
 from worker.networks.panoptic_segmenter import PanopticSegmenter
 from worker.networks.pose_network import BottomUp, TopDown
@@ -35,7 +35,7 @@ NETWORKS: dict[str, Callable[[ExportedModel], Network]] = {
     KEYPOINT: _pose_network,
     TEXT_DET: TextDetector,
     TEXT_REC: TextRecognizer,
-    MATTING: Matter,
+    MATTING: MattingNetwork,
     PANOPTIC: PanopticSegmenter,
 }
 

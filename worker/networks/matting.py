@@ -17,7 +17,7 @@ from vision.ops.preprocess import Prepared, Preprocessor
 _DIMENSIONS = 4
 
 
-class Matter:
+class MattingNetwork:
     """See `worker.networks.network.Network`."""
 
     def __init__(self, export: ExportedModel) -> None:

@@ -14,6 +14,7 @@ from predictions.class_score import ClassScore
 from predictions.detections import Detections, label_of
 from predictions.legend import Legend
 from vision.draw.label_map import MOST_CLASSES
+from vision.draw.segments import is_background
 from vision.exports.exported import ExportedModel
 from vision.ops.preprocess import Prepared, Preprocessor
 from vision.ops.segmentation import restored
@@ -83,9 +84,9 @@ class Segmenter:
             ClassScore(label_of(self._labels, number), number, float(counts[number] / labels.size))
             for number in present
         )
-        legend = Legend(_BACKGROUND if self._has_background(output.classes) else None)
-        regions = self._regions(labels, legend.background) if options.rows.polygons else None
-        return Answer(regions, classes, mask=labels, legend=legend)
+        background = _BACKGROUND if self._has_background(output.classes) else None
+        regions = self._regions(labels, background) if options.rows.polygons else None
+        return Answer(regions, classes, mask=labels, legend=Legend(background))
 
     def _regions(self, labels: NDArray[np.uint8], background: int | None) -> Detections:
         """The regions with their outlines; what scores is a region's part of the picture."""
@@ -103,5 +104,5 @@ class Segmenter:
     def _has_background(self, classes: int | None) -> bool:
         """Whether the first class is what is left: it is named so, or there is one other only."""
         if self._labels:
-            return self._labels[_BACKGROUND].strip("_").lower() == "background"
+            return is_background(self._labels[_BACKGROUND])
         return classes == _TWO

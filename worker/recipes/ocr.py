@@ -22,7 +22,7 @@ _LABELS = ("text",)
 THRESHOLD = 0.5  # `drop_score` of PaddleOCR's own pipeline, which keeps what has just that
 
 
-class Reading:
+class OcrRecipe:
     """See `worker.recipes.recipe.Recipe`. The lines of many pictures share batches."""
 
     def __init__(

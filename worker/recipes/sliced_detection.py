@@ -56,7 +56,7 @@ def _tiles(size_wh: tuple[int, int], slicing: Slicing) -> list[Tile]:
     return tiles if len(tiles) == 1 else [Tile(0, 0, *size_wh), *tiles]
 
 
-class Objects:
+class DetectionRecipe:
     """A detector as a model of its own. See `worker.recipes.recipe.Recipe`."""
 
     def __init__(self, detector: Detector) -> None:

@@ -19,7 +19,7 @@ from worker.recipes.recipe import MOST_ASKS, Ask, Steps
 from worker.recipes.sliced_detection import find
 
 
-class PeopleFirst:
+class TopDownRecipe:
     """See `worker.recipes.recipe.Recipe`. The crops of many pictures share batches."""
 
     def __init__(self, detector: Detector, keypoint: TopDown, *, people: Sequence[str]) -> None:

@@ -30,7 +30,7 @@ def test_a_class_covers_its_pixels_and_background_does_not() -> None:
 
     assert (drawn[:150] == 100).all()
     assert drawn[180, 100] == pytest.approx([(100 + c) / 2 for c in colour_of(1)], abs=1)
-    assert (draw_segments(image, labels, [], 0.0) == image).all()
+    assert (draw_segments(image, labels, [], 0.0, None) == image).all()
     assert (image == 100).all()
 
 
@@ -52,11 +52,11 @@ def test_the_legend_has_shares_as_the_map_has_them() -> None:
     labels[:100] = 1
     told = [ClassScore("sky", 0, 0.1), ClassScore("water", 1, 0.9)]
     right = [ClassScore("sky", 0, 0.75), ClassScore("water", 1, 0.25)]
-    drawn = draw_segments(image, labels, told, 0.0)
-    assert np.array_equal(drawn, draw_segments(image, labels, right, 0.0))
+    drawn = draw_segments(image, labels, told, 0.0, None)
+    assert np.array_equal(drawn, draw_segments(image, labels, right, 0.0, None))
     assert drawn.any()
     alone = draw_segments(image, labels, told, 0.0, background=1)
-    assert np.array_equal(alone, draw_segments(image, labels, told[:1], 0.0))
+    assert np.array_equal(alone, draw_segments(image, labels, told[:1], 0.0, None))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from core.options import JobOptions
 from vision.draw.by_task import draw
 from vision.exports.export import read_export
 from worker.networks.by_task import network_of
-from worker.networks.matting import Matter
+from worker.networks.matting import MattingNetwork
 
 OPTIONS = JobOptions.of(max_pixels=1, max_item_bytes=1, jpeg_quality=90)
 TRANSFORMS = [{"type": "LoadImages"}, {"type": "Resize", "target_size": [8, 4]}]
@@ -34,7 +34,7 @@ def answer(network: Any, output: Any, size_wh: tuple[int, int]) -> Any:
 @pytest.mark.parametrize("size_wh", [(1, 1), (30, 20)])
 def test_alpha_has_the_size_of_the_picture(tmp_path: Path, size_wh: tuple[int, int]) -> None:
     network = matter(tmp_path)
-    assert isinstance(network, Matter)
+    assert isinstance(network, MattingNetwork)
     alpha = np.zeros((2, 1, 4, 8), np.float32)
     alpha[0, 0, :, :4] = 1
     found = answer(network, alpha, size_wh)

@@ -13,7 +13,7 @@ from vision.ops.preprocess import Prepared
 from vision.read.ctc import LineText
 from vision.read.text_regions import TextRegions
 from worker.networks.network import Answer
-from worker.recipes.ocr import Reading
+from worker.recipes.ocr import OcrRecipe
 from worker.recipes.recipe import Ask
 
 ANY = OPTIONS.but(threshold=0.0)
@@ -24,7 +24,7 @@ def prepared(image: Any) -> Prepared:
     return Prepared(np.asarray(image, np.float32), pair, pair)
 
 
-def reading(*boxes: tuple[int, int, int, int], turns: bool = False) -> Reading:
+def reading(*boxes: tuple[int, int, int, int], turns: bool = False) -> OcrRecipe:
     """Networks whose detector finds these boxes, whatever it sees."""
     quads = np.array(
         [[[x1, y1], [x2, y1], [x2, y2], [x1, y2]] for x1, y1, x2, y2 in boxes], np.float32
@@ -33,11 +33,11 @@ def reading(*boxes: tuple[int, int, int, int], turns: bool = False) -> Reading:
     detector: Any = SimpleNamespace(prepare=prepared, regions=lambda *_: regions)
     recognizer: Any = SimpleNamespace(prepare=prepared)
     orientation: Any = SimpleNamespace(prepare=prepared, labels=("0_degree", "180_degree"))
-    return Reading(detector, recognizer, orientation if turns else None)
+    return OcrRecipe(detector, recognizer, orientation if turns else None)
 
 
 def ran(
-    recipe: Reading, image: Any, answers: Sequence[Sequence[Any]], options: JobOptions = ANY
+    recipe: OcrRecipe, image: Any, answers: Sequence[Sequence[Any]], options: JobOptions = ANY
 ) -> tuple[Answer, list[Sequence[Ask]]]:
     """The answer where each step's asks get these, and what was asked."""
     steps, asked = recipe.steps(image, options), []

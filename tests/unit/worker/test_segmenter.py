@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import yaml
 
 from core.errors import BadInputError, FatalError, UsageError
 from core.options import JobOptions
+from predictions.legend import Legend
 from vision.draw.by_task import draw
 from vision.exports.export import read_export
 from worker.networks.segmenter import Segmenter
@@ -90,6 +92,23 @@ def test_a_background_is_not_painted(tmp_path: Path) -> None:
     assert (drawn(named, np.zeros((1, 4, 4), np.int32)) == 99).all()
     road = segmenter(tmp_path / "c", label_list=["road", "x"])
     assert (drawn(road, np.zeros((1, 4, 4), np.int32)) != 99).any()
+
+
+def test_only_answers_tell_the_background_of_a_graph_without_names(tmp_path: Path) -> None:
+    two = np.moveaxis(np.eye(2, dtype=np.float32)[np.zeros((1, 4, 4), int)], -1, 1)
+    three = np.moveaxis(np.eye(3, dtype=np.float32)[np.zeros((1, 4, 4), int)], -1, 1)
+    network = segmenter(tmp_path / "m")
+    assert answer(network, two).legend == Legend(background=0)
+    assert answer(network, three).legend == Legend()
+    assert answer(network, two).classes == answer(network, three).classes
+
+
+def test_of_classes_with_names_rows_tell_the_background(tmp_path: Path) -> None:
+    picture = np.full((8, 8, 3), 99, np.uint8)
+    found = answer(segmenter(tmp_path / "m", label_list=["Background", "x"]), quarters() % 2)
+    drawn = draw("segment", picture, found, OPTIONS.drawing)
+    again = replace(found, legend=Legend())
+    assert np.array_equal(draw("segment", picture, again, OPTIONS.drawing), drawn)
 
 
 def test_a_single_pixel_has_a_mask(tmp_path: Path) -> None:

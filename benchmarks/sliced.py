@@ -27,10 +27,10 @@ from core.options import JobOptions
 from core.profile import ExecutionProfile
 from core.slicing import Slicing
 from core.ways import Way
+from predictions.detections import Detections
 from sample.shipped import DETECTOR
 from sample.world import new_world
 from store.parts import iter_rows
-from vision.detections import Detections
 from vision.exports.export import read_export
 from worker.engines.paddle import engine as paddle
 from worker.networks.detectors import detector_of

@@ -22,8 +22,8 @@ from core.errors import FatalError
 from core.items import ItemRef
 from core.options import ModelRef
 from core.profile import EngineOffer, ExecutionProfile
-from core.roles import DETECTOR, KEYPOINT
 from core.states import ItemState
+from core.tasks import DETECTOR, KEYPOINT
 from core.ways import Way
 from core.work import Directive
 from store.parts import ResultRow

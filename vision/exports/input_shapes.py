@@ -1,9 +1,10 @@
 """Whether what a model is fed for different pictures fits into one batch."""
 
+from core.tasks import TEXT_REC
 from vision.exports.exported import ExportedModel
 from vision.ops.preprocess import Preprocessor
 
-LINES = "text_rec"
+LINES = TEXT_REC
 """The task of models whose inputs come in few widths, made to be shared."""
 
 

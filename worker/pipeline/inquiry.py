@@ -7,9 +7,10 @@ from itertools import islice
 from typing import Any
 
 from core.errors import BadInputError
+from predictions.answer import Answer
 from vision.ops.preprocess import Prepared
 from worker.models import Member, ResidentNetwork
-from worker.networks.network import Answer, Pixels
+from worker.networks.network import Pixels
 from worker.pipeline.flow import Ticket
 from worker.pipeline.picture import Picture
 from worker.recipes.recipe import Ask, Steps

@@ -5,9 +5,12 @@ from functools import partial
 
 from core.layout import annotated_image, cutout_image, mask_image
 from core.states import ItemState
+from core.tasks import TASK
+from predictions.answer import Answer
 from store.parts import ResultRow
+from vision.draw import by_task
 from worker.models import Member
-from worker.networks.network import Answer, Pixels
+from worker.networks.network import Pixels
 from worker.pipeline.flow import Finished, Ticket
 from worker.pipeline.inquiry import Failure
 from worker.pipeline.picture import Picture
@@ -45,14 +48,15 @@ def _row(
     annotated = mask = cutout = None
     if picture is not None and ticket.run.unit.options.drawing.annotate:
         annotated = annotated_image(key, folder)
-        drawings[annotated] = partial(answer.draw, picture.image)
+        options = ticket.run.unit.options.drawing
+        drawings[annotated] = partial(by_task.draw, member.task, picture.image, answer, options)
     if answer.mask is not None:
         mask = mask_image(key, folder)
-        files[mask] = answer.mask
-    if answer.cut_out is not None:
-        assert picture is not None
-        cutout = cutout_image(key, folder)
-        files[cutout] = answer.cut_out(picture.image)
+        files[mask] = by_task.encode_mask_of(member.task, answer.mask)
+        if TASK[member.task].has_cutouts:
+            assert picture is not None
+            cutout = cutout_image(key, folder)
+            files[cutout] = by_task.cut_out(member.task, picture.image, answer.mask)
     return ResultRow(
         item=ticket.item,
         task=member.task,

@@ -41,7 +41,7 @@ def blobs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, lis
 
 @pytest.fixture
 def terminal(fleet: Fleet) -> Iterator[Terminal]:
-    terminal = Terminal(fleet, ENGINE="worker.engines.paddle.engine")
+    terminal = Terminal(fleet, ENGINES="paddle")
     yield terminal
     terminal.close()
 

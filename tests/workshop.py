@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from core.items import ItemRef
 from core.options import JobOptions, ModelRef
-from core.profile import NetworkProfile, Offered
+from core.profile import EngineOffer, NetworkProfile, Offered
 from core.states import ShardKind
 from core.ways import Way
 from core.work import Hold, WorkUnit
@@ -36,6 +36,7 @@ class Network:
     batches that were run, `loaded` and `closed` count predictors.
     """
 
+    offer: EngineOffer = OFFER
     largest_batch: int = 1024
     refused: frozenset[int] = frozenset()
     before: Callable[[list[int]], None] = lambda _: None
@@ -44,7 +45,7 @@ class Network:
     closed: int = 0
 
     def offers(self) -> tuple[Offered, ...]:
-        return (Offered(OFFER),)
+        return (Offered(self.offer),)
 
     def ways(self, model_file: Path) -> tuple[Way, ...]:
         return ()

@@ -208,7 +208,17 @@ def test_a_damaged_model_is_fatal_and_named(
 
 def test_a_profile_that_is_not_offered_is_refused(blob_detector: Path) -> None:
     with pytest.raises(FatalError, match=r"3\.0\.0"):
-        load(blob_detector, dataclasses.replace(PROFILE, version="3.0.0"))
+        offer = dataclasses.replace(PROFILE.offer, version="3.0.0")
+        load(blob_detector, dataclasses.replace(PROFILE, offer=offer))
+
+
+@pytest.mark.parametrize(("way", "copies"), [(Way.PLAIN, 1), (Way.ONEDNN, 4)])
+def test_predictors_state_the_copies_of_the_weights_that_they_keep(
+    blob_detector: Path, way: Way, copies: int
+) -> None:
+    predictors = adapter.load(files_of(blob_detector), PROFILE, way=way, count=3)
+    weights = (blob_detector / "model.pdiparams").stat().st_size
+    assert sum(predictor.memory_bytes for predictor in predictors) == copies * weights
 
 
 class Failing:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from core.batching import NetworkTraits
 from core.errors import UsageError
 from core.options import SEVERAL, ModelRef
 from core.tasks import DETECT, DETECTOR, KEYPOINT, ROLES, TASKS
@@ -16,11 +17,10 @@ from store.models import find_model, model_ref
 from store.tables import Model
 from vision.exports.export import export_digest, read_export
 from vision.exports.exported import ExportedModel
-from vision.exports.input_shapes import are_shared
+from vision.exports.input_shapes import network_traits
 from vision.exports.keypoint import BOTTOM_UP
 from vision.people import people_classes
 
-_BATCH = 8
 _SETTINGS = {KEYPOINT: frozenset({"people"})}
 
 
@@ -35,13 +35,9 @@ class ChosenModel:
     exports: Mapping[str, ExportedModel] = field(repr=False)
 
     @property
-    def batch_size(self) -> int:
-        """How many images an inference takes, unless somebody says otherwise.
-
-        One where shapes vary: padding a batch of many shapes would waste the work. Of a composed
-        model only those parts get more whose shapes do not vary.
-        """
-        return _BATCH if any(map(are_shared, self.exports.values())) else 1
+    def networks(self) -> Mapping[str, NetworkTraits]:
+        """What batches of its networks may be, by their digests."""
+        return network_traits(self.ref, self.exports.values())
 
     @property
     def has_detector(self) -> bool:

@@ -62,7 +62,7 @@ def claim(
         return Refusal.STALE  # it left its profile, and all that was queued was recalled
     profile, number = ExecutionProfile.from_json(job.profile), present_number(job)
     queued = (Shard.id == hold.shard) & (Shard.attempt == hold.attempt)
-    if not any(profile.runs_on(offer) for offer in offers):
+    if not profile.runs_on(offers):
         _move(session, queued, ShardMoves.RECALL, available_at=now + 1.0)
         return Refusal.UNSUITED
     live = exists().where(Job.id == Shard.job_id, Job.state.in_(LIVE_JOBS))

@@ -20,7 +20,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.options import JobOptions
-from core.profile import ExecutionProfile
+from core.profile import NetworkProfile
 from predictions.answer import Answer
 from tests.golden.official_tools import PADDLEDETECTION, PADDLESEG, imported, outputs_of
 from vision.decode import decode_image
@@ -34,7 +34,7 @@ from worker.networks.network import stacked
 
 EXPORTS = Path(os.environ.get("REGATTA_EXPORTS", "/nowhere"))
 PHOTO = Path(os.environ["REGATTA_REFERENCE"]) / "media/photos/000000014439.jpg"
-PROFILE = ExecutionProfile.of(offers()[0], batch_size=1, jpeg_quality=90)
+PROFILE = NetworkProfile(offers()[0].offer, batch_size=1)
 OPTIONS = JobOptions.of(max_pixels=10**9, max_item_bytes=10**9, jpeg_quality=90)
 Report = Callable[..., None]
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.options import JobOptions
-from core.profile import ExecutionProfile
+from core.profile import NetworkProfile
 from predictions.answer import Answer
 from tests.dense_nets import export_blob_masks, export_blob_matting, export_blob_panoptic
 from tests.scenes import LABELS, Blob, draw_blobs, paint
@@ -18,7 +18,7 @@ from worker.engines.paddle.engine import load_predictor, offers
 from worker.networks.by_task import network_of
 from worker.networks.network import stacked
 
-PROFILE = ExecutionProfile.of(offers()[0], batch_size=1, jpeg_quality=90)
+PROFILE = NetworkProfile(offers()[0].offer, batch_size=1)
 OPTIONS = JobOptions.of(max_pixels=10**9, max_item_bytes=10**9, jpeg_quality=90, threshold=0.3)
 
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.items import ItemRef
+from core.kinds import ShardKind
 from core.options import JobOptions, ModelRef
 from core.profile import ExecutionProfile
 from core.slicing import Slicing
-from core.states import ShardKind
 from core.ways import Way
 from core.work import Hold, WorkUnit
 from registry.chosen_model import describe
@@ -69,7 +69,7 @@ class LoadedPipeline:
         unit = WorkUnit(
             hold=Hold(1, 1),
             job="bench",
-            seq=0,
+            part="000000",
             kind=ShardKind.INFER,
             task=self._ref.task,
             source="/",
@@ -79,7 +79,7 @@ class LoadedPipeline:
             stop=len(paths),
             model=self._ref,
             options=JobOptions(2 * 10**8, 2**28, quality, annotate=annotate, slicing=slicing),
-            profile=self._profile,
+            frozen_profile=self._profile,
             suspect=False,
             deaths={},
             previous_part=None,

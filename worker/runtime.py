@@ -17,6 +17,7 @@ from core.work import Directive, Hold
 from store.database import Database
 from store.processes import WORKER, Heartbeat
 from worker.assembly import build_pipeline
+from worker.kinds.known import known_kinds
 from worker.lease_keeper import LeaseKeeper
 from worker.models import engine_module
 from worker.preload import preload
@@ -37,6 +38,10 @@ class Runtime:
         engine = engine_module(settings.engine)
         offers = engine.offers()
         self._chooser = WayChooser(self._db, engine)
+        self._pipeline = build_pipeline(settings)
+        kinds = known_kinds(
+            self._db, self._pipeline, self._chooser, stall_seconds=settings.stall_seconds
+        )
         worker_id = f"{socket.gethostname()}-{os.getpid()}-{new_id(random.SystemRandom())}"
         self._keeper = LeaseKeeper(
             self._db,
@@ -49,12 +54,12 @@ class Runtime:
                 slots=settings.concurrency,
                 queues=queues,
                 offers=offers,
+                kinds=tuple(kinds),
             ),
             lease_seconds=settings.lease_seconds,
             heartbeat_seconds=settings.heartbeat_seconds,
             stall_seconds=settings.stall_seconds,
         )
-        self._pipeline = build_pipeline(settings)
         self._watchdog = Watchdog(
             self._keeper.runs,
             stall_seconds=settings.stall_seconds,
@@ -63,13 +68,11 @@ class Runtime:
         )
         self._runner = ShardRunner(
             db=self._db,
-            pipeline=self._pipeline,
-            chooser=self._chooser,
+            kinds=kinds,
             keeper=self._keeper,
             worker_id=worker_id,
             offers=offers,
             lease_seconds=settings.lease_seconds,
-            stall_seconds=settings.stall_seconds,
             max_tries=settings.max_tries,
             draining=self._draining.is_set,
         )

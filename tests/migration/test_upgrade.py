@@ -16,7 +16,10 @@ from store.database import Database
 from store.profiles import part_profiles, present_number, profiles_of
 from store.tables import Base, Job, Rate, Shard
 
-OURS = {"jobs", "models", "processes", "rates", "shard_dependencies", "shards", "verdicts"}
+OURS = {
+    *("job_references", "jobs", "models", "processes", "rates"),
+    *("shard_dependencies", "shards", "verdicts"),
+}
 
 
 @contextmanager
@@ -40,7 +43,7 @@ def test_empty_to_head_to_base_to_head(url: str) -> None:
     assert current(url) is None
     assert not is_current(url)
     upgrade(url)
-    assert current(url) == "0002"
+    assert current(url) == "0003"
     assert is_current(url)
     assert tables(url) == OURS
     downgrade(url, "base")

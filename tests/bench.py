@@ -1,6 +1,6 @@
 """A job database to try things on: migrated, empty, with a clock that stands still."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from store.database import Database
 from store.locations import open_store
 from store.manifests import encode_items
 from store.objects import ObjectStore
+from store.planning import NewShard
 from store.tables import Job, Shard, ShardDependency
 
 OFFER = EngineOffer("null", "1", "cpu-test", "fp32")
@@ -194,12 +195,20 @@ class Bench:
         assert isinstance(self.claim(hold, worker_id), WorkUnit)
         return hold
 
+    def end(
+        self, hold: Hold, result: ShardResult, children: Mapping[int, NewShard] | None = None
+    ) -> bool:
+        """Commit what a held shard has made, and the children that it plans."""
+        return self.db.write(
+            lambda s: leases.commit(s, hold, result, children=children or {}, now=self.clock.now)
+        )
+
     def commit(self, hold: Hold, *, quarantined: int = 0, skipped: int = 0) -> bool:
         """Commit a held shard; what is not quarantined or skipped has succeeded."""
         shard = self.read_shard(hold.shard)
         counts = Counts(shard.items - quarantined - skipped, skipped, quarantined)
         result = ShardResult((rows_artefact(hold, seq=shard.seq),), counts)
-        return self.db.write(lambda s: leases.commit(s, hold, result, now=self.clock.now))
+        return self.end(hold, result)
 
     def publish(self, hold: Hold) -> bool:
         """Note that a committed part was published."""

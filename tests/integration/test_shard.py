@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,22 +13,27 @@ from sqlalchemy import update
 
 from core.errors import FatalError, RetryableError
 from core.items import ItemRef
+from core.kinds import ArtefactRole, ShardKind
 from core.layout import part_name, results_part, staged_results_part
 from core.profile import EngineOffer
 from core.states import ItemState, JobMoves, JobState
 from core.work import Hold
 from store import jobs, rates
+from store.artefacts import artefacts_of
 from store.files import FileObjects
 from store.manifests import encode_items
 from store.parts import ResultRow, iter_rows
+from store.planning import NewShard
 from store.processes import WORKER, Heartbeat
 from store.tables import Shard
 from tests.bench import OFFER, PROFILE, Bench
 from tests.workshop import PATIENCE, Gate, Network, write_item, write_model
+from worker.kinds.kind import KindRunner, Outcome, Product
 from worker.kinds.known import known_kinds
 from worker.lease_keeper import LeaseKeeper
 from worker.models import Models
 from worker.pipeline.pipeline import Pipeline, Threads
+from worker.run import ShardRun
 from worker.shard import ShardRunner
 from worker.ways.chooser import WayChooser
 
@@ -363,6 +369,41 @@ def test_two_shards_overlap_and_keep_their_own_results(station: Station) -> None
         assert [row["detections"][0]["box"][0] for row in rows] == [
             float(n) for n in range(20 * seq, 20 * seq + 20)
         ]
+
+
+class Painter(KindRunner):
+    """Makes a video of some megabytes in a file, and plans two more shards."""
+
+    def __init__(self, film: Path) -> None:
+        self.film = film
+
+    def run(self, run: ShardRun) -> Outcome:
+        run.moved("paint", 0.1)
+        self.film.write_bytes(b"frame" * 1_000_000)
+        more = NewShard(ShardKind.INFER, "detect", run.unit.items_key, 0, 1)
+        rows = Product(ArtefactRole.ROWS, ".parquet", b"rows")
+        return Outcome(
+            (rows, Product(ArtefactRole.VIDEO, ".mp4", self.film)),
+            children={0: more, 1: more},
+        )
+
+
+def test_another_kind_stages_a_file_and_has_children(station: Station, tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    kinds = {ShardKind.PROBE: Painter(film)}
+    runner = replace(station.runner, kinds=kinds, offers=())
+    station.bench.job("a", profile=None)
+    station.bench.shard("a", seq=0, kind=ShardKind.PROBE)
+    [hold] = station.bench.queue("a", kind=ShardKind.PROBE)
+    assert station.runner.run(hold) == "unknown_kind"
+    station.bench.clock.now += 1.0
+    [hold] = station.bench.queue("a", kind=ShardKind.PROBE)
+    assert runner.run(hold) == "done"
+    assert station.bench.states("a") == ["pending", "pending", "done"]
+    assert station.output.get("results/part-000000.parquet") == b"rows"
+    assert station.output.get("videos/part-000000.mp4") == film.read_bytes()
+    _, video = artefacts_of(station.bench.read_shard(hold.shard))
+    assert (video.digest, video.size) == (sha256(film.read_bytes()).hexdigest(), 5_000_000)
 
 
 def test_a_suspect_runs_alone(

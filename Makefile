@@ -16,12 +16,15 @@ help: ## Show this list
 install: $(INSTALLED) ## Make .venv with the regatta command, from the hash-locked requirements
 
 # uv when it can be had (seconds), else pip (a minute): the same lock, the same hashes.
+# The checkout by a line in a .pth file: setuptools' hook would come after any folder called regatta
+# on PYTHONPATH.
 $(INSTALLED): requirements.lock requirements-uv.lock pyproject.toml setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock || true
 	$(BIN)/uv pip install --quiet --system-certs --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock \
 	  || $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	  --config-settings editable_mode=compat --editable .
 	@touch $@
 
 demo: install ## Run the whole system on sample data, and write a report to look at

@@ -20,8 +20,8 @@ from cli.verdict import VERDICTS, Verdict
 from cli.work import work
 from config.settings import load_settings
 from core.escape import printable
-from core.messages import TASKS
 from core.states import ENDED_JOBS, JobState
+from core.tasks import TASKS
 from report.snapshot import Snapshot
 from sample.dataset import Dataset, dataset_at
 from sample.shipped import SHOWN

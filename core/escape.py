@@ -19,6 +19,11 @@ def printable(text: str) -> str:
     return _SUSPECT.sub(_escape, text)
 
 
+def storable(text: str) -> str:
+    r"""Return text with what cannot be encoded at all, lone surrogates, escaped (`\udc80`)."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def _escape(match: re.Match[str]) -> str:
     character = match[0]
     return character if character.isprintable() else repr(character)[1:-1]

@@ -12,10 +12,10 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from core.findings import noun_of
 from core.options import ModelRef
 from core.stages import busy_seconds
 from core.states import ENDED_JOBS, JobState
+from core.tasks import noun_of
 from core.times import iso
 from report.charts import bars, columns, segments, short, time_marks, top
 from report.pictures import Embedded

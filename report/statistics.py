@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from core.findings import finds_of
+from core.findings import detections_of
 from core.states import ItemState
 from store.tables import Shard
 
@@ -146,7 +146,7 @@ class Findings:
             self.setbacks.append(Setback(row["item"], row["model"], reason))
 
     def _count(self, row: Mapping[str, Any]) -> None:
-        found = finds_of(row)
+        found = detections_of(row)
         best: dict[str, float] = {}
         for one in found:
             label, score = one["label"], one["score"]

@@ -1,6 +1,6 @@
 """An engine whose network is arithmetic, and which misbehaves when a picture tells it to.
 
-Workers find it as the module that `REGATTA_ENGINE` names. A picture's mark is the colour of its
+Workers find it as the module that `REGATTA_ENGINES` names. A picture's mark is the colour of its
 upper left corner; a mark does nothing unless `STANDIN_ARMED` lists it:
 
 - `abort` ends the process as a crash in native code does;
@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.profile import EngineOffer, ExecutionProfile
+from core.profile import EngineOffer, NetworkProfile, Offered
 from core.ways import Way
-from worker.engines.protocol import OutOfMemoryError, PredictError
+from worker.engines.protocol import ModelFiles, OutOfMemoryError, PredictError, Sizes
 
 MARKS = {  # RGB
     "abort": (255, 0, 32),
@@ -40,6 +40,7 @@ class StandIn:
     """A predictor; its boxes are sums of each image's own pixels, so no batch changes them."""
 
     input_names = ("image", "scale_factor")
+    memory_bytes = 0
 
     def predict(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         images = feeds["image"]
@@ -56,8 +57,8 @@ class StandIn:
         pass
 
 
-def offers() -> tuple[EngineOffer, ...]:
-    return (EngineOffer("standin", "1", "cpu-any", "fp32"),)
+def offers() -> tuple[Offered, ...]:
+    return (Offered(EngineOffer("standin", "1", "cpu-any", "fp32")),)
 
 
 def ways(model_file: Path) -> tuple[Way, ...]:
@@ -65,10 +66,10 @@ def ways(model_file: Path) -> tuple[Way, ...]:
     return ()
 
 
-def load_predictors(
-    model_file: Path, params_file: Path, *, profile: ExecutionProfile, way: Way, count: int
+def load(
+    model: ModelFiles, profile: NetworkProfile, *, way: Way, sizes: Sizes, count: int
 ) -> tuple[StandIn, ...]:
-    del model_file, params_file, profile, way
+    del model, profile, way, sizes
     return tuple(StandIn() for _ in range(count))
 
 

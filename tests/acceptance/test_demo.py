@@ -16,7 +16,7 @@ SCENES = 12
 
 @pytest.fixture
 def terminal(fleet: Fleet) -> Iterator[Terminal]:
-    terminal = Terminal(fleet, ENGINE="worker.engines.paddle.engine")
+    terminal = Terminal(fleet, ENGINES="paddle")
     yield terminal
     terminal.close()
 

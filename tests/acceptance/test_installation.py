@@ -78,7 +78,7 @@ def installation(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Insta
     [site] = (folder / "bare" / "lib").glob("*/site-packages")
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
     others = folder / "others"
-    others.mkdir()
+    (others / "regatta").mkdir(parents=True)  # as beside somebody's checkout
     for name in sorted({package.partition("/")[0] for package in packages()} - {"regatta"}):
         (others / f"{name}.py").write_text("raise SystemExit('this is somebody else')")
     return Installation(python.parent, others)

@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import FatalError
 from core.options import ModelRef
-from core.profile import profile_for
+from core.profile import ExecutionProfile
 from core.ways import Way
 from core.work import Directive
 from tests.integration.precarious import OFFER
@@ -22,14 +22,14 @@ from worker.ways.comparison import Comparison
 from worker.ways.question import Question, SamplePictures, ShardPictures
 from worker.ways.question_process import ask_alone
 
-PROFILE = profile_for(OFFER, batch_size=1, jpeg_quality=90)
+PROFILE = ExecutionProfile.of(OFFER, batch_size=1, jpeg_quality=90)
 PICTURES = SamplePictures("detect")
 Ask = Callable[[str], Comparison]
 
 
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelRef:
-    monkeypatch.setenv("REGATTA_ENGINE", "tests.integration.precarious")
+    monkeypatch.setenv("REGATTA_ENGINES", "tests.integration.precarious")
     monkeypatch.setenv("REGATTA_HOME", str(tmp_path / "home"))
     return write_model(tmp_path / "model")
 
@@ -86,7 +86,7 @@ def test_a_run_that_is_stopped_does_not_wait(
 ) -> None:
     monkeypatch.setenv("PRECARIOUS", "plain=hang")
     item = write_item(tmp_path / "source", 7)
-    unit = work_unit(model, source=tmp_path / "source", output=tmp_path, profile=PROFILE)
+    unit = work_unit(model, source=tmp_path / "source", output=tmp_path, frozen_profile=PROFILE)
     run = new_run(unit)
     threading.Timer(0.5, lambda: run.stop(Directive.HAND_BACK)).start()
     with pytest.raises(StoppedError):
@@ -99,7 +99,7 @@ def test_the_pictures_of_a_shard(
     monkeypatch.setenv("PRECARIOUS", "plain=fine")
     items = [write_item(tmp_path / "source", number, size=(90, 60)) for number in range(3)]
     (tmp_path / "source" / "001.png").write_bytes(b"nothing")
-    unit = work_unit(model, source=tmp_path / "source", output=tmp_path, profile=PROFILE)
+    unit = work_unit(model, source=tmp_path / "source", output=tmp_path, frozen_profile=PROFILE)
     found = ask_alone(question, ShardPictures(unit, tuple(items)))
     assert (found.way, found.report["pictures"]) == (Way.ONEDNN, 2)
 

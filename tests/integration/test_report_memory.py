@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from core.items import ItemRef
-from core.layout import results_part
+from core.layout import part_name, results_part
 from core.states import ItemState
+from predictions.detections import Detections
 from store.parts import encode_rows
-from store.results import BoxColumns, ResultRow
+from store.results import ResultRow
 from tests.bench import Bench
 
 SHARD = 4_000
@@ -28,7 +29,7 @@ main()
 """
 LABELS = tuple(f"class {number}" for number in range(80))
 FOUND = [
-    BoxColumns(
+    Detections(
         xyxy=np.zeros((count, 4), np.float32),
         scores=np.linspace(0, 1, count, dtype=np.float32),
         class_ids=np.arange(count) * 11,
@@ -67,7 +68,7 @@ def _write(bench: Bench, job: str, shards: int) -> None:
         hold = bench.run(job)
         start = seq * SHARD
         part = [_row(number) for number in range(start, start + SHARD)]
-        output.put(results_part(seq), encode_rows(part))
+        output.put(results_part(part_name(seq)), encode_rows(part))
         bench.clock.now += 1
         bench.commit(hold, quarantined=SHARD // 10)
         bench.publish(hold)

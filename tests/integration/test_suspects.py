@@ -221,7 +221,7 @@ def test_two_suspects_never_run_at_once(
 def real(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ShardRun]:
     """Makes runs of suspects over pictures, some with a mark for the stand-in."""
     armed = {
-        "REGATTA_ENGINE": standin.__name__,
+        "REGATTA_ENGINES": standin.__name__,
         "REGATTA_HOME": str(bench.root / "home"),
         "STANDIN_ARMED": "abort,hang",
         "STANDIN_GATE": str(bench.root / "gate"),
@@ -230,15 +230,15 @@ def real(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ShardRu
         monkeypatch.setenv(name, value)
     model = write_model(bench.root / "model")
     ref = ModelRef("standin", "detect", export_digest(model), f"file://{model}")
-    [offer] = standin.offers()
-    profile = ExecutionProfile.of(offer, batch_size=4, jpeg_quality=90)
+    [offered] = standin.offers()
+    profile = ExecutionProfile.of(offered.offer, batch_size=4, jpeg_quality=90)
 
     def make(*marks: str | None, **changes: Any) -> ShardRun:
         source = bench.root / "source"
         source.mkdir()
         for index, mark in enumerate(marks):
             (source / f"{index}.png").write_bytes(encoded(picture(index, mark=mark), ".png"))
-        return claimed(bench, source=str(source), model=ref, profile=profile, **changes)
+        return claimed(bench, source=str(source), model=ref, frozen_profile=profile, **changes)
 
     return make
 

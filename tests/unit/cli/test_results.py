@@ -11,9 +11,10 @@ from config.settings import load_settings
 from core.items import ItemRef
 from core.states import ItemState
 from core.work import Hold
+from predictions.detections import Detections
 from report.snapshot import snapshot
 from store.parts import encode_rows
-from store.results import BoxColumns, ResultRow
+from store.results import ResultRow
 from tests.bench import Bench
 from tests.unit.cli.conftest import Regatta
 
@@ -29,7 +30,7 @@ def found(index: int, key: str, *classes: int) -> ResultRow:
         state=ItemState.SUCCEEDED,
         width=64,
         height=48,
-        detections=BoxColumns(
+        detections=Detections(
             xyxy=np.array([[i, i, i + 8.5, i + 8.5] for i in range(count)]).reshape(count, 4),
             scores=np.array([0.5 + 0.25 * i for i in range(count)]),
             class_ids=np.array(classes, dtype=np.int64),

@@ -43,7 +43,7 @@ def question(model: ModelRef) -> Question:
 def ask(question: Question, monkeypatch: pytest.MonkeyPatch) -> Ask:
     def asked(told: str) -> Comparison:
         monkeypatch.setenv("PRECARIOUS", told)
-        return ask_alone(question, PICTURES)
+        return ask_alone(question, PICTURES, seconds=120.0)  # a busy machine is slow
 
     return asked
 

@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from benchmarks.figures import Figure, options, quiet, report
 from core.kinds import ShardKind
 from core.options import JobOptions, ModelRef
-from core.profile import EngineOffer, ExecutionProfile
+from core.profile import EngineOffer, ExecutionProfile, Offered
 from core.selection import Selection
 from core.states import JobState, ShardState
 from migrations.upgrade import upgrade
@@ -63,7 +63,7 @@ def fill(db: Database, jobs: int, shards: int) -> str:
             version="0",
             slots=2,
             queues=("detect",),
-            offers=(_OFFER,),
+            offers=(Offered(_OFFER),),
         )
         scheduler = processes.Heartbeat(
             id="s", role=processes.SCHEDULER, host="h", pid=2, version="0"
@@ -96,7 +96,7 @@ def _job(number: int, shards: int, now: float) -> dict[str, Any]:
         "source": f"/data/photos-{number}/",
         "output": f"/data/outputs/{number:08x}",
         "model": ModelRef("m", "detect", "d" * 64, "file:///models/m").to_json(),
-        "options": JobOptions(max_pixels=10**6, max_item_bytes=10**6, jpeg_quality=90).to_json(),
+        "options": JobOptions.of(max_pixels=10**6, max_item_bytes=10**6, jpeg_quality=90).to_json(),
         "selection": Selection().to_json(),
         "tags": ["nightly"],
         "version": "0",

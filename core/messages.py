@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from core.errors import RegattaError
 from core.kinds import NEED_ENGINE, ShardKind
+from core.tasks import TASKS
 
 RUN_SHARD = "regatta.run_shard"
 """The name of the one Celery task. The scheduler publishes by name; only workers have it."""
 
 _INFER_VERSION, _KIND_VERSION = 1, 2
 MEDIA_QUEUE = "media"
-TASKS = ("detect", "keypoint", "classify", "segment", "matting", "panoptic", "ocr")
 QUEUES = (*TASKS, MEDIA_QUEUE)
 
 

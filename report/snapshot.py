@@ -15,7 +15,7 @@ from core.times import iso
 from store import processes
 from store.database import Database
 from store.jobs import Tally, get_job, tally
-from store.pace import pace, stage_seconds
+from store.rates import pace, stage_seconds
 from store.tables import Job, Process
 
 Snapshot = dict[str, Any]
@@ -114,7 +114,7 @@ def _eta(job: Job, counts: Tally, rate: float | None) -> float | None:
 
 
 def _profile_key(job: Job) -> str | None:
-    return None if job.profile is None else ExecutionProfile.from_json(job.profile).offer.key
+    return None if job.profile is None else ExecutionProfile.from_json(job.profile).key
 
 
 def _is_served(job: Job, counts: Tally, workers: Sequence[Process]) -> bool:

@@ -147,12 +147,12 @@ class Planner:
 
     def _shard_items(self, job: Job) -> int:
         """About a minute of one worker's work, by the rate measured last."""
-        pinned = JobOptions.from_json(job.options).shard_items
+        pinned = JobOptions.from_json(job.options).planning.shard_items
         if pinned is not None:
             return pinned
         if job.profile is None:
             return FIRST_SHARD_ITEMS
-        engine = ExecutionProfile.from_json(job.profile).offer.key
+        engine = ExecutionProfile.from_json(job.profile).key
         digest = ModelRef.from_json(job.model).digest
         rate = self._db.read(lambda s: rate_of(s, digest, engine))
         if rate is None:

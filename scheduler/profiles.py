@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 import structlog
 
-from core.options import JobOptions
-from core.profile import EngineOffer, ExecutionProfile, best_offer, profile_for
+from core.batching import NetworkTraits
+from core.options import JobOptions, ModelRef
+from core.profile import ExecutionProfile, best_choice, profile_on
 from store import processes, profiles
 from store.database import Database
 from store.tables import Job, Process
@@ -13,9 +14,26 @@ from store.tables import Job, Process
 _log = structlog.get_logger()
 
 
-def offer_for(job: Job, workers: Iterable[Process]) -> EngineOffer | None:
-    """Return what a job would be frozen to, if these are the workers that live."""
-    return best_offer(processes.offered([w for w in workers if not w.draining], job.task))
+def profile_for(job: Job, workers: Iterable[Process]) -> ExecutionProfile | None:
+    """Return what a job would be frozen to, if these are the workers that live.
+
+    None if none of them serves its queue.
+    """
+    serving = processes.offered_by_each([w for w in workers if not w.draining], job.task)
+    digests = [export.digest for export in ModelRef.from_json(job.model).exports]
+    choice = best_choice(serving, digests)
+    if choice is None:
+        return None
+    options = JobOptions.from_json(job.options)
+    networks = {
+        digest: NetworkTraits.from_json(said) for digest, said in (job.networks or {}).items()
+    }
+    return profile_on(
+        choice,
+        networks,
+        batch_size=options.planning.batch_size,
+        jpeg_quality=options.drawing.jpeg_quality,
+    )
 
 
 class Profiler:
@@ -35,15 +53,8 @@ class Profiler:
                 s, processes.WORKER, now=self._db.now(s), within=self._worker_ttl
             )
         )
-        frozen = 0
-        for job in jobs:
-            if (offer := offer_for(job, workers)) is not None:
-                options = JobOptions.from_json(job.options)
-                profile = profile_for(
-                    offer, batch_size=options.batch_size, jpeg_quality=options.jpeg_quality
-                )
-                frozen += self._freeze(job.id, profile)
-        return frozen
+        found = [(job.id, profile_for(job, workers)) for job in jobs]
+        return sum(self._freeze(job, profile) for job, profile in found if profile is not None)
 
     def _freeze(self, job_id: str, profile: ExecutionProfile) -> bool:
         _log.info("profile", job=job_id, **profile.to_json())

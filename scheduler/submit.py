@@ -4,13 +4,14 @@ What is refused here costs nobody anything. What is accepted is the scheduler's 
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.batching import NetworkTraits
 from core.errors import BadInputError, FatalError, RetryableError, UsageError
 from core.ids import new_id
 from core.layout import ATTEMPTS, MANIFEST
@@ -103,6 +104,7 @@ class Draft:
     name: str
     source: str
     model: ModelRef
+    networks: Mapping[str, NetworkTraits]
     options: JobOptions
 
 
@@ -126,7 +128,8 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
         name=_one_line("name", request.name) if request.name else dataset.name,
         source=dataset.source,
         model=chosen.ref,
-        options=JobOptions(
+        networks=chosen.networks,
+        options=JobOptions.of(
             max_pixels=defaults.max_pixels,
             max_item_bytes=defaults.max_item_bytes,
             jpeg_quality=defaults.jpeg_quality,
@@ -134,7 +137,7 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
             annotate=request.annotate,
             alpha=DEFAULT_ALPHA if request.alpha is None else request.alpha,
             shard_items=request.shard_items or defaults.shard_items,
-            batch_size=request.batch_size or defaults.batch_size or chosen.batch_size,
+            batch_size=request.batch_size or defaults.batch_size,
             slicing=request.slicing,
             background=request.background,
             polygons=request.polygons,
@@ -232,6 +235,7 @@ def _write(
             source=draft.source,
             output=output,
             model=draft.model.to_json(),
+            networks={digest: one.to_json() for digest, one in draft.networks.items()},
             options=draft.options.to_json(),
             selection=request.selection.to_json(),
             tags=list(request.tags),

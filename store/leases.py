@@ -109,8 +109,7 @@ def _refusal(
     if job.profile is None:
         return Refusal.STALE  # it left its profile, and all that was queued was recalled
     profile = ExecutionProfile.from_json(job.profile)
-    is_offered = any(profile.runs_on(offer) for offer in offers)
-    return None if is_offered else Refusal.UNSUITED
+    return None if profile.runs_on(offers) else Refusal.UNSUITED
 
 
 def _work_unit(session: Session, shard: Shard, hold: Hold, number: int) -> WorkUnit:

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from core.kinds import BEFORE_KINDS, NEED_ENGINE, ShardKind
-from core.profile import EngineOffer, ExecutionProfile
+from core.profile import EngineOffer, ExecutionProfile, Offered
 from store.rows import count, new_or_known
 from store.tables import Process
 
@@ -32,7 +32,7 @@ class Heartbeat:
     draining: bool = False
     slots: int = 0
     queues: tuple[str, ...] = ()
-    offers: tuple[EngineOffer, ...] = ()
+    offers: tuple[Offered, ...] = ()
     kinds: tuple[ShardKind, ...] = ()
 
 
@@ -47,7 +47,7 @@ def beat(session: Session, heartbeat: Heartbeat, *, now: float) -> None:
         "draining": heartbeat.draining,
         "slots": heartbeat.slots,
         "queues": list(heartbeat.queues),
-        "offers": [offer.to_json() for offer in heartbeat.offers],
+        "offers": [offered.to_json() for offered in heartbeat.offers],
         "kinds": sorted(kind.value for kind in heartbeat.kinds),
         "heartbeat_at": now,
     }
@@ -98,11 +98,7 @@ def takes(worker: Process, queue: str, kind: ShardKind, profile: ExecutionProfil
     return (
         queue in worker.queues
         and knows(worker, kind)
-        and (
-            kind not in NEED_ENGINE
-            or profile is None
-            or any(profile.runs_on(offer) for offer in offers_of(worker))
-        )
+        and (kind not in NEED_ENGINE or profile is None or profile.runs_on(offers_of(worker)))
     )
 
 
@@ -110,6 +106,13 @@ def offered(workers: Iterable[Process], queue: str) -> list[EngineOffer]:
     """What those of the workers that serve a queue can run, each offer once, in a fixed order."""
     found = {o for w in workers if queue in w.queues for o in offers_of(w)}
     return sorted(found, key=lambda offer: offer.key)
+
+
+def offered_by_each(workers: Iterable[Process], queue: str) -> list[tuple[Offered, ...]]:
+    """What each of the workers that serve a queue offers, with what it says beside it."""
+    return [
+        tuple(map(Offered.from_json, worker.offers)) for worker in workers if queue in worker.queues
+    ]
 
 
 def alive_ids(session: Session, ids: Iterable[str], *, now: float, within: float) -> set[str]:

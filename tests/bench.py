@@ -10,7 +10,7 @@ from core.kinds import KNOWN, ArtefactRole, ShardKind
 from core.layout import part_name, results_part, staged_results_part
 from core.messages import queue_for
 from core.options import JobOptions, ModelRef
-from core.profile import EngineOffer, ExecutionProfile
+from core.profile import EngineOffer, ExecutionProfile, Offered
 from core.retry import Failure
 from core.selection import Selection
 from core.states import JobState, ShardState
@@ -27,7 +27,7 @@ OFFER = EngineOffer("null", "1", "cpu-test", "fp32")
 PROFILE = ExecutionProfile(
     "null", "1", "cpu-test", "fp32", batch_size=4, threads=1, jpeg_quality=90
 )
-OPTIONS = JobOptions(max_pixels=1_000_000, max_item_bytes=1_000_000, jpeg_quality=90)
+OPTIONS = JobOptions.of(max_pixels=1_000_000, max_item_bytes=1_000_000, jpeg_quality=90)
 MODEL = ModelRef("m", "detect", "d" * 64, "file:///models/m")
 
 
@@ -126,8 +126,9 @@ class Bench:
             "queues": ("detect",),
             "offers": (OFFER,),
             "kinds": tuple(KNOWN),
-        }
-        heartbeat = processes.Heartbeat(id=worker_id, slots=slots, **(defaults | values))
+        } | values
+        offers = [o if isinstance(o, Offered) else Offered(o) for o in defaults.pop("offers")]
+        heartbeat = processes.Heartbeat(id=worker_id, slots=slots, offers=tuple(offers), **defaults)
         self.db.write(lambda s: processes.beat(s, heartbeat, now=self.clock.now))
 
     def read_job(self, job_id: str) -> Job:

@@ -25,8 +25,16 @@ from store.parts import ResultRow
 from store.s3_options import S3Options
 from tests.bench import OPTIONS, PROFILE
 from tests.buckets.server import Server
-from tests.workshop import PATIENCE, Gate, Network, new_run, work_unit, write_item, write_model
-from worker.models import Models
+from tests.workshop import (
+    PATIENCE,
+    Gate,
+    Network,
+    models_of,
+    new_run,
+    work_unit,
+    write_item,
+    write_model,
+)
 from worker.pipeline import pipeline
 from worker.pipeline.pipeline import Pipeline, Threads
 from worker.run import ShardRun, StoppedError
@@ -40,14 +48,14 @@ class Works:
         self.model = model
         self.network = Network()
         threads = Threads(fetch=2, decode=2, predict=predict, finish=2, upload=2)
-        self.pipeline = Pipeline(Models(self.network, replicas=predict), threads)
+        self.pipeline = Pipeline(models_of(self.network, replicas=predict), threads)
         self.pool = ThreadPoolExecutor(4)
 
     def items(self, numbers: Sequence[int], **options: Any) -> list[ItemRef]:
         return [write_item(self.folder / "source", number, **options) for number in numbers]
 
     def new_run(self, shard: int = 1, *, annotate: bool = False, **changes: Any) -> ShardRun:
-        options = replace(OPTIONS, annotate=annotate)
+        options = OPTIONS.but(annotate=annotate)
         places: dict[str, Any] = {
             "source": self.folder / "source",
             "output": self.folder / "output",

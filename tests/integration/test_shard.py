@@ -27,11 +27,11 @@ from store.planning import NewShard
 from store.processes import WORKER, Heartbeat
 from store.tables import Shard
 from tests.bench import OFFER, PROFILE, Bench
-from tests.workshop import PATIENCE, Gate, Network, write_item, write_model
+from tests.workshop import PATIENCE, Gate, Network, models_of, write_item, write_model
+from worker.engines.registry import Engines
 from worker.kinds.kind import KindRunner, Outcome, Product
 from worker.kinds.known import known_kinds
 from worker.lease_keeper import LeaseKeeper
-from worker.models import Models
 from worker.pipeline.pipeline import Pipeline, Threads
 from worker.run import ShardRun
 from worker.shard import ShardRunner
@@ -48,7 +48,7 @@ class Station:
         self.source = bench.root / "source"
         self.model = write_model(bench.root / "model")
         threads = Threads(fetch=1, decode=1, predict=1, finish=1, upload=1)
-        self.pipeline = Pipeline(Models(self.network, replicas=1), threads)
+        self.pipeline = Pipeline(models_of(self.network, replicas=1), threads)
         self.keeper = LeaseKeeper(
             bench.db,
             Heartbeat("w", WORKER, "h", 1, "0"),
@@ -61,7 +61,7 @@ class Station:
             kinds=known_kinds(
                 bench.db,
                 self.pipeline,
-                WayChooser(bench.db, self.network),
+                WayChooser(bench.db, Engines([self.network])),
                 stall_seconds=60.0,
             ),
             keeper=self.keeper,

@@ -41,7 +41,7 @@ class Infer(KindRunner):
         seconds -= run.seconds.get(COMPARE, 0.0)
         if unit.suspect or unit.previous_part is not None or seconds <= 0:
             return
-        engine, rate = unit.profile.offer.key, (unit.stop - unit.start) / seconds
+        engine, rate = unit.profile.key, (unit.stop - unit.start) / seconds
         self.db.write(
             lambda s: rates.note_rate(s, unit.model.digest, engine, rate, now=self.db.now(s))
         )

@@ -17,6 +17,7 @@ from store.processes import WORKER, Heartbeat
 from tests.bench import OFFER, Bench
 from tests.workshop import Network, models_of, write_item, write_model
 from worker.engines.registry import Engines
+from worker.kinds.known import known_kinds
 from worker.lease_keeper import LeaseKeeper
 from worker.pipeline.pipeline import Pipeline, Threads
 from worker.shard import ShardRunner
@@ -71,8 +72,12 @@ class Job:
         engines = Engines(networks)
         return ShardRunner(
             db=self.bench.db,
-            pipeline=self.pipelines[-1],
-            chooser=WayChooser(self.bench.db, engines),
+            kinds=known_kinds(
+                self.bench.db,
+                self.pipelines[-1],
+                WayChooser(self.bench.db, engines),
+                stall_seconds=60.0,
+            ),
             keeper=LeaseKeeper(
                 self.bench.db,
                 Heartbeat("w", WORKER, "h", 1, "0"),
@@ -83,7 +88,6 @@ class Job:
             worker_id="w",
             offers=engines.offers,
             lease_seconds=30.0,
-            stall_seconds=60.0,
             max_tries=3,
             draining=lambda: False,
         )

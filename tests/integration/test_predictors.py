@@ -207,8 +207,8 @@ def test_a_damaged_model_is_fatal_and_named(
 
 
 def test_a_profile_that_is_not_offered_is_refused(blob_detector: Path) -> None:
+    offer = dataclasses.replace(PROFILE.offer, version="3.0.0")
     with pytest.raises(FatalError, match=r"3\.0\.0"):
-        offer = dataclasses.replace(PROFILE.offer, version="3.0.0")
         load(blob_detector, dataclasses.replace(PROFILE, offer=offer))
 
 

@@ -1,4 +1,4 @@
-"""A worker's engine over a list of files, without the rest of the worker."""
+"""A worker's pipeline over a list of files, without the rest of the worker."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -80,7 +80,13 @@ class LoadedPipeline:
             start=0,
             stop=len(paths),
             model=self._ref,
-            options=JobOptions(2 * 10**8, 2**28, quality, annotate=annotate, slicing=slicing),
+            options=JobOptions.of(
+                max_pixels=2 * 10**8,
+                max_item_bytes=2**28,
+                jpeg_quality=quality,
+                annotate=annotate,
+                slicing=slicing,
+            ),
             profile=self._profile,
             suspect=False,
             deaths={},

@@ -27,10 +27,10 @@ from core.options import JobOptions
 from core.profile import NetworkProfile
 from core.slicing import Slicing
 from core.ways import Way
+from predictions.detections import Detections
 from sample.shipped import DETECTOR
 from sample.world import new_world
 from store.parts import iter_rows
-from vision.detections import Detections
 from vision.exports.export import read_export
 from worker.engines.paddle import engine as paddle
 from worker.networks.detectors import detector_of
@@ -38,7 +38,7 @@ from worker.networks.network import stacked
 
 CORES = len(os.sched_getaffinity(0))
 _SIZE = (2560, 1920)
-_OPTIONS = JobOptions(2 * 10**8, 2**28, 90)
+_OPTIONS = JobOptions.of(max_pixels=2 * 10**8, max_item_bytes=2**28, jpeg_quality=90)
 
 
 class Looker:

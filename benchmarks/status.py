@@ -95,7 +95,7 @@ def _job(number: int, shards: int, now: float) -> dict[str, Any]:
         "source": f"/data/photos-{number}/",
         "output": f"/data/outputs/{number:08x}",
         "model": ModelRef("m", "detect", "d" * 64, "file:///models/m").to_json(),
-        "options": JobOptions(max_pixels=10**6, max_item_bytes=10**6, jpeg_quality=90).to_json(),
+        "options": JobOptions.of(max_pixels=10**6, max_item_bytes=10**6, jpeg_quality=90).to_json(),
         "selection": Selection().to_json(),
         "tags": ["nightly"],
         "version": "0",

@@ -23,13 +23,13 @@ def dry_run(db: Database, request: JobRequest, defaults: JobDefaults) -> dict[st
         raise UsageError(
             f"the source {draft.source!r} cannot be read: {error}", hint=error.hint
         ) from error
-    shard_items = draft.options.shard_items
+    shard_items = draft.options.planning.shard_items
     return {
         "name": draft.name,
         "source": draft.source,
         "task": draft.model.task,
         "model": draft.model.name,
-        "batch_size": draft.options.batch_size,
+        "batch_size": draft.options.planning.batch_size,
         "items": found.items,
         "bytes": found.size,
         "passed_over": dict(found.passed_over),

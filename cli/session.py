@@ -6,10 +6,10 @@ from contextlib import contextmanager
 import click
 from sqlalchemy import inspect
 
-from cli.show.escape import printable
 from cli.stack.schema import upgrade
 from config.settings import Settings, load_settings
 from core.errors import RetryableError, UsageError
+from core.escape import printable
 from core.states import ShardState
 from store import processes
 from store.database import Database

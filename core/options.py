@@ -3,37 +3,67 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from core.slicing import Slicing
 
 
 @dataclass(frozen=True, slots=True)
-class JobOptions:
-    """Options that change a job's results, pictures or shards.
+class RowOptions:
+    """What changes a job's rows.
 
-    `threshold` of None is the model's own; `shard_items` and `batch_size` of None are chosen
-    by the planner. `alpha` is how much of a segment's colour covers a picture. With `slicing`,
-    detectors look at tiles. `background` (red, green, blue) is what matting draws pictures on.
-    `polygons` asks for the outlines of segments. Limits protect workers from decompression bombs.
+    `threshold` of None is the model's own. With `slicing`, detectors look at tiles. `polygons`
+    asks for the outlines of segments.
     """
+
+    threshold: float | None = None
+    slicing: Slicing | None = None
+    polygons: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DrawOptions:
+    """What changes a job's pictures.
+
+    `jpeg_quality` is 1 to 100. `alpha` is how much of a segment's colour covers a picture.
+    `background` (red, green, blue) is what matting draws pictures on.
+    """
+
+    jpeg_quality: int
+    annotate: bool = True
+    alpha: float = 0.5
+    background: tuple[int, int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What protects workers from decompression bombs."""
 
     max_pixels: int
     max_item_bytes: int
-    jpeg_quality: int
-    threshold: float | None = None
-    annotate: bool = True
-    alpha: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What changes a job's shards and batches; None is chosen by the planner."""
+
     shard_items: int | None = None
     batch_size: int | None = None
-    slicing: Slicing | None = None
-    background: tuple[int, int, int] | None = None
-    polygons: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobOptions:
+    """What a person chose for a job, by what it changes."""
+
+    drawing: DrawOptions
+    limits: Limits
+    rows: RowOptions = RowOptions()
+    planning: PlanOptions = PlanOptions()
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values for the job's row and its manifest."""
-        return asdict(self)
+        """Return plain values for the job's row and its manifest, without the groups."""
+        return {name: value for group in asdict(self).values() for name, value in group.items()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "JobOptions":
@@ -43,7 +73,26 @@ class JobOptions:
             "slicing": None if slicing is None else Slicing(**slicing),
             "background": None if background is None else tuple(background),
         }
-        return cls(**{**data, **parsed})
+        return cls.of(**{**data, **parsed})
+
+    @classmethod
+    def of(cls, **values: Any) -> "JobOptions":
+        """Return the options with these values, whichever group each belongs to."""
+
+        def group(kind: type[Any]) -> Any:
+            return kind(**{f.name: values[f.name] for f in fields(kind) if f.name in values})
+
+        return cls(group(DrawOptions), group(Limits), group(RowOptions), group(PlanOptions))
+
+    def but(self, **values: Any) -> "JobOptions":
+        """Return the same options with other values for some, whichever group each belongs to."""
+        groups = {f.name: getattr(self, f.name) for f in fields(self)}
+        return JobOptions(
+            **{
+                name: replace(one, **{k: v for k, v in values.items() if hasattr(one, k)})
+                for name, one in groups.items()
+            }
+        )
 
 
 SEVERAL = "several"

@@ -9,9 +9,8 @@ from sqlalchemy.orm import Session
 
 from core.batching import NetworkTraits
 from core.errors import UsageError
-from core.messages import TASKS
 from core.options import SEVERAL, ModelRef
-from core.roles import DETECTOR, KEYPOINT, ROLES
+from core.tasks import DETECT, DETECTOR, KEYPOINT, ROLES, TASKS
 from registry.composition import Composition, read_composition
 from store.database import Database
 from store.models import find_model, model_ref
@@ -22,7 +21,7 @@ from vision.exports.input_shapes import network_traits
 from vision.exports.keypoint import BOTTOM_UP
 from vision.people import people_classes
 
-_SETTINGS = {"keypoint": frozenset({"people"})}
+_SETTINGS = {KEYPOINT: frozenset({"people"})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class ChosenModel:
     @property
     def has_detector(self) -> bool:
         """Whether there is a detector in it."""
-        return any(export.task == "detect" for export in self.exports.values())
+        return any(export.task == DETECT for export in self.exports.values())
 
 
 def choose_models(db: Database, names: Sequence[str], *, detector: str | None) -> ChosenModel:
@@ -79,7 +78,7 @@ def _complete(model: ChosenModel, finder: ChosenModel | None) -> ChosenModel:
                 hint="add --detector with a detection model's name or directory",
             )
         parts = {DETECTOR: finder, KEYPOINT: model}
-        return compose(f"{name}+{finder.ref.name}", "keypoint", parts)
+        return compose(f"{name}+{finder.ref.name}", KEYPOINT, parts)
     whole = next((task for task in ROLES if _is_part(model.ref.task, task)), None)
     if whole is not None:
         raise UsageError(
@@ -151,7 +150,7 @@ def compose(
     if unknown:
         raise UsageError(f"a {task} model has no option {' and no option '.join(unknown)}")
     exports = {role: part.exports[""] for role, part in parts.items()}
-    if task == "keypoint":
+    if task == KEYPOINT:
         _check_people(parts[KEYPOINT], exports, settings)
     refs = {role: part.ref for role, part in parts.items()}
     return ChosenModel(ModelRef.composed(name, task, refs, settings), exports)
@@ -211,7 +210,7 @@ def _checked(ref: ModelRef) -> ExportedModel:
 
 
 def _needs_detector(chosen: ChosenModel) -> bool:
-    if chosen.ref.task != "keypoint" or chosen.ref.parts:
+    if chosen.ref.task != KEYPOINT or chosen.ref.parts:
         return False
     return chosen.exports[""].arch != BOTTOM_UP
 
@@ -219,7 +218,7 @@ def _needs_detector(chosen: ChosenModel) -> bool:
 def _why(chosen: ChosenModel) -> str:
     if chosen.ref.parts:
         return "it has what it needs"
-    if chosen.ref.task == "keypoint":
+    if chosen.ref.task == KEYPOINT:
         return "it finds the people itself"
     return f"it is for the task {chosen.ref.task!r}"
 

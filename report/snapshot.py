@@ -13,7 +13,7 @@ from core.times import iso
 from store import processes
 from store.database import Database
 from store.jobs import Tally, get_job, tally
-from store.pace import pace, stage_seconds
+from store.rates import pace, stage_seconds
 from store.tables import Job, Process
 
 Snapshot = dict[str, Any]

@@ -140,7 +140,7 @@ class Planner:
 
     def _shard_items(self, job: Job) -> int:
         """About a minute of one worker's work, by the rate measured last."""
-        pinned = JobOptions.from_json(job.options).shard_items
+        pinned = JobOptions.from_json(job.options).planning.shard_items
         if pinned is not None:
             return pinned
         if job.profile is None:

@@ -29,7 +29,10 @@ def profile_for(job: Job, workers: Iterable[Process]) -> ExecutionProfile | None
         digest: NetworkTraits.from_json(said) for digest, said in (job.networks or {}).items()
     }
     return profile_on(
-        choice, networks, batch_size=options.batch_size, jpeg_quality=options.jpeg_quality
+        choice,
+        networks,
+        batch_size=options.planning.batch_size,
+        jpeg_quality=options.drawing.jpeg_quality,
     )
 
 

@@ -129,7 +129,7 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
         source=dataset.source,
         model=chosen.ref,
         networks=chosen.networks,
-        options=JobOptions(
+        options=JobOptions.of(
             max_pixels=defaults.max_pixels,
             max_item_bytes=defaults.max_item_bytes,
             jpeg_quality=defaults.jpeg_quality,

@@ -23,7 +23,7 @@ OFFER = EngineOffer("null", "1", "cpu-test", "fp32")
 PROFILE = ExecutionProfile(
     "null", "1", "cpu-test", "fp32", batch_size=4, threads=1, jpeg_quality=90
 )
-OPTIONS = JobOptions(max_pixels=1_000_000, max_item_bytes=1_000_000, jpeg_quality=90)
+OPTIONS = JobOptions.of(max_pixels=1_000_000, max_item_bytes=1_000_000, jpeg_quality=90)
 MODEL = ModelRef("m", "detect", "d" * 64, "file:///models/m")
 
 

@@ -34,7 +34,7 @@ def results(
         RuntimeError: a picture has no result.
     """
     environment = {**os.environ, "REGATTA_HOME": str(folder / "home")}
-    regatta: list[str | Path] = [sys.executable, "-P", "-c", "from cli.main import main; main()"]
+    regatta: list[str | Path] = [sys.executable, "-P", "-c", "from regatta import main; main()"]
     run: list[str | Path] = ["run", dataset.folder, "--model", model, "--output", folder / "out"]
     # Quarantined items, which the dataset has on purpose, make the exit code 3.
     subprocess.run(

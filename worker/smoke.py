@@ -1,4 +1,4 @@
-"""Runs an export once and answers in JSON: `python -P -m worker.smoke DIRECTORY`.
+"""Runs an export once and answers in JSON: the module `worker.smoke DIRECTORY`.
 
 The answer: `engine`, its name and version, and `offer`, as jobs know it; `inputs`, name and shape
 of what was fed; `outputs`, type and shape; `way`, the fastest that was found right on sample

@@ -8,7 +8,8 @@ upper left corner; a mark does nothing unless `STANDIN_ARMED` lists it:
 - `refuse` makes the network refuse the batch.
 
 While the file that `STANDIN_GATE` names exists, the mark `gate` waits, having said so in a file
-beside it. `STANDIN_SECONDS` is how long a batch takes, `STANDIN_LARGEST_BATCH` what fits.
+beside it. `STANDIN_SECONDS` is how long a batch takes, until there is a file `gate.hurry` beside
+that one; `STANDIN_LARGEST_BATCH` is what fits.
 """
 
 import os
@@ -45,7 +46,7 @@ class StandIn:
         images = feeds["image"]
         if len(images) > int(os.environ.get("STANDIN_LARGEST_BATCH", "1024")):
             raise OutOfMemoryError(f"{len(images)} images are too many")
-        _pause(float(os.environ.get("STANDIN_SECONDS", "0")))
+        _work()
         for image in images:
             _obey(image)
         rows = [_boxes(*pair) for pair in zip(images, feeds["scale_factor"], strict=True)]
@@ -98,6 +99,12 @@ def _obey(image: NDArray[np.float32]) -> None:
         threading.Event().wait()
     if mark == "refuse":
         raise PredictError("a picture says no")
+
+
+def _work() -> None:
+    gate = os.environ.get("STANDIN_GATE")
+    if not (gate and Path(gate).with_suffix(".hurry").exists()):
+        _pause(float(os.environ.get("STANDIN_SECONDS", "0")))
 
 
 def _wait_at(gate: Path) -> None:

@@ -25,7 +25,7 @@ from vision.ops.preprocess import Prepared
 from vision.ops.text_line import crop_line
 from worker.networks.by_task import network_of
 
-OPTIONS = JobOptions(max_pixels=10**9, max_item_bytes=10**9, jpeg_quality=90)
+OPTIONS = JobOptions.of(max_pixels=10**9, max_item_bytes=10**9, jpeg_quality=90)
 THRESHOLD, MARGIN = 0.3, 0.01
 FONT = Path(__file__).parents[2] / "vision/fonts/DejaVuSansCondensed-Bold.ttf"
 _MOST = 100  # rows of detectors whose weights are random, and which find something everywhere
@@ -147,10 +147,10 @@ class Looker:
 
     def _detect(self, output: Any, look: Look) -> Said:
         """Rows (class, score, box) above a threshold, and a little below it."""
-        options = replace(OPTIONS, threshold=0.0)
+        options = OPTIONS.but(threshold=0.0)
         scores = np.sort(self.network.found(output, options).scores)[::-1]
         limit = max(THRESHOLD, float(scores[_MOST])) if len(scores) > _MOST else THRESHOLD
-        found = self.network.found(output, replace(OPTIONS, threshold=limit - MARGIN))
+        found = self.network.found(output, OPTIONS.but(threshold=limit - MARGIN))
         rows = np.concatenate([found.class_ids[:, None], found.scores[:, None], found.xyxy], 1)
         said = {"rows": rows, "limit": np.array(limit)}
         if found.masks is not None:

@@ -55,7 +55,7 @@ class Works:
         return [write_item(self.folder / "source", number, **options) for number in numbers]
 
     def new_run(self, shard: int = 1, *, annotate: bool = False, **changes: Any) -> ShardRun:
-        options = replace(OPTIONS, annotate=annotate)
+        options = OPTIONS.but(annotate=annotate)
         places: dict[str, Any] = {
             "source": self.folder / "source",
             "output": self.folder / "output",

@@ -1,5 +1,4 @@
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def submit(bench: Bench, source: Path | str, job: str = "a", **values: Any) -> None:
-    options = replace(OPTIONS, shard_items=4).to_json()
+    options = OPTIONS.but(shard_items=4).to_json()
     values = {"source": f"{source}", "options": options, "profile": None} | values
     bench.job(job, state=JobState.PLANNING, **values)
 

@@ -328,7 +328,7 @@ def test_a_part_is_no_model_by_itself(bench: Bench, request_: dict[str, Any]) ->
 def test_only_detectors_look_at_tiles(bench: Bench, request_: dict[str, Any]) -> None:
     slicing = Slicing(640, 480, 0.25, "nms")
     options = JobOptions.from_json(send(bench, request_, slicing=slicing).options)
-    assert options.slicing == slicing
+    assert options.rows.slicing == slicing
     pose = keypoint_model(bench.root / "pose", "HigherHRNet")
     with pytest.raises(UsageError, match="cannot be sliced"):
         send(bench, request_, model=str(pose), slicing=slicing, output=f"{bench.root}/other")

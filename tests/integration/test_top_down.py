@@ -8,7 +8,7 @@ that grey says.
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ from core.errors import FatalError
 from core.items import ItemRef
 from core.options import ModelRef
 from core.profile import NetworkProfile, Offered
-from core.roles import DETECTOR, KEYPOINT
 from core.states import ItemState
+from core.tasks import DETECTOR, KEYPOINT
 from core.ways import Way
 from core.work import Directive
 from store.parts import ResultRow
@@ -152,7 +152,7 @@ class Works:
             "source": self.folder / "source",
             "output": self.folder / "output",
         }
-        options = replace(OPTIONS, annotate=annotate)
+        options = OPTIONS.but(annotate=annotate)
         unit = work_unit(self.model, options=options, task="keypoint", **places)
         run = new_run(unit)
         model = self.pipeline.models.acquire(self.model, PROFILE)

@@ -40,7 +40,7 @@ def test_kinds_without_a_model_share_a_queue(kind: ShardKind) -> None:
 
 
 def test_options_and_models_survive_json() -> None:
-    options = JobOptions(max_pixels=1, max_item_bytes=2, jpeg_quality=3, threshold=0.5)
+    options = JobOptions.of(max_pixels=1, max_item_bytes=2, jpeg_quality=3, threshold=0.5)
     assert JobOptions.from_json(json.loads(json.dumps(options.to_json()))) == options
     model = ModelRef("n", "detect", "d", "file:///m")
     assert ModelRef.from_json(json.loads(json.dumps(model.to_json()))) == model

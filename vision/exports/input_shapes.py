@@ -4,10 +4,11 @@ from collections.abc import Iterable
 
 from core.batching import NetworkTraits, Shapes
 from core.options import ModelRef
+from core.tasks import TEXT_REC
 from vision.exports.exported import ExportedModel
 from vision.ops.preprocess import Preprocessor
 
-_LINES = "text_rec"
+_LINES = TEXT_REC
 """The task of models whose inputs come in few widths, made to be shared."""
 
 

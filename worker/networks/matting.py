@@ -1,7 +1,6 @@
 """A matting model: how much of each pixel belongs to the foreground."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,17 +8,16 @@ from numpy.typing import NDArray
 
 from core.errors import BadInputError, FatalError
 from core.options import JobOptions
-from vision.draw.matting import alpha_bytes, encode_alpha, encode_cutout, over_background
+from predictions.answer import Answer
+from vision.draw.matting import alpha_bytes
 from vision.exports.exported import ExportedModel
 from vision.ops.matting import restored_alpha
 from vision.ops.preprocess import Prepared, Preprocessor
-from worker.networks.network import Answer
 
-_BACKGROUND = (155, 255, 120)  # blue first: a green that few foregrounds have
 _DIMENSIONS = 4
 
 
-class Matter:
+class MattingNetwork:
     """See `worker.networks.network.Network`."""
 
     def __init__(self, export: ExportedModel) -> None:
@@ -42,14 +40,13 @@ class Matter:
     def read(
         self, output: NDArray[np.float32], size_wh: tuple[int, int], options: JobOptions
     ) -> Answer:
-        """Return the alpha map at the picture's size, as a grey PNG, and the cut-out.
+        """Return the alpha map at the picture's size.
 
         Raises:
             BadInputError: `model_output_invalid`: a pixel is NaN or infinite.
         """
+        del options
         if not np.isfinite(output).all():
             raise BadInputError("model_output_invalid", "the model's alpha holds NaN or infinity")
-        alpha = alpha_bytes(restored_alpha(output, self._ops, (size_wh[1], size_wh[0])))
-        background = _BACKGROUND if options.background is None else options.background[::-1]
-        draw = partial(over_background, alpha=alpha, background=background)
-        return Answer(draw, mask=encode_alpha(alpha), cut_out=partial(encode_cutout, alpha=alpha))
+        size = (size_wh[1], size_wh[0])
+        return Answer(mask=alpha_bytes(restored_alpha(output, self._ops, size)))

@@ -25,7 +25,7 @@ def fetch(item: ItemRef, unit: WorkUnit) -> bytes:
         RegattaError: its store could not be asked.
     """
     root, key = place_of(item, unit.source)
-    limit = unit.options.max_item_bytes
+    limit = unit.options.limits.max_item_bytes
     try:
         # Only what the listing knew can be held against the object: a list knows no etag.
         return opened(root).get(key, if_match=item.etag, max_bytes=limit)

@@ -34,7 +34,7 @@ from worker.ways.rehearsal import Rehearsal, solo_recipe
 
 ONLY_PLAIN = "no faster way of this engine runs this graph right"
 
-_UNSAID = JobOptions(max_pixels=10**9, max_item_bytes=10**9, jpeg_quality=90)
+_UNSAID = JobOptions.of(max_pixels=10**9, max_item_bytes=10**9, jpeg_quality=90)
 """Options where nobody said anything about results; sample pictures meet no limit."""
 
 
@@ -69,7 +69,7 @@ class ShardPictures:
         for item in self.items:
             try:
                 data = fetch(item, self.unit)
-                yield decode_image(data, max_pixels=self.unit.options.max_pixels)
+                yield decode_image(data, max_pixels=self.unit.options.limits.max_pixels)
             except BadInputError:
                 continue
 
@@ -165,8 +165,8 @@ class Question:
 
     def _threshold(self, exports: Mapping[str, ExportedModel]) -> float:
         """The score above which the model keeps what it finds."""
-        if self.options.threshold is not None:
-            return self.options.threshold
+        if self.options.rows.threshold is not None:
+            return self.options.rows.threshold
         if self.model.task == "ocr":
             return LINE_THRESHOLD
         return max((e.threshold for e in exports.values() if e.task == "detect"), default=0.0)

@@ -122,7 +122,7 @@ def test_a_network_finds_boxes_in_some_images_only(tmp_path: Path) -> None:
         scores[0] = 0.2
     batch = [network.prepare(np.zeros((32, 24, 3), np.uint8))] * 2
     nothing, some = network.split(raw, batch, 2)
-    options = JobOptions(max_pixels=1, max_item_bytes=1, jpeg_quality=90, threshold=0.6)
+    options = JobOptions.of(max_pixels=1, max_item_bytes=1, jpeg_quality=90, threshold=0.6)
     assert len(network.found(nothing, options)) == 0
     some[0][3][1][0, 5] = np.nan
     with pytest.raises(BadInputError, match="NaN or infinity"):

@@ -6,10 +6,11 @@ import yaml
 
 from core.errors import BadInputError, FatalError, UsageError
 from core.options import JobOptions
+from vision.draw.by_task import draw
 from vision.exports.export import read_export
 from worker.networks.classifier import Classifier
 
-OPTIONS = JobOptions(max_pixels=1, max_item_bytes=1, jpeg_quality=90)
+OPTIONS = JobOptions.of(max_pixels=1, max_item_bytes=1, jpeg_quality=90)
 LABELS = ["cat", "dog", "fox", "owl"]
 
 
@@ -24,7 +25,7 @@ def classifier(folder: Path, **post: object) -> Classifier:
 
 
 def labels_of(network: Classifier, *scores: float, threshold: float | None = None) -> list[str]:
-    options = JobOptions(max_pixels=1, max_item_bytes=1, jpeg_quality=90, threshold=threshold)
+    options = JobOptions.of(max_pixels=1, max_item_bytes=1, jpeg_quality=90, threshold=threshold)
     classes = network.read(np.array(scores, np.float32), (9, 9), options).classes
     assert classes is not None
     return [one.label for one in classes]
@@ -48,7 +49,7 @@ def test_an_answer_is_drawn(tmp_path: Path) -> None:
     network = classifier(tmp_path / "m", Topk={"topk": 1, "label_list": LABELS})
     answer = network.read(np.array([0, 0, 1, 0], np.float32), (90, 90), OPTIONS)
     blank = np.zeros((90, 90, 3), np.uint8)
-    assert answer.draw(blank).any()
+    assert draw("classify", blank, answer, OPTIONS.drawing).any()
     assert not blank.any()
 
 

@@ -1,5 +1,4 @@
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,11 +6,11 @@ import pytest
 
 from core.options import JobOptions
 from core.slicing import Slicing
+from predictions.detections import Detections
 from tests.bench import OPTIONS
-from vision.detections import Detections
 from vision.ops.preprocess import Prepared
 from worker.recipes.recipe import Ask
-from worker.recipes.sliced_detection import Objects, find
+from worker.recipes.sliced_detection import DetectionRecipe, find
 
 
 class BrightSpots:
@@ -51,7 +50,7 @@ def picture(*spots: tuple[int, int], size: tuple[int, int] = (300, 400)) -> Any:
 
 
 def sliced(width: int, height: int, overlap: float = 0.2) -> JobOptions:
-    return replace(OPTIONS, slicing=Slicing(width, height, overlap, "nmm"))
+    return OPTIONS.but(slicing=Slicing(width, height, overlap, "nmm"))
 
 
 def test_without_slices_the_detector_looks_once() -> None:
@@ -81,5 +80,5 @@ def test_a_picture_smaller_than_a_tile_is_looked_at_once() -> None:
 
 
 def test_only_slices_need_the_picture_again() -> None:
-    assert not Objects.revisits(OPTIONS)
-    assert Objects.revisits(sliced(64, 64))
+    assert not DetectionRecipe.revisits(OPTIONS)
+    assert DetectionRecipe.revisits(sliced(64, 64))

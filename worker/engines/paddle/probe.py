@@ -1,4 +1,4 @@
-"""Tries Paddle on this machine and answers in JSON: `python -P -m worker.engines.paddle.probe`.
+"""Tries Paddle on this machine and answers in JSON: the module `worker.engines.paddle.probe`.
 
 The answer: `version`; `gpu_build`; `gpus`, the names of those that Paddle sees, or `gpu_error`;
 `tensorrt`, its version, or None and `tensorrt_why`; `onednn_error`, None if every kind of

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import structlog
 
+from core.errors import NewerError
 from core.options import JobOptions
 from core.profile import EngineOffer, ExecutionProfile, best_offer, profile_for
 from store import processes, profiles
@@ -24,6 +25,7 @@ class Profiler:
     def __init__(self, db: Database, *, worker_ttl: float) -> None:
         self._db = db
         self._worker_ttl = worker_ttl
+        self._left: set[str] = set()  # jobs that only a newer version can read
 
     def tick(self) -> int:
         """Freeze what can be frozen; return how many. Jobs whose queue nobody serves wait."""
@@ -37,14 +39,20 @@ class Profiler:
         )
         frozen = 0
         for job in jobs:
-            if (offer := offer_for(job, workers)) is not None:
+            if job.id in self._left or (offer := offer_for(job, workers)) is None:
+                continue
+            try:
                 options = JobOptions.from_json(job.options)
-                profile = profile_for(
-                    offer,
-                    batch_size=options.planning.batch_size,
-                    jpeg_quality=options.drawing.jpeg_quality,
-                )
-                frozen += self._freeze(job.id, profile)
+            except NewerError as error:
+                _log.warning("left to a newer scheduler", job=job.id, why=str(error))
+                self._left.add(job.id)
+                continue
+            profile = profile_for(
+                offer,
+                batch_size=options.planning.batch_size,
+                jpeg_quality=options.drawing.jpeg_quality,
+            )
+            frozen += self._freeze(job.id, profile)
         return frozen
 
     def _freeze(self, job_id: str, profile: ExecutionProfile) -> bool:

@@ -18,7 +18,7 @@ from core.retry import Failure, GiveUp, decide
 from core.sources import parse_source
 from core.states import LIVE_JOBS, JobState, Move, ShardMoves, ShardState
 from core.work import CommittedPart, Directive, Hold, WorkUnit
-from store.jobs import call_off, lock_job
+from store.jobs import call_off, lock_job, why_newer
 from store.profiles import part_profiles_after, present_number, profiles_of, ways_of
 from store.rows import changed, printable
 from store.tables import UNHELD, Job, Shard
@@ -29,6 +29,11 @@ class Refusal(StrEnum):
 
     STALE = "stale"  # run already, queued again since, or its job does not run
     UNSUITED = "unsuited"  # this worker does not offer the job's profile; it was recalled
+    NEWER = "newer"  # this worker is too old to read the job; it was recalled
+
+
+_RECALL_SECONDS = {Refusal.UNSUITED: 1.0, Refusal.NEWER: 10.0}
+"""For how long a recalled shard is kept back: of others' age there may be none for a while."""
 
 
 def held(hold: Hold) -> ColumnElement[bool]:
@@ -62,9 +67,12 @@ def claim(
         return Refusal.STALE  # it left its profile, and all that was queued was recalled
     profile, number = ExecutionProfile.from_json(job.profile), present_number(job)
     queued = (Shard.id == hold.shard) & (Shard.attempt == hold.attempt)
-    if not any(profile.runs_on(offer) for offer in offers):
-        _move(session, queued, ShardMoves.RECALL, available_at=now + 1.0)
-        return Refusal.UNSUITED
+    unfit = None if any(profile.runs_on(offer) for offer in offers) else Refusal.UNSUITED
+    if why_newer(job) is not None:
+        unfit = Refusal.NEWER
+    if unfit is not None:
+        _move(session, queued, ShardMoves.RECALL, available_at=now + _RECALL_SECONDS[unfit])
+        return unfit
     live = exists().where(Job.id == Shard.job_id, Job.state.in_(LIVE_JOBS))
     if job.started_at is None:
         job = lock_job(session, job.id)  # before the shard, as everybody else

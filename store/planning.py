@@ -1,6 +1,6 @@
 """Planning as leased, fenced work: parts, shards and cursor move in one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,13 +30,22 @@ class NewShard:
 
 
 def claim_plan(
-    session: Session, owner: str, *, now: float, lease_seconds: float
+    session: Session,
+    owner: str,
+    *,
+    now: float,
+    lease_seconds: float,
+    without: Collection[str] = (),
 ) -> PlanHold | None:
-    """Take the planning of the most urgent job that nobody plans, if there is one."""
+    """Take the planning of the most urgent job that nobody plans, if there is one.
+
+    `without` are jobs that are left to others.
+    """
     job = session.scalars(
         select(Job)
         .where(
             Job.state == JobState.PLANNING,
+            Job.id.not_in(without),
             or_(Job.plan_lease_until.is_(None), Job.plan_lease_until <= now),
         )
         .order_by(Job.priority.desc(), Job.created_at)

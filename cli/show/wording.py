@@ -88,7 +88,9 @@ def plain_networks(snapshot: Snapshot) -> list[str]:
 
 
 def waiting_for(snapshot: Snapshot) -> str | None:
-    """Return what keeps a job from going on, if it is that no worker takes its shards."""
+    """Return what keeps a job from going on, if it is that nobody can do what is next."""
+    if snapshot["needs_newer"]:
+        return f"this job {snapshot['needs_newer']}"
     if snapshot["profile_without_worker"]:
         return profile_without_worker(
             snapshot["id"], snapshot["profile_without_worker"], snapshot["offered_instead"]

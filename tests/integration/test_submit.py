@@ -8,12 +8,13 @@ from sqlalchemy.orm import Session
 
 from core.errors import UsageError
 from core.options import SEVERAL, JobOptions, ModelRef
+from core.request import JobRequest
 from core.selection import Selection
 from core.slicing import Slicing
 from core.states import JobState
 from registry.cards import composed_card
 from registry.chosen_model import describe
-from scheduler.submit import JobDefaults, JobRequest, submit
+from scheduler.submit import JobDefaults, submit
 from store import models
 from store.database import Database
 from store.tables import Job

@@ -21,6 +21,9 @@ _RECOGNIZER, _ORIENTATION = "CTCLabelDecode", "ClsPostProcess"
 TASKS = {DETECTOR: "text_det", _RECOGNIZER: "text_rec", _ORIENTATION: "classify"}
 """What a `PostProcess` of that name is for."""
 
+LEAST_LINE_SCORE = 0.5
+"""`drop_score` of PaddleOCR's own pipeline, which keeps lines of just that score."""
+
 _ARCHS = {DETECTOR: "DB", _RECOGNIZER: "CTC", _ORIENTATION: "PaddleOCR"}
 _BLANK, _SPACE = "", " "
 

@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadInputError, FatalError
-from core.options import JobOptions
+from core.options import GREEN, JobOptions
 from vision.draw.matting import alpha_bytes, encode_alpha, encode_cutout, over_background
 from vision.exports.exported import ExportedModel
 from vision.ops.matting import restored_alpha
 from vision.ops.preprocess import Prepared, Preprocessor
 from worker.networks.network import Answer
 
-_BACKGROUND = (155, 255, 120)  # blue first: a green that few foregrounds have
 _DIMENSIONS = 4
 
 
@@ -50,8 +49,6 @@ class Matter:
         if not np.isfinite(output).all():
             raise BadInputError("model_output_invalid", "the model's alpha holds NaN or infinity")
         alpha = alpha_bytes(restored_alpha(output, self._ops, (size_wh[1], size_wh[0])))
-        background = (
-            _BACKGROUND if options.drawing.background is None else options.drawing.background[::-1]
-        )
-        draw = partial(over_background, alpha=alpha, background=background)
+        red, green, blue = options.drawing.background or GREEN
+        draw = partial(over_background, alpha=alpha, background=(blue, green, red))
         return Answer(draw, mask=encode_alpha(alpha), cut_out=partial(encode_cutout, alpha=alpha))

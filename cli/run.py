@@ -26,7 +26,7 @@ from store.jobs import resume as resume_job
 
 
 @click.command(
-    epilog="Examples: regatta run photos/ --model models/picodet_xs_320 --limit 100; "
+    epilog="Example: regatta run photos/ --model models/picodet_xs_320 --limit 100; "
     "regatta run job.toml --priority 9; regatta run more/ --like latest"
 )
 @click.argument("source", required=False)

@@ -17,7 +17,7 @@ from scheduler.submit import accept
 
 
 @click.command(
-    epilog="Examples: regatta submit photos/ --model picodet --exclude '*/thumbs/*' --watch; "
+    epilog="Example: regatta submit photos/ --model picodet --exclude '*/thumbs/*' --watch; "
     "regatta submit job.toml; regatta submit --like latest --threshold 0.3"
 )
 @click.argument("source", required=False)

@@ -78,7 +78,7 @@ def main() -> int:
             stack.start(
                 "benchmarks.null_worker",
                 CONCURRENCY=told.slots,
-                ENGINE="tests.acceptance.standin",
+                ENGINES="tests.acceptance.standin",
             )
             for _ in range(told.workers)
         ]

@@ -32,7 +32,7 @@ _CALM_SECONDS = (2.0, 6.0)  # between two deaths, from the shortest to the longe
 _LONGEST_ITEM_SECONDS = 0.05
 _SETTINGS = {
     "LOG_LEVEL": "warning",
-    "ENGINE": "tests.acceptance.standin",
+    "ENGINES": "tests.acceptance.standin",
     "LEASE_SECONDS": 9,
     "HEARTBEAT_SECONDS": 1,
     "PREDICTORS": 1,

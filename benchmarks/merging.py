@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 
 from benchmarks.figures import Figure, options, report
-from vision.detections import Detections
+from predictions.detections import Detections
 from vision.merging import Method, Metric, merge
 
 _WIDTH, _HEIGHT = 4000, 3000

@@ -21,7 +21,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from benchmarks.figures import options, quiet
-from core.profile import ExecutionProfile
+from core.profile import NetworkProfile
 from core.ways import Way
 from sample.shipped import EXPORTS
 from tests.golden.converted import NotConvertedError, OnnxRuntime, converted
@@ -43,7 +43,7 @@ from worker.networks.network import stacked
 WAYS = (Way.ONEDNN, Way.ONEDNN_UNPLACED)
 ONNX = "onnxruntime"
 ONE_PHOTO = ("000000014439.jpg",)
-PROFILE = ExecutionProfile.of(offers()[0], batch_size=1, jpeg_quality=90)
+PROFILE = NetworkProfile(offers()[0].offer, batch_size=1)
 _SCENES = 4
 
 

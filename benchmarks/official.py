@@ -71,7 +71,7 @@ def official(told: "Told", output: Path) -> Side:
 
 
 def ours(told: "Told", output: Path) -> Side:
-    """Run a worker's engine."""
+    """Run a worker's pipeline."""
     words = [told.model, told.images, output, told.batch, CORES, _QUALITY]
     return _timed([sys.executable, "-c", _OURS, *map(str, words)])
 

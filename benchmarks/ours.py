@@ -1,8 +1,9 @@
-"""A worker's engine over a list of files, without the rest of the worker."""
+"""A worker's pipeline over a list of files, without the rest of the worker."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from config.memory import available_memory
 from core.items import ItemRef
 from core.options import JobOptions, ModelRef
 from core.profile import ExecutionProfile
@@ -14,7 +15,8 @@ from registry.chosen_model import describe
 from store.parts import encode_rows
 from worker.assembly import use_process
 from worker.engines.paddle import engine as paddle
-from worker.models import Models, ResidentNetwork, engine_module
+from worker.engines.registry import engines_named
+from worker.models import Models, ResidentNetwork
 from worker.pipeline.pipeline import Pipeline, Threads
 from worker.run import ShardRun
 from worker.ways.question import Question, SamplePictures
@@ -28,17 +30,17 @@ class LoadedPipeline:
     ) -> None:
         use_process()
         self._profile = ExecutionProfile.of(
-            paddle.offers()[0], batch_size=batch, jpeg_quality=quality
+            paddle.offers()[0].offer, batch_size=batch, jpeg_quality=quality
         )
-        engine = engine_module(paddle.__name__)
+        engines = engines_named("paddle")
         self._ref = model if isinstance(model, ModelRef) else describe(model)
         self._pipeline = Pipeline(
-            Models(engine, replicas=threads),
+            Models(engines, replicas=threads, memory_bytes=available_memory()),
             Threads(fetch=4, decode=threads, predict=threads, finish=threads, upload=4),
         )
         self._ways = {
             export.digest: Question.alone(export, self._profile)
-            .answer(engine, SamplePictures(export.task))
+            .answer(engines, SamplePictures(export.task))
             .way
             or Way.PLAIN
             for export in self._ref.exports

@@ -9,7 +9,7 @@ two versions of the code, while a real model and real photos say what to expect.
 Both sides run in turn, `--rounds` times, annotation off and on, so that a machine whose speed
 drifts treats them alike; medians are given.
 
-- pipeline: a worker's engine on the images, results encoded;
+- pipeline: a worker's pipeline on the images, results encoded;
 - reference: as many threads as cores, each with a predictor of its own, call the functions of
   `benchmarks.reference` one after another. Their predictors use oneDNN if Regatta's found it right
   for the model, so that the same network is compared with itself; `--reference` says otherwise.

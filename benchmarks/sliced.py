@@ -24,13 +24,13 @@ import numpy as np
 from benchmarks.figures import Figure, options, quiet, report
 from benchmarks.ours import LoadedPipeline
 from core.options import JobOptions
-from core.profile import ExecutionProfile
+from core.profile import NetworkProfile
 from core.slicing import Slicing
 from core.ways import Way
+from predictions.detections import Detections
 from sample.shipped import DETECTOR
 from sample.world import new_world
 from store.parts import iter_rows
-from vision.detections import Detections
 from vision.exports.export import read_export
 from worker.engines.paddle import engine as paddle
 from worker.networks.detectors import detector_of
@@ -45,14 +45,12 @@ class Looker:
     """The detector as SAHI calls it: one tile at a time."""
 
     def __init__(self, model: Path, way: Way) -> None:
-        profile = ExecutionProfile.of(
-            paddle.offers()[0], batch_size=1, threads=CORES, jpeg_quality=90
-        )
+        profile = NetworkProfile(paddle.offers()[0].offer, batch_size=1, threads=CORES)
         export = read_export(model)
         self.labels = export.labels
         self._detector = detector_of(export)
-        [self._predictor] = paddle.load_predictors(
-            export.model_file, export.params_file, profile=profile, way=way, count=1
+        self._predictor = paddle.load_predictor(
+            export.model_file, export.params_file, profile=profile, way=way
         )
 
     def look(self, image_bgr: np.ndarray) -> Detections:

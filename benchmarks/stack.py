@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from cli.stack.broker import answers, server_binary
+from cli.stack.environment import python_module
 from core.request import JobRequest
 from migrations.upgrade import upgrade
 from scheduler.submit import JobDefaults, submit
@@ -22,7 +22,6 @@ from store.database import Database
 from store.jobs import Tally, get_job, tally
 from store.tables import Job
 
-_REPOSITORY = Path(__file__).parent.parent
 _POLL_SECONDS = 0.2
 _START_SECONDS = 60.0
 
@@ -64,8 +63,8 @@ class Stack:
         shutil.rmtree(self._runtime)
 
     def start(self, module: str, **settings: object) -> Child:
-        """Start `python -m module`; what it says goes to a file in the folder."""
-        return self._spawn([sys.executable, "-P", "-m", module], **settings)
+        """Start a module; what it says goes to a file in the folder."""
+        return self._spawn(python_module(module), **settings)
 
     def await_alive(self, role: str, number: int) -> None:
         """Wait until so many processes of a role have shown that they live."""
@@ -125,12 +124,7 @@ class Stack:
         with (self.folder / f"{len(self._processes)}.log").open("wb") as log:
             process = subprocess.Popen(
                 command,
-                env={
-                    **inherited,
-                    # What benchmarks start lies beside them, and is not installed.
-                    "PYTHONPATH": str(_REPOSITORY),
-                    **{f"REGATTA_{name}": str(value) for name, value in told.items()},
-                },
+                env=inherited | {f"REGATTA_{name}": str(value) for name, value in told.items()},
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 
 from benchmarks.figures import Figure, options, quiet, report
 from core.options import JobOptions, ModelRef
-from core.profile import EngineOffer, ExecutionProfile
+from core.profile import EngineOffer, ExecutionProfile, Offered
 from core.selection import Selection
 from core.states import JobState, ShardKind, ShardState
 from migrations.upgrade import upgrade
@@ -62,7 +62,7 @@ def fill(db: Database, jobs: int, shards: int) -> str:
             version="0",
             slots=2,
             queues=("detect",),
-            offers=(_OFFER,),
+            offers=(Offered(_OFFER),),
         )
         scheduler = processes.Heartbeat(
             id="s", role=processes.SCHEDULER, host="h", pid=2, version="0"

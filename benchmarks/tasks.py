@@ -29,10 +29,10 @@ from benchmarks.figures import Figure, options, quiet, report
 from benchmarks.memory import Sampled
 from benchmarks.ours import LoadedPipeline
 from core.options import ModelRef
-from core.roles import DETECTOR, KEYPOINT, ORIENTATION, TEXT_DET, TEXT_REC
+from core.tasks import DETECTOR, KEYPOINT, ORIENTATION, TEXT_DET, TEXT_REC
 from registry.chosen_model import ChosenModel, compose, describe
+from sample.scene import size_of
 from sample.shipped import EXPORTS
-from sample.sizes import size_of
 from sample.world import new_world
 from vision.exports.export import read_export
 from worker.models import ResidentNetwork

@@ -16,14 +16,14 @@ from pathlib import Path
 from benchmarks.figures import quiet
 from core.errors import RegattaError
 from core.options import ModelRef
-from core.profile import ExecutionProfile
+from core.profile import ExecutionProfile, NetworkProfile
 from core.ways import Way
 from sample.pictures import sample_pictures
 from vision.exports.export import export_digest, read_export
 from vision.exports.exported import ExportedModel
+from vision.exports.input_shapes import traits_of
 from worker.engines.paddle import engine as paddle
 from worker.engines.protocol import Predictor
-from worker.models import wanted_batch_size
 from worker.networks.by_task import network_of
 from worker.networks.network import stacked
 from worker.ways.question import Question, SamplePictures
@@ -33,20 +33,21 @@ _BY_SPEED = (Way.PLAIN, Way.ONEDNN, Way.ONEDNN_UNPLACED)
 _ROUND_SECONDS = 1.0
 
 
-def compared(export: ExportedModel, profile: ExecutionProfile) -> tuple[str, str]:
+def compared(export: ExportedModel, profile: NetworkProfile) -> tuple[str, str]:
     """The way that is right, and what the comparison says."""
     directory = export.config_file.parent
     ref = ModelRef(export.name, export.task, export_digest(directory), f"file://{directory}")
-    question = Question.alone(ref, profile)
+    job = ExecutionProfile.of(profile.offer, batch_size=profile.batch_size, jpeg_quality=90)
+    question = Question.alone(ref, job)
     if not paddle.ways(export.model_file):
         return Way.PLAIN.value, "-"
     found = ask_alone(question, SamplePictures(export.task))
     return (found.way or Way.PLAIN).value, found.why
 
 
-def timed(export: ExportedModel, profile: ExecutionProfile, rounds: int) -> dict[Way, float]:
+def timed(export: ExportedModel, profile: NetworkProfile, rounds: int) -> dict[Way, float]:
     """CPU milliseconds an image of each way that runs, measured in turn."""
-    size = wanted_batch_size(export, profile, alone=True)
+    size = traits_of(export, is_whole=True).batch_size(profile.batch_size)
     feeds = stacked([network_of(export).prepare(next(sample_pictures(export.task)))], size)
     predictors = {}
     for way in _BY_SPEED:
@@ -66,16 +67,13 @@ def timed(export: ExportedModel, profile: ExecutionProfile, rounds: int) -> dict
     return {way: statistics.median(each) for way, each in spent.items()}
 
 
-def _warm(export: ExportedModel, profile: ExecutionProfile, way: Way) -> Predictor:
-    [predictor] = paddle.load_predictors(
-        export.model_file, export.params_file, profile=profile, way=way, count=1
-    )
-    return predictor
+def _warm(export: ExportedModel, profile: NetworkProfile, way: Way) -> Predictor:
+    return paddle.load_predictor(export.model_file, export.params_file, profile=profile, way=way)
 
 
 def row(directory: Path, batch: int, rounds: int) -> Sequence[str]:
     export = read_export(directory)
-    profile = ExecutionProfile.of(paddle.offers()[0], batch_size=batch, jpeg_quality=90)
+    profile = NetworkProfile(paddle.offers()[0].offer, batch_size=batch)
     allowed = ", ".join(paddle.ways(export.model_file)) or "plain"
     way, why = compared(export, profile)
     times = timed(export, profile, rounds)

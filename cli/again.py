@@ -14,9 +14,9 @@ from cli.session import (
 )
 from cli.show.wording import count, profile_without_worker
 from core.errors import UsageError
-from core.profile import EngineOffer, ExecutionProfile
+from core.profile import ExecutionProfile
 from core.states import ENDED_JOBS, JobState
-from scheduler.profiles import offer_for
+from scheduler.profiles import profile_for
 from store import jobs, processes
 from store.profiles import leave_profile
 from store.tables import Job, Process
@@ -56,7 +56,7 @@ def move_on(ref: str) -> None:
         if job.state in ENDED_JOBS:
             say(f"job {job.id} runs again: {_reopened(job, shards)}")
         workers = live_processes(db, settings, processes.WORKER)
-        for line in _from_and_to(job, offer_for(job, workers)):
+        for line in _from_and_to(job, profile_for(job, workers)):
             say(line)
         if running := running_shards(db, job.id):
             say(f"{count(running, 'shard')} under way may end on what it began with")
@@ -81,13 +81,13 @@ def _moved(session: Session, job: Job, *, now: float) -> int:
     return shards
 
 
-def _from_and_to(job: Job, offer: EngineOffer | None) -> list[str]:
-    after = "what workers offer next" if offer is None else offer.key
+def _from_and_to(job: Job, profile: ExecutionProfile | None) -> list[str]:
+    after = "what workers offer next" if profile is None else profile.key
     if job.profile is None:
         return [f"job {job.id} is frozen to nothing yet: it gets {after}"]
-    before = ExecutionProfile.from_json(job.profile).offer
-    lines = [f"what is left of job {job.id} moves from {before.key} to {after}"]
-    if offer != before:
+    before = ExecutionProfile.from_json(job.profile).key
+    lines = [f"what is left of job {job.id} moves from {before} to {after}"]
+    if after != before:
         lines.append("parts made before keep their numbers; the manifest names each part's profile")
     return lines
 
@@ -98,9 +98,10 @@ def _stranded(job: Job, workers: Sequence[Process]) -> str | None:
     if job.profile is None or not offered:
         return None
     profile = ExecutionProfile.from_json(job.profile)
-    if any(profile.runs_on(offer) for offer in offered):
+    serving = [worker for worker in workers if job.task in worker.queues]
+    if any(profile.runs_on(processes.offers_of(worker)) for worker in serving):
         return None
-    return profile_without_worker(job.id, profile.offer.key, [offer.key for offer in offered])
+    return profile_without_worker(job.id, profile.key, [offer.key for offer in offered])
 
 
 def _reopened(job: Job, shards: int) -> str:

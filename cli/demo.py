@@ -15,14 +15,14 @@ from cli.interrupt import terminate_as_interrupt
 from cli.report import write_report
 from cli.request import job_defaults
 from cli.session import open_database, say
-from cli.show.escape import printable
 from cli.show.summary import summary
 from cli.verdict import VERDICTS, Verdict
 from cli.work import work
 from config.settings import load_settings
-from core.messages import TASKS
+from core.escape import printable
 from core.request import JobRequest
 from core.states import ENDED_JOBS, JobState
+from core.tasks import TASKS
 from report.snapshot import Snapshot
 from sample.dataset import Dataset, dataset_at
 from sample.shipped import SHOWN

@@ -6,8 +6,8 @@ import traceback
 import click
 
 from cli.exit_codes import FAILED, INTERRUPTED, USAGE
-from cli.show.escape import printable
 from core.errors import RegattaError, UsageError
+from core.escape import printable
 
 DEBUG = threading.Event()
 """Set by `--debug`: tracebacks are printed as well."""

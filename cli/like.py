@@ -15,8 +15,8 @@ from core.layout import MANIFEST
 from core.option import Kind
 from core.options import JobOptions, ModelRef
 from core.request import OPTIONS, JobRequest, Said
-from core.roles import DETECTOR, KEYPOINT
 from core.selection import Selection
+from core.tasks import DETECTOR, KEYPOINT
 from store.database import Database
 from store.jobs import find_job, newest_named
 from store.locations import open_store, split_location

@@ -21,7 +21,7 @@ while progress stays on the terminal. A JOB is the start of a job's id, or `late
 | 0 | everything succeeded |
 | 1 | failed |
 | 2 | it was asked for in a way that cannot be done; no work was started |
-| 3 | finished, with quarantined items |
+| 3 | partial: the job has ended, and some items are quarantined |
 | 4 | cancelled |
 | 130 | interrupted |
 

@@ -6,7 +6,7 @@ import click
 
 from cli.options import job_argument
 from cli.session import job_of, opened, say
-from cli.show.escape import printable
+from core.escape import printable
 from core.layout import REPORT
 from report.page import Content, relative_url, render
 from report.pictures import embed

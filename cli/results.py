@@ -10,7 +10,7 @@ import click
 from cli.options import format_option, job_argument
 from cli.session import job_of, opened
 from cli.show.output import chosen, print_records
-from core.findings import finds_of
+from core.findings import detections_of
 from core.options import ModelRef
 from core.states import ItemState
 from store.committed import committed_rows
@@ -88,7 +88,7 @@ def _narrowing(labels: frozenset[str], min_score: float | None) -> Callable[[Row
         return (not labels or found["label"] in labels) and found["score"] >= (min_score or 0.0)
 
     def narrow(row: Row) -> Row | None:
-        found = [find for find in finds_of(row) if wanted(find)]
+        found = [find for find in detections_of(row) if wanted(find)]
         kind = "detections" if row["detections"] else "classes"
         return {**row, kind: found} if found else None
 
@@ -96,7 +96,7 @@ def _narrowing(labels: frozenset[str], min_score: float | None) -> Callable[[Row
 
 
 def _table_row(row: Row) -> Row:
-    found = finds_of(row)
+    found = detections_of(row)
     labels = Counter(one["label"] for one in found)
     best = max(found, key=lambda one: one["score"], default=None)
     return {
@@ -109,7 +109,7 @@ def _table_row(row: Row) -> Row:
 def _csv_rows(rows: Iterable[Row]) -> Iterator[Row]:
     """Yield a line per find; an item without any keeps one line, so that none is silent."""
     for row in rows:
-        for find in finds_of(row) or ({},):
+        for find in detections_of(row) or ({},):
             yield {**row, **_csv_find(find)}
 
 

@@ -7,10 +7,10 @@ import click
 from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
-from cli.show.escape import printable
 from cli.stack.schema import upgrade
 from config.settings import Settings, load_settings
 from core.errors import RetryableError, UsageError
+from core.escape import printable
 from core.states import ShardState
 from store import processes
 from store.database import Database

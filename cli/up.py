@@ -8,11 +8,11 @@ import click
 from cli.exit_codes import INTERRUPTED
 from cli.interrupt import terminate_as_interrupt
 from cli.session import say
-from cli.show.escape import printable
 from cli.stack.embedded import Stack
 from cli.stack.home import Home
 from config.settings import load_settings
 from core.errors import RegattaError
+from core.escape import printable
 from store.database_url import redacted
 
 _TICK_SECONDS = 0.3

@@ -12,9 +12,7 @@ from PIL import Image
 
 from sample.dataset import Dataset
 from sample.labels import SEGMENTS
-from sample.score import agreement, class_ious, confusion
-from sample.score_joints import pose_agreement
-from sample.score_names import name_agreement
+from sample.score import agreement, class_ious, confusion, name_agreement, pose_agreement
 from store.objects import ObjectStore
 
 Rows = Iterable[Mapping[str, Any]]

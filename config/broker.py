@@ -2,7 +2,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from core.errors import UsageError
-from core.messages import TASKS
+from core.tasks import TASKS
 
 _REDIS_OPTIONS = {
     "unacked_restore_interval": 10,

@@ -177,10 +177,16 @@ class Settings(BaseSettings):
         description="Where `regatta models pull` finds `<name>_infer.tar`: Paddle's own server, or "
         "a mirror of it.",
     )
-    engine: str = Field(
-        default="worker.engines.paddle.engine",
-        pattern=r"^\w+(\.\w+)*$",
-        description="The module that runs networks: it has `offers`, `ways` and `load_predictors`.",
+    engines: str = Field(
+        default="paddle",
+        pattern=r"^\w+(\.\w+)*(\s*,\s*\w+(\.\w+)*)*$",
+        description="What a worker runs networks with: engines of Regatta, or modules like them "
+        "(they have `offers`, `ways` and `load`), with commas.",
+    )
+    model_memory: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.25,
+        description="Share of the memory that a worker process keeps loaded models in. Those that "
+        "wait for work make room, the least recently used first.",
     )
 
     @model_validator(mode="after")

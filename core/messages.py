@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from core.errors import RegattaError
 from core.states import ShardKind
+from core.tasks import TASKS
 
 RUN_SHARD = "regatta.run_shard"
 """The name of the one Celery task. The scheduler publishes by name; only workers have it."""
 
 VERSION = 1
 MEDIA_QUEUE = "media"
-TASKS = ("detect", "keypoint", "classify", "segment", "matting", "panoptic", "ocr")
 QUEUES = (*TASKS, MEDIA_QUEUE)
 
 _WITH_MODEL = frozenset({ShardKind.INFER, ShardKind.TRACK})

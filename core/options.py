@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from core import traits
+from core import tasks, traits
 from core.codec import known, written
 from core.option import Kind, option
 from core.slicing import Slicing
@@ -31,7 +31,7 @@ class RowOptions:
         otherwise="the model's own",
         least=0,
         most=1,
-        heeded_by=(traits.DETECT, traits.KEYPOINT, traits.CLASSIFY, traits.OCR),
+        heeded_by=(tasks.DETECT, tasks.KEYPOINT, tasks.CLASSIFY, tasks.OCR),
     )
     slicing: Slicing | None = option(
         "slice",
@@ -40,14 +40,14 @@ class RowOptions:
         "pictures.",
         kind=Kind.TILE,
         least=32,
-        heeded_by=(traits.DETECT, traits.TOP_DOWN),
+        heeded_by=(tasks.DETECT, traits.TOP_DOWN),
     )
     polygons: bool = option(
         "polygons",
         False,
         "Give the outlines of segments in the results, too.",
         kind=Kind.SWITCH,
-        heeded_by=(traits.SEGMENT,),
+        heeded_by=(tasks.SEGMENT,),
     )
 
 
@@ -78,7 +78,7 @@ class DrawOptions:
         kind=Kind.NUMBER,
         least=0,
         most=1,
-        heeded_by=(traits.SEGMENT, traits.PANOPTIC, traits.MASKS),
+        heeded_by=(tasks.SEGMENT, tasks.PANOPTIC, traits.MASKS),
         needs="annotate",
     )
     background: tuple[int, int, int] | None = option(
@@ -87,7 +87,7 @@ class DrawOptions:
         "What matting draws its pictures on (white, '#78ff9b').",
         kind=Kind.COLOUR,
         otherwise="green",
-        heeded_by=(traits.MATTING,),
+        heeded_by=(tasks.MATTING,),
         needs="annotate",
     )
 

@@ -1,15 +1,24 @@
 """What a worker can run, and what a job was planned to run on."""
 
 import dataclasses
+import math
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Self
 
+from core.batching import NetworkTraits, Shapes
 from core.errors import FatalError, UsageError
 
 
-def _read(fields: Mapping[str, type], data: Mapping[str, Any], what: str) -> dict[str, Any]:
+def _read(
+    fields: Mapping[str, type],
+    data: Mapping[str, Any],
+    what: str,
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
     """The named fields of `data`; what a newer version added beside them is passed over."""
+    data = {**defaults, **data}
     missing = [name for name in fields if name not in data]
     if missing:
         raise FatalError(f"{what} lacks {', '.join(missing)}")
@@ -40,13 +49,6 @@ def _split(values: dict[str, Any]) -> dict[str, Any]:
     return {**values, "version": found["version"], "numerics": int(found["numerics"])}
 
 
-def _flat(thing: "EngineOffer | ExecutionProfile") -> dict[str, Any]:
-    """Return the fields as plain values, the revision joined to the version."""
-    values = dataclasses.asdict(thing)
-    values["version"] = _joined(thing.version, values.pop("numerics"))
-    return values
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class EngineOffer:
     """One way in which a worker can run a network.
@@ -71,7 +73,9 @@ class EngineOffer:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values under the field names; the revision is part of the version."""
-        return _flat(self)
+        values = dataclasses.asdict(self)
+        values["version"] = _joined(self.version, values.pop("numerics"))
+        return values
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -84,13 +88,79 @@ class EngineOffer:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Offered:
+    """An offer, and what the worker that makes it says beside it; none of that changes bits.
+
+    `rank` says how fast the worker is on this offer, more being faster, on a scale on which a CPU
+    has 1: measured or stated, None if nobody said. `measured` has the ranks of networks that were
+    measured, by their digests, 0 for what can't be run. `batch` is the batch size that suits the
+    device, None if any does.
+    """
+
+    offer: EngineOffer
+    rank: float | None = None
+    batch: int | None = None
+    measured: Mapping[str, float] = dataclasses.field(default_factory=dict, hash=False)
+
+    def rank_of(self, digest: str) -> float:
+        """Return how fast the network of this digest runs on it, as far as anybody knows."""
+        stated = self.rank
+        if stated is None:
+            stated = _CPU_RANK if self.offer.device.startswith("cpu") else _GPU_RANK
+        return self.measured.get(digest, stated)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the offer's own values and what was said beside them, as a heartbeat has it."""
+        beside = {"rank": self.rank, "batch": self.batch, "measured": dict(self.measured)}
+        return self.offer.to_json() | {name: said for name, said in beside.items() if said}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read what `to_json` wrote, or an offer alone; unknown keys are ignored.
+
+        Raises:
+            FatalError: a field of the offer is missing or of the wrong type.
+        """
+        return cls(
+            EngineOffer.from_json(data),
+            rank=data.get("rank"),
+            batch=data.get("batch"),
+            measured=data.get("measured", {}),
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NetworkProfile:
+    """What one network of a job runs on, and how: all that decides its bits beside its inputs.
+
+    `batch_size` is the size of every batch (a partial one is padded), `threads` the math threads
+    of each predictor.
+
+    Raises:
+        UsageError: a number is out of its range.
+    """
+
+    offer: EngineOffer
+    batch_size: int
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what no worker could run."""
+        if self.batch_size < 1:
+            raise UsageError(f"the batch size must be at least 1, not {self.batch_size}")
+        if self.threads < 1:
+            raise UsageError(f"the number of threads must be at least 1, not {self.threads}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class ExecutionProfile:
     """Everything that decides a job's bytes besides its inputs, model and options.
 
     It is frozen when the job is planned: within one profile every rerun of a shard writes the
-    same bytes. `batch_size` is the size of every batch (a partial one is padded), `threads` the
-    math threads of each predictor, `jpeg_quality` (1..100) that of annotated pictures, `numerics`
-    the revision that an offer names.
+    same bytes. `networks` says by their digests what each network runs on. The fields before it
+    sum that up, as one offer (see `joint_offer`), and stand for networks that are not named: those
+    of jobs that an earlier release froze. `batch_size` is the size that was wanted, of which
+    networks may take less, and `jpeg_quality` (1..100) that of annotated pictures.
 
     Raises:
         UsageError: a number is out of its range.
@@ -101,22 +171,26 @@ class ExecutionProfile:
     device: str
     precision: str
     batch_size: int
-    threads: int
-    jpeg_quality: int
+    threads: int = 1
+    jpeg_quality: int = 90
     numerics: int = 1
+    networks: Mapping[str, NetworkProfile] = dataclasses.field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         """Refuse what no worker could run."""
-        if self.batch_size < 1:
-            raise UsageError(f"the batch size must be at least 1, not {self.batch_size}")
-        if self.threads < 1:
-            raise UsageError(f"the number of threads must be at least 1, not {self.threads}")
+        NetworkProfile(self.offer, self.batch_size, self.threads)
         if not 1 <= self.jpeg_quality <= 100:  # noqa: PLR2004 - the scale of JPEG encoders
             raise UsageError(f"the JPEG quality must be 1 to 100, not {self.jpeg_quality}")
 
     @classmethod
     def of(
-        cls, offer: EngineOffer, *, batch_size: int, threads: int = 1, jpeg_quality: int
+        cls,
+        offer: EngineOffer,
+        *,
+        batch_size: int,
+        threads: int = 1,
+        jpeg_quality: int,
+        networks: Mapping[str, NetworkProfile] = MappingProxyType({}),
     ) -> Self:
         """The profile of a job on this offer.
 
@@ -132,70 +206,182 @@ class ExecutionProfile:
             threads,
             jpeg_quality,
             numerics=offer.numerics,
+            networks=dict(networks),
         )
 
     @property
     def offer(self) -> EngineOffer:
-        """What a worker has to offer to take this job's shards."""
+        """What it runs on as one offer: that of its networks, or one that nobody makes."""
         return EngineOffer(
             self.engine, self.version, self.device, self.precision, numerics=self.numerics
         )
 
-    def runs_on(self, offer: EngineOffer) -> bool:
-        """Whether a worker with `offer` gives the bytes that this profile promises."""
-        return offer == self.offer
+    @property
+    def offers(self) -> frozenset[EngineOffer]:
+        """What a worker has to offer to take this job's shards, all of it."""
+        return frozenset(one.offer for one in self.networks.values()) or frozenset({self.offer})
+
+    @property
+    def key(self) -> str:
+        """One word for what it runs on, as measured rates are kept by."""
+        return self.offer.key
+
+    def runs_on(self, offers: Iterable[EngineOffer]) -> bool:
+        """Whether a worker with these offers gives the bytes that this profile promises."""
+        return self.offers <= set(offers)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values under the field names; the revision is part of the version."""
-        return _flat(self)
+        """Plain values under the field names; the revision is part of the version.
+
+        `per_network` has what each network runs on; its offer only if they differ. (`networks` is
+        another matter: the ways that a job froze for them, see `store.profiles`.)
+        """
+        values: dict[str, Any] = self.offer.to_json() | {
+            "batch_size": self.batch_size,
+            "threads": self.threads,
+            "jpeg_quality": self.jpeg_quality,
+        }
+        if self.networks:
+            values["per_network"] = {
+                digest: {
+                    **(one.offer.to_json() if one.offer != self.offer else {}),
+                    "batch_size": one.batch_size,
+                    "threads": one.threads,
+                }
+                for digest, one in self.networks.items()
+            }
+        return values
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The profile that `to_json` wrote; unknown keys are ignored.
+        """The profile that `to_json` wrote, of this release or another; unknown keys are ignored.
 
-        Among those are `networks`, the ways that a job froze for its networks (`store.profiles`).
+        Missing numbers have their defaults, and what is missing for a network is the job's.
 
         Raises:
-            FatalError: a field is missing or of the wrong type.
+            FatalError: a field without default is missing, or one is of the wrong type.
             UsageError: a number is out of its range.
         """
-        return cls(**_split(_read(_PROFILE_FIELDS, data, "execution profile")))
+        top = _read(_PROFILE_FIELDS, data, "execution profile", _DEFAULTS)
+        networks = {}
+        for digest, said in data.get("per_network", {}).items():
+            own = _read(_NETWORK_FIELDS, said, f"execution profile of network {digest[:12]}", top)
+            networks[digest] = NetworkProfile(
+                EngineOffer.from_json(own), own["batch_size"], own["threads"]
+            )
+        return cls(**_split(top), networks=networks)
 
 
 DEFAULT_BATCH = 8
 _CPU_THREADS = 1  # several one-threaded predictors beat one with many threads
+_CPU_RANK, _GPU_RANK = 1.0, 10.0
+
+Choice = Mapping[str, Offered]
+"""What each network of a job is to run on, by the networks' digests."""
 
 
-def best_offer(offers: Iterable[EngineOffer]) -> EngineOffer | None:
-    """Return the offer that most of the fleet's power likely stands behind: a GPU before a CPU.
+def best_offer(offers: Iterable[Offered], digest: str = "") -> Offered | None:
+    """Return the offer of the highest rank for a network.
 
-    Of offers that differ in nothing else, it is the one of the newest numerics.
+    Where ranks are equal, everybody chooses the same, and of offers that differ in nothing else
+    the one of the newest numerics.
     """
-    return min(offers, key=_preference, default=None)
+    return min(offers, key=lambda one: _preference(one, digest), default=None)
 
 
-def _preference(offer: EngineOffer) -> tuple[bool, str, str, str, str, int]:
-    is_cpu = offer.device.startswith("cpu")
+def _preference(offered: Offered, digest: str) -> tuple[float, bool, str, str, str, str, int]:
+    offer = offered.offer
     kind = (offer.device, offer.version, offer.engine, offer.precision)
-    return (is_cpu, *kind, -offer.numerics)
+    rank = offered.rank_of(digest)
+    return (-rank, offer.device.startswith("cpu"), *kind, -offer.numerics)
 
 
-def profile_for(
-    offer: EngineOffer, *, batch_size: int | None, jpeg_quality: int
+def best_choice(workers: Iterable[Iterable[Offered]], digests: Iterable[str]) -> Choice | None:
+    """Return the best offers for some networks that one and the same worker makes.
+
+    Args:
+        workers: What each of them offers.
+        digests: The networks'.
+    """
+    known = tuple(digests)
+    offered = [offers for each in workers if (offers := tuple(each))]
+    choices = [
+        {digest: min(offers, key=lambda one: _preference(one, digest)) for digest in known}
+        for offers in offered
+    ]
+    best = min(choices, key=_choice_preference, default=None)
+    if best is None:
+        return None
+    # What suits one device must suit the others of its class: they all take the job's shards.
+    return {digest: _with_least_batch(one, offered) for digest, one in best.items()}
+
+
+def _choice_preference(choice: Choice) -> tuple[float, list[Any]]:
+    ranks = (one.rank_of(digest) for digest, one in choice.items())
+    # The networks of a job take turns: what counts is the time that they take together.
+    time = sum(1 / rank if rank > 0 else math.inf for rank in ranks)
+    return time, [_preference(one, digest) for digest, one in sorted(choice.items())]
+
+
+def _with_least_batch(chosen: Offered, workers: Iterable[Iterable[Offered]]) -> Offered:
+    batches = [one.batch for each in workers for one in each if one.offer == chosen.offer]
+    return dataclasses.replace(chosen, batch=min((b for b in batches if b), default=None))
+
+
+def joint_offer(offers: Iterable[EngineOffer]) -> EngineOffer:
+    """Return one offer for what networks run on: theirs if it is one, else one that nobody makes.
+
+    Workers of earlier releases compare that one, and must not take a job whose networks run on
+    several: of two offers, at least one field holds both values then.
+    """
+    values = [offer.to_json() for offer in sorted(set(offers), key=lambda offer: offer.key)]
+    names = values[0]
+    return EngineOffer.from_json(
+        {name: "+".join(dict.fromkeys(one[name] for one in values)) for name in names}
+    )
+
+
+def profile_on(
+    choice: Choice,
+    networks: Mapping[str, NetworkTraits],
+    *,
+    batch_size: int | None,
+    jpeg_quality: int,
 ) -> ExecutionProfile:
-    """Return what a job on this offer runs with; a `batch_size` of None is chosen here."""
+    """Return what a job runs with: the one place where batch sizes are decided.
+
+    Args:
+        choice: What its networks run on.
+        networks: What their graphs and inputs allow; empty for a job of an earlier release, whose
+            workers go by the graphs themselves.
+        batch_size: What a person said, who wins; None leaves it to devices. Where no network of
+            the job has inputs of one shape, it is image by image then: to pad a batch of many
+            shapes would waste the work.
+        jpeg_quality: That of annotated pictures, 1..100.
+
+    Raises:
+        UsageError: a number is out of its range.
+    """
+    varies = bool(networks) and all(one.shapes is Shapes.OWN for one in networks.values())
+    wanted = {
+        digest: batch_size or (1 if varies else one.batch or DEFAULT_BATCH)
+        for digest, one in choice.items()
+    }
     return ExecutionProfile.of(
-        offer,
-        batch_size=batch_size or DEFAULT_BATCH,
+        joint_offer(one.offer for one in choice.values()),
+        batch_size=max(wanted.values()),
         threads=_CPU_THREADS,
         jpeg_quality=jpeg_quality,
+        networks={
+            digest: NetworkProfile(
+                choice[digest].offer, traits.batch_size(wanted[digest]), _CPU_THREADS
+            )
+            for digest, traits in networks.items()
+        },
     )
 
 
 _OFFER_FIELDS: dict[str, type] = {"engine": str, "version": str, "device": str, "precision": str}
-_PROFILE_FIELDS: dict[str, type] = {
-    **_OFFER_FIELDS,
-    "batch_size": int,
-    "threads": int,
-    "jpeg_quality": int,
-}
+_NETWORK_FIELDS: dict[str, type] = {**_OFFER_FIELDS, "batch_size": int, "threads": int}
+_PROFILE_FIELDS: dict[str, type] = {**_NETWORK_FIELDS, "jpeg_quality": int}
+_DEFAULTS = {"threads": 1, "jpeg_quality": 90}

@@ -19,7 +19,7 @@ class JobState(StrEnum):
     CANCELLING = "cancelling"  # waiting for the last running shard to let go
     FAILING = "failing"  # the same after a fatal error
     SUCCEEDED = "succeeded"  # every item succeeded or was skipped
-    PARTIAL = "partial"  # finished, with quarantined items
+    PARTIAL = "partial"  # every item has ended, some of them quarantined
     FAILED = "failed"
     CANCELLED = "cancelled"
 

@@ -1,26 +1,15 @@
 """What models are or have that options may be about."""
 
-DETECT = "detect"
-KEYPOINT = "keypoint"
-CLASSIFY = "classify"
-SEGMENT = "segment"
-MATTING = "matting"
-PANOPTIC = "panoptic"
-OCR = "ocr"
+from core.tasks import DETECT, KEYPOINT, TASKS
+
 MASKS = "masks"
 TOP_DOWN = "top_down"
 UNPAIRED = "unpaired"
 
 TRAITS = {
-    DETECT: "detection",
-    MASKS: "detection with masks",
-    KEYPOINT: "keypoint",
-    TOP_DOWN: "top-down keypoint",
-    UNPAIRED: "top-down keypoint without a detector of its own",
-    CLASSIFY: "classify",
-    SEGMENT: "segment",
-    PANOPTIC: "panoptic",
-    MATTING: "matting",
-    OCR: "ocr",
+    **dict(zip(TASKS, TASKS, strict=True)),
+    MASKS: f"{DETECT} with masks",
+    TOP_DOWN: f"{KEYPOINT}, top-down",
+    UNPAIRED: f"{KEYPOINT}, top-down and without a detector of its own",
 }
 """The traits and how messages call models that have them. Each task is one, of the same name."""

@@ -1,6 +1,6 @@
 """Migrates the database of `REGATTA_DATABASE_URL` and answers in JSON, for who can't import it.
 
-`python -P -m migrations upgrade` brings it to the newest revision; `check` only looks.
+The module's argument `upgrade` brings it to the newest revision; `check` only looks.
 """
 
 import json

@@ -5,6 +5,7 @@ from typing import Any
 
 from core.errors import UsageError
 from core.options import ModelRef
+from core.tasks import CLASSIFY, DETECT, SEGMENT, TEXT_REC
 from vision.exports.architectures import PICODET, SOLO
 from vision.exports.exported import ExportedModel
 from vision.exports.graph_version import graph_version
@@ -72,13 +73,13 @@ def doubts(export: ExportedModel, outputs: Sequence[Mapping[str, Any]]) -> list[
         UsageError: every job would fail: these outputs are none of a model for this task, or its
             class list is not theirs.
     """
-    if export.task == "classify":
+    if export.task == CLASSIFY:
         _check_classes(export, outputs)
-    elif export.task == "text_rec":
+    elif export.task == TEXT_REC:
         _check_characters(export, outputs)
-    elif export.task == "detect" and export.arch not in {PICODET, SOLO}:
+    elif export.task == DETECT and export.arch not in {PICODET, SOLO}:
         _check_rows(outputs)
-    elif export.task == "segment" and export.labels and outputs:
+    elif export.task == SEGMENT and export.labels and outputs:
         shape = outputs[0]["shape"]
         if len(shape) == _SCORES and shape[1] > len(export.labels):
             named = len(export.labels)

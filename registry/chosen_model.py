@@ -8,22 +8,21 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from core.batching import NetworkTraits
 from core.errors import UsageError
-from core.messages import TASKS
 from core.options import SEVERAL, ModelRef
-from core.roles import DETECTOR, KEYPOINT, ROLES
+from core.tasks import DETECTOR, KEYPOINT, ROLES, TASKS
 from registry.composition import Composition, read_composition
 from store.database import Database
 from store.models import find_model, model_ref
 from store.tables import Model
 from vision.exports.export import export_digest, read_export
 from vision.exports.exported import ExportedModel
-from vision.exports.input_shapes import are_shared
+from vision.exports.input_shapes import network_traits
 from vision.exports.keypoint import BOTTOM_UP
 from vision.people import people_classes
 
-_BATCH = 8
-_SETTINGS = {"keypoint": frozenset({"people"})}
+_SETTINGS = {KEYPOINT: frozenset({"people"})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +43,9 @@ class ChosenModel:
         return self.beside or (self,)
 
     @property
-    def batch_size(self) -> int:
-        """How many images an inference takes, unless somebody says otherwise.
-
-        One where shapes vary: padding a batch of many shapes would waste the work. Of a composed
-        model only those parts get more whose shapes do not vary.
-        """
-        return _BATCH if any(map(are_shared, self.exports.values())) else 1
+    def networks(self) -> Mapping[str, NetworkTraits]:
+        """What batches of its networks may be, by their digests."""
+        return network_traits(self.ref, self.exports.values())
 
     @property
     def is_unpaired(self) -> bool:
@@ -100,7 +95,7 @@ def _complete(model: ChosenModel, finder: ChosenModel | None) -> ChosenModel:
                 hint="add --detector with a detection model's name or directory",
             )
         parts = {DETECTOR: finder, KEYPOINT: model}
-        return compose(f"{name}+{finder.ref.name}", "keypoint", parts)
+        return compose(f"{name}+{finder.ref.name}", KEYPOINT, parts)
     whole = next((task for task in ROLES if _is_part(model.ref.task, task)), None)
     if whole is not None:
         raise UsageError(
@@ -172,7 +167,7 @@ def compose(
     if unknown:
         raise UsageError(f"a {task} model has no option {' and no option '.join(unknown)}")
     exports = {role: part.exports[""] for role, part in parts.items()}
-    if task == "keypoint":
+    if task == KEYPOINT:
         _check_people(parts[KEYPOINT], exports, settings)
     refs = {role: part.ref for role, part in parts.items()}
     return ChosenModel(ModelRef.composed(name, task, refs, settings), exports)
@@ -253,7 +248,7 @@ def _checked(ref: ModelRef) -> ExportedModel:
 def _why(chosen: ChosenModel) -> str:
     if chosen.ref.parts:
         return "it has what it needs"
-    if chosen.ref.task == "keypoint":
+    if chosen.ref.task == KEYPOINT:
         return "it finds the people itself"
     return f"it is for the task {chosen.ref.task!r}"
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UsageError
-from core.roles import ROLES
+from core.tasks import ROLES
 
 _LARGEST = 1 << 20  # bytes: nobody writes more by hand
 _KEYS = frozenset({"task", "parts", "options"})

@@ -9,10 +9,9 @@ from core.errors import UsageError
 from registry.cache import incoming, shelve
 from store.archives import unpack
 from store.copies import copy_folder, copy_object
-from store.downloads import download, without_secrets
+from store.downloads import Progress, download, without_secrets
 from store.hub import SCHEME, HubRepository, download_repository
 from store.locations import split_location
-from store.progress import Progress
 from store.s3_location import is_s3
 from vision.exports.export import export_digest, is_export
 

@@ -9,7 +9,8 @@ from core.option import Kind, Option, options_of
 from core.options import GREEN, DrawOptions, JobOptions, RowOptions
 from core.request import OPTIONS, JobRequest
 from core.sources import SourceKind
-from core.traits import DETECT, KEYPOINT, MASKS, OCR, TOP_DOWN, TRAITS, UNPAIRED
+from core.tasks import DETECT, KEYPOINT, OCR
+from core.traits import MASKS, TOP_DOWN, TRAITS, UNPAIRED
 from registry.chosen_model import ChosenModel
 from vision.exports.detection import gives_masks
 from vision.exports.text import LEAST_LINE_SCORE
@@ -46,6 +47,7 @@ def heeded(
             _not_by_models(each, present, models)
             or _not_beside(each, request)
             or _not_of_source(each, source)
+            or _not_by_networks(each, models)
         )
         if why is None:
             continue
@@ -80,6 +82,16 @@ def _not_of_source(each: Option, source: SourceKind) -> str | None:
     if each.name in {"min-size", "max-size"} and source is SourceKind.LINES:
         return f"{each.flag} needs a listing: lines of a text do not say how large files are"
     return None
+
+
+def _not_by_networks(each: Option, models: Sequence[ChosenModel]) -> str | None:
+    if each.name != "batch-size" or any(model.is_unpaired for model in models):
+        return None
+    networks = [one for model in models for one in model.networks.values()]
+    if any(one.batch_size(int(each.most or 1)) > 1 for one in networks):
+        return None
+    named = " and ".join(f"{one.ref.name!r} (task {one.ref.task})" for one in models)
+    return f"{each.flag} means nothing to {named}, which takes one picture at a time"
 
 
 def effective(chosen: ChosenModel, options: JobOptions) -> dict[str, dict[str, Any]]:

@@ -12,21 +12,43 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from core.findings import noun_of
 from core.options import ModelRef
 from core.stages import busy_seconds
 from core.states import ENDED_JOBS, JobState
+from core.tasks import noun_of
 from core.times import iso
 from report.charts import bars, columns, segments, short, time_marks, top
-from report.outcome import outcome
 from report.pictures import Embedded
 from report.provenance import provenance
-from report.statistics import QUARANTINED_SHOWN, SCORE_BINS, Findings
+from report.statistics import BINS, QUARANTINED_SHOWN, SCORE_BINS, Findings, Throughput, throughput
 from report.text import duration, moment, number, plural, visible
-from report.throughput import BINS, Throughput, throughput
 from store.jobs import Tally
 from store.tables import Job, Shard
 from vision.palette import colour_of
+
+
+def outcome(state: JobState, counts: Tally) -> str:
+    """Say what a person wants to know first: how many items of how many succeeded."""
+    if not counts.listed:
+        return "No items were listed." if state in ENDED_JOBS else "No items are listed yet."
+    items = plural(counts.listed, "item")
+    if state not in ENDED_JOBS:
+        done = counts.listed - counts.pending
+        return f"{done:,} of {items} so far {'is' if done == 1 else 'are'} done."
+    good = counts.succeeded + counts.skipped
+    if good == counts.listed:
+        return f"{'The only item' if good == 1 else f'All {items}'} succeeded{_skipped(counts)}."
+    rest = [
+        f"{count:,} {'is' if count == 1 else 'are'} {name}"
+        for name, count in (("quarantined", counts.quarantined), ("cancelled", counts.cancelled))
+        if count
+    ]
+    return f"{good:,} of {items} succeeded{_skipped(counts)}; {', '.join(rest)}."
+
+
+def _skipped(counts: Tally) -> str:
+    return f" ({counts.skipped:,} skipped)" if counts.skipped else ""
+
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _LABELS_SHOWN = 24

@@ -49,12 +49,22 @@ def _engines(job: Job) -> dict[str, Facts]:
 
 
 def _engine(profile: dict[str, Any]) -> Facts:
-    facts = dataclasses.asdict(ExecutionProfile.from_json(profile))
+    frozen = ExecutionProfile.from_json(profile)
+    facts = {
+        field.name: getattr(frozen, field.name)
+        for field in dataclasses.fields(frozen)
+        if field.name != "networks"
+    }
     networks = {
         f"network {digest[:12]}": f"{said['way']}: {said['why']}" if said["why"] else said["way"]
         for digest, said in profile.get("networks", {}).items()
     }
-    return _facts(facts | networks)
+    offers = {
+        f"engine of {digest[:12]}": network.offer.key
+        for digest, network in frozen.networks.items()
+        if network.offer != frozen.offer
+    }
+    return _facts(facts | networks | offers)
 
 
 def _models(title: str, ref: ModelRef) -> dict[str, Facts]:

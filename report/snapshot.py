@@ -13,7 +13,7 @@ from core.times import iso
 from store import processes
 from store.database import Database
 from store.jobs import Tally, get_job, tally, why_newer
-from store.pace import pace, stage_seconds
+from store.rates import pace, stage_seconds
 from store.tables import Job, Process
 
 Snapshot = dict[str, Any]
@@ -115,7 +115,7 @@ def _eta(job: Job, counts: Tally, rate: float | None) -> float | None:
 
 
 def _profile_key(job: Job) -> str | None:
-    return None if job.profile is None else ExecutionProfile.from_json(job.profile).offer.key
+    return None if job.profile is None else ExecutionProfile.from_json(job.profile).key
 
 
 def _is_served(job: Job, counts: Tally, workers: Sequence[Process]) -> bool:
@@ -126,6 +126,4 @@ def _is_served(job: Job, counts: Tally, workers: Sequence[Process]) -> bool:
     if job.profile is None:
         return bool(serving)
     profile = ExecutionProfile.from_json(job.profile)
-    return any(
-        profile.runs_on(offer) for worker in serving for offer in processes.offers_of(worker)
-    )
+    return any(profile.runs_on(processes.offers_of(worker)) for worker in serving)

@@ -1,13 +1,87 @@
-"""What a job's result rows add up to, one row at a time, in memory that does not grow with them."""
+"""What a job's result rows add up to, in memory that does not grow with them."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from core.findings import finds_of
+from core.findings import detections_of
 from core.states import ItemState
-from report.sample import EvenSample
+from store.tables import Shard
+
+T = TypeVar("T")
+
+
+class EvenSample(Generic[T]):
+    """At most `limit` things of a stream of unknown length, evenly spread over all of it.
+
+    Every stride-th thing is kept; the stride doubles, and every other thing is let go, whenever
+    twice the limit is reached. No randomness: the same stream gives the same sample.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._stride = 1
+        self._seen = 0
+        self._kept: list[T] = []
+
+    def add(self, thing: T) -> None:
+        """Look at the stream's next thing."""
+        if self._seen % self._stride == 0:
+            self._kept.append(thing)
+            if len(self._kept) >= 2 * self._limit:
+                self._kept = self._kept[::2]
+                self._stride *= 2
+        self._seen += 1
+
+    def pick(self, count: int) -> list[T]:
+        """`count` of what was kept (up to the limit), in the order of the stream."""
+        count = min(count, self._limit, len(self._kept))
+        return [self._kept[place * len(self._kept) // count] for place in range(count)]
+
+
+BINS = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """`rates` are items a second in equal slices of the time from `begin`, `seconds` long."""
+
+    begin: float
+    seconds: float
+    rates: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Items a second over all of the time."""
+        return sum(self.rates) / len(self.rates)
+
+
+def throughput(shards: Sequence[Shard]) -> Throughput | None:
+    """The speed over time; None before the first shard has ended.
+
+    Items of a shard count as spread evenly over its last run.
+    """
+    runs = [
+        (shard.started_at, shard.finished_at, shard.succeeded + shard.skipped + shard.quarantined)
+        for shard in shards
+        if shard.started_at is not None
+        and shard.finished_at is not None
+        and shard.finished_at > shard.started_at
+    ]
+    if not runs:
+        return None
+    begin = min(start for start, _, _ in runs)
+    seconds = max(end for _, end, _ in runs) - begin
+    width = seconds / BINS
+    items = [0.0] * BINS
+    for start, end, count in runs:
+        first, last = ((moment - begin) / width for moment in (start, end))
+        for place in range(int(first), min(BINS, int(last) + 1)):
+            inside = max(0.0, min(last, place + 1) - max(first, place))
+            items[place] += count * inside / (last - first)
+    return Throughput(begin, seconds, tuple(number / width for number in items))
+
 
 GALLERY = 48
 QUARANTINED_SHOWN = 100
@@ -72,7 +146,7 @@ class Findings:
             self.setbacks.append(Setback(row["item"], row["model"], reason))
 
     def _count(self, row: Mapping[str, Any]) -> None:
-        found = finds_of(row)
+        found = detections_of(row)
         best: dict[str, float] = {}
         for one in found:
             label, score = one["label"], one["score"]

@@ -13,7 +13,7 @@ import cv2
 
 from sample.broken import BREAKAGES
 from sample.coco import Record, annotations_of, coco_truth
-from sample.sizes import size_of
+from sample.scene import size_of
 from sample.weather import Image
 from sample.world import new_world
 

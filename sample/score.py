@@ -1,11 +1,14 @@
-"""How well what was found agrees with what is there."""
+"""How well what was found agrees with what is there: things, joints and names."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from sample.labels import JOINTS, ROWER
 
 Box = tuple[float, float, float, float]
 
@@ -108,3 +111,106 @@ def class_ious(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     shared = counts.diagonal()
     either = counts.sum(0) + counts.sum(1) - shared
     return np.asarray(np.where(either, shared / np.maximum(either, 1), 1.0), float)
+
+
+_SIGMAS = np.array([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89]) / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class PoseAgreement:
+    """Of `rowers` with joints, `hits` were found, with a `similarity` (0 to 1) on average."""
+
+    rowers: int
+    hits: int
+    similarity: float
+
+    @property
+    def recall(self) -> float:
+        """The part of the rowers that was found, 0 to 1."""
+        return self.hits / max(1, self.rowers)
+
+
+def pose_agreement(truth: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> PoseAgreement:
+    """Compare result rows with the truth in COCO's format about the same files.
+
+    A rower is found where a box of half or more of theirs is; nobody is found twice. Rows about
+    files that the truth does not know are passed over.
+    """
+    wanted = {
+        name: [thing for thing in things if thing.get("num_keypoints")]
+        for name, things in things_by_file(truth).items()
+    }
+    similar = [
+        joint_similarity(rower, np.array(find["keypoints"])[:, :2])
+        for row in rows
+        for rower, find in paired(
+            wanted.get(row["item"], ()), row["detections"] or (), _joints_overlap
+        )
+    ]
+    rowers = sum(map(len, wanted.values()))
+    return PoseAgreement(rowers, len(similar), float(np.mean(similar)) if similar else 0.0)
+
+
+def joint_similarity(rower: Mapping[str, Any], points: NDArray[np.floating[Any]]) -> float:
+    """Object keypoint similarity, 0 to 1, of points [17,2] with an annotation that has joints.
+
+    Source: https://cocodataset.org/#keypoints-eval.
+    """
+    truth = np.array(rower["keypoints"]).reshape(len(JOINTS), 3)
+    there = truth[:, 2] > 0
+    distance = ((points - truth[:, :2]) ** 2).sum(1)
+    part = np.exp(-distance / (2 * rower["area"] * (2 * _SIGMAS) ** 2))
+    return float(part[there].mean())
+
+
+def _joints_overlap(rower: Mapping[str, Any], find: Mapping[str, Any]) -> float:
+    return iou(rower["box"], find["box"]) if find["label"] == ROWER else 0.0
+
+
+READABLE_HEIGHT, READABLE_PART = 12.0, 0.9
+"""Names with letters less high in the picture, or less of which can be seen, are not wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameAgreement:
+    """Of so many readable `names`, `hits` were found, and `read` of these read as they stand."""
+
+    names: int
+    hits: int
+    read: int
+
+
+def name_agreement(truth: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> NameAgreement:
+    """Compare result rows with the truth (see `sample.coco`) about the same files.
+
+    A name is found where a polygon shares half (intersection over union) with its quad; it is not
+    found twice. Rows about files that the truth does not know are passed over.
+    """
+    wanted = {
+        file: [thing["name"] for thing in things if "name" in thing and _is_readable(thing["name"])]
+        for file, things in things_by_file(truth).items()
+    }
+    hits = read = 0
+    for row in rows:
+        names = wanted.get(row["item"], ())
+        for name, find in paired(names, row["detections"] or (), _quads_overlap):
+            hits += 1
+            read += find["text"] == name["text"]
+    return NameAgreement(sum(map(len, wanted.values())), hits, read)
+
+
+def quad_iou(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Intersection over union of two convex quads [4,2]."""
+    shared, _ = cv2.intersectConvexConvex(one, other)
+    either = cv2.contourArea(one) + cv2.contourArea(other) - shared
+    return shared / either if either else 0.0
+
+
+def _is_readable(name: Mapping[str, Any]) -> bool:
+    top, _, _, low = np.array(name["quad"])
+    high = float(np.linalg.norm(low - top))
+    return high >= READABLE_HEIGHT and name["visible"] >= READABLE_PART
+
+
+def _quads_overlap(name: Mapping[str, Any], find: Mapping[str, Any]) -> float:
+    return quad_iou(*(np.array(quad, np.float32) for quad in (name["quad"], find["polygon"])))

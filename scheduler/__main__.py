@@ -1,4 +1,4 @@
-"""The scheduler's process: `python -P -m scheduler`."""
+"""The scheduler's process: the module `scheduler`."""
 
 import os
 import random

@@ -85,11 +85,9 @@ def _free(serving: Sequence[Process], wanted: Sequence[Demand]) -> int:
 
 
 def _claimant(demand: Demand, serving: Sequence[Process]) -> Claimant:
-    """Give a job room only on the workers that offer its profile."""
+    """Give a job room only on the workers that offer all of its profile."""
     slots = sum(
-        worker.slots
-        for worker in serving
-        if any(demand.profile.runs_on(offer) for offer in processes.offers_of(worker))
+        worker.slots for worker in serving if demand.profile.runs_on(processes.offers_of(worker))
     )
     return Claimant(
         demand.job_id,

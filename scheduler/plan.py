@@ -160,7 +160,7 @@ class Planner:
             return pinned
         if job.profile is None:
             return FIRST_SHARD_ITEMS
-        engine = ExecutionProfile.from_json(job.profile).offer.key
+        engine = ExecutionProfile.from_json(job.profile).key
         digest = ModelRef.from_json(job.model).digest
         rate = self._db.read(lambda s: rate_of(s, digest, engine))
         if rate is None:

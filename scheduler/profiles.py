@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 import structlog
 
+from core.batching import NetworkTraits
 from core.errors import NewerError
-from core.options import JobOptions
-from core.profile import EngineOffer, ExecutionProfile, best_offer, profile_for
+from core.options import JobOptions, ModelRef
+from core.profile import ExecutionProfile, best_choice, profile_on
 from store import processes, profiles
 from store.database import Database
 from store.tables import Job, Process
@@ -14,9 +15,26 @@ from store.tables import Job, Process
 _log = structlog.get_logger()
 
 
-def offer_for(job: Job, workers: Iterable[Process]) -> EngineOffer | None:
-    """Return what a job would be frozen to, if these are the workers that live."""
-    return best_offer(processes.offered([w for w in workers if not w.draining], job.task))
+def profile_for(job: Job, workers: Iterable[Process]) -> ExecutionProfile | None:
+    """Return what a job would be frozen to, if these are the workers that live.
+
+    None if none of them serves its queue.
+    """
+    serving = processes.offered_by_each([w for w in workers if not w.draining], job.task)
+    digests = [export.digest for export in ModelRef.from_json(job.model).exports]
+    choice = best_choice(serving, digests)
+    if choice is None:
+        return None
+    options = JobOptions.from_json(job.options)
+    networks = {
+        digest: NetworkTraits.from_json(said) for digest, said in (job.networks or {}).items()
+    }
+    return profile_on(
+        choice,
+        networks,
+        batch_size=options.planning.batch_size,
+        jpeg_quality=options.drawing.jpeg_quality,
+    )
 
 
 class Profiler:
@@ -37,24 +55,16 @@ class Profiler:
                 s, processes.WORKER, now=self._db.now(s), within=self._worker_ttl
             )
         )
-        frozen = 0
-        for job in jobs:
-            if job.id in self._left or (offer := offer_for(job, workers)) is None:
-                continue
-            try:
-                options = JobOptions.from_json(job.options)
-            except NewerError as error:
-                _log.warning("left to a newer scheduler", job=job.id, why=str(error))
-                self._left.add(job.id)
-                continue
-            profile = profile_for(
-                offer,
-                batch_size=options.planning.batch_size,
-                jpeg_quality=options.drawing.jpeg_quality,
-            )
-            frozen += self._freeze(job.id, profile)
-        return frozen
+        return sum(self._freeze(job, workers) for job in jobs if job.id not in self._left)
 
-    def _freeze(self, job_id: str, profile: ExecutionProfile) -> bool:
-        _log.info("profile", job=job_id, **profile.to_json())
-        return self._db.write(lambda s: profiles.freeze_profile(s, job_id, profile))
+    def _freeze(self, job: Job, workers: Iterable[Process]) -> bool:
+        try:
+            profile = profile_for(job, workers)
+        except NewerError as error:
+            _log.warning("left to a newer scheduler", job=job.id, why=str(error))
+            self._left.add(job.id)
+            return False
+        if profile is None:
+            return False
+        _log.info("profile", job=job.id, **profile.to_json())
+        return self._db.write(lambda s: profiles.freeze_profile(s, job.id, profile))

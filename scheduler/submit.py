@@ -4,6 +4,7 @@ What is refused here costs nobody anything. What is accepted is the scheduler's 
 """
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.batching import NetworkTraits
 from core.errors import BadInputError, FatalError, RetryableError, UsageError
 from core.ids import new_id
 from core.layout import ATTEMPTS, MANIFEST
@@ -53,6 +55,7 @@ class Draft:
     name: str
     source: str
     model: ModelRef
+    networks: Mapping[str, NetworkTraits]
     options: JobOptions
     effective: dict[str, Any]
     dropped: tuple[str, ...]
@@ -89,13 +92,14 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
         max_item_bytes=defaults.max_item_bytes,
         jpeg_quality=defaults.jpeg_quality,
         shard_items=defaults.shard_items,
-        batch_size=defaults.batch_size or chosen.batch_size,
+        batch_size=defaults.batch_size,
     )
     return Draft(
         request=request,
         name=request.terms.name or dataset.name,
         source=dataset.source,
         model=chosen.ref,
+        networks=chosen.networks,
         options=options,
         effective=effective(chosen, options),
         dropped=tuple(dropped),
@@ -165,6 +169,7 @@ def _write(session: Session, draft: Draft, job_id: str, output: str, now: float)
             source=draft.source,
             output=output,
             model=draft.model.to_json(),
+            networks={digest: one.to_json() for digest, one in draft.networks.items()},
             options=draft.options.to_json(),
             selection=draft.request.selection().to_json(),
             request=replace(draft.request, source=draft.source).to_json(),

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from core.errors import BadInputError, FatalError, RetryableError, UsageError
 from store.archives import LARGEST_BYTES, MOST_FILES
+from store.downloads import Progress
 from store.files import FileObjects
 from store.locations import open_store, split_location
-from store.progress import Progress
 
 _PIECE = 1 << 20
 

@@ -1,13 +1,17 @@
 """Gets one file from a web server."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from core.errors import UsageError
 from store.archives import LARGEST_BYTES
-from store.progress import Progress
+
+Progress = Callable[[int, int | None], None]
+"""Is told how many bytes have come, and of how many if that is known."""
+
 
 if TYPE_CHECKING:
     import httpx

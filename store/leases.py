@@ -67,7 +67,7 @@ def claim(
         return Refusal.STALE  # it left its profile, and all that was queued was recalled
     profile, number = ExecutionProfile.from_json(job.profile), present_number(job)
     queued = (Shard.id == hold.shard) & (Shard.attempt == hold.attempt)
-    unfit = None if any(profile.runs_on(offer) for offer in offers) else Refusal.UNSUITED
+    unfit = None if profile.runs_on(offers) else Refusal.UNSUITED
     if why_newer(job) is not None:
         unfit = Refusal.NEWER
     if unfit is not None:

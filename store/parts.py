@@ -1,5 +1,5 @@
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,30 +7,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from core.keys import key_to_text
+from core.errors import FatalError
 from core.states import ItemState
 from store.parquet import encode_tables, open_table, read_groups
-from store.part_schema import (
-    BOX,
-    CLASS,
-    DETECTION,
-    MASK,
-    POINTS,
-    ROW_GROUP_ROWS,
-    SCHEMA,
-    SCHEMA_KEY,
-    SEGMENT,
-    VERSION,
-)
-from store.results import BoxColumns, ClassScore, ResultRow, RunLengths, Segment
+from store.part_columns import table_of
+from store.part_rows import rows_of
+from store.part_schema import ROW_GROUP_ROWS, SCHEMA, SCHEMA_KEY, VERSION
+from store.results import ResultRow
 
 __all__ = [
-    "BoxColumns",
-    "ClassScore",
     "ResultRow",
-    "RunLengths",
-    "Segment",
     "count_states",
+    "decode_rows",
     "encode_rows",
     "iter_rows",
     "merge_rows",
@@ -54,7 +42,24 @@ def encode_rows(rows: Sequence[ResultRow]) -> bytes:
     `core.keys.key_to_text`.
     """
     slices = range(0, len(rows), ROW_GROUP_ROWS)
-    return _encode(_table(rows[start : start + ROW_GROUP_ROWS]) for start in slices)
+    return _encode(table_of(rows[start : start + ROW_GROUP_ROWS]) for start in slices)
+
+
+def decode_rows(source: bytes | Path) -> Iterator[ResultRow]:
+    """The rows that `encode_rows` wrote, in their order, read one row group at a time.
+
+    Of an item, a row holds its place, its key, its size and its ETag; see `store.part_rows`.
+
+    Raises:
+        FatalError: The part is damaged or of another version.
+    """
+    with open_table(source, schema_key=SCHEMA_KEY, version=VERSION) as file:
+        for group in range(file.num_row_groups):
+            table = _completed(read_groups(file, [group]))
+            try:
+                yield from rows_of(table)
+            except ValueError as error:
+                raise FatalError(f"the part is damaged: {error}") from error
 
 
 def merge_rows(old: bytes, new: Sequence[ResultRow]) -> bytes:
@@ -68,7 +73,7 @@ def merge_rows(old: bytes, new: Sequence[ResultRow]) -> bytes:
     """
     with open_table(old, schema_key=SCHEMA_KEY, version=VERSION) as file:
         kept = _completed(read_groups(file, list(range(file.num_row_groups))))
-    table = _table(new)
+    table = table_of(new)
     replaced = pc.is_in(kept["index"], value_set=table["index"].combine_chunks())
     merged = pa.concat_tables([kept.filter(pc.invert(replaced)), table])
     # Frames of one item stay in their order: the sort is stable.
@@ -130,108 +135,6 @@ def _completed(table: pa.Table) -> pa.Table:
 
 def _encode(tables: Iterable[pa.Table]) -> bytes:
     return encode_tables(SCHEMA, tables, metadata={SCHEMA_KEY: VERSION})
-
-
-def _table(rows: Sequence[ResultRow]) -> pa.Table:
-    columns: dict[str, Any] = {
-        "index": [row.item.index for row in rows],
-        "item": [key_to_text(row.item.key) for row in rows],
-        "source": [{"etag": row.item.etag, "size": row.item.size} for row in rows],
-        "detections": _detections([row.detections for row in rows]),
-        "classes": _structs([row.classes for row in rows], CLASS),
-        "segments": _structs([row.segments for row in rows], SEGMENT),
-        "reason": [_printable(row.reason) for row in rows],
-    }
-    for field in SCHEMA:
-        if field.name not in columns:
-            columns[field.name] = [getattr(row, field.name) for row in rows]
-    return pa.table(
-        [
-            column if isinstance(column, pa.Array) else pa.array(column, field.type)
-            for field in SCHEMA
-            for column in [columns[field.name]]
-        ],
-        schema=SCHEMA,
-    )
-
-
-def _detections(boxes: Sequence[BoxColumns | None]) -> pa.Array:
-    present = [columns for columns in boxes if columns is not None]
-    # The lookup tables of all rows one after another; usually there is a single one.
-    starts: dict[tuple[str, ...], int] = {}
-    labels: list[str] = []
-    for columns in present:
-        if columns.labels not in starts:
-            starts[columns.labels] = len(labels)
-            labels.extend(columns.labels)
-    places = _concat([columns.class_ids + starts[columns.labels] for columns in present], "int64")
-    xyxy = _concat([columns.xyxy.reshape(-1) for columns in present], "float32")
-    count = len(places)
-    fields = {field.name: pa.nulls(count, field.type) for field in DETECTION}
-    fields["label"] = pa.array(labels, pa.string()).take(pa.array(places))
-    fields["class_id"] = pa.array(_concat([columns.class_ids for columns in present], "int32"))
-    fields["score"] = pa.array(_concat([columns.scores for columns in present], "float32"))
-    corners = pa.array(np.arange(0, 4 * count + 1, 4, dtype=np.int32))
-    fields["box"] = pa.ListArray.from_arrays(corners, pa.array(xyxy), type=BOX)
-    fields["keypoints"] = _keypoints(present)
-    fields["mask"] = pa.array(_values(present, "masks", RunLengths._asdict), MASK)
-    fields["polygon"] = pa.array(_values(present, "polygons", _points), POINTS)
-    fields["text"] = pa.array(_values(present, "texts", _printable), pa.string())
-    values = pa.StructArray.from_arrays(list(fields.values()), fields=list(DETECTION))
-    return _lists([None if columns is None else len(columns.scores) for columns in boxes], values)
-
-
-def _keypoints(present: Sequence[BoxColumns]) -> pa.Array:
-    found = [columns.keypoints for columns in present]
-    numbers = _concat([of.reshape(-1) for of in found if of is not None], "float32")
-    triples = pa.array(np.arange(0, len(numbers) + 1, 3, dtype=np.int32))
-    lengths: list[int | None] = []
-    for columns in present:
-        points = columns.keypoints
-        lengths += [None if points is None else points.shape[1]] * len(columns.scores)
-    return _lists(lengths, pa.ListArray.from_arrays(triples, pa.array(numbers), type=BOX))
-
-
-def _values(present: Sequence[BoxColumns], name: str, plain: Callable[[Any], Any]) -> list[Any]:
-    """One value for each detection, None where its model gives none."""
-    values: list[Any] = []
-    for columns in present:
-        column = getattr(columns, name)
-        values += [None] * len(columns.scores) if column is None else map(plain, column)
-    return values
-
-
-def _points(polygon: Any) -> list[list[float]]:
-    return list(np.asarray(polygon, np.float32).tolist())
-
-
-def _structs(rows: Sequence[Sequence[Any] | None], kind: pa.StructType) -> pa.Array:
-    """Each row's objects, whose attributes are the fields of this kind."""
-    found = [one for row in rows for one in row or ()]
-    values = pa.StructArray.from_arrays(
-        [pa.array([getattr(one, field.name) for one in found], field.type) for field in kind],
-        fields=list(kind),
-    )
-    return _lists([None if row is None else len(row) for row in rows], values)
-
-
-def _lists(lengths: Sequence[int | None], values: pa.Array) -> pa.Array:
-    """Values as lists of these lengths; None is a missing list."""
-    offsets = np.cumsum([0, *(length or 0 for length in lengths)], dtype=np.int32)
-    return pa.ListArray.from_arrays(
-        pa.array(offsets),
-        values,
-        type=pa.list_(pa.field("element", values.type)),
-        mask=pa.array([length is None for length in lengths], pa.bool_()),
-    )
-
-
-def _concat(arrays: Sequence[Any], dtype: str) -> Any:
-    return np.concatenate([np.empty(0, dtype), *arrays], dtype=dtype, casting="unsafe")
-
-
-def _printable(text: str | None) -> str | None:
-    return None if text is None else text.encode(errors="backslashreplace").decode()
 
 
 def _printed(table: pa.Table) -> Iterator[dict[str, Any]]:

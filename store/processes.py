@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from core.profile import EngineOffer
+from core.profile import EngineOffer, Offered
 from store.rows import count, new_or_known
 from store.tables import Process
 
@@ -28,7 +28,7 @@ class Heartbeat:
     draining: bool = False
     slots: int = 0
     queues: tuple[str, ...] = ()
-    offers: tuple[EngineOffer, ...] = ()
+    offers: tuple[Offered, ...] = ()
 
 
 def draining(heartbeat: Heartbeat) -> Heartbeat:
@@ -42,7 +42,7 @@ def beat(session: Session, heartbeat: Heartbeat, *, now: float) -> None:
         "draining": heartbeat.draining,
         "slots": heartbeat.slots,
         "queues": list(heartbeat.queues),
-        "offers": [offer.to_json() for offer in heartbeat.offers],
+        "offers": [offered.to_json() for offered in heartbeat.offers],
         "heartbeat_at": now,
     }
     first = {
@@ -83,6 +83,13 @@ def offered(workers: Iterable[Process], queue: str) -> list[EngineOffer]:
     """What those of the workers that serve a queue can run, each offer once, in a fixed order."""
     found = {o for w in workers if queue in w.queues for o in offers_of(w)}
     return sorted(found, key=lambda offer: offer.key)
+
+
+def offered_by_each(workers: Iterable[Process], queue: str) -> list[tuple[Offered, ...]]:
+    """What each of the workers that serve a queue offers, with what it says beside it."""
+    return [
+        tuple(map(Offered.from_json, worker.offers)) for worker in workers if queue in worker.queues
+    ]
 
 
 def alive_ids(session: Session, ids: Iterable[str], *, now: float, within: float) -> set[str]:

@@ -97,7 +97,8 @@ def freeze_way(
 
 def ways_of(profile: Mapping[str, Any]) -> dict[str, Way]:
     """Return the ways that a profile, as JSON, has frozen for networks, by their digests."""
-    return {digest: Way(said["way"]) for digest, said in profile.get(_NETWORKS, {}).items()}
+    known = profile.get(_NETWORKS, {})
+    return {digest: Way(said["way"]) for digest, said in known.items() if "way" in said}
 
 
 def part_profiles(shard: Shard) -> dict[int, int]:

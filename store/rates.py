@@ -1,9 +1,14 @@
-"""Measured rates, by which the planner sizes shards."""
+"""How fast jobs go, and how fast a model runs on an engine: measured, for people and planners."""
 
+from collections.abc import Mapping
+
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from core.stages import busy_seconds
+from core.states import ShardState
 from store.rows import new_or_known
-from store.tables import Rate
+from store.tables import Rate, Shard
 
 _WEIGHT = 0.3
 
@@ -33,3 +38,66 @@ def rate_of(session: Session, model_digest: str, engine: str) -> float | None:
     """Return items a second of one process, or None if never measured."""
     rate = session.get(Rate, (model_digest, engine))
     return None if rate is None else rate.items_per_second
+
+
+WINDOW_SECONDS = 60.0
+_LAST_SHARDS = 64
+_SHORTEST_SECONDS = 1.0
+
+
+def pace(
+    session: Session,
+    started: Mapping[str, float],
+    *,
+    now: float,
+    window: float = WINDOW_SECONDS,
+) -> dict[str, float]:
+    """Return the items a second of jobs over the last `window` seconds, in one query.
+
+    `started` says when each job began. Items of a shard count as spread evenly over its run.
+    """
+    since = now - window
+    rows = session.execute(
+        select(
+            Shard.job_id,
+            Shard.started_at,
+            Shard.finished_at,
+            Shard.state,
+            Shard.progress,
+            Shard.succeeded + Shard.skipped + Shard.quarantined,
+        ).where(
+            Shard.job_id.in_(started),
+            Shard.started_at.is_not(None),
+            or_(Shard.state == ShardState.RUNNING, Shard.finished_at > since),
+        )
+    ).all()
+    done = dict.fromkeys(started, 0.0)
+    for job, begin, finish, state, progress, settled in rows:
+        runs = state is ShardState.RUNNING
+        done[job] += _within(begin or since, now if runs else finish, since) * (
+            progress if runs else settled
+        )
+    return {job: items / _span(started[job], now, window) for job, items in done.items()}
+
+
+def stage_seconds(session: Session, job_id: str) -> dict[str, float]:
+    """Return how many seconds each stage was busy with the shards of a job that ended lately."""
+    ended = (ShardState.COMMITTED, ShardState.DONE)
+    rows = session.scalars(
+        select(Shard.timings)
+        .where(Shard.job_id == job_id, Shard.state.in_(ended))
+        .order_by(Shard.seq.desc())
+        .limit(_LAST_SHARDS)
+    )
+    return busy_seconds(rows)
+
+
+def _within(begin: float, end: float | None, since: float) -> float:
+    """Which share of a run lies after `since`; all of one that ended at once, or nobody knows."""
+    if begin >= since or end is None or end <= begin:
+        return 1.0
+    return max(0.0, (end - since) / (end - begin))
+
+
+def _span(started: float, now: float, window: float) -> float:
+    return max(_SHORTEST_SECONDS, min(window, now - started))

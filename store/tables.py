@@ -79,6 +79,8 @@ class Job(Base):
     source: Mapped[str]
     output: Mapped[str]
     model: Mapped[dict[str, Any]]
+    # What batches of its networks may be, by their digests; None if an earlier release wrote it.
+    networks: Mapped[dict[str, Any] | None]
     options: Mapped[dict[str, Any]]
     selection: Mapped[dict[str, Any]]
     # What was asked (`core.request`), and what holds for each model in the end, its own threshold

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.items import ItemRef
 from core.options import JobOptions, ModelRef
-from core.profile import EngineOffer, ExecutionProfile
+from core.profile import EngineOffer, ExecutionProfile, Offered
 from core.retry import Failure
 from core.selection import Selection
 from core.states import JobState, ShardKind, ShardState
@@ -113,8 +113,9 @@ class Bench:
             "version": "0",
             "queues": ("detect",),
             "offers": (OFFER,),
-        }
-        heartbeat = processes.Heartbeat(id=worker_id, slots=slots, **(defaults | values))
+        } | values
+        offers = [o if isinstance(o, Offered) else Offered(o) for o in defaults.pop("offers")]
+        heartbeat = processes.Heartbeat(id=worker_id, slots=slots, offers=tuple(offers), **defaults)
         self.db.write(lambda s: processes.beat(s, heartbeat, now=self.clock.now))
 
     def read_job(self, job_id: str) -> Job:
@@ -152,11 +153,13 @@ class Bench:
         """Freeze a job's profile."""
         return self.db.write(lambda s: profiles.freeze_profile(s, job_id, profile))
 
-    def claim(self, hold: Hold, worker_id: str = "w") -> WorkUnit | leases.Refusal:
+    def claim(
+        self, hold: Hold, worker_id: str = "w", offers: Sequence[EngineOffer] = (OFFER,)
+    ) -> WorkUnit | leases.Refusal:
         """Try to claim a queued shard."""
         return self.db.write(
             lambda s: leases.claim(
-                s, hold, worker_id=worker_id, offers=[OFFER], now=self.clock.now, lease_seconds=30
+                s, hold, worker_id=worker_id, offers=offers, now=self.clock.now, lease_seconds=30
             )
         )
 

@@ -1,6 +1,7 @@
 """What many tests need, made once a session."""
 
 import os
+import signal
 import subprocess
 import tempfile
 import time
@@ -23,8 +24,26 @@ from tests.web import Web, web_server
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+# What a script starts in the background ignores SIGINT, and so would all that it starts. A handler
+# that does nothing keeps it from us, but processes that are started get the default back.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, lambda *_: None)
+
 _READY_TRIES = 1000
 _FIXTURES = dict(zip(KINDS, ("sqlite_databases", "postgres_databases"), strict=True))
+
+
+_SHARED = {"swift": "swift_server", "paddle": "paddle_terminal"}
+"""What takes long to start: the word in a test's name, or its fixture."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that share something costly in one process, which starts it once."""
+    for item in items:
+        for word, fixture in _SHARED.items():
+            names = getattr(item, "fixturenames", ())
+            if fixture in names or f"[{word}" in item.name:
+                item.add_marker(pytest.mark.xdist_group(word))
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +89,7 @@ def postgres_databases(
 ) -> Iterator[PostgresDatabases]:
     """Makes databases on that server for one test; see `tests.databases`."""
     yield postgres_databases_of_session
-    postgres_databases_of_session.drop_all()
+    postgres_databases_of_session.take_back()
 
 
 @pytest.fixture(params=KINDS)

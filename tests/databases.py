@@ -28,28 +28,39 @@ class SqliteDatabases:
 
 
 class PostgresDatabases:
-    """Copies of a database that was migrated once."""
+    """Databases that were migrated once; whoever is through with one empties it for the next.
+
+    To empty one takes a tenth of the time in which a template is copied and the copy dropped.
+    """
 
     def __init__(self, server: PostgresServer) -> None:
         self._server = server
         self._numbers = itertools.count()
-        self._made: list[str] = []
+        self._empty: list[str] = []
+        self._migrated: list[str] = []
+        self._unmigrated: list[str] = []
         server.create("template")
         upgrade(server.url("template"))
 
     def new(self, _folder: Path) -> str:
-        return self._new("template")
+        """A migrated database. Its rows may change; its tables stay as they are."""
+        self._migrated.append(self._empty.pop() if self._empty else self._create("template"))
+        return self._server.url(self._migrated[-1])
 
     def new_unmigrated(self) -> str:
-        return self._new("template0")
+        self._unmigrated.append(self._create("template0"))
+        return self._server.url(self._unmigrated[-1])
 
-    def drop_all(self) -> None:
-        """Drop what was made since the last time: a hundred of them fill a disk."""
-        while self._made:
-            self._server.drop(self._made.pop())
+    def take_back(self) -> None:
+        """Take back what was handed out since the last time, whoever is connected to it."""
+        while self._migrated:
+            database = self._migrated.pop()
+            self._server.empty(database)
+            self._empty.append(database)
+        while self._unmigrated:
+            self._server.drop(self._unmigrated.pop())
 
-    def _new(self, template: str) -> str:
+    def _create(self, template: str) -> str:
         name = f"test_{os.getpid()}_{next(self._numbers)}"
         self._server.create(name, template=template)
-        self._made.append(name)
-        return self._server.url(name)
+        return name

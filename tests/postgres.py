@@ -26,6 +26,14 @@ _SETTINGS = {
     "lc_messages": "C",
     "deadlock_timeout": "100ms",
 }
+_EMPTY = """
+DO $$ BEGIN
+    EXECUTE (
+        SELECT 'TRUNCATE ' || string_agg(format('%I', tablename), ', ') || ' RESTART IDENTITY'
+        FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+    );
+END $$
+"""
 
 
 class PostgresServer:
@@ -93,6 +101,12 @@ class PostgresServer:
         """Drop a database, whoever is connected to it."""
         self.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
 
+    def empty(self, database: str) -> None:
+        """Remove all rows of a database, whoever is connected to it, and count from 1 again."""
+        self.terminate(database)
+        with psycopg.connect(**self._owner(database), autocommit=True) as connection:
+            connection.execute(_EMPTY)
+
     def terminate(self, database: str) -> int:
         """Close all connections to a database from the server's side; return how many."""
         statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
@@ -137,8 +151,8 @@ class PostgresServer:
         self._server.send_signal(number)
         self._server.wait(60)
 
-    def _owner(self) -> dict[str, Any]:
-        return {"host": str(self.folder), "port": self.port, "user": USER, "dbname": "postgres"}
+    def _owner(self, database: str = "postgres") -> dict[str, Any]:
+        return {"host": str(self.folder), "port": self.port, "user": USER, "dbname": database}
 
     def _answers(self) -> bool:
         try:

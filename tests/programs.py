@@ -6,17 +6,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.profile import profile_for
+from core.profile import NetworkProfile
 from core.ways import Way
-from worker.engines.paddle.engine import PaddlePredictor, load_predictors, offers
+from worker.engines.paddle.engine import PaddlePredictor, offers
+from worker.engines.paddle.engine import load as load_all
+from worker.engines.protocol import ModelFiles
 
-PROFILE = profile_for(offers()[0], batch_size=None, jpeg_quality=90)
+PROFILE = NetworkProfile(offers()[0].offer, batch_size=8)
 
 
 def load(graph: Path, way: Way) -> tuple[PaddlePredictor, ...]:
     """A first predictor and its clone."""
     weights = graph.with_suffix(".pdiparams")
-    return load_predictors(graph, weights, profile=PROFILE, way=way, count=2)
+    return load_all(ModelFiles(graph, weights), PROFILE, way=way, count=2)
 
 
 def distance(found: list[NDArray[Any]], expected: list[NDArray[Any]]) -> float:

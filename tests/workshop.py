@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from core.items import ItemRef
 from core.options import JobOptions, ModelRef
-from core.profile import EngineOffer, ExecutionProfile
+from core.profile import EngineOffer, NetworkProfile, Offered
 from core.states import ShardKind
 from core.ways import Way
 from core.work import Hold, WorkUnit
 from tests.bench import OFFER, OPTIONS, PROFILE
 from vision.exports.export import export_digest
-from worker.engines.protocol import OutOfMemoryError, PredictError
+from worker.engines.protocol import Engine, ModelFiles, OutOfMemoryError, PredictError, Sizes
+from worker.engines.registry import Engines
+from worker.models import Models
 from worker.run import ShardRun
 
 PATIENCE = 20.0  # seconds until a test that waits for another thread gives up
@@ -34,6 +36,7 @@ class Network:
     batches that were run, `loaded` and `closed` count predictors.
     """
 
+    offer: EngineOffer = OFFER
     largest_batch: int = 1024
     refused: frozenset[int] = frozenset()
     before: Callable[[list[int]], None] = lambda _: None
@@ -41,20 +44,14 @@ class Network:
     loaded: int = 0
     closed: int = 0
 
-    def offers(self) -> tuple[EngineOffer, ...]:
-        return (OFFER,)
+    def offers(self) -> tuple[Offered, ...]:
+        return (Offered(self.offer),)
 
     def ways(self, model_file: Path) -> tuple[Way, ...]:
         return ()
 
-    def load_predictors(
-        self,
-        model_file: Path,
-        params_file: Path,
-        *,
-        profile: ExecutionProfile,
-        way: Way,
-        count: int,
+    def load(
+        self, model: ModelFiles, profile: NetworkProfile, *, way: Way, sizes: Sizes, count: int
     ) -> "list[NumberFinder]":
         self.loaded += count
         return [NumberFinder(self) for _ in range(count)]
@@ -62,6 +59,7 @@ class Network:
 
 class NumberFinder:
     input_names = ("image",)
+    memory_bytes = 1000
 
     def __init__(self, network: Network) -> None:
         self._network = network
@@ -79,6 +77,11 @@ class NumberFinder:
 
     def close(self) -> None:
         self._network.closed += 1
+
+
+def models_of(*engines: Engine, replicas: int, memory_bytes: int = 10**9) -> Models:
+    """Models that run on these engines, with room for whatever a test loads."""
+    return Models(Engines(engines), replicas=replicas, memory_bytes=memory_bytes)
 
 
 def write_model(directory: Path, labels: tuple[str, ...] = LABELS) -> ModelRef:

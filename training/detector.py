@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from sample.labels import LABELS
 from training.export import export, image_spec
-from training.fcos import Detector
+from training.fcos import DetectionLoss, Detector
 from training.fit import Plan, fit, seed_all
 from training.layers import Layer, functional
-from training.loss import DetectionLoss
 from training.pool import MEAN, STD, Floats, normalized, pooled, scene_of
 from training.view import Image, lit, random_view
 from worker.engines.paddle.vendor import paddle

@@ -1,10 +1,158 @@
-"""The shipped detector's network: anchor-free, one stage, three scales (after FCOS, Tian 2019)."""
+"""The shipped detector's network, its targets and its loss: anchor-free, one stage, three scales.
+
+The network is after FCOS (Tian 2019), its targets are RTMDet's dynamic soft labels (Lyu 2022), its
+losses quality focal loss for scores and generalized IoU for boxes.
+"""
 
 import math
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from training.layers import Encoder, Layer, Pyramid, Unit, nn
 from worker.engines.paddle.vendor import paddle
+
+Floats = NDArray[np.float32]
+
+_CANDIDATES = 13
+_OVERLAP_WEIGHT = 3.0
+_OUTSIDE = 1e6
+_NEAR = 0.75
+_LEAST_STRIDES, _MOST_STRIDES = 3.0, 10.0
+_TINY = 1e-7
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """For the places that answer for a thing: their numbers, the things', and how well they do."""
+
+    places: NDArray[np.int64]
+    things: NDArray[np.int64]
+    overlaps: Floats
+
+
+def all_middles(side: int) -> tuple[Floats, Floats]:
+    """Middles [N,2] as (x, y) and strides [N] of all places of a square input."""
+    middles, strides = [], []
+    for stride in STRIDES:
+        along = (np.arange(side // stride, dtype=np.float32) + 0.5) * stride
+        y, x = np.meshgrid(along, along, indexing="ij")
+        middles.append(np.stack([x.ravel(), y.ravel()], 1))
+        strides.append(np.full(x.size, stride, np.float32))
+    return np.concatenate(middles), np.concatenate(strides)
+
+
+def assign(
+    scores: Floats,
+    boxes: Floats,
+    middles: Floats,
+    strides: Floats,
+    truth: tuple[NDArray[np.int64], Floats],
+) -> Assignment:
+    """Match predictions (scores [N,classes] after the sigmoid, boxes [N,4]) with what there is.
+
+    `truth` holds the classes [T] and the boxes [T,4]. The cost of a match is the error of the
+    score, three times the log of the overlap, and a prior for the middle of the thing.
+    """
+    classes, sides = truth
+    if not len(classes):
+        nothing = np.zeros(0, np.int64)
+        return Assignment(nothing, nothing, np.zeros(0, np.float32))
+    overlap = overlaps(sides, boxes)
+    centre = (sides[:, :2] + sides[:, 2:]) / 2
+    extent = sides[:, 2:] - sides[:, :2]
+    # Small things lie between places: there a place near their middle will do.
+    reach = np.maximum(extent[:, None] / 2, _NEAR * strides[None, :, None])
+    inside = (np.abs(middles[None] - centre[:, None]) < reach).all(-1)
+    # Places that see little would learn to answer for the middle of something large.
+    longest = extent.max(1)[:, None] / strides[None]
+    inside &= (longest <= _MOST_STRIDES) | (strides == STRIDES[-1])[None]
+    inside &= (longest >= _LEAST_STRIDES) | (strides == STRIDES[0])[None]
+    guess = np.clip(scores[:, classes].T, _TINY, 1 - _TINY)
+    entropy = -(overlap * np.log(guess) + (1 - overlap) * np.log(1 - guess))
+    cost = entropy * np.abs(overlap - guess) ** 2 - _OVERLAP_WEIGHT * np.log(overlap + _TINY)
+    distance = np.hypot(*(middles[None] - centre[:, None]).transpose(2, 0, 1)) / strides
+    cost += 10.0 ** (distance - 3).clip(max=5) + _OUTSIDE * ~inside
+    best = np.sort(overlap * inside, axis=1)[:, -_CANDIDATES:]
+    wanted = np.clip(best.sum(1).astype(int), 1, None)
+    chosen = np.zeros(cost.shape, bool)
+    for thing, count in enumerate(wanted):
+        chosen[thing, np.argpartition(cost[thing], count)[:count]] = True
+    chosen &= inside
+    # A place that several things want answers for the cheapest.
+    places = np.flatnonzero(chosen.any(0))
+    things = np.where(chosen[:, places], cost[:, places], np.inf).argmin(0)
+    return Assignment(places, things, overlap[things, places].astype(np.float32))
+
+
+def overlaps(these: Floats, those: Floats) -> Floats:
+    """Intersection over union of all pairs: [A,4] and [B,4] give [A,B]."""
+    low = np.maximum(these[:, None, :2], those[None, :, :2])
+    high = np.minimum(these[:, None, 2:], those[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(-1)
+    areas = [np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(-1) for boxes in (these, those)]
+    return np.asarray(shared / (areas[0][:, None] + areas[1][None] - shared + _TINY), np.float32)
+
+
+functional: Any = paddle.nn.functional
+
+Truth = list[tuple[NDArray[np.int64], Floats]]
+"""For each picture of a batch, classes [T] and boxes [T,4]."""
+
+_BOX_WEIGHT = 2.0
+
+
+class DetectionLoss:
+    """The loss of a batch of square pictures, `side` pixels wide."""
+
+    def __init__(self, side: int) -> None:
+        self._middles, self._strides = all_middles(side)
+
+    def __call__(self, logits: Any, boxes: Any, truth: Truth) -> tuple[Any, Any]:
+        """The losses of scores and of boxes. `logits` [B,N,classes] and `boxes` [B,N,4]."""
+        scores = functional.sigmoid(logits).numpy()
+        sides = boxes.numpy()
+        target = np.zeros(scores.shape, np.float32)
+        rows, wanted, weights = [], [], []
+        for number, (classes, things) in enumerate(truth):
+            matched = assign(
+                scores[number], sides[number], self._middles, self._strides, (classes, things)
+            )
+            target[number, matched.places, classes[matched.things]] = matched.overlaps
+            rows.append(matched.places + number * scores.shape[1])
+            wanted.append(things[matched.things])
+            weights.append(matched.overlaps)
+        weight = np.concatenate(weights)
+        total = max(1.0, float(weight.sum()))
+        score_loss = _quality_focal(logits, paddle.to_tensor(target)).sum() / total
+        chosen = paddle.gather(boxes.reshape([-1, 4]), paddle.to_tensor(np.concatenate(rows)))
+        missed = 1 - _generalized_iou(chosen, paddle.to_tensor(np.concatenate(wanted)))
+        box_loss = (missed * paddle.to_tensor(weight)).sum() / total
+        return score_loss, _BOX_WEIGHT * box_loss
+
+
+def _quality_focal(logits: Any, target: Any) -> Any:
+    """Cross entropy, weighted by the square of the error (Li 2020)."""
+    error = functional.sigmoid(logits) - target
+    entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    return entropy * (error * error).detach()
+
+
+def _generalized_iou(boxes: Any, others: Any) -> Any:
+    """Of each pair of boxes [N,4] (Rezatofighi 2019), -1 to 1."""
+    low = paddle.maximum(boxes[:, :2], others[:, :2])
+    high = paddle.minimum(boxes[:, 2:], others[:, 2:])
+    shared = (high - low).clip(min=0).prod(-1)
+    areas = [(both[:, 2:] - both[:, :2]).prod(-1) for both in (boxes, others)]
+    union = areas[0] + areas[1] - shared
+    around = paddle.maximum(boxes[:, 2:], others[:, 2:]) - paddle.minimum(
+        boxes[:, :2], others[:, :2]
+    )
+    hull = around.prod(-1)
+    return shared / union - (hull - union) / hull
+
 
 STRIDES = (8, 16, 32)
 """Pixels of the input between two places of each scale."""

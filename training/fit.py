@@ -1,14 +1,16 @@
-"""The loop that trains each of the shipped models."""
+"""What the trainings of the shipped models have in common, and the loop that runs them."""
 
 import copy
 import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cv2
 
+from sample.shipped import Shipped
 from worker.engines.paddle.vendor import paddle
 
 Losses = Callable[[], Mapping[str, Any]]
@@ -35,6 +37,46 @@ class Plan:
             return (step + 1) / self.warm_up
         share = (step - self.warm_up) / max(1, self.steps - self.warm_up)
         return _LAST_RATE + (1 - _LAST_RATE) * (1 + math.cos(math.pi * share)) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Scores, 0 to 1, on so many held-out scenes; the first of them is that of `sample.shipped`.
+
+    `classes` breaks one of them down, that which `of_class` names.
+    """
+
+    scenes: int
+    scores: Mapping[str, float]
+    of_class: str = ""
+    classes: Mapping[str, float] | None = None
+
+    @property
+    def score(self) -> float:
+        """The first one."""
+        return next(iter(self.scores.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How one shipped model is made.
+
+    `train` takes how many scenes to draw and the plan; `batch` is how many of `shown` (what each
+    step shows) it takes at once. `held_out` is how many scenes
+    it is measured on, `judged` how; `about` are the rows of its card on what the model is.
+    """
+
+    shipped: Shipped
+    scenes: int
+    batch: int
+    plan: Plan
+    train: Callable[[int, Plan], Any]
+    export: Callable[[Any, Path], None]
+    measure: Callable[[Path, int, Path], Measured]
+    held_out: int
+    shown: str
+    judged: str
+    about: Mapping[str, str]
 
 
 def seed_all(seed: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.profile import ExecutionProfile
+from core.profile import NetworkProfile
 from sample.dataset import Dataset, dataset_at
 from training.pool import HELD_OUT_SEEDS
 from vision.exports.files import find_graph
@@ -34,7 +34,7 @@ def results(
         RuntimeError: a picture has no result.
     """
     environment = {**os.environ, "REGATTA_HOME": str(folder / "home")}
-    regatta: list[str | Path] = [sys.executable, "-P", "-c", "from cli.main import main; main()"]
+    regatta: list[str | Path] = [sys.executable, "-P", "-c", "from regatta import main; main()"]
     run: list[str | Path] = ["run", dataset.folder, "--model", model, "--output", folder / "out"]
     # Quarantined items, which the dataset has on purpose, make the exit code 3.
     subprocess.run(
@@ -74,7 +74,7 @@ class Graph:
     """A model by its predictor alone, to be shown what the truth has."""
 
     def __init__(self, model: Path) -> None:
-        profile = ExecutionProfile.of(offers()[0], batch_size=_BATCH, jpeg_quality=90)
+        profile = NetworkProfile(offers()[0].offer, batch_size=_BATCH)
         self._predictor = load_predictor(*find_graph(model), profile=profile)
 
     def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:

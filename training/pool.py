@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sample.scene import Scene
-from sample.sizes import SHAPES
+from sample.scene import SHAPES, Scene
 from sample.world import new_world
 
 Floats = NDArray[np.float32]

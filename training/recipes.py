@@ -1,17 +1,19 @@
 """How each of the shipped models is made, by what it does."""
 
 from sample.labels import JOINTS, LABELS, SEGMENTS
-from sample.score_names import READABLE_HEIGHT
+from sample.score import READABLE_HEIGHT
 from sample.shipped import MODELS
 from training import classifier, detector, pose, recognizer, segmenter, text_detector
 from training.alphabet import CHARACTERS, CLASSES
-from training.fit import Plan
-from training.judge_boxes import measure_boxes
-from training.judge_classes import measure_classes
-from training.judge_joints import measure_joints
-from training.judge_segments import measure_segments
-from training.judge_text import measure_finding, measure_reading
-from training.recipe import Recipe
+from training.fit import Plan, Recipe
+from training.judge import (
+    measure_boxes,
+    measure_classes,
+    measure_finding,
+    measure_joints,
+    measure_reading,
+    measure_segments,
+)
 
 _BY_RUN = "run by `regatta run` and compared with the truth"
 _WIDE, _HIGH = pose.SIZE

@@ -9,8 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from training.card import card
-from training.recipe import Recipe
+from training.export import card
+from training.fit import Recipe
 from training.recipes import RECIPES
 
 

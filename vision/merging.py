@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import UsageError
-from vision.detections import Detections
+from predictions.detections import Detections
 from vision.neighbours import Neighbours
-from vision.rle import Rle
+from vision.rle import union
 
 Method = Literal["nms", "nmm"]
 Metric = Literal["iou", "ios"]
@@ -109,11 +109,11 @@ def _grown(
     taken = np.flatnonzero(owners != np.arange(len(owners)))
     for row, owner in zip(taken.tolist(), owners[taken].tolist(), strict=True):
         if _overlap(boxes[owner], boxes[row], metric) > threshold:
-            boxes[owner] = _union(boxes[owner], boxes[row])
+            boxes[owner] = _around(boxes[owner], boxes[row])
             parts.setdefault(owner, [owner]).append(row)
     masks = ranked.masks
     if masks is not None:
-        whole = {owner: Rle.union([masks[row] for row in rows]) for owner, rows in parts.items()}
+        whole = {owner: union([masks[row] for row in rows]) for owner, rows in parts.items()}
         masks = tuple(whole.get(row, masks[row]) for row in kept.tolist())
     xyxy = np.array(boxes, np.float32).reshape(-1, 4)[kept]
     return replace(ranked.select(kept), xyxy=xyxy, masks=masks)
@@ -128,5 +128,5 @@ def _overlap(a: _Box, b: _Box, metric: Metric) -> float:
     return shared / whole if whole > 0 else 0.0
 
 
-def _union(a: _Box, b: _Box) -> list[float]:
+def _around(a: _Box, b: _Box) -> list[float]:
     return [min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])]

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from core.errors import UsageError
-from vision.detections import Detections
+from predictions.detections import Detections
+from vision.placement import moved
 
 
 class Tile(NamedTuple):
@@ -78,5 +79,5 @@ def in_picture(
     """
     size = size_wh[1], size_wh[0]
     return Detections.joined(
-        [part.moved(tile.x1, tile.y1, size) for part, tile in zip(found, tiles, strict=True)]
+        [moved(part, tile.x1, tile.y1, size) for part, tile in zip(found, tiles, strict=True)]
     )

@@ -1,4 +1,4 @@
-"""The worker's process: `python -P -m worker [--queues detect,media]`."""
+"""The worker's process: the module `worker`, with `--queues detect,media`."""
 
 import argparse
 import sys
@@ -12,7 +12,7 @@ from core.messages import QUEUES
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a Celery worker on the queues until SIGTERM or SIGINT."""
-    parser = argparse.ArgumentParser(prog="python -P -m worker", description=__doc__)
+    parser = argparse.ArgumentParser(prog="worker", description=__doc__)
     parser.add_argument("--queues", default=",".join(QUEUES), help="comma-separated queues")
     options = parser.parse_args(arguments)
     # Celery warns root of pickled messages; only JSON is accepted here.

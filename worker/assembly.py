@@ -5,11 +5,13 @@ from dataclasses import replace
 import cv2
 
 from config.cores import available_cores
+from config.memory import available_memory
 from config.settings import Settings
 from store.locations import use_s3
 from store.s3_options import S3Options
+from worker.engines.registry import engines_named
 from worker.memory import keep_freed_memory
-from worker.models import Models, engine_module
+from worker.models import Models
 from worker.pipeline.pipeline import Pipeline, Threads
 
 
@@ -21,7 +23,7 @@ def build_pipeline(settings: Settings, *, predictors: int | None = None) -> Pipe
     stores are opened as the settings say from here on.
 
     Raises:
-        UsageError: the engine that the settings name cannot be used.
+        UsageError: an engine that the settings name cannot be used.
     """
     fetch = upload = settings.transfer_threads
     # A connection for each thread that moves objects, the shards' own among them.
@@ -32,7 +34,11 @@ def build_pipeline(settings: Settings, *, predictors: int | None = None) -> Pipe
     decoders = settings.decode_threads or cores
     use_process()
     return Pipeline(
-        Models(engine_module(settings.engine), replicas=replicas),
+        Models(
+            engines_named(settings.engines),
+            replicas=replicas,
+            memory_bytes=int(available_memory() * settings.model_memory),
+        ),
         Threads(fetch=fetch, decode=decoders, predict=replicas, finish=decoders, upload=upload),
     )
 

@@ -1,25 +1,27 @@
 """The models that are resident in this process."""
 
-import importlib
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple
 
 import structlog
 
+from core.batching import NetworkTraits
 from core.errors import FatalError, UsageError
 from core.options import JobOptions, ModelRef
-from core.profile import EngineOffer, ExecutionProfile
+from core.profile import ExecutionProfile, NetworkProfile
 from core.ways import Way
 from store.locations import split_location
 from vision.exports.export import export_digest, read_export
 from vision.exports.exported import ExportedModel
-from vision.exports.input_shapes import LINES, are_shared
-from worker.engines.protocol import Predictor
+from vision.exports.input_shapes import fixed_shapes, network_traits, traits_of
+from worker.engines.protocol import ModelFiles, Predictor
+from worker.engines.registry import Engines
 from worker.networks.by_task import network_of
 from worker.networks.network import Network
 from worker.recipes.by_model import recipe_of
@@ -28,17 +30,14 @@ from worker.recipes.recipe import ALONE, Recipe
 PLAINLY: Mapping[str, Way] = MappingProxyType({})
 """The ways of networks that all run plainly."""
 
-_RESIDENT = 6  # networks kept loaded; least recently used out first
-
 _log = structlog.get_logger()
 
 
 class _Key(NamedTuple):
-    """What a loaded network is shared by; `alone` if it is a whole model."""
+    """What a loaded network is shared by."""
 
     digest: str
-    profile: ExecutionProfile
-    alone: bool
+    profile: NetworkProfile
     way: Way
 
 
@@ -95,9 +94,13 @@ class ResidentNetwork:
         self.export = export
         self.network = network_of(export)
         self.predictors = predictors
-        self.wanted = wanted_batch_size(export, key.profile, alone=key.alone)
+        self.wanted = key.profile.batch_size
         self.batch_size = self.wanted
-        self.users = 0
+
+    @property
+    def memory_bytes(self) -> int:
+        """How much memory its predictors keep."""
+        return sum(predictor.memory_bytes for predictor in self.predictors)
 
     def shrink(self, batch_size: int) -> bool:
         """Remember that no larger batch fits into memory; False if that was known."""
@@ -107,14 +110,33 @@ class ResidentNetwork:
         return True
 
 
-class Models:
-    """Loads models, checks that they are the registered ones, and keeps a few networks."""
+@dataclass(slots=True, eq=False)
+class _Place:
+    """Where a network is, or will be once it is loaded; `users` have it or wait for it."""
 
-    def __init__(self, engine: "EngineModule", *, replicas: int) -> None:
-        self._engine = engine
+    users: int = 0
+    loading: Future[ResidentNetwork] = field(default_factory=Future)
+
+    @property
+    def resident(self) -> ResidentNetwork | None:
+        """The network, if it is loaded."""
+        return self.loading.result() if self.loading.done() else None
+
+
+class Models:
+    """Loads models, checks that they are the registered ones, and keeps what was used last.
+
+    Networks are kept while they take no more than `memory_bytes`, all together, as their engines
+    state it: what a process takes in all says nothing about one of them. What is in use stays
+    in any case. Loading one keeps nobody from another, and is done once for all who ask meanwhile.
+    """
+
+    def __init__(self, engines: Engines, *, replicas: int, memory_bytes: int) -> None:
+        self._engines = engines
         self._replicas = replicas
-        self._lock = threading.Lock()
-        self._networks: OrderedDict[_Key, ResidentNetwork] = OrderedDict()
+        self._memory_bytes = memory_bytes
+        self._lock = threading.Lock()  # never held while anything loads
+        self._places: OrderedDict[_Key, _Place] = OrderedDict()
 
     def acquire(
         self, ref: ModelRef, profile: ExecutionProfile, ways: Mapping[str, Way] = PLAINLY
@@ -124,69 +146,102 @@ class Models:
         `ways` says how to run the networks with these digests; all others run plainly.
 
         Raises:
-            FatalError: it is not there, not the registered one, or the engine can't load it.
+            FatalError: it is not there, not the registered one, or its engine can't load it, or
+                this process has no such engine.
+            OutOfMemoryError: there is no memory for it now.
         """
         used: list[ResidentNetwork] = []
-        with self._lock:
-            try:
-                members = tuple(self._member(one, profile, ways, used) for one in ref.members)
-            except BaseException:
-                for network in used:
-                    network.users -= 1
-                raise
+        try:
+            members = tuple(self._member(one, profile, ways, used) for one in ref.members)
+        except BaseException:
+            self._let_go(used)
+            raise
         return ResidentModel(members)
 
     def release(self, model: ResidentModel) -> None:
-        """Say that a run is done with a model; it stays resident."""
-        with self._lock:
-            for network in model.networks:
-                network.users -= 1
+        """Say that a run is done with a model; it stays resident while there is room."""
+        self._let_go(model.networks)
 
     def close(self) -> None:
         """Free every network."""
         with self._lock:
-            for network in self._networks.values():
-                _close(network)
-            self._networks.clear()
+            for place in self._places.values():
+                if (resident := place.resident) is not None:
+                    _close(resident)
+            self._places.clear()
 
     def _member(
         self,
         ref: ModelRef,
         profile: ExecutionProfile,
         ways: Mapping[str, Way],
-        used: list["ResidentNetwork"],
+        used: list[ResidentNetwork],
     ) -> Member:
         """Load a model; `used` gets each network that has it as one more user."""
         networks = {}
         for role, part in parts_of(ref).items():
-            way = ways.get(part.digest, Way.PLAIN)
-            networks[role] = self._network(part, _Key(part.digest, profile, part is ref, way))
+            runs_on = network_profile(part, profile, is_whole=part is ref)
+            key = _Key(part.digest, runs_on, ways.get(part.digest, Way.PLAIN))
+            networks[role] = self._network(part, key)
             used.append(networks[role])
         recipe = recipe_for(ref, {role: one.network for role, one in networks.items()})
         return Member(ref.name, ref.task, recipe, networks)
 
     def _network(self, ref: ModelRef, key: _Key) -> ResidentNetwork:
-        """Return a network with one more user."""
-        network = self._networks.get(key)
-        if network is None:
-            self._evict()
-            network = self._networks[key] = self._load(ref, key)
-        self._networks.move_to_end(key)
-        network.users += 1
-        return network
+        """Return a network with one more user, which this thread loads if nobody else does."""
+        with self._lock:
+            place = self._places.get(key)
+            is_mine = place is None
+            if place is None:
+                place = self._places[key] = _Place()
+            self._places.move_to_end(key)
+            place.users += 1
+        if is_mine:
+            self._fill(place, ref, key)
+        # Who waits here met a failure if the loader did; who comes after it tries anew.
+        return place.loading.result()
 
-    def _evict(self) -> None:
-        idle = [key for key, network in self._networks.items() if not network.users]
-        for key in idle[: max(0, len(self._networks) - _RESIDENT + 1)]:
-            _close(self._networks.pop(key))
+    def _fill(self, place: _Place, ref: ModelRef, key: _Key) -> None:
+        try:
+            resident = self._load(ref, key)
+        except BaseException as error:
+            with self._lock:
+                del self._places[key]
+            place.loading.set_exception(error)
+            return
+        with self._lock:
+            place.loading.set_result(resident)
+            self._make_room()
+
+    def _let_go(self, networks: Sequence[ResidentNetwork]) -> None:
+        with self._lock:
+            for network in networks:
+                self._places[network.key].users -= 1
+
+    def _make_room(self) -> None:
+        """Close what was used least lately until the rest is no more than may be kept.
+
+        Only when another one was loaded: what is too large for the room is not loaded anew for
+        each shard.
+        """
+        held = {key: one for key, place in self._places.items() if (one := place.resident)}
+        excess = sum(one.memory_bytes for one in held.values()) - self._memory_bytes
+        for key, one in held.items():
+            if excess <= 0:
+                return
+            if not self._places[key].users:
+                del self._places[key]
+                excess -= one.memory_bytes
+                _close(one)
+                _log.info("model unloaded", digest=key.digest[:12])
 
     def _load(self, ref: ModelRef, key: _Key) -> ResidentNetwork:
         export = registered_export(ref)
-        predictors = self._engine.load_predictors(
-            export.model_file,
-            export.params_file,
-            profile=key.profile,
+        predictors = self._engines.of(key.profile.offer).load(
+            ModelFiles(export.model_file, export.params_file),
+            key.profile,
             way=key.way,
+            sizes=fixed_shapes(export),
             count=self._replicas,
         )
         _log.info(
@@ -210,9 +265,9 @@ def registered_export(ref: ModelRef) -> ExportedModel:
     Raises:
         FatalError: it is not there, or not the registered one.
     """
+    export = _export(ref)
+    directory = Path(*split_location(ref.location))
     try:
-        directory = Path(*split_location(ref.location))
-        export = read_export(directory)
         digest = export_digest(directory)
     except UsageError as error:
         raise FatalError(f"model {ref.name}: {error}", hint=error.hint) from error
@@ -237,61 +292,37 @@ def recipe_for(ref: ModelRef, networks: Mapping[str, Network]) -> Recipe:
         raise FatalError(f"model {ref.name}: {error}", hint=error.hint) from error
 
 
-def wanted_batch_size(export: ExportedModel, profile: ExecutionProfile, *, alone: bool) -> int:
-    """How many inputs one run takes, if memory suffices; `alone` if it is a whole model."""
-    if export.largest_batch is not None:
-        return min(profile.batch_size, export.largest_batch)
-    # What one network of a model gets in a shape of its own would be a batch of copies of itself.
-    if export.task == LINES:
-        # Of several widths; half a batch of one is full sooner, and no slower by the line.
-        return max(1, profile.batch_size // 2)
-    # A whole model's batch size is what the planner or a person said.
-    return profile.batch_size if alone or are_shared(export) else 1
+def network_profile(part: ModelRef, profile: ExecutionProfile, *, is_whole: bool) -> NetworkProfile:
+    """Return what a network of a job runs on, and how.
+
+    A profile of an earlier release doesn't say it of each network: then the batch size is what
+    that release made of its graph. `is_whole` says that it is a model by itself.
+
+    Raises:
+        FatalError: the graph had to be looked at, and is not there.
+    """
+    if part.digest in profile.networks:
+        return profile.networks[part.digest]
+    traits = traits_of(_export(part), is_whole=is_whole)
+    return NetworkProfile(profile.offer, traits.batch_size(profile.batch_size), profile.threads)
+
+
+def traits_in(ref: ModelRef) -> dict[str, NetworkTraits]:
+    """Return what the batch sizes of a model's networks go by, by their digests.
+
+    Raises:
+        FatalError: an export is not there.
+    """
+    return network_traits(ref, map(_export, ref.exports))
+
+
+def _export(ref: ModelRef) -> ExportedModel:
+    try:
+        return read_export(Path(*split_location(ref.location)))
+    except UsageError as error:
+        raise FatalError(f"model {ref.name}: {error}", hint=error.hint) from error
 
 
 def _close(network: ResidentNetwork) -> None:
     for predictor in network.predictors:
         predictor.close()
-
-
-class EngineModule(Protocol):
-    """A module that runs networks, as the setting `engine` names it."""
-
-    def offers(self) -> tuple[EngineOffer, ...]:
-        """What this process can run."""
-        ...
-
-    def ways(self, model_file: Path) -> tuple[Way, ...]:
-        """Name the ways beside the plain one in which a graph may run right, the fastest first."""
-        ...
-
-    def load_predictors(
-        self,
-        model_file: Path,
-        params_file: Path,
-        *,
-        profile: ExecutionProfile,
-        way: Way,
-        count: int,
-    ) -> Sequence[Predictor]:
-        """Load a network once for each of `count` threads, to be run in this way."""
-        ...
-
-
-def engine_module(dotted: str) -> EngineModule:
-    """Import the module that runs networks.
-
-    Raises:
-        UsageError: there is none of that name, or it is no engine.
-    """
-    try:
-        module = importlib.import_module(dotted)
-    except ImportError as error:
-        raise UsageError(
-            f"the engine {dotted!r} cannot be imported: {error}",
-            hint="set REGATTA_ENGINE to a module, or leave it unset",
-        ) from error
-    missing = [name for name in ("offers", "ways", "load_predictors") if not hasattr(module, name)]
-    if missing:
-        raise UsageError(f"the engine {dotted!r} has no {' and no '.join(missing)}")
-    return cast("EngineModule", module)

@@ -1,16 +1,17 @@
 """Loads models before the first shard comes, so that it finds them warm."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import structlog
 
+from core.errors import FatalError
 from core.options import ModelRef
-from core.profile import ExecutionProfile
+from core.profile import ExecutionProfile, Offered, best_choice, profile_on
 from store.database import Database
 from store.models import find_model, model_ref
-from worker.models import Models
+from worker.models import Models, traits_in
 from worker.networks.network import stacked
 from worker.ways.chooser import WayChooser
 
@@ -24,12 +25,13 @@ def preload(
     models: Models,
     chooser: WayChooser,
     names: Iterable[str],
-    profile: ExecutionProfile,
+    profile_of: Callable[[ModelRef], ExecutionProfile],
 ) -> None:
     """Load the registered models, in the way that is right, and run each of their predictors once.
 
-    The first inference allocates and compiles what later ones find. Call it before any other
-    thread uses the models: a predictor is owned by one thread at a time.
+    `profile_of` says what a model is to run on. The first inference allocates and compiles what
+    later ones find. Call it before any other thread uses the models: a predictor is owned by one
+    thread at a time.
 
     Raises:
         UsageError: there is no model of such a name.
@@ -38,6 +40,7 @@ def preload(
     refs = [_find(db, name) for name in names]  # all names before the first one is loaded
     for ref in refs:
         begun = time.monotonic()
+        profile = profile_of(ref)
         model = models.acquire(ref, profile, chooser.choose_for(ref, profile))
         try:
             for resident in model.networks:
@@ -48,6 +51,21 @@ def preload(
         finally:
             models.release(model)
         _log.info("model warm", model=ref.name, seconds=round(time.monotonic() - begun, 1))
+
+
+def profile_here(
+    ref: ModelRef, offered: Sequence[Offered], *, batch_size: int | None, jpeg_quality: int
+) -> ExecutionProfile:
+    """Return what a job of a model would be frozen to if this worker were the only one.
+
+    Raises:
+        FatalError: a network is not there, or the worker offers nothing.
+    """
+    networks = traits_in(ref)
+    choice = best_choice([offered], networks)
+    if choice is None:
+        raise FatalError("this worker offers nothing to run a model on")
+    return profile_on(choice, networks, batch_size=batch_size, jpeg_quality=jpeg_quality)
 
 
 def _find(db: Database, name: str) -> ModelRef:

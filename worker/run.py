@@ -1,4 +1,4 @@
-"""One run of a shard: what its items in flight share, and what the lease keeper needs to know."""
+"""One run of a shard: what its pictures in flight share, and what the lease keeper must know."""
 
 import threading
 import time
@@ -26,7 +26,7 @@ class ShardRun:
 
     A lease that was not renewed counts as lost `margin` seconds before its end, so that nothing
     is committed by somebody who may have been overtaken. A run that has a reason to stop has it
-    for good, whatever is renewed later: some of its items may have been dropped for it.
+    for good, whatever is renewed later: some of its pictures may have been dropped for it.
     """
 
     def __init__(self, unit: WorkUnit, *, lease_seconds: float, margin: float) -> None:
@@ -36,7 +36,8 @@ class ShardRun:
         self._lease_seconds = lease_seconds - margin
         self._lease_ends = self.moved_at + self._lease_seconds
         self._changed = threading.Condition()
-        self._rows: dict[int, Sequence[ResultRow]] = {}
+        # By the item's index and the frame.
+        self._rows: dict[int, dict[int | None, Sequence[ResultRow]]] = {}
         self._reason: RegattaError | None = None
         self._in_flight = 0
         self._alone = 0
@@ -44,12 +45,12 @@ class ShardRun:
 
     @property
     def done(self) -> int:
-        """Items that have their rows."""
+        """Items that have rows, if not those of all of their frames."""
         return len(self._rows) + self._alone
 
     @property
     def stopping(self) -> bool:
-        """Whether items of this run should be dropped where they are."""
+        """Whether pictures of this run should be dropped where they are."""
         return self._reason_to_stop() is not None
 
     @property
@@ -76,7 +77,7 @@ class ShardRun:
                 self._lease_ends = since + self._lease_seconds
 
     def enter(self, window: int) -> None:
-        """Wait until fewer than `window` items are in flight, then count one more in.
+        """Wait until fewer than `window` pictures are in flight, then count one more in.
 
         Raises:
             RegattaError: the run is stopping; as `check`.
@@ -87,12 +88,12 @@ class ShardRun:
             self.check()
             self._in_flight += 1
 
-    def leave(self, item: ItemRef, rows: Sequence[ResultRow] | None) -> None:
-        """Count an item out, with its rows unless it was dropped."""
+    def leave(self, item: ItemRef, frame: int | None, rows: Sequence[ResultRow] | None) -> None:
+        """Count a picture out, with its rows unless it was dropped."""
         with self._changed:
             self._in_flight -= 1
             if rows is not None:
-                self._rows[item.index] = rows
+                self._rows.setdefault(item.index, {})[frame] = rows
             self._changed.notify_all()
 
     def fix_ways(self, ways: Mapping[str, Way]) -> None:
@@ -132,14 +133,34 @@ class ShardRun:
                 self._reason = StaleError("the lease could not be renewed in time")
             return self._reason
 
-    def rows(self, items: Sequence[ItemRef]) -> list[ResultRow]:
-        """Wait for the rows of all items that were let in, and return them in listing order.
+    def wait(self) -> None:
+        """Wait until nothing is in flight any more.
 
         Raises:
-            RegattaError: as `check`; by then nothing is in flight any more.
+            RegattaError: as `check`.
         """
         with self._changed:
             while self._in_flight:
                 self._changed.wait(timeout=0.5)
             self.check()
-            return [row for item in items for row in self._rows[item.index]]
+
+    def rows(self, items: Sequence[ItemRef]) -> list[ResultRow]:
+        """Wait for the rows of all items that were let in, and return them in listing order.
+
+        Those of an item's frames follow each other; what is said of the item itself comes first.
+
+        Raises:
+            RegattaError: as `check`; by then nothing is in flight any more.
+        """
+        self.wait()
+        with self._changed:
+            return [
+                row
+                for item in items
+                for _, rows in sorted(self._rows[item.index].items(), key=_by_frame)
+                for row in rows
+            ]
+
+
+def _by_frame(entry: tuple[int | None, object]) -> int:
+    return -1 if entry[0] is None else entry[0]

@@ -4,6 +4,7 @@ import os
 import random
 import socket
 import threading
+from functools import partial
 from importlib.metadata import version
 
 import structlog
@@ -12,14 +13,13 @@ from config.settings import Settings
 from core.errors import RegattaError, UsageError
 from core.heartbeat_pipe import HeartbeatWriter
 from core.ids import new_id
-from core.profile import best_offer, profile_for
 from core.work import Directive, Hold
 from store.database import Database
 from store.processes import WORKER, Heartbeat
 from worker.assembly import build_pipeline
+from worker.engines.registry import engines_named
 from worker.lease_keeper import LeaseKeeper
-from worker.models import engine_module
-from worker.preload import preload
+from worker.preload import preload, profile_here
 from worker.shard import ShardRunner
 from worker.watchdog import Watchdog
 from worker.ways.chooser import WayChooser
@@ -34,9 +34,9 @@ class Runtime:
         self._settings = settings
         self._draining = threading.Event()
         self._db = Database(settings.database_url, application="regatta worker")
-        engine = engine_module(settings.engine)
-        offers = engine.offers()
-        self._chooser = WayChooser(self._db, engine)
+        engines = engines_named(settings.engines)
+        self._offered = engines.offered
+        self._chooser = WayChooser(self._db, engines)
         worker_id = f"{socket.gethostname()}-{os.getpid()}-{new_id(random.SystemRandom())}"
         self._keeper = LeaseKeeper(
             self._db,
@@ -48,7 +48,7 @@ class Runtime:
                 version=version("regatta"),
                 slots=settings.concurrency,
                 queues=queues,
-                offers=offers,
+                offers=engines.offered,
             ),
             lease_seconds=settings.lease_seconds,
             heartbeat_seconds=settings.heartbeat_seconds,
@@ -67,7 +67,7 @@ class Runtime:
             chooser=self._chooser,
             keeper=self._keeper,
             worker_id=worker_id,
-            offers=offers,
+            offers=engines.offers,
             lease_seconds=settings.lease_seconds,
             stall_seconds=settings.stall_seconds,
             max_tries=settings.max_tries,
@@ -124,14 +124,13 @@ class Runtime:
 
     def _preload(self) -> None:
         names = [name.strip() for name in self._settings.preload.split(",") if name.strip()]
-        offer = best_offer(self._runner.offers)
-        if names and offer is not None:
-            profile = profile_for(
-                offer,
-                batch_size=self._settings.batch_size,
-                jpeg_quality=self._settings.jpeg_quality,
-            )
-            preload(self._db, self._pipeline.models, self._chooser, names, profile)
+        profile = partial(
+            profile_here,
+            offered=self._offered,
+            batch_size=self._settings.batch_size,
+            jpeg_quality=self._settings.jpeg_quality,
+        )
+        preload(self._db, self._pipeline.models, self._chooser, names, profile)
 
     def _hand_back(self) -> None:
         for run in self._keeper.runs():

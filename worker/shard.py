@@ -178,7 +178,7 @@ class ShardRunner:
             return
         rate = (unit.stop - unit.start) / seconds
         self.db.write(
-            lambda s: rates.note_rate(s, unit.model.digest, unit.profile.offer.key, rate, now=now)
+            lambda s: rates.note_rate(s, unit.model.digest, unit.profile.key, rate, now=now)
         )
 
     def _stop(self, hold: Hold, directive: Directive) -> str:

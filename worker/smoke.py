@@ -1,4 +1,4 @@
-"""Runs an export once and answers in JSON: `python -P -m worker.smoke DIRECTORY`.
+"""Runs an export once and answers in JSON: the module `worker.smoke DIRECTORY`.
 
 The answer: `engine`, its name and version, and `offer`, as jobs know it; `inputs`, name and shape
 of what was fed; `outputs`, type and shape; `way`, the fastest that was found right on sample
@@ -7,7 +7,6 @@ pictures, None if nothing was found on them, `why` in words, and the figures in 
 `error` and `hint`, if the network cannot be run here.
 """
 
-import importlib
 import json
 import sys
 import time
@@ -21,14 +20,22 @@ import structlog
 from numpy.typing import NDArray
 
 from config.settings import load_settings
-from core.errors import RegattaError
+from core.errors import RegattaError, UsageError
 from core.options import ModelRef
-from core.profile import DEFAULT_BATCH, EngineOffer, ExecutionProfile, profile_for
+from core.profile import (
+    DEFAULT_BATCH,
+    EngineOffer,
+    ExecutionProfile,
+    NetworkProfile,
+    best_offer,
+)
 from core.ways import Way
 from vision.exports.export import export_digest, read_export
 from vision.exports.exported import ExportedModel
+from vision.exports.input_shapes import fixed_shapes
 from vision.ops.preprocess import Preprocessor
-from worker.engines.protocol import Predictor
+from worker.engines.protocol import ModelFiles, Predictor
+from worker.engines.registry import Engines, engines_named
 from worker.networks.network import stacked
 from worker.ways.comparison import Comparison
 from worker.ways.question import ONLY_PLAIN, Question, SamplePictures
@@ -41,14 +48,14 @@ _LONG_SECONDS = 10.0  # a first run that took so long is not repeated to be time
 def main(directory: str) -> int:
     """Print what was found as the last line of stdout."""
     try:
-        answer = try_out(Path(directory), importlib.import_module(load_settings().engine))
+        answer = try_out(Path(directory), engines_named(load_settings().engines))
     except RegattaError as error:
         answer = {"error": str(error), "hint": error.hint}
     sys.stdout.write("\n" + json.dumps(answer) + "\n")
     return 0
 
 
-def try_out(directory: Path, engine: Any) -> dict[str, Any]:
+def try_out(directory: Path, engines: Engines) -> dict[str, Any]:
     """Run the network in a directory on a picture of its size, one image a batch.
 
     Raises:
@@ -57,14 +64,18 @@ def try_out(directory: Path, engine: Any) -> dict[str, Any]:
     export = read_export(directory)
     warnings: list[str] = []
     structlog.configure(processors=[partial(_collect, warnings)])
-    offer: EngineOffer = engine.offers()[0]
-    load = partial(_loaded, engine, export, offer)
+    digest = export_digest(directory)
+    best = best_offer(engines.offered, digest)
+    if best is None:
+        raise UsageError("no engine here runs anything", hint="`regatta doctor` looks at Paddle")
+    offer = best.offer
+    load = partial(_loaded, engines, export, offer)
     plain = load(Way.PLAIN)
     feeds = _feeds(export)
     begun = time.perf_counter()
     outputs = plain.predict(feeds)
     first_seconds = time.perf_counter() - begun
-    found = _compared(engine, export, offer)
+    found = _compared(engines, export, digest, offer)
     predictor = plain if found.way in {None, Way.PLAIN} else load(found.way)
     return {
         "engine": f"{offer.engine} {offer.version}",
@@ -79,25 +90,26 @@ def try_out(directory: Path, engine: Any) -> dict[str, Any]:
     }
 
 
-def _loaded(engine: Any, export: ExportedModel, offer: EngineOffer, way: Way) -> Predictor:
-    [predictor] = engine.load_predictors(
-        export.model_file, export.params_file, profile=_profile(offer, 1), way=way, count=1
+def _loaded(engines: Engines, export: ExportedModel, offer: EngineOffer, way: Way) -> Predictor:
+    [predictor] = engines.of(offer).load(
+        ModelFiles(export.model_file, export.params_file),
+        NetworkProfile(offer, batch_size=1),
+        way=way,
+        sizes=fixed_shapes(export),
+        count=1,
     )
-    found: Predictor = predictor
-    return found
+    return predictor
 
 
-def _profile(offer: EngineOffer, batch_size: int) -> ExecutionProfile:
-    return profile_for(offer, batch_size=batch_size, jpeg_quality=90)
-
-
-def _compared(engine: Any, export: ExportedModel, offer: EngineOffer) -> Comparison:
+def _compared(
+    engines: Engines, export: ExportedModel, digest: str, offer: EngineOffer
+) -> Comparison:
     directory = export.config_file.parent
-    digest = export_digest(directory)
     ref = ModelRef(export.name, export.task, digest, f"file://{directory.resolve()}")
-    question = Question.alone(ref, _profile(offer, DEFAULT_BATCH))
+    profile = ExecutionProfile.of(offer, batch_size=DEFAULT_BATCH, jpeg_quality=90)
+    question = Question.alone(ref, profile)
     try:
-        if not question.ways(engine):
+        if not question.ways(engines):
             return Comparison(Way.PLAIN, ONLY_PLAIN)
         return ask_alone(question, SamplePictures(export.task))
     except (

@@ -8,8 +8,8 @@ from urllib.parse import unquote, urlsplit
 from redis import Redis
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
-from cli.doctor.clocks import clock_finding
 from cli.doctor.finding import Finding, Status
+from cli.doctor.timing import clock_finding
 from cli.stack.broker import answers, broker_url, server_binary
 from cli.stack.home import Home
 from config.broker import celery_settings, without_password

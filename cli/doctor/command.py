@@ -1,16 +1,59 @@
 """`regatta doctor`: is everything that Regatta depends on in order?"""
 
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
 import click
 
-from cli.doctor.checks import examine
-from cli.doctor.finding import Status
+from cli.doctor.broker import check_broker
+from cli.doctor.consumers import check_consumers
+from cli.doctor.database import check_database
+from cli.doctor.finding import Finding, Status
+from cli.doctor.packages import check_packages
+from cli.doctor.paddle import check_paddle
+from cli.doctor.storage import check_disk, check_objects
+from cli.doctor.timing import check_timing
 from cli.exit_codes import FAILED
 from cli.options import format_option
 from cli.session import say
 from cli.show.output import chosen, print_records
-from config.settings import load_settings
+from config.settings import Settings, load_settings
+from core.errors import RegattaError
+from store.locations import use_s3
+from store.s3_options import S3Options
+
+_CHECKS: dict[str, Callable[[Settings], Iterable[Finding]]] = {
+    "database": check_database,
+    "broker": check_broker,
+    "objects": check_objects,
+    "disk": check_disk,
+    "timing": check_timing,
+    "packages": check_packages,
+    "paddle": check_paddle,
+    "consumers": check_consumers,
+}
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Run every check; a check that cannot be made is a finding like any other."""
+    use_s3(S3Options(**settings.s3))
+    return [found for name, check in _CHECKS.items() for found in _made(name, check, settings)]
+
+
+def _made(
+    name: str, check: Callable[[Settings], Iterable[Finding]], settings: Settings
+) -> list[Finding]:
+    found = []
+    try:
+        for finding in check(settings):
+            found.append(finding)  # noqa: PERF402 - what was found before an error is kept
+    except RegattaError as error:
+        found.append(Finding(name, Status.FAILED, str(error), error.hint))
+    except Exception as error:
+        text = f"cannot be checked: {type(error).__name__}: {error}".partition("\n")[0]
+        found.append(Finding(name, Status.FAILED, text, "`regatta --debug doctor` may say more"))
+    return found
+
 
 _COLUMNS = ("check", "status", "found")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from cli.doctor.clocks import clock_finding
 from cli.doctor.finding import Finding, Status
+from cli.doctor.timing import clock_finding
 from cli.stack.schema import look
 from config.settings import Settings
 from core.errors import RegattaError

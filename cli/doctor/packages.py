@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from cli.doctor.finding import Finding, Status
 from config.settings import Settings
 
-_LOCK = Path(__file__).parents[1] / "requirements.lock"  # beside the code, if at all
+_LOCK = Path(__file__).parents[2] / "requirements.lock"  # beside the code, if at all
 _RIVALS = (
     # Each of a group writes the same files: the last one installed wins, in parts.
     (

@@ -10,9 +10,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from cli.show.escape import printable
 from cli.show.wording import (
     WARM_UP_SECONDS,
+    beginning,
     count,
     done_of,
     duration,
@@ -21,6 +21,7 @@ from cli.show.wording import (
     tallied,
     waiting_for,
 )
+from core.escape import printable
 from core.states import JobState
 from report.snapshot import Snapshot
 
@@ -77,6 +78,8 @@ def render(snapshot: Snapshot, *, is_warm: bool) -> Group:
         lines.append(Text(f"work: {stages}", style="dim"))
     if is_warm and (waiting := waiting_for(snapshot)):
         lines.append(Text(waiting, style="yellow"))
+    elif begins := beginning(snapshot):
+        lines.append(Text(begins, style="dim"))
     return Group(*lines)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from cli.show.escape import printable, printable_json
+from core.escape import printable, printable_json
 
 _FIRST_ROWS = 200  # the rows by which a streamed table finds its widths
 

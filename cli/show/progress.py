@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from cli.session import say
-from cli.show.wording import WARM_UP_SECONDS, progress_line, waiting_for
+from cli.show.wording import WARM_UP_SECONDS, beginning, progress_line, waiting_for
 from report.snapshot import Snapshot
 
 _LINE_SECONDS = 5.0
@@ -50,6 +50,7 @@ class LineView:
         self._started = monotonic()
         self._next = float("-inf")
         self._state = ""
+        self._beginning: str | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -65,10 +66,13 @@ class LineView:
     def show(self, snapshot: Snapshot) -> None:
         """Print a line if it is time."""
         now = self._monotonic()
-        if snapshot["state"] == self._state and now < self._next:
-            return
-        self._state, self._next = snapshot["state"], now + _LINE_SECONDS
-        say(progress_line(snapshot))
-        waiting = waiting_for(snapshot)
-        if waiting and now - self._started > WARM_UP_SECONDS:
-            say(f"  {waiting}")
+        is_warm = now - self._started > WARM_UP_SECONDS
+        if snapshot["state"] != self._state or now >= self._next:
+            self._state, self._next = snapshot["state"], now + _LINE_SECONDS
+            say(progress_line(snapshot))
+            if is_warm and (waiting := waiting_for(snapshot)):
+                say(f"  {waiting}")
+        begins = None if is_warm else beginning(snapshot)
+        if begins not in {None, self._beginning}:
+            say(f"  {begins}")
+        self._beginning = begins

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from itertools import groupby, islice
 from operator import itemgetter
 
-from cli.show.escape import printable
 from cli.show.wording import count, duration, plain_networks, speed
 from core.errors import RegattaError
-from core.findings import finds_of
+from core.escape import printable
+from core.findings import detections_of
 from core.options import ModelRef
 from core.states import JobState
+from core.tasks import MATTING, TASK
 from report.snapshot import Snapshot
 from store.committed import committed_rows, quarantined_rows
 from store.database import Database
@@ -19,7 +20,6 @@ from store.tables import Job
 
 _CHEAP_ITEMS = 20_000  # reading more rows than this only to count labels takes too long
 _TOP_LABELS = 10
-_WITH_MASKS = frozenset({"segment", "matting", "panoptic"})
 _QUARANTINED_SHOWN = 10
 
 
@@ -28,7 +28,7 @@ def summary(db: Database, end: Snapshot, seconds: float | None) -> Iterator[str]
     job = db.read(lambda s: get_job(s, end["id"]))
     items = end["items"]
     took = f" in {duration(seconds)}" if seconds is not None else ""
-    yield f"Job {end['id']} ({printable(end['name'])}) {_ended(end['state'])}{took}"
+    yield f"Job {end['id']} ({printable(end['name'])}): {end['state']}{took}"
     yield f"  items        {_counts(items)}"
     if job.passed_over:
         reasons = ", ".join(f"{n:,} {printable(why)}" for why, n in job.passed_over.items())
@@ -39,28 +39,19 @@ def summary(db: Database, end: Snapshot, seconds: float | None) -> Iterator[str]
         yield f"  runs plain   {printable(line)}"
     if end["error"]:
         yield f"  error        {printable(end['error'])}"
-    tasks = {model.task for model in ModelRef.from_json(job.model).members}
-    if tasks != {"matting"}:  # which has no finds, only masks
+    names = {model.task for model in ModelRef.from_json(job.model).members}
+    tasks = [TASK[name] for name in names if name in TASK]
+    if names != {MATTING}:  # which finds nothing, and only has masks
         yield from _found(db, job, items["listed"])
     yield f"  results      {printable(job.output)}/results/"
     if job.options.get("annotate"):
         yield f"  pictures     {printable(job.output)}/annotated/"
-    if tasks & _WITH_MASKS:
+    if any(task.has_masks for task in tasks):
         yield f"  masks        {printable(job.output)}/masks/"
-    if "matting" in tasks:
+    if any(task.has_cutouts for task in tasks):
         yield f"  cut-outs     {printable(job.output)}/cutouts/"
     yield from _quarantined(db, job, items["quarantined"])
     yield from _next(end)
-
-
-def _ended(state: str) -> str:
-    words = {
-        JobState.SUCCEEDED: "succeeded",
-        JobState.PARTIAL: "finished, with quarantined items",
-        JobState.FAILED: "failed",
-        JobState.CANCELLED: "was cancelled",
-    }
-    return words.get(JobState(state), f"is {state}")
 
 
 def _counts(items: dict[str, int]) -> str:
@@ -75,7 +66,7 @@ def _found(db: Database, job: Job, listed: int) -> Iterator[str]:
     labels: Counter[str] = Counter()
     try:
         for row in committed_rows(db, job):
-            labels.update(find["label"] for find in finds_of(row))
+            labels.update(find["label"] for find in detections_of(row))
     except RegattaError as error:
         yield f"  found        cannot be read: {printable(str(error))}"
         return

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from cli.session import say
-from cli.show.escape import printable
-from store.progress import Progress
+from core.escape import printable
+from store.downloads import Progress
 
 
 def is_shown() -> bool:
@@ -26,7 +26,7 @@ def transfer(what: str) -> Iterator[Progress]:
 
 
 class _Transfer:
-    """See `store.progress.Progress`."""
+    """See `store.downloads.Progress`."""
 
     def __init__(self, what: str, stack: ExitStack) -> None:
         self._what = what

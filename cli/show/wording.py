@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from core.states import JobState
+from core.states import RESTING_JOBS, JobState, ShardState
 from core.ways import Way
 from report.snapshot import Snapshot
 
@@ -51,6 +51,8 @@ def done_of(snapshot: Snapshot) -> int:
 def progress_line(snapshot: Snapshot) -> str:
     """Return a job's progress as one line."""
     items = snapshot["items"]
+    if snapshot["state"] == JobState.PLANNING and not items["listed"]:
+        return "planning: nothing is listed yet"
     more = "+" if snapshot["state"] == JobState.PLANNING else ""
     parts = [
         f"{snapshot['state']}: {done_of(snapshot):,}/{items['listed']:,}{more} items",
@@ -85,6 +87,18 @@ def plain_networks(snapshot: Snapshot) -> list[str]:
     return [
         f"{one['network']}: {one['why']}" for one in snapshot["networks"] if one["way"] == Way.PLAIN
     ]
+
+
+def beginning(snapshot: Snapshot) -> str | None:
+    """Return what a job that has items and no results yet is waiting for."""
+    shards = snapshot["shards"]
+    if not snapshot["items"]["listed"] or done_of(snapshot) or snapshot["state"] in RESTING_JOBS:
+        return None
+    if snapshot["queue_without_consumer"]:
+        return "the worker is starting"
+    if shards.get(ShardState.RUNNING):
+        return "the worker loads the model"
+    return None
 
 
 def waiting_for(snapshot: Snapshot) -> str | None:

@@ -102,6 +102,7 @@ class Stack:
             while (state := self._usable()) is None:
                 if not spawned and not is_held(self.home.keeper_lock):
                     behind = log.stat().st_size if log.exists() else 0
+                    self._say("starting the stack: broker, scheduler, worker")
                     self._spawn()
                     spawned = True
                 if (spawned and self._has_ended()) or time.monotonic() > until:

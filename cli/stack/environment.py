@@ -2,8 +2,11 @@
 
 import os
 import sys
+from pathlib import Path
 
 from config.settings import Settings
+
+_RUN_MODULE = str(Path(__file__).with_name("run_module.py"))
 
 
 def environment(settings: Settings, **changes: str) -> dict[str, str]:
@@ -15,8 +18,5 @@ def environment(settings: Settings, **changes: str) -> dict[str, str]:
 
 
 def python_module(module: str, *arguments: str) -> list[str]:
-    """Return the command line that runs a module of ours.
-
-    `-P` keeps the current directory off the path: a user's own `config/` can't shadow ours.
-    """
-    return [sys.executable, "-P", "-m", module, *arguments]
+    """Return the command line that runs a module of ours, whatever else is on the path."""
+    return [sys.executable, "-P", _RUN_MODULE, module, *arguments]

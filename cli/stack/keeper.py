@@ -1,4 +1,4 @@
-"""Keeps the embedded stack of one home running: `python -P -m cli.stack.keeper`.
+"""Keeps the embedded stack of one home running: the module `cli.stack.keeper`.
 
 It is started by the first command that needs the stack and stops when the last one has left,
 however that left: the kernel releases the locks of killed processes.

@@ -6,6 +6,7 @@ import pytest
 from tests.acceptance.fleet import Fleet
 from tests.acceptance.outcome import Outcome, outcome
 from tests.acceptance.pictures import write_model, write_pictures
+from tests.acceptance.terminal import Terminal
 from tests.databases import PostgresDatabases, SqliteDatabases
 
 
@@ -47,6 +48,19 @@ def calm_fleet(
     fleet = Fleet(tmp_path_factory.mktemp("calm") / "home", sqlite_databases.new)
     fleet.start(STANDIN_ARMED="refuse-nothing")
     yield fleet
+    fleet.close()
+
+
+@pytest.fixture(scope="session")
+def paddle_terminal(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases
+) -> Iterator[Terminal]:
+    """A home in which `regatta up` runs Paddle, shared by all tests that only run commands."""
+    fleet = Fleet(tmp_path_factory.mktemp("paddle") / "home", sqlite_databases.new)
+    terminal = Terminal(fleet, ENGINE="worker.engines.paddle.engine")
+    terminal.up()
+    yield terminal
+    terminal.close()
     fleet.close()
 
 

@@ -12,7 +12,7 @@ _SETTINGS = {
     "PREDICTORS": "1",
     "DECODE_THREADS": "1",
     "LOG_FORMAT": "console",
-    "ENGINE": "standin",
+    "ENGINES": "standin",
 }
 
 SHORT_LEASES = {"LEASE_SECONDS": "3"}

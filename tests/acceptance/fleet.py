@@ -24,9 +24,11 @@ from store.database import Database
 from store.jobs import Tally, get_job, tally
 from store.tables import Job, Process, Shard
 from tests.acceptance.environment import environment
+from tests.acceptance.forks import Fork
 from tests.databases import NewDatabase
 
 T = TypeVar("T")
+Started = subprocess.Popen[bytes] | Fork
 
 DEADLINE = 90.0
 _POLL_SECONDS = 0.02
@@ -48,8 +50,8 @@ class Fleet:
         self.socket = self.runtime / "redis"
         folder.mkdir(parents=True, exist_ok=True)
         self.db = Database(new_database(folder))
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self._workers: list[subprocess.Popen[bytes]] = []
+        self._processes: list[Started] = []
+        self._workers: list[Fork] = []
 
     # Processes
 
@@ -69,11 +71,11 @@ class Fleet:
         self.until(lambda: answers(self.socket), "Redis answers")
         return server
 
-    def start_scheduler(self, **settings: str) -> subprocess.Popen[bytes]:
-        return self._spawn("scheduler", _module("scheduler"), settings)
+    def start_scheduler(self, **settings: str) -> Fork:
+        return self._fork("scheduler", settings)
 
-    def start_worker(self, **settings: str) -> subprocess.Popen[bytes]:
-        self._workers.append(self._spawn("worker", _module("worker"), settings))
+    def start_worker(self, **settings: str) -> Fork:
+        self._workers.append(self._fork("worker", settings))
         return self._workers[-1]
 
     def start_program(self, *words: str, **settings: str) -> subprocess.Popen[bytes]:
@@ -91,12 +93,12 @@ class Fleet:
         }
         return environment(**(places | self.settings | settings))
 
-    def kill(self, process: subprocess.Popen[bytes]) -> None:
+    def kill(self, process: Started) -> None:
         """End a process at once, as `kill -9` does."""
         process.kill()
         process.wait()
 
-    def stop(self, process: subprocess.Popen[bytes]) -> int:
+    def stop(self, process: Started) -> int:
         """Ask a process to end and return its exit status."""
         process.terminate()
         return process.wait(DEADLINE)
@@ -113,7 +115,7 @@ class Fleet:
     def _spawn(
         self, name: str, command: list[str], settings: dict[str, str]
     ) -> subprocess.Popen[bytes]:
-        with (self.folder / f"{len(self._processes)}-{name}.log").open("wb") as log:
+        with self._log(name).open("wb") as log:
             process = subprocess.Popen(
                 command,
                 env=self.environment(**settings),
@@ -126,7 +128,15 @@ class Fleet:
         self._processes.append(process)
         return process
 
-    def log(self, process: subprocess.Popen[bytes]) -> str:
+    def _fork(self, module: str, settings: dict[str, str]) -> Fork:
+        process = Fork(module, self.environment(**settings), self.folder, self._log(module))
+        self._processes.append(process)
+        return process
+
+    def _log(self, name: str) -> Path:
+        return self.folder / f"{len(self._processes)}-{name}.log"
+
+    def log(self, process: Started) -> str:
         """What a process has said so far."""
         number = self._processes.index(process)
         (path,) = self.folder.glob(f"{number}-*.log")
@@ -150,6 +160,10 @@ class Fleet:
     def open_gate(self) -> None:
         self.gate.unlink()
         self.gate.with_suffix(".waiting").unlink(missing_ok=True)
+
+    def hurry(self) -> None:
+        """From now on no batch takes longer than it must."""
+        self.gate.with_suffix(".hurry").touch()
 
     # Jobs
 
@@ -206,10 +220,6 @@ class Fleet:
         return "\n".join(f"--- {p.name}\n{p.read_text(errors='replace')[-3000:]}" for p in logs)
 
 
-def _module(name: str) -> list[str]:
-    return [sys.executable, "-P", "-m", name]
-
-
-def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def _signal_group(process: Started, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, number)

@@ -1,6 +1,6 @@
 """An engine whose network is arithmetic, and which misbehaves when a picture tells it to.
 
-Workers find it as the module that `REGATTA_ENGINE` names. A picture's mark is the colour of its
+Workers find it as the module that `REGATTA_ENGINES` names. A picture's mark is the colour of its
 upper left corner; a mark does nothing unless `STANDIN_ARMED` lists it:
 
 - `abort` ends the process as a crash in native code does;
@@ -8,7 +8,8 @@ upper left corner; a mark does nothing unless `STANDIN_ARMED` lists it:
 - `refuse` makes the network refuse the batch.
 
 While the file that `STANDIN_GATE` names exists, the mark `gate` waits, having said so in a file
-beside it. `STANDIN_SECONDS` is how long a batch takes, `STANDIN_LARGEST_BATCH` what fits.
+beside it. `STANDIN_SECONDS` is how long a batch takes, until there is a file `gate.hurry` beside
+that one; `STANDIN_LARGEST_BATCH` is what fits.
 """
 
 import os
@@ -20,9 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.profile import EngineOffer, ExecutionProfile
+from core.profile import EngineOffer, NetworkProfile, Offered
 from core.ways import Way
-from worker.engines.protocol import OutOfMemoryError, PredictError
+from worker.engines.protocol import ModelFiles, OutOfMemoryError, PredictError, Sizes
 
 MARKS = {  # RGB
     "abort": (255, 0, 32),
@@ -39,12 +40,13 @@ class StandIn:
     """A predictor; its boxes are sums of each image's own pixels, so no batch changes them."""
 
     input_names = ("image", "scale_factor")
+    memory_bytes = 0
 
     def predict(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         images = feeds["image"]
         if len(images) > int(os.environ.get("STANDIN_LARGEST_BATCH", "1024")):
             raise OutOfMemoryError(f"{len(images)} images are too many")
-        _pause(float(os.environ.get("STANDIN_SECONDS", "0")))
+        _work()
         for image in images:
             _obey(image)
         rows = [_boxes(*pair) for pair in zip(images, feeds["scale_factor"], strict=True)]
@@ -55,8 +57,8 @@ class StandIn:
         pass
 
 
-def offers() -> tuple[EngineOffer, ...]:
-    return (EngineOffer("standin", "1", "cpu-any", "fp32"),)
+def offers() -> tuple[Offered, ...]:
+    return (Offered(EngineOffer("standin", "1", "cpu-any", "fp32")),)
 
 
 def ways(model_file: Path) -> tuple[Way, ...]:
@@ -64,10 +66,10 @@ def ways(model_file: Path) -> tuple[Way, ...]:
     return ()
 
 
-def load_predictors(
-    model_file: Path, params_file: Path, *, profile: ExecutionProfile, way: Way, count: int
+def load(
+    model: ModelFiles, profile: NetworkProfile, *, way: Way, sizes: Sizes, count: int
 ) -> tuple[StandIn, ...]:
-    del model_file, params_file, profile, way
+    del model, profile, way, sizes
     return tuple(StandIn() for _ in range(count))
 
 
@@ -97,6 +99,12 @@ def _obey(image: NDArray[np.float32]) -> None:
         threading.Event().wait()
     if mark == "refuse":
         raise PredictError("a picture says no")
+
+
+def _work() -> None:
+    gate = os.environ.get("STANDIN_GATE")
+    if not (gate and Path(gate).with_suffix(".hurry").exists()):
+        _pause(float(os.environ.get("STANDIN_SECONDS", "0")))
 
 
 def _wait_at(gate: Path) -> None:

@@ -78,6 +78,10 @@ class Terminal:
         del self._environment["REGATTA_BROKER_URL"]
         self._commands: list[Command] = []
 
+    @property
+    def home(self) -> Path:
+        return self._fleet.folder
+
     def start(self, *words: str | Path) -> Command:
         log = self._fleet.folder / f"command-{len(self._commands)}"
         command = Command(tuple(map(str, words)), self._environment, log)
@@ -86,6 +90,12 @@ class Terminal:
 
     def run(self, *words: str | Path) -> Said:
         return self.start(*words).end()
+
+    def up(self) -> Command:
+        """Start the stack that the commands after it find running."""
+        command = self.start("up")
+        self._fleet.until(lambda: "ready; Ctrl-C stops it" in command.err, "the stack is up")
+        return command
 
     def close(self) -> None:
         """End every command, and the stack that they share."""

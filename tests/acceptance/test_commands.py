@@ -28,9 +28,7 @@ class Up:
 
 def start_up(fleet: Fleet) -> Up:
     terminal = Terminal(fleet)
-    command = terminal.start("up")
-    fleet.until(lambda: "ready; Ctrl-C stops it" in command.err, "the stack is up")
-    return Up(fleet, terminal, command)
+    return Up(fleet, terminal, terminal.up())
 
 
 @pytest.fixture(scope="module")

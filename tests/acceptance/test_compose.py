@@ -116,16 +116,6 @@ def test_the_base_s_paddle_replaces_the_lock_s(tmp_path: Path) -> None:
     assert chosen("base") == lock.replace(block, "")
 
 
-def test_the_context_has_every_package() -> None:
-    kept = (ROOT / ".dockerignore").read_text().splitlines()
-    text = (ROOT / "pyproject.toml").read_text()
-    packages = re.findall(r"^packages = \[(.*)\]$", text, re.MULTILINE)[0]
-    for name in re.findall(r'"(\w+)"', packages):
-        assert f"!{name}/" in kept
-    for name in ("pyproject.toml", "requirements.lock", "README.md", "LICENSE"):
-        assert f"!{name}" in kept
-
-
 def test_gpus_are_asked_for_by_the_profile_alone() -> None:
     found = services()
     assert [name for name, each in found.items() if each.get("profiles")] == ["worker-gpu"]

@@ -20,6 +20,7 @@ def test_a_paused_job_lets_go_and_goes_on_where_it_was(
     busy = (ShardState.QUEUED, ShardState.RUNNING)
     fleet.until(lambda: not fleet.shards(job, *busy), "nothing runs any more")
     assert fleet.tally(job).pending
+    fleet.hurry()
     assert fleet.db.write(lambda s: jobs.resume(s, job))
     assert outcome(fleet, job) == undisturbed
     assert {shard.tries for shard in fleet.shards(job)} == {1}
@@ -40,7 +41,7 @@ def test_a_cancelled_job_keeps_what_it_has(
 
 
 def test_an_urgent_job_overtakes(fleet: Fleet, pictures: Path, model: Path) -> None:
-    fleet.start(STANDIN_SECONDS="0.2")
+    fleet.start(STANDIN_SECONDS="0.1")
     first, second = (
         fleet.submit(pictures, model, shard_items=2, batch_size=1, priority=0) for _ in range(2)
     )

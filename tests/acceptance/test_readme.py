@@ -41,7 +41,7 @@ def terminal(fleet: Fleet, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setenv("BROWSER", "true")  # a browser that shows nothing and is content
     shutil.copytree(dataset / "race-1", fleet.folder / "photos")
     shutil.copytree(DETECTOR, fleet.folder / "models" / "picodet_xs_320_coco_lcnet")
-    terminal = Terminal(fleet, ENGINE="worker.engines.paddle.engine")
+    terminal = Terminal(fleet, ENGINES="paddle")
     yield terminal
     terminal.close()
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.layout import MANIFEST
-from core.profile import ExecutionProfile
+from core.profile import NetworkProfile
 from core.ways import Way
 from store.locations import open_store
 from tests.acceptance.environment import SHORT_LEASES
@@ -54,7 +54,7 @@ def test_a_killed_worker_changes_nothing_of_what_paddle_finds(
     fleet.settings |= SHORT_LEASES
     folder, truth = scenes
     fleet.start(workers=0)
-    engine = {"ENGINE": "worker.engines.paddle.engine"}
+    engine = {"ENGINES": "paddle"}
     first = fleet.start_worker(**engine)
     models = [blob_detector, blob_detector, blob_detr]
     jobs = [fleet.submit(folder, m, shard_items=4, batch_size=None) for m in models]
@@ -74,7 +74,7 @@ def test_a_network_that_onednn_gets_wrong_runs_right(
     fleet: Fleet, scenes: tuple[Path, dict[str, list[Blob]]], coarse_segmenter: Path
 ) -> None:
     folder, truth = scenes
-    fleet.start(ENGINE="worker.engines.paddle.engine")
+    fleet.start(ENGINES="paddle")
     job = fleet.submit(folder, coarse_segmenter, shard_items=8)
     rows = outcome(fleet, job).rows
     assert [row["item"] for row in rows] == sorted(truth)
@@ -104,7 +104,7 @@ class Masks:
     def __init__(self, model: Path, way: Way) -> None:
         export = read_export(model)
         self._network = Segmenter(export)
-        profile = ExecutionProfile.of(paddle.offers()[0], batch_size=1, jpeg_quality=90)
+        profile = NetworkProfile(paddle.offers()[0].offer, batch_size=1)
         self._predictor = paddle.load_predictor(
             export.model_file, export.params_file, profile=profile, way=way
         )

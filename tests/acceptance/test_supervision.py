@@ -138,7 +138,7 @@ def test_models_are_warm_before_work_is_taken(fleet: Fleet, model: Path) -> None
 
 def test_what_no_worker_can_do_is_not_tried_for_ever(fleet: Fleet) -> None:
     fleet.start_redis()
-    supervisor = fleet.start_program("regatta", "worker", "--devices", "cpu", ENGINE="no_engine")
+    supervisor = fleet.start_program("regatta", "worker", "--devices", "cpu", ENGINES="no_engine")
     assert supervisor.wait(DEADLINE) == 2
     assert "the engine 'no_engine' cannot be imported" in fleet.log(supervisor)
 

@@ -1,7 +1,6 @@
 """Every task from the command line to its results, on pictures whose truth is known."""
 
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -11,7 +10,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from tests.acceptance.fleet import Fleet
 from tests.acceptance.terminal import Terminal
 from tests.dense_nets import (
     export_blob_masks,
@@ -40,10 +38,8 @@ def blobs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, lis
 
 
 @pytest.fixture
-def terminal(fleet: Fleet) -> Iterator[Terminal]:
-    terminal = Terminal(fleet, ENGINE="worker.engines.paddle.engine")
-    yield terminal
-    terminal.close()
+def terminal(paddle_terminal: Terminal) -> Terminal:
+    return paddle_terminal
 
 
 def painted(found: list[Blob]) -> NDArray[np.uint8]:
@@ -55,11 +51,11 @@ def painted(found: list[Blob]) -> NDArray[np.uint8]:
 
 
 def test_segments(
-    terminal: Terminal, fleet: Fleet, tmp_path: Path, blobs: tuple[Path, dict[str, list[Blob]]]
+    terminal: Terminal, tmp_path: Path, blobs: tuple[Path, dict[str, list[Blob]]]
 ) -> None:
     folder, truth = blobs
     model = export_blob_segmenter(tmp_path / "segmenter")
-    output = fleet.folder / "out"
+    output = tmp_path / "out"
 
     ended = terminal.run("run", folder, "--model", model, "--output", output)
     assert ended.code == 0, ended.err
@@ -111,12 +107,12 @@ def test_small_things_in_a_large_picture_are_found_in_slices(
 
 
 def test_several_models_at_once(
-    terminal: Terminal, fleet: Fleet, tmp_path: Path, blobs: tuple[Path, dict[str, list[Blob]]]
+    terminal: Terminal, tmp_path: Path, blobs: tuple[Path, dict[str, list[Blob]]]
 ) -> None:
     folder, truth = blobs
     segmenter = export_blob_segmenter(tmp_path / "segmenter")
     classifier = export_blob_classifier(tmp_path / "classifier")
-    output = fleet.folder / "out"
+    output = tmp_path / "out"
 
     ended = terminal.run(
         "run", folder, "--model", segmenter, "--model", classifier, "--output", output
@@ -139,7 +135,7 @@ def test_several_models_at_once(
 
 
 def test_what_each_pixel_belongs_to(
-    terminal: Terminal, fleet: Fleet, tmp_path: Path, blobs: tuple[Path, dict[str, list[Blob]]]
+    terminal: Terminal, tmp_path: Path, blobs: tuple[Path, dict[str, list[Blob]]]
 ) -> None:
     """Instance masks, matting and panoptic segments, of one decoded picture."""
     folder, truth = blobs
@@ -148,7 +144,7 @@ def test_what_each_pixel_belongs_to(
         export_blob_matting(tmp_path / "matting"),
         export_blob_panoptic(tmp_path / "panoptic"),
     ]
-    output = fleet.folder / "out"
+    output = tmp_path / "out"
 
     named = [word for model in models for word in ("--model", model)]
     ended = terminal.run("run", folder, *named, "--output", output)

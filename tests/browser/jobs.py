@@ -13,14 +13,14 @@ from core.options import ModelRef
 from core.profile import ExecutionProfile
 from core.states import ItemState, JobState
 from core.work import CommittedPart, Counts
+from predictions.detections import Detections
 from sample.labels import LABELS
 from sample.world import new_world
 from store import leases
 from store.parts import encode_rows
-from store.results import BoxColumns, ResultRow
+from store.results import ResultRow
 from store.tables import Job
 from tests.bench import Bench
-from vision.detections import Detections
 from vision.draw.detections import draw_detections
 from vision.encode import encode_jpeg
 
@@ -210,10 +210,11 @@ def _seen(
         xyxy=np.array([thing.box for thing in things], np.float32).reshape(-1, 4),
         scores=_scores(rng, len(things)),
         class_ids=np.array([thing.class_id for thing in things], np.int32),
+        labels=labels,
     )
-    drawn = draw_detections(scene.image, found, labels)
+    drawn = draw_detections(scene.image, found)
     bench.output(job).put(annotated_image(key), encode_jpeg(drawn, 90))
-    return _found(index, key, found, labels, annotated=annotated_image(key))
+    return _found(index, key, found, annotated=annotated_image(key))
 
 
 def _unseen(index: int, key: str, rng: np.random.Generator) -> ResultRow:
@@ -223,8 +224,9 @@ def _unseen(index: int, key: str, rng: np.random.Generator) -> ResultRow:
         xyxy=np.zeros((count, 4), np.float32),
         scores=_scores(rng, count),
         class_ids=rng.choice(len(LABELS), count, p=[0.16, 0.48, 0.14, 0.15, 0.07]).astype(np.int32),
+        labels=LABELS,
     )
-    return _found(index, key, found, LABELS)
+    return _found(index, key, found)
 
 
 def _scores(rng: np.random.Generator, count: int) -> Any:
@@ -235,7 +237,6 @@ def _found(
     index: int,
     key: str,
     found: Detections,
-    labels: tuple[str, ...],
     *,
     annotated: str | None = None,
 ) -> ResultRow:
@@ -246,6 +247,6 @@ def _found(
         state=ItemState.SUCCEEDED,
         width=640,
         height=480,
-        detections=BoxColumns(found.xyxy, found.scores, found.class_ids, labels),
+        detections=found,
         annotated=annotated,
     )

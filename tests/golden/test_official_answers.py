@@ -13,8 +13,8 @@ import numpy as np
 import paddle.inference as paddle_infer
 import pytest
 
+from predictions.detections import Detections
 from vision.decode import decode_image
-from vision.detections import Detections
 from vision.exports.export import read_export
 from vision.ops.preprocess import Preprocessor
 from vision.read.postprocess import read_rows, split_rows

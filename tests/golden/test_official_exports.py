@@ -10,7 +10,6 @@ whose answers are not all alike. What isn't there is skipped. See `official_tool
 import os
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from io import BytesIO
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
@@ -19,22 +18,23 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 from core.options import JobOptions
-from core.profile import ExecutionProfile
+from core.profile import NetworkProfile
+from predictions.answer import Answer
 from tests.golden.official_tools import PADDLEDETECTION, PADDLESEG, imported, outputs_of
 from vision.decode import decode_image
+from vision.draw.by_task import cut_out
 from vision.exports.export import read_export
 from vision.ops.person_crop import person_crop
 from vision.ops.preprocess import Prepared
 from worker.engines.paddle.engine import PaddlePredictor, load_predictor, offers
 from worker.networks.by_task import network_of
-from worker.networks.network import Answer, stacked
+from worker.networks.network import stacked
 
 EXPORTS = Path(os.environ.get("REGATTA_EXPORTS", "/nowhere"))
 PHOTO = Path(os.environ["REGATTA_REFERENCE"]) / "media/photos/000000014439.jpg"
-PROFILE = ExecutionProfile.of(offers()[0], batch_size=1, jpeg_quality=90)
+PROFILE = NetworkProfile(offers()[0].offer, batch_size=1)
 OPTIONS = JobOptions.of(max_pixels=10**9, max_item_bytes=10**9, jpeg_quality=90)
 Report = Callable[..., None]
 
@@ -338,14 +338,12 @@ def test_a_mask_is_that_of_the_official_tool(name: str, tmp_path: Path, report: 
     run, _ = official_run(name, ".", folder=tmp_path)
     answer, image = ours_beside(name, run, report)
     assert answer.mask is not None
-    with Image.open(BytesIO(answer.mask)) as picture:
-        mask = np.asarray(picture)
     # Its own tool leaves the mask as large as the graph's input.
     expected = cv2.resize(
         run.saved[0].astype(np.uint8), image.shape[1::-1], interpolation=cv2.INTER_NEAREST
     )
     assert len(np.unique(expected)) > 2
-    report("pixels", (mask != expected).mean(), 0.001)
+    report("pixels", (answer.mask != expected).mean(), 0.001)
 
 
 @pytest.mark.parametrize("name", ["ppmattingv2", "ppmatting", "modnet"])
@@ -355,12 +353,12 @@ def test_alpha_is_that_of_the_official_tool(name: str, tmp_path: Path, report: R
     module.args = Namespace(save_dir=str(tmp_path), fg_estimate=False)
     module.Predictor._save_imgs(run.predictor, run.saved, str(PHOTO))
     alpha = cv2.imread(str(tmp_path / f"{PHOTO.stem}_alpha.png"), cv2.IMREAD_GRAYSCALE)
-    cut_out = cv2.imread(str(tmp_path / f"{PHOTO.stem}_rgba.png"), cv2.IMREAD_UNCHANGED)
+    transparent = cv2.imread(str(tmp_path / f"{PHOTO.stem}_rgba.png"), cv2.IMREAD_UNCHANGED)
     assert answer.mask is not None
-    assert answer.cut_out is not None
-    mine = cv2.imdecode(np.frombuffer(answer.mask, np.uint8), cv2.IMREAD_UNCHANGED)
     theirs = np.asarray(alpha)
     assert np.ptp(theirs) > 20
-    report("alpha", largest_difference(mine, theirs), 1)
-    mine = cv2.imdecode(np.frombuffer(answer.cut_out(image), np.uint8), cv2.IMREAD_UNCHANGED)
-    report("cut-out", largest_difference(mine, np.asarray(cut_out)), 1)
+    report("alpha", largest_difference(answer.mask, theirs), 1)
+    mine = cv2.imdecode(
+        np.frombuffer(cut_out("matting", image, answer.mask), np.uint8), cv2.IMREAD_UNCHANGED
+    )
+    report("cut-out", largest_difference(mine, np.asarray(transparent)), 1)

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.options import JobOptions
+from predictions.answer import Answer
 from vision.decode import decode_image
 from vision.exports.export import read_export
 from vision.exports.exported import ExportedModel
 from worker.networks.by_task import network_of
-from worker.networks.network import Answer, stacked
+from worker.networks.network import stacked
 
 REFERENCE = Path(os.environ["REGATTA_REFERENCE"])
 PHOTOS = sorted((REFERENCE / "media/photos").glob("*.jpg"))

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.profile import ExecutionProfile
+from core.profile import NetworkProfile
 from core.ways import Way
 from vision.decode import decode_image
 from vision.exports.export import read_export
@@ -48,7 +48,7 @@ def test_keypoints_are_those_of_the_official_tools(size: str, fast: bool, batche
     first = export.ops[0]
     assert isinstance(first, TopDownEvalAffine)
     prepare = Preprocessor(export.ops)
-    profile = ExecutionProfile.of(offers()[0], batch_size=8, jpeg_quality=90)
+    profile = NetworkProfile(offers()[0].offer, batch_size=8)
     way = ways(export.model_file)[0] if fast else Way.PLAIN
     predictor = load_predictor(export.model_file, export.params_file, profile=profile, way=way)
     for photo, people in EXPECTED[size].items():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.profile import ExecutionProfile
+from core.profile import NetworkProfile
 from sample.shipped import EXPORTS as SHIPPED
 from tests.golden.converted import NotConvertedError, OnnxRuntime, converted
 from tests.golden.looking import (
@@ -30,7 +30,7 @@ REFERENCE = Path(os.environ["REGATTA_REFERENCE"])
 EXPORTS = Path(os.environ.get("REGATTA_EXPORTS", "/nowhere"))
 ONE_PHOTO = ["000000014439.jpg"]
 SOME_PHOTOS = [*ONE_PHOTO, "000000087038.jpg"]
-PROFILE = ExecutionProfile.of(offers()[0], batch_size=1, jpeg_quality=90)
+PROFILE = NetworkProfile(offers()[0].offer, batch_size=1)
 
 # Nothing else may fail to convert, and these must not begin to do so unnoticed.
 NOT_CONVERTED = {

@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.profile import EngineOffer, ExecutionProfile
+from core.profile import EngineOffer, NetworkProfile, Offered
 from core.ways import Way
+from worker.engines.protocol import ModelFiles, Sizes
 
 OFFER = EngineOffer("precarious", "1", "cpu-any", "fp32")
 
 
-def offers() -> tuple[EngineOffer, ...]:
-    return (OFFER,)
+def offers() -> tuple[Offered, ...]:
+    return (Offered(OFFER),)
 
 
 def ways(model_file: Path) -> tuple[Way, ...]:
@@ -29,16 +30,17 @@ def ways(model_file: Path) -> tuple[Way, ...]:
     return (Way.ONEDNN, Way.ONEDNN_UNPLACED)
 
 
-def load_predictors(
-    model_file: Path, params_file: Path, *, profile: ExecutionProfile, way: Way, count: int
+def load(
+    model: ModelFiles, profile: NetworkProfile, *, way: Way, sizes: Sizes, count: int
 ) -> "list[Precarious]":
-    del model_file, params_file, profile
+    del model, profile, sizes
     told = dict(entry.split("=") for entry in os.environ["PRECARIOUS"].split(","))
     return [Precarious(told.get(way.value, "fine"))] * count
 
 
 class Precarious:
     input_names = ("image",)
+    memory_bytes = 0
 
     def __init__(self, does: str) -> None:
         self._does = does

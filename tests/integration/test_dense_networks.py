@@ -1,24 +1,24 @@
 """Exports that answer for each pixel, through Paddle, on pictures whose truth is known."""
 
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 from core.options import JobOptions
-from core.profile import ExecutionProfile
+from core.profile import NetworkProfile
+from predictions.answer import Answer
 from tests.dense_nets import export_blob_masks, export_blob_matting, export_blob_panoptic
 from tests.scenes import LABELS, Blob, draw_blobs, paint
+from vision.draw.by_task import draw
 from vision.exports.export import read_export
 from worker.engines.paddle.engine import load_predictor, offers
 from worker.networks.by_task import network_of
-from worker.networks.network import Answer, stacked
+from worker.networks.network import stacked
 
-PROFILE = ExecutionProfile.of(offers()[0], batch_size=1, jpeg_quality=90)
+PROFILE = NetworkProfile(offers()[0].offer, batch_size=1)
 OPTIONS = JobOptions.of(max_pixels=10**9, max_item_bytes=10**9, jpeg_quality=90, threshold=0.3)
 
 
@@ -27,6 +27,7 @@ class Asked:
 
     def __init__(self, folder: Path) -> None:
         export = read_export(folder)
+        self.task = export.task
         self.network: Any = network_of(export)
         self.predictor = load_predictor(export.model_file, export.params_file, profile=PROFILE)
 
@@ -38,7 +39,7 @@ class Asked:
     def answer(self, image: NDArray[np.uint8]) -> Answer:
         size_wh = (image.shape[1], image.shape[0])
         found: Answer = self.network.read(self.output(image), size_wh, OPTIONS)
-        assert found.draw(image).shape == image.shape
+        assert draw(self.task, image, found, OPTIONS.drawing).shape == image.shape
         return found
 
 
@@ -77,7 +78,8 @@ def test_a_picture_without_objects_has_none(instances: Asked, size: tuple[int, i
     image = paint(size, [])
     found = instances.network.found(instances.output(image), OPTIONS)
     assert len(found) == 0
-    assert (instances.answer(image).draw(image) == image).all()
+    answer = instances.answer(image)
+    assert (draw(instances.task, image, answer, OPTIONS.drawing) == image).all()
 
 
 def test_what_is_in_front_is_opaque(tmp_path: Path) -> None:
@@ -85,8 +87,7 @@ def test_what_is_in_front_is_opaque(tmp_path: Path) -> None:
     image, blobs = draw_blobs(3)
     mask = asked.answer(image).mask
     assert mask is not None
-    with Image.open(io.BytesIO(mask)) as alpha:
-        front = np.asarray(alpha) > 127
+    front = mask > 127
     truth = np.logical_or.reduce([covered(blob, image) for blob in blobs])
     assert overlap(front, truth) > 0.9
     assert asked.answer(paint((1, 1), [])).mask is not None
@@ -100,8 +101,9 @@ def test_things_and_stuff_are_segments(tmp_path: Path) -> None:
     assert {one.label for one in answer.classes} == {"background"} | {
         LABELS[blob.class_id] for blob in blobs
     }
-    segments = asked.network.found(asked.output(image), (320, 240)).segments
-    assert [one.isthing for one in segments] == [False, *[True] * (len(segments) - 1)]
+    segments = answer.segments
+    assert segments is not None
+    assert [one.is_thing for one in segments] == [False, *[True] * (len(segments) - 1)]
     for one in segments[1:]:
-        mine = [covered(blob, image) for blob in blobs if blob.class_id == one.category_id - 1]
+        mine = [covered(blob, image) for blob in blobs if blob.class_id == one.class_id - 1]
         assert one.area == pytest.approx(np.logical_or.reduce(mine).sum(), rel=0.2)

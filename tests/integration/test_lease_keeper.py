@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from core.errors import RetryableError, StaleError
+from core.profile import Offered
 from core.states import JobMoves
 from core.work import Directive, Hold, WorkUnit
 from store import jobs
@@ -21,7 +22,7 @@ from worker.run import ShardRun, StoppedError
 def keeper_of(db: Database, *, heartbeat_seconds: float = 1000.0) -> LeaseKeeper:
     return LeaseKeeper(
         db,
-        Heartbeat("w", WORKER, "h", 1, "0", slots=2, queues=("detect",), offers=(OFFER,)),
+        Heartbeat("w", WORKER, "h", 1, "0", slots=2, queues=("detect",), offers=(Offered(OFFER),)),
         lease_seconds=30.0,
         heartbeat_seconds=heartbeat_seconds,
         stall_seconds=60.0,

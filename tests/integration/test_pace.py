@@ -3,7 +3,7 @@ import pytest
 from core.states import JobState
 from store import leases
 from store.leases import Progress
-from store.pace import pace
+from store.rates import pace
 from tests.bench import Bench
 
 

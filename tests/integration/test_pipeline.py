@@ -25,8 +25,16 @@ from store.parts import ResultRow
 from store.s3_options import S3Options
 from tests.bench import OPTIONS, PROFILE
 from tests.buckets.server import Server
-from tests.workshop import PATIENCE, Gate, Network, new_run, work_unit, write_item, write_model
-from worker.models import Models
+from tests.workshop import (
+    PATIENCE,
+    Gate,
+    Network,
+    models_of,
+    new_run,
+    work_unit,
+    write_item,
+    write_model,
+)
 from worker.pipeline import pipeline
 from worker.pipeline.pipeline import Pipeline, Threads
 from worker.run import ShardRun, StoppedError
@@ -40,7 +48,7 @@ class Works:
         self.model = model
         self.network = Network()
         threads = Threads(fetch=2, decode=2, predict=predict, finish=2, upload=2)
-        self.pipeline = Pipeline(Models(self.network, replicas=predict), threads)
+        self.pipeline = Pipeline(models_of(self.network, replicas=predict), threads)
         self.pool = ThreadPoolExecutor(4)
 
     def items(self, numbers: Sequence[int], **options: Any) -> list[ItemRef]:

@@ -14,24 +14,28 @@ from numpy.typing import NDArray
 from structlog.testing import capture_logs
 
 from core.errors import FatalError
-from core.profile import ExecutionProfile
+from core.profile import NetworkProfile
 from core.ways import Way
 from tests.scenes import SIDE, Blob, draw_blobs, paint, tolerance
 from worker.engines.paddle import engine as adapter
-from worker.engines.paddle.engine import load_predictor, load_predictors, offers, ways
+from worker.engines.paddle.engine import load_predictor, offers, ways
 from worker.engines.paddle.interpolations import export_program
-from worker.engines.protocol import OutOfMemoryError, PredictError, Predictor
+from worker.engines.protocol import ModelFiles, OutOfMemoryError, PredictError, Predictor
 
 SIZE = (320, 240)
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
-PROFILE = ExecutionProfile.of(offers()[0], batch_size=8, jpeg_quality=90)
+PROFILE = NetworkProfile(offers()[0].offer, batch_size=8)
 
 Feeds = dict[str, NDArray[Any]]
 
 
-def load(model: Path, profile: ExecutionProfile = PROFILE, *, way: Way = Way.PLAIN) -> Predictor:
+def load(model: Path, profile: NetworkProfile = PROFILE, *, way: Way = Way.PLAIN) -> Predictor:
     return load_predictor(model / "model.json", model / "model.pdiparams", profile=profile, way=way)
+
+
+def files_of(model: Path) -> ModelFiles:
+    return ModelFiles(model / "model.json", model / "model.pdiparams")
 
 
 def feeds_of(images: list[NDArray[np.uint8]], shape: tuple[int, int] = (SIDE, SIDE)) -> Feeds:
@@ -127,9 +131,7 @@ def test_outputs_outlive_the_next_call_and_the_predictor(blob_detector: Path) ->
 
 
 def test_replicas_run_at_once_without_mixing_results(blob_detector: Path) -> None:
-    replicas = load_predictors(
-        blob_detector / "model.json", blob_detector / "model.pdiparams", profile=PROFILE, count=3
-    )
+    replicas = adapter.load(files_of(blob_detector), PROFILE, count=3)
     batches = [feeds_of([draw_blobs(seed, SIZE)[0]] * 4) for seed in range(12)]
     truth = [bits(replicas[0].predict(batch)) for batch in batches]
 
@@ -145,9 +147,7 @@ def test_replicas_run_at_once_without_mixing_results(blob_detector: Path) -> Non
 
 def test_a_replica_outlives_the_first(blob_detector: Path) -> None:
     image, blobs = draw_blobs(4, SIZE)
-    first, second = load_predictors(
-        blob_detector / "model.json", blob_detector / "model.pdiparams", profile=PROFILE, count=2
-    )
+    first, second = adapter.load(files_of(blob_detector), PROFILE, count=2)
     first.close()
 
     assert_found(second.predict(feeds_of([image]))[0], blobs)
@@ -207,8 +207,18 @@ def test_a_damaged_model_is_fatal_and_named(
 
 
 def test_a_profile_that_is_not_offered_is_refused(blob_detector: Path) -> None:
+    offer = dataclasses.replace(PROFILE.offer, version="3.0.0")
     with pytest.raises(FatalError, match=r"3\.0\.0"):
-        load(blob_detector, dataclasses.replace(PROFILE, version="3.0.0"))
+        load(blob_detector, dataclasses.replace(PROFILE, offer=offer))
+
+
+@pytest.mark.parametrize(("way", "copies"), [(Way.PLAIN, 1), (Way.ONEDNN, 4)])
+def test_predictors_state_the_copies_of_the_weights_that_they_keep(
+    blob_detector: Path, way: Way, copies: int
+) -> None:
+    predictors = adapter.load(files_of(blob_detector), PROFILE, way=way, count=3)
+    weights = (blob_detector / "model.pdiparams").stat().st_size
+    assert sum(predictor.memory_bytes for predictor in predictors) == copies * weights
 
 
 class Failing:
@@ -256,11 +266,11 @@ def test_a_batch_beyond_memory_is_told_from_a_bad_one(blob_detector: Path) -> No
     script = f"""
 import resource
 import numpy as np
-from core.profile import ExecutionProfile
+from core.profile import NetworkProfile
 from pathlib import Path
 from worker.engines.paddle.engine import load_predictor, offers
 from worker.engines.protocol import OutOfMemoryError
-profile = ExecutionProfile.of(offers()[0], batch_size=8, jpeg_quality=90)
+profile = NetworkProfile(offers()[0].offer, batch_size=8)
 model = Path({str(blob_detector)!r})
 predictor = load_predictor(model / "model.json", model / "model.pdiparams", profile=profile)
 def run(n):
@@ -306,18 +316,19 @@ os.kill(os.getpid(), signal.SIGTERM)
 
 
 def test_the_offer_names_what_numerics_depend_on() -> None:
-    (offer,) = offers()
+    (offered,) = offers()
+    offer = offered.offer
 
     assert (offer.engine, offer.precision) == ("paddle", "fp32")
     assert offer.device.startswith("cpu-")
 
 
 def test_a_limited_onednn_is_another_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    free = offers()[0].device
+    free = offers()[0].offer.device
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
     adapter._cpu_class.cache_clear()
 
-    limited = offers()[0].device
+    limited = offers()[0].offer.device
     adapter._cpu_class.cache_clear()
 
     assert limited == f"{free}-onednn-avx2"

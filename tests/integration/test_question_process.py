@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import FatalError
 from core.options import ModelRef
-from core.profile import profile_for
+from core.profile import ExecutionProfile
 from core.ways import Way
 from core.work import Directive
 from tests.integration.precarious import OFFER
@@ -22,14 +22,14 @@ from worker.ways.comparison import Comparison
 from worker.ways.question import Question, SamplePictures, ShardPictures
 from worker.ways.question_process import ask_alone
 
-PROFILE = profile_for(OFFER, batch_size=1, jpeg_quality=90)
+PROFILE = ExecutionProfile.of(OFFER, batch_size=1, jpeg_quality=90)
 PICTURES = SamplePictures("detect")
 Ask = Callable[[str], Comparison]
 
 
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelRef:
-    monkeypatch.setenv("REGATTA_ENGINE", "tests.integration.precarious")
+    monkeypatch.setenv("REGATTA_ENGINES", "tests.integration.precarious")
     monkeypatch.setenv("REGATTA_HOME", str(tmp_path / "home"))
     return write_model(tmp_path / "model")
 

@@ -12,8 +12,9 @@ import pytest
 from core.items import ItemRef
 from core.layout import results_part
 from core.states import ItemState
+from predictions.detections import Detections
 from store.parts import encode_rows
-from store.results import BoxColumns, ResultRow
+from store.results import ResultRow
 from tests.bench import Bench
 
 SHARD = 4_000
@@ -21,14 +22,14 @@ PICTURES = 16
 # The process reads its own peak: what wait4() tells of a child counts its parent's memory, too.
 _MEASURED = r"""
 import atexit, re, sys
-from cli.main import main
+from regatta import main
 peak = lambda: print(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1])
 atexit.register(peak)
 main()
 """
 LABELS = tuple(f"class {number}" for number in range(80))
 FOUND = [
-    BoxColumns(
+    Detections(
         xyxy=np.zeros((count, 4), np.float32),
         scores=np.linspace(0, 1, count, dtype=np.float32),
         class_ids=np.arange(count) * 11,

@@ -29,7 +29,7 @@ def begun(bench: Bench) -> Iterator[Runtime]:
     settings = Settings(
         home=bench.root / "home",
         database_url=bench.db.url,
-        engine=standin.__name__,
+        engines=standin.__name__,
         heartbeat_seconds=1000,
         lease_seconds=3000,
         predictors=1,
@@ -72,8 +72,8 @@ def queued(bench: Bench) -> Hold:
     write_pictures(bench.root / "source")
     model = write_model(bench.root / "model")
     ref = ModelRef("standin", "detect", export_digest(model), f"file://{model}")
-    [offer] = standin.offers()
-    profile = ExecutionProfile.of(offer, batch_size=4, jpeg_quality=90)
+    [offered] = standin.offers()
+    profile = ExecutionProfile.of(offered.offer, batch_size=4, jpeg_quality=90)
     places: dict[str, Any] = {"source": f"{bench.root / 'source'}/", "model": ref.to_json()}
     bench.job("a", [2], **places, profile=profile.to_json())
     [hold] = bench.queue("a")
@@ -127,20 +127,20 @@ def test_what_runs_may_finish_until_the_drain_time_is_over_or_somebody_insists(
 
 def test_a_worker_needs_tables(bench: Bench) -> None:
     downgrade(bench.db.url, "base")
-    settings = Settings(home=bench.root, database_url=bench.db.url, engine=standin.__name__)
+    settings = Settings(home=bench.root, database_url=bench.db.url, engines=standin.__name__)
     with pytest.raises(UsageError, match="is not migrated"):
         runtime.begin(settings, ("detect",))
 
 
 def test_an_engine_that_cannot_be_used_is_said_at_once(bench: Bench) -> None:
-    settings = Settings(home=bench.root, database_url=bench.db.url, engine="core.items")
+    settings = Settings(home=bench.root, database_url=bench.db.url, engines="core.items")
     with pytest.raises(UsageError, match="has no offers"):
         runtime.begin(settings, ("detect",))
 
 
 def test_what_hangs_does_not_keep_an_ending_worker(bench: Bench, tmp_path: Path) -> None:
     settings = Settings(
-        home=bench.root, database_url=bench.db.url, engine=standin.__name__, drain_seconds=0.001
+        home=bench.root, database_url=bench.db.url, engines=standin.__name__, drain_seconds=0.001
     )
     begun = runtime.begin(settings, ("detect",))
     model = ModelRef("m", "detect", "d", "file:///m")

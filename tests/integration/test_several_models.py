@@ -9,14 +9,22 @@ import pytest
 from core.items import ItemRef
 from core.layout import annotated_image, mask_image
 from core.options import SEVERAL, ModelRef
-from core.profile import ExecutionProfile
+from core.profile import NetworkProfile
 from core.states import ItemState
 from core.ways import Way
 from store.parts import ResultRow, count_states, encode_rows, merge_rows, unsucceeded
 from tests.bench import OPTIONS, PROFILE
-from tests.workshop import Network, NumberFinder, new_run, work_unit, write_item, write_model
-from worker.models import Models
-from worker.pipeline import pipeline
+from tests.workshop import (
+    Network,
+    NumberFinder,
+    models_of,
+    new_run,
+    work_unit,
+    write_item,
+    write_model,
+)
+from worker.engines.protocol import ModelFiles, Sizes
+from worker.pipeline import image_files
 from worker.pipeline.pipeline import Pipeline, Threads
 
 NAMES = ("first", "second")
@@ -29,17 +37,11 @@ class Networks(Network):
         super().__init__()
         self.by_name = {name: Network() for name in NAMES}
 
-    def load_predictors(
-        self,
-        model_file: Path,
-        params_file: Path,
-        *,
-        profile: ExecutionProfile,
-        way: Way,
-        count: int,
+    def load(
+        self, model: ModelFiles, profile: NetworkProfile, *, way: Way, sizes: Sizes, count: int
     ) -> list[NumberFinder]:
-        del params_file, profile, way
-        return [NumberFinder(self.by_name[model_file.parent.name]) for _ in range(count)]
+        del profile, way, sizes
+        return [NumberFinder(self.by_name[model.graph.parent.name]) for _ in range(count)]
 
 
 class Works:
@@ -52,7 +54,7 @@ class Works:
         }
         self.model = ModelRef.composed("both", SEVERAL, parts)
         threads = Threads(fetch=1, decode=2, predict=2, finish=2, upload=1)
-        self.pipeline = Pipeline(Models(self.networks, replicas=2), threads)
+        self.pipeline = Pipeline(models_of(self.networks, replicas=2), threads)
 
     def items(self, count: int) -> list[ItemRef]:
         return [write_item(self.folder / "source", number) for number in range(count)]
@@ -104,13 +106,13 @@ def test_each_item_has_a_row_under_each_model_in_listing_order(works: Works) -> 
 
 def test_each_item_is_decoded_once(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    decode = pipeline.decode_image
+    decode = image_files.decode_image
 
     def counted(data: bytes, *, max_pixels: int) -> object:
         calls.append(1)
         return decode(data, max_pixels=max_pixels)
 
-    monkeypatch.setattr(pipeline, "decode_image", counted)
+    monkeypatch.setattr(image_files, "decode_image", counted)
     works.rows(works.items(7))
     assert len(calls) == 7
 

@@ -23,9 +23,9 @@ from store.parts import ResultRow, iter_rows
 from store.processes import WORKER, Heartbeat
 from store.tables import Shard
 from tests.bench import OFFER, PROFILE, Bench
-from tests.workshop import PATIENCE, Gate, Network, write_item, write_model
+from tests.workshop import PATIENCE, Gate, Network, models_of, write_item, write_model
+from worker.engines.registry import Engines
 from worker.lease_keeper import LeaseKeeper
-from worker.models import Models
 from worker.pipeline.pipeline import Pipeline, Threads
 from worker.shard import ShardRunner
 from worker.ways.chooser import WayChooser
@@ -41,7 +41,7 @@ class Station:
         self.source = bench.root / "source"
         self.model = write_model(bench.root / "model")
         threads = Threads(fetch=1, decode=1, predict=1, finish=1, upload=1)
-        self.pipeline = Pipeline(Models(self.network, replicas=1), threads)
+        self.pipeline = Pipeline(models_of(self.network, replicas=1), threads)
         self.keeper = LeaseKeeper(
             bench.db,
             Heartbeat("w", WORKER, "h", 1, "0"),
@@ -52,7 +52,7 @@ class Station:
         self.runner = ShardRunner(
             db=bench.db,
             pipeline=self.pipeline,
-            chooser=WayChooser(bench.db, self.network),
+            chooser=WayChooser(bench.db, Engines([self.network])),
             keeper=self.keeper,
             worker_id="w",
             offers=(OFFER,),

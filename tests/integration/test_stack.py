@@ -109,9 +109,9 @@ def test_what_dies_is_started_again(stack: Stack, settings: Settings) -> None:
 
 def test_killing_all_who_use_it_stops_it(settings: Settings) -> None:
     code = (
-        "import sys, time; from cli.stack.embedded import Stack\n"
+        "import regatta, time; from cli.stack.embedded import Stack\n"
         "from config.settings import load_settings\n"
-        f"with Stack(load_settings(home={str(settings.home)!r}), print) as stack:\n"
+        f"with Stack(load_settings(home={str(settings.home)!r}), lambda _: None) as stack:\n"
         "    print(stack.ensure().keeper.pid, flush=True); time.sleep(600)"
     )
     with subprocess.Popen(

@@ -188,6 +188,15 @@ def people_detector(folder: Path) -> Path:
     return folder
 
 
+def shapes_of(job: Job) -> dict[str, tuple[str, bool]]:
+    """How the inputs of each role's network compare, and whether it is a whole model."""
+    known = job.networks or {}
+    parts = ModelRef.from_json(job.model).parts.items()
+    return {
+        role: (known[part.digest]["shapes"], known[part.digest]["is_whole"]) for role, part in parts
+    }
+
+
 def test_a_detector_and_a_keypoint_model_are_one_model(
     bench: Bench, request_: dict[str, Any]
 ) -> None:
@@ -195,7 +204,7 @@ def test_a_detector_and_a_keypoint_model_are_one_model(
     register(bench, detector, name="finder")
     job = send(bench, request_, model=str(keypoint), detector="finder")
     assert job.task == "keypoint"
-    assert job.options["batch_size"] == 8
+    assert shapes_of(job) == {"detector": ("shared", False), "keypoint": ("shared", False)}
     ref = ModelRef.from_json(job.model)
     assert ref.name == "pose+finder"
     assert {role: part.digest for role, part in ref.parts.items()} == {
@@ -242,7 +251,17 @@ def test_a_keypoint_model_and_a_detector_have_to_go_together(
 
 def test_a_bottom_up_model_needs_no_detector(bench: Bench, request_: dict[str, Any]) -> None:
     job = send(bench, request_, model=str(keypoint_model(bench.root / "pose", "HigherHRNet")))
-    assert (job.task, job.options["batch_size"]) == ("keypoint", 1)
+    assert job.task == "keypoint"
+    (network,) = (job.networks or {}).values()
+    assert network["largest_batch"] == 1
+
+
+def test_a_batch_size_is_for_networks_that_take_more_than_one_picture(
+    bench: Bench, request_: dict[str, Any]
+) -> None:
+    pose = str(keypoint_model(bench.root / "pose", "HigherHRNet"))
+    with pytest.raises(UsageError, match=r"--batch-size means nothing to 'pose' .* at a time"):
+        send(bench, request_, model=pose, batch_size=8)
 
 
 def test_a_detector_for_another_task_is_refused(bench: Bench, request_: dict[str, Any]) -> None:
@@ -272,7 +291,8 @@ def test_a_file_that_names_parts_is_a_model(bench: Bench, request_: dict[str, An
     file.write_text('task = "ocr"\n[parts]\ntext_det = "./det"\ntext_rec = "reader"\n')
     job = send(bench, request_, model=str(file))
     ref = ModelRef.from_json(job.model)
-    assert (job.task, ref.name, job.options["batch_size"]) == ("ocr", "ocr", 8)
+    assert (job.task, ref.name) == ("ocr", "ocr")
+    assert shapes_of(job) == {"text_det": ("own", False), "text_rec": ("lines", False)}
     assert {role: part.name for role, part in ref.parts.items()} == {
         "text_det": "det",
         "text_rec": "reader",
@@ -356,16 +376,20 @@ def test_a_detector_that_none_of_the_models_needs_is_refused(
         send(bench, request_, more_models=(people,), detector=people)
 
 
-def test_images_of_many_shapes_are_not_padded_into_batches(
+def test_a_job_says_whether_inputs_have_one_shape(
     bench: Bench, request_: dict[str, Any], model: Path
 ) -> None:
-    assert send(bench, request_).options["batch_size"] == 8
+    shared = {"shapes": "shared", "largest_batch": None, "is_whole": True}
+    job = send(bench, request_)
+    assert job.options["batch_size"] is None
+    assert job.networks == {describe(model).digest: shared}
     resize = CONFIG["Preprocess"][0] | {"keep_ratio": True}
     config = CONFIG | {"Preprocess": [resize, CONFIG["Preprocess"][1]]}
     (model / "infer_cfg.yml").write_text(yaml.safe_dump(config))
     request = request_ | {"output": f"{bench.root}/second"}
     defaults = JobDefaults(str(bench.root / "outputs"), 10, 20, 90)
-    assert submit(bench.db, asked(**request), defaults).options["batch_size"] == 1
+    job = submit(bench.db, asked(**request), defaults)
+    assert job.networks == {describe(model).digest: shared | {"shapes": "own"}}
 
 
 def test_a_submission_whose_answer_was_lost_is_one_job(

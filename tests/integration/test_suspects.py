@@ -221,7 +221,7 @@ def test_two_suspects_never_run_at_once(
 def real(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ShardRun]:
     """Makes runs of suspects over pictures, some with a mark for the stand-in."""
     armed = {
-        "REGATTA_ENGINE": standin.__name__,
+        "REGATTA_ENGINES": standin.__name__,
         "REGATTA_HOME": str(bench.root / "home"),
         "STANDIN_ARMED": "abort,hang",
         "STANDIN_GATE": str(bench.root / "gate"),
@@ -230,8 +230,8 @@ def real(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ShardRu
         monkeypatch.setenv(name, value)
     model = write_model(bench.root / "model")
     ref = ModelRef("standin", "detect", export_digest(model), f"file://{model}")
-    [offer] = standin.offers()
-    profile = ExecutionProfile.of(offer, batch_size=4, jpeg_quality=90)
+    [offered] = standin.offers()
+    profile = ExecutionProfile.of(offered.offer, batch_size=4, jpeg_quality=90)
 
     def make(*marks: str | None, **changes: Any) -> ShardRun:
         source = bench.root / "source"

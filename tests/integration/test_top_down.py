@@ -21,17 +21,16 @@ from numpy.typing import NDArray
 from core.errors import FatalError
 from core.items import ItemRef
 from core.options import ModelRef
-from core.profile import EngineOffer, ExecutionProfile
-from core.roles import DETECTOR, KEYPOINT
+from core.profile import NetworkProfile, Offered
 from core.states import ItemState
+from core.tasks import DETECTOR, KEYPOINT
 from core.ways import Way
 from core.work import Directive
 from store.parts import ResultRow
 from tests.bench import OFFER, OPTIONS, PROFILE
-from tests.workshop import PATIENCE, Gate, new_run, work_unit
+from tests.workshop import PATIENCE, Gate, models_of, new_run, work_unit
 from vision.exports.export import export_digest
-from worker.engines.protocol import OutOfMemoryError, PredictError
-from worker.models import Models
+from worker.engines.protocol import ModelFiles, OutOfMemoryError, PredictError, Sizes
 from worker.pipeline.pipeline import Pipeline, Threads
 from worker.run import StoppedError
 
@@ -50,26 +49,22 @@ class Scripted:
     before: Callable[[list[int]], None] = lambda _: None
     crops: list[list[int]] = field(default_factory=list)
 
-    def offers(self) -> tuple[EngineOffer, ...]:
-        return (OFFER,)
+    def offers(self) -> tuple[Offered, ...]:
+        return (Offered(OFFER),)
 
     def ways(self, model_file: Path) -> tuple[Way, ...]:
         return ()
 
-    def load_predictors(
-        self,
-        model_file: Path,
-        params_file: Path,
-        *,
-        profile: ExecutionProfile,
-        way: Way,
-        count: int,
+    def load(
+        self, model: ModelFiles, profile: NetworkProfile, *, way: Way, sizes: Sizes, count: int
     ) -> list["Finder | Pointer"]:
-        kind = Finder if model_file.parent.name == "finder" else Pointer
+        kind = Finder if model.graph.parent.name == "finder" else Pointer
         return [kind(self) for _ in range(count)]
 
 
 class Finder:
+    memory_bytes = 0
+
     def __init__(self, scripted: Scripted) -> None:
         del scripted
 
@@ -86,6 +81,8 @@ class Finder:
 
 
 class Pointer:
+    memory_bytes = 0
+
     def __init__(self, scripted: Scripted) -> None:
         self._scripted = scripted
 
@@ -133,7 +130,7 @@ class Works:
         self.model = composed(folder)
         self.scripted = Scripted()
         threads = Threads(fetch=2, decode=2, predict=predict, finish=2, upload=2)
-        self.pipeline = Pipeline(Models(self.scripted, replicas=predict), threads)
+        self.pipeline = Pipeline(models_of(self.scripted, replicas=predict), threads)
 
     def item(self, index: int, greys: Sequence[int]) -> ItemRef:
         picture = np.zeros((HIGH + 20, WIDE * MOST + 20, 3), np.uint8)
@@ -286,7 +283,7 @@ def test_each_step_counts_as_work_of_its_stage(works: Works) -> None:
 def test_a_detector_that_knows_no_people_ends_the_job(tmp_path: Path) -> None:
     ref = composed(tmp_path, people=["rower"])
     with pytest.raises(FatalError, match="no class 'rower', only dog, person, cat"):
-        Models(Scripted(), replicas=1).acquire(ref, PROFILE)
+        models_of(Scripted(), replicas=1).acquire(ref, PROFILE)
 
 
 def test_other_classes_can_be_people(tmp_path: Path) -> None:

@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from core.errors import FatalError
 from core.items import ItemRef
 from core.options import ModelRef
-from core.profile import EngineOffer, ExecutionProfile
+from core.profile import NetworkProfile, Offered
 from core.ways import Way
 from core.work import Directive
 from store.profiles import leave_profile
 from store.verdicts import Verdict, give_verdict, verdict_of
 from tests.bench import OFFER, PROFILE, Bench
 from tests.workshop import new_run, work_unit, write_item, write_model
-from worker.engines.protocol import OutOfMemoryError, PredictError
+from worker.engines.protocol import ModelFiles, OutOfMemoryError, PredictError, Sizes
+from worker.engines.registry import Engines
 from worker.recipes.recipe import ALONE
 from worker.run import ShardRun, StoppedError
 from worker.ways.chooser import COMPARE, WayChooser
@@ -49,21 +50,15 @@ class Kernels:
     closed: list[Way] = field(default_factory=list)
     batches: list[tuple[Way, int]] = field(default_factory=list)
 
-    def offers(self) -> tuple[EngineOffer, ...]:
-        return (OFFER,)
+    def offers(self) -> tuple[Offered, ...]:
+        return (Offered(OFFER),)
 
     def ways(self, model_file: Path) -> tuple[Way, ...]:
         assert model_file.is_file()
         return self.possible
 
-    def load_predictors(
-        self,
-        model_file: Path,
-        params_file: Path,
-        *,
-        profile: ExecutionProfile,
-        way: Way,
-        count: int,
+    def load(
+        self, model: ModelFiles, profile: NetworkProfile, *, way: Way, sizes: Sizes, count: int
     ) -> "list[Kernel]":
         assert count == 1
         if way in self.unloadable:
@@ -74,6 +69,7 @@ class Kernels:
 
 class Kernel:
     input_names = ("image",)
+    memory_bytes = 0
 
     def __init__(self, kernels: Kernels, way: Way) -> None:
         self._kernels, self._way = kernels, way
@@ -98,7 +94,9 @@ class Kernel:
 def chooser_of(bench: Bench, kernels: Kernels) -> WayChooser:
     """One that compares in this process, where the kernels are."""
     return WayChooser(
-        bench.db, kernels, lambda question, pictures, _: question.answer(kernels, pictures)
+        bench.db,
+        Engines([kernels]),
+        lambda question, pictures, _: question.answer(Engines([kernels]), pictures),
     )
 
 
@@ -165,7 +163,7 @@ def test_a_batch_of_the_size_of_a_jobs_is_compared_too(site: Site) -> None:
 def test_where_time_is_short_one_picture_has_to_suffice(site: Site) -> None:
     kernels = Kernels(empty=frozenset({0, 1}))
     found = Question(site.model, ALONE, PROFILE).answer(
-        kernels, ShardPictures(site.run().unit, tuple(site.items)), seconds=0.0
+        Engines([kernels]), ShardPictures(site.run().unit, tuple(site.items)), seconds=0.0
     )
     assert (found.way, found.report["pictures"], found.report["with_results"]) == (FAST, 3, 1)
     assert {size for _, size in kernels.batches} == {1}

@@ -15,16 +15,11 @@ from hypothesis.extra.numpy import arrays
 from core.errors import FatalError
 from core.items import ItemRef
 from core.states import ItemState
-from store.parts import (
-    BoxColumns,
-    ClassScore,
-    ResultRow,
-    RunLengths,
-    Segment,
-    encode_rows,
-    iter_rows,
-    merge_rows,
-)
+from predictions.class_score import ClassScore
+from predictions.detections import Detections
+from predictions.run_lengths import RunLengths
+from predictions.segment import Segment
+from store.parts import ResultRow, decode_rows, encode_rows, iter_rows, merge_rows
 
 LABELS = ("person", "cat", "d\u00f8g")
 OTHER_LABELS = ("boat",)
@@ -35,8 +30,8 @@ text = st.text(st.sampled_from('aZ0 \n"\\\u00e9\ufffd\U0001f6a3'), min_size=1, m
 
 def boxes(
     xyxy: list[list[float]], scores: list[float], ids: list[int], labels: tuple[str, ...] = LABELS
-) -> BoxColumns:
-    return BoxColumns(
+) -> Detections:
+    return Detections(
         np.array(xyxy, np.float32).reshape(-1, 4),
         np.array(scores, np.float32),
         np.array(ids, np.int64),
@@ -51,7 +46,7 @@ def row(index: int, key: str | None = None, **fields: Any) -> ResultRow:
 
 
 @st.composite
-def box_columns(draw: st.DrawFn) -> BoxColumns:
+def box_columns(draw: st.DrawFn) -> Detections:
     labels = draw(st.sampled_from([LABELS, OTHER_LABELS]))
     found = draw(
         st.lists(
@@ -71,8 +66,8 @@ def box_columns(draw: st.DrawFn) -> BoxColumns:
     polygon = arrays(np.float32, of_each.map(lambda pair: (pair[0], 2)), elements=float32)
     mask = st.builds(RunLengths, st.tuples(st.integers(1, 9), st.integers(1, 9)), text)
 
-    def of_all(one: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any] | None]:
-        return st.none() | st.lists(one, min_size=count, max_size=count)
+    def of_all(one: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...] | None]:
+        return st.none() | st.lists(one, min_size=count, max_size=count).map(tuple)
 
     return replace(
         columns,
@@ -80,6 +75,7 @@ def box_columns(draw: st.DrawFn) -> BoxColumns:
         masks=draw(of_all(mask)),
         polygons=draw(of_all(polygon)),
         texts=draw(of_all(text)),
+        track_ids=draw(st.none() | arrays(np.int64, count, elements=st.integers(0, 2**40))),
     )
 
 
@@ -133,7 +129,7 @@ def shortest(number: float) -> float:
     return float(str(np.float32(number)))
 
 
-def printed_boxes(found: BoxColumns) -> list[dict[str, Any]]:
+def printed_boxes(found: Detections) -> list[dict[str, Any]]:
     entries = []
     for n in range(len(found.scores)):
         entry: dict[str, Any] = {
@@ -150,6 +146,8 @@ def printed_boxes(found: BoxColumns) -> list[dict[str, Any]]:
             entry["polygon"] = [[shortest(of) for of in point] for point in found.polygons[n]]
         if found.texts is not None:
             entry["text"] = found.texts[n]
+        if found.track_ids is not None:
+            entry["track_id"] = int(found.track_ids[n])
         entries.append(entry)
     return entries
 
@@ -199,6 +197,70 @@ def test_rows_are_printed_as_they_were(rows: list[ResultRow]) -> None:
     json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
 
 
+def plain(row: ResultRow) -> dict[str, Any]:
+    """What a row says, in values that can be compared."""
+    values = {name: getattr(row, name) for name in ResultRow.__slots__}
+    found = row.detections
+    if found is not None:
+        columns = {name: getattr(found, name) for name in Detections.__slots__ if len(found)}
+        columns["labels"] = found.names
+        for name, column in columns.items():
+            if isinstance(column, np.ndarray):
+                columns[name] = (column.dtype, column.shape, column.tolist())
+        if columns.get("polygons") is not None:
+            columns["polygons"] = [(one.shape, one.tolist()) for one in columns["polygons"]]
+        values["detections"] = columns
+    return values
+
+
+@settings(deadline=None)
+@given(st.lists(result_rows(), max_size=4))
+def test_what_is_written_is_read(rows: list[ResultRow]) -> None:
+    part = encode_rows(rows)
+    read = list(decode_rows(part))
+    assert list(map(plain, read)) == list(map(plain, rows))
+    assert encode_rows(read) == part
+
+
+def test_rows_of_no_detections_and_of_no_result_are_read() -> None:
+    rows = [
+        row(0, detections=Detections.empty()),
+        row(1, state=ItemState.QUARANTINED, reason="empty: the file holds no bytes"),
+        row(2, classes=(), segments=()),
+    ]
+    nothing, failed, no_classes = decode_rows(encode_rows(rows))
+    assert nothing.detections is not None
+    assert len(nothing.detections) == 0
+    assert nothing.detections.keypoints is None
+    assert failed.detections is None
+    assert (failed.state, failed.reason) == (rows[1].state, rows[1].reason)
+    assert (no_classes.classes, no_classes.segments) == ((), ())
+
+
+def test_what_cannot_be_encoded_is_read_as_it_is_stored() -> None:
+    found = replace(boxes([[1, 2, 3, 4]], [0.5], [1]), texts=("a\udcff",))
+    [read] = decode_rows(encode_rows([row(0, detections=found, reason="why \udc80")]))
+    assert read.detections is not None
+    assert read.detections.texts == ("a\\udcff",)
+    assert read.reason == "why \\udc80"
+
+
+def test_detections_without_names_are_no_result() -> None:
+    unnamed = replace(boxes([[1, 2, 3, 4]], [0.5], [1]), labels=None)
+    with pytest.raises(ValueError, match="without labels"):
+        encode_rows([row(0, detections=unnamed)])
+
+
+def test_rows_that_cannot_be_are_damage() -> None:
+    table = pq.read_table(BytesIO(encode_rows([row(0)])))
+    place = table.column_names.index("state")
+    table = table.set_column(place, table.field(place), [["no such state"]])
+    buffer = BytesIO()
+    pq.write_table(table.replace_schema_metadata({"regatta.schema": "1"}), buffer)
+    with pytest.raises(FatalError, match="damaged"):
+        list(decode_rows(buffer.getvalue()))
+
+
 def test_a_printed_row_in_full() -> None:
     detected = row(
         0,
@@ -234,7 +296,7 @@ def many_rows(count: int, boxes_each: int = 3) -> list[ResultRow]:
     return [
         row(
             index,
-            detections=BoxColumns(
+            detections=Detections(
                 random.random((boxes_each, 4), np.float32),
                 random.random(boxes_each, np.float32),
                 random.integers(0, 3, boxes_each),
@@ -262,8 +324,9 @@ def test_equal_rows_give_equal_bytes() -> None:
     assert encode_rows(many_rows(2)) != encode_rows(many_rows(3))
 
 
+@pytest.mark.parametrize("printed", [True, False])
 def test_a_part_is_read_from_a_file_one_row_group_at_a_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: bool
 ) -> None:
     path = tmp_path / "part.parquet"
     path.write_bytes(encode_rows(many_rows(1_100)))
@@ -275,10 +338,14 @@ def test_a_part_is_read_from_a_file_one_row_group_at_a_time(
         return real(file, wanted, **options)
 
     monkeypatch.setattr(pq.ParquetFile, "read_row_groups", read)
-    rows = iter_rows(path)
-    assert [next(rows)["item"] for _ in range(512)][-1] == "511.jpg"
+    keys = (
+        (row["item"] for row in iter_rows(path))
+        if printed
+        else (row.item.key for row in decode_rows(path))
+    )
+    assert [next(keys) for _ in range(512)][-1] == "511.jpg"
     assert groups == [0]
-    assert [row["item"] for row in rows] == [f"{index}.jpg" for index in range(512, 1_100)]
+    assert list(keys) == [f"{index}.jpg" for index in range(512, 1_100)]
     assert groups == [0, 1, 2]
 
 
@@ -309,9 +376,9 @@ def test_any_parquet_reader_sees_the_whole_nested_schema() -> None:
     st.dictionaries(st.integers(0, 20), box_columns(), max_size=8),
 )
 def test_a_merge_is_what_encoding_at_once_gives(
-    old: dict[int, BoxColumns], new: dict[int, BoxColumns]
+    old: dict[int, Detections], new: dict[int, Detections]
 ) -> None:
-    def rows(found: dict[int, BoxColumns]) -> list[ResultRow]:
+    def rows(found: dict[int, Detections]) -> list[ResultRow]:
         return [row(index, detections=found[index]) for index in sorted(found)]
 
     merged = merge_rows(encode_rows(rows(old)), list(reversed(rows(new))))
@@ -343,6 +410,8 @@ def test_damaged_and_foreign_parts() -> None:
     for data, message in ((b"", "Parquet"), (part[:-50], "Parquet"), (newer, "schema=2")):
         with pytest.raises(FatalError, match=message):
             list(iter_rows(data))
+        with pytest.raises(FatalError, match=message):
+            list(decode_rows(data))
         with pytest.raises(FatalError, match=message):
             merge_rows(data, [])
 

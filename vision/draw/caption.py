@@ -5,25 +5,36 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from predictions.class_score import ClassScore
 from vision.draw.detections import Strokes
 from vision.draw.strip import label_strip
 from vision.palette import colour_of
 
+_LEAST_SHOWN = 0.05  # rows have all
 
-def draw_caption(
-    image_bgr: NDArray[np.uint8], lines: Sequence[tuple[int, str]]
-) -> NDArray[np.uint8]:
-    """A copy of an upright uint8 (H, W, 3) image with lines in its upper left corner.
 
-    Each line is a class, which gives its colour, and a text. Lines that find no room are omitted.
+def draw_classes(image_bgr: NDArray[np.uint8], classes: Sequence[ClassScore]) -> NDArray[np.uint8]:
+    """A copy of an upright uint8 (H, W, 3) image with classes in its upper left corner.
+
+    The first is always there, further ones if they score 0.05 at least and find room.
     """
     canvas = image_bgr.copy()
-    stack_lines(canvas, lines)
+    stack_lines(
+        canvas,
+        [
+            (one.class_id, f"{one.label} {one.score:.2f}")
+            for place, one in enumerate(classes)
+            if not place or one.score >= _LEAST_SHOWN
+        ],
+    )
     return canvas
 
 
 def stack_lines(canvas: NDArray[np.uint8], lines: Sequence[tuple[int, str]]) -> None:
-    """Write lines on the canvas itself, from the upper left corner down."""
+    """Write lines on the canvas itself, from the upper left corner down.
+
+    Each is a class, which gives its colour, and a text. Lines that find no room are omitted.
+    """
     height, width = canvas.shape[:2]
     font_px = Strokes.for_image(width, height).font_px
     margin = font_px // 2 if min(height, width) > 4 * font_px else 0

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.detections import Detections, label_of
+from predictions.detections import Detections
 from vision.draw.masks import paint_masks
 from vision.draw.strip import label_strip
 from vision.palette import colour_of
@@ -30,10 +30,7 @@ class Strokes:
 
 
 def draw_detections(
-    image_bgr: NDArray[np.uint8],
-    detections: Detections,
-    labels: Sequence[str],
-    alpha: float = 0.5,
+    image_bgr: NDArray[np.uint8], detections: Detections, alpha: float = 0.5
 ) -> NDArray[np.uint8]:
     """A copy of an upright uint8 (H, W, 3) image with the detections drawn into it.
 
@@ -48,17 +45,16 @@ def draw_detections(
     canvas = paint_masks(image_bgr, ranked.masks or (), ranked.class_ids.tolist(), alpha)
     rects = [_visible(box, width, height) for box in ranked.xyxy.tolist()]
     shown = [
-        (rect, class_id, score)
-        for rect, class_id, score in zip(
-            rects, ranked.class_ids.tolist(), ranked.scores.tolist(), strict=True
+        (rect, class_id, f"{name} {score:.2f}")
+        for rect, class_id, name, score in zip(
+            rects, ranked.class_ids.tolist(), ranked.names, ranked.scores.tolist(), strict=True
         )
         if rect is not None
     ]
     for rect, class_id, _ in reversed(shown):
         _draw_box(canvas, rect, class_id, strokes)
     taken: list[_Rect] = []
-    for rect, class_id, score in shown:
-        text = f"{label_of(labels, class_id)} {score:.2f}"
+    for rect, class_id, text in shown:
         strip = label_strip(text, strokes.font_px, colour_of(class_id))[:height, :width]
         place = _place(strip.shape[1], strip.shape[0], rect, (width, height), taken)
         if place is not None:

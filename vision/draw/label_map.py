@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vision.draw.mask_file import read_pixels
 from vision.palette import colour_of
 
 MOST_CLASSES = 256
@@ -26,3 +27,12 @@ def encode_mask(labels: NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=_COMPRESSION)
     return buffer.getvalue()
+
+
+def decode_mask(png: bytes) -> NDArray[np.uint8]:
+    """The label map [H,W] that `encode_mask` wrote.
+
+    Raises:
+        BadInputError: `decode_failed`.
+    """
+    return read_pixels(png, "P")

@@ -6,15 +6,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from predictions.run_lengths import RunLengths
 from vision.palette import colour_of
-from vision.rle import Rle
 
 _SHADES = 255  # classes with a colour of their own, as far as a map of bytes can tell
 _COLOURS = np.array([(0, 0, 0), *map(colour_of, range(_SHADES))], np.uint8)
 
 
 def paint_masks(
-    image_bgr: NDArray[np.uint8], masks: Sequence[Rle], class_ids: Sequence[int], alpha: float
+    image_bgr: NDArray[np.uint8],
+    masks: Sequence[RunLengths],
+    class_ids: Sequence[int],
+    alpha: float,
 ) -> NDArray[np.uint8]:
     """A copy of a uint8 (H, W, 3) image with masks of its size over it, the first on top.
 

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadInputError
+from vision.draw.mask_file import read_pixels
 from vision.palette import Colour
 
 _EFFORT = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # soft edges compress badly, whatever the effort
@@ -22,6 +23,15 @@ def encode_alpha(alpha: NDArray[np.uint8]) -> bytes:
         BadInputError: `not_encodable`.
     """
     return _png(alpha)
+
+
+def decode_alpha(png: bytes) -> NDArray[np.uint8]:
+    """The alpha map [H,W] that `encode_alpha` wrote.
+
+    Raises:
+        BadInputError: `decode_failed`.
+    """
+    return read_pixels(png, "L")
 
 
 def encode_cutout(image_bgr: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> bytes:

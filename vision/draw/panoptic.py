@@ -1,61 +1,69 @@
-"""Panoptic segments drawn over their picture."""
+"""Panoptic segments: drawn over their picture, and as COCO's PNG.
 
+COCO's panoptic format holds the numbers of segments as colours: red + 256 green + 65536 blue.
+"""
+
+import io
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from vision.detections import label_of
+from predictions.segment import Segment
 from vision.draw.caption import percent, stack_lines
 from vision.draw.detections import Strokes
+from vision.draw.mask_file import read_pixels
 from vision.palette import colour_of
-from vision.read.panoptic import PanopticMap, Segment
+from vision.read.panoptic import places_of
 
 _NEXT = 7  # colours between those of two things of a class: neighbours in the palette are alike
 _EDGE = (255, 255, 255)
+_COMPRESSION = 1  # large areas of one value: more effort saves little
 
 
 def draw_panoptic(
-    image_bgr: NDArray[np.uint8], found: PanopticMap, labels: Sequence[str], alpha: float
+    image_bgr: NDArray[np.uint8],
+    ids: NDArray[np.int32],
+    segments: Sequence[Segment],
+    alpha: float,
 ) -> NDArray[np.uint8]:
     """A copy of an upright uint8 (H, W, 3) image under the colours of its segments.
 
-    Stuff has the colour of its class, each thing one of its own; white lines part them. `alpha` is
-    how much of a colour covers the picture, 0 to 1; what is no segment is not covered. The legend
-    in the upper left corner has the classes, largest first, with their shares, and how many things
-    of a class there are, as far as there is room.
+    `ids` [H,W] are the segments' numbers. Stuff has the colour of its class, each thing one of its
+    own; white lines part them. `alpha` is how much of a colour covers the picture, 0 to 1; what is
+    no segment is not covered. The legend in the upper left corner has the classes, largest first,
+    with their shares, and how many things of a class there are, as far as there is room.
     """
-    colours = np.array([(0, 0, 0), *(colour_of(_shade(one)) for one in found.segments)], np.uint8)
-    places = found.places
+    colours = np.array([(0, 0, 0), *(colour_of(_shade(one)) for one in segments)], np.uint8)
+    places = places_of(ids, [one.id for one in segments])
     blended = cv2.addWeighted(image_bgr, 1 - alpha, colours[places], alpha, 0)
     canvas = image_bgr.copy()
     cv2.copyTo(blended, (places > 0).astype(np.uint8), canvas)
     canvas[_edges(places)] = _EDGE
-    stack_lines(canvas, legend_of(found, labels))
+    stack_lines(canvas, legend_of(segments, ids.size))
     return canvas
 
 
-def legend_of(found: PanopticMap, labels: Sequence[str]) -> list[tuple[int, str]]:
-    """Colours (as of classes) and texts, the class with the most pixels first."""
+def legend_of(found: Sequence[Segment], pixels: int) -> list[tuple[int, str]]:
+    """Colours (as of classes) and texts, the class with most of the pixels first."""
     by_class: dict[int, list[Segment]] = {}
-    for segment in found.segments:
-        by_class.setdefault(segment.category_id, []).append(segment)
+    for segment in found:
+        by_class.setdefault(segment.class_id, []).append(segment)
     lines = []
-    for class_id, segments in by_class.items():
-        things = sum(segment.isthing for segment in segments)
+    for segments in by_class.values():
+        things = sum(segment.is_thing for segment in segments)
         area = sum(segment.area for segment in segments)
         count = f" x{things}" if things > 1 else ""
-        share = area / found.places.size
-        lines.append(
-            (share, _shade(segments[0]), f"{label_of(labels, class_id)}{count} {percent(share)}")
-        )
+        share = area / pixels
+        lines.append((share, _shade(segments[0]), f"{segments[0].label}{count} {percent(share)}"))
     lines.sort(key=lambda line: -line[0])
     return [(shade, text) for _, shade, text in lines]
 
 
 def _shade(segment: Segment) -> int:
-    return segment.category_id + _NEXT * max(0, segment.id % 1000 - 1)
+    return segment.class_id + _NEXT * max(0, segment.id % 1000 - 1)
 
 
 def _edges(places: NDArray[np.uint16]) -> NDArray[np.bool_]:
@@ -67,3 +75,24 @@ def _edges(places: NDArray[np.uint16]) -> NDArray[np.bool_]:
     if line > 1:
         edges = np.asarray(cv2.dilate(edges, np.ones((line, line), np.uint8)), np.uint8)
     return edges.view(np.bool_)
+
+
+def encode_panoptic(ids: NDArray[np.int32]) -> bytes:
+    """COCO's PNG of a map [H,W] of numbers from 0 to 2**24 - 1; 0 is black.
+
+    The same bytes every time.
+    """
+    colours = ids.astype("<i4", order="C").view(np.uint8).reshape(*ids.shape, 4)[..., :3]
+    buffer = io.BytesIO()
+    Image.fromarray(colours).save(buffer, "PNG", compress_level=_COMPRESSION)
+    return buffer.getvalue()
+
+
+def decode_panoptic(png: bytes) -> NDArray[np.int32]:
+    """The numbers [H,W] that `encode_panoptic` wrote.
+
+    Raises:
+        BadInputError: `decode_failed`.
+    """
+    colours = read_pixels(png, "RGB").astype(np.int32)
+    return np.asarray(colours @ np.array([1, 256, 65536], np.int32))

@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from predictions.detections import Detections
 from vision.draw.detections import Strokes
 from vision.palette import Colour
-from vision.poses import VISIBLE, Poses
+from vision.poses import VISIBLE
 from vision.skeletons import Skeleton, skeleton_of
 
 _ALPHA = 0.85  # how much of the lines covers the picture
@@ -38,7 +39,7 @@ class _Pen:
 
 
 def draw_poses(
-    image_bgr: NDArray[np.uint8], poses: Poses, *, visible: float = VISIBLE
+    image_bgr: NDArray[np.uint8], people: Detections, *, visible: float = VISIBLE
 ) -> NDArray[np.uint8]:
     """A copy of an upright uint8 (H, W, 3) image with the people's joints and limbs drawn into it.
 
@@ -48,17 +49,17 @@ def draw_poses(
     same pixels.
     """
     canvas = image_bgr.copy()
-    if not len(poses):
+    if people.keypoints is None or not len(people):
         return canvas
     height, width = canvas.shape[:2]
     strokes = Strokes.for_image(width, height)
-    skeleton = skeleton_of(poses.keypoints.shape[1])
-    for row in np.argsort(poses.scores, kind="stable"):
-        points = poses.keypoints[row]
+    skeleton = skeleton_of(people.keypoints.shape[1])
+    for row in np.argsort(people.scores, kind="stable"):
+        points = people.keypoints[row]
         shown = points[:, 2] >= visible
         # A point may be anywhere; one that is a picture's size away from it is no answer.
         shown &= (np.abs(points[:, :2] - (width / 2, height / 2)) < 1.5 * max(width, height)).all(1)
-        pen = _Pen.for_person(poses.xyxy[row].tolist(), strokes)
+        pen = _Pen.for_person(people.xyxy[row].tolist(), strokes)
         _draw_person(canvas, points[:, :2], shown, skeleton, pen)
     return np.asarray(cv2.addWeighted(image_bgr, 1 - _ALPHA, canvas, _ALPHA, 0), np.uint8)
 

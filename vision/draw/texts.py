@@ -1,11 +1,10 @@
 """Lines of text drawn beside their picture, each where it was read."""
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from predictions.detections import Detections
 from vision.draw.detections import Strokes
 from vision.draw.strip import fitted_text
 from vision.ops.text_line import UPRIGHT_FROM
@@ -18,19 +17,14 @@ _INK, _FAINT_INK = 0, 120
 _WARP_LIMIT = 32766  # cv2 warps no image that is longer
 
 
-def draw_texts(
-    image_bgr: NDArray[np.uint8],
-    quads: NDArray[np.float32],
-    texts: Sequence[str],
-    scores: Sequence[float],
-) -> NDArray[np.uint8]:
+def draw_texts(image_bgr: NDArray[np.uint8], lines: Detections) -> NDArray[np.uint8]:
     """An upright uint8 (H, W, 3) image with lines framed, and beside it what they say.
 
-    `quads` is float32 (N, 4, 2), x and y of the corners from the text's upper left clockwise. The
-    right half is paper with each text in the place of its line, as large as fits; a text that
-    scores less than 0.5 is grey. The halves of a picture that is wider than two squares lie below
-    each other. Small pictures are enlarged by a whole number s first, so that text that could be
-    read can be drawn. The result is uint8, (s*H, 2*s*W, 3) or (2*s*H, s*W, 3).
+    Each line's polygon is its four corners, from the text's upper left clockwise. The right half
+    is paper with each text in the place of its line, as large as fits; a text that scores less
+    than 0.5 is grey. The halves of a picture that is wider than two squares lie below each other.
+    Small pictures are enlarged by a whole number s first, so that text that could be read can be
+    drawn. The result is uint8, (s*H, 2*s*W, 3) or (2*s*H, s*W, 3).
     """
     height, width = image_bgr.shape[:2]
     scale = max(1, min(_MOST_SCALE, round(_SMALL_SIDE / max(height, width))))
@@ -41,7 +35,8 @@ def draw_texts(
     picture, paper = halves = np.split(canvas, 2, axis)  # views
     cv2.resize(image_bgr, (width, height), dst=picture, interpolation=cv2.INTER_CUBIC)
     line_px = Strokes.for_image(width, height).line_px
-    for number, (quad, text, score) in enumerate(zip(quads, texts, scores, strict=True)):
+    told = zip(lines.polygons or (), lines.texts or (), lines.scores.tolist(), strict=True)
+    for number, (quad, text, score) in enumerate(told):
         corners = np.round(quad * scale).astype(np.float32)
         # The usual line would be larger than small text.
         line = min(line_px, max(1, int(min(_sides(corners))) // 10))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UsageError
+from core.tasks import CLASSIFY
 from vision.exports.exported import ExportedModel
 from vision.exports.files import export_name, find_graph, read_yaml
 from vision.exports.text import TASKS
@@ -41,7 +42,7 @@ def read_classification(path: Path) -> ExportedModel:
     model_file, params_file = find_graph(path.parent)
     return ExportedModel(
         name=export_name(config, path.parent),
-        task="classify",
+        task=CLASSIFY,
         arch="PaddleClas",
         labels=tuple(map(str, labels)),
         ops=parse_transform_ops(steps),

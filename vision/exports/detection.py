@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UsageError
+from core.tasks import DETECT
 from vision.exports.architectures import PICODET, SOLO, check_detector
 from vision.exports.exported import ExportedModel
 from vision.exports.files import export_name, find_graph, read_yaml
@@ -39,7 +40,7 @@ def read_detection(path: Path) -> ExportedModel:
     model_file, params_file = find_graph(path.parent)
     return ExportedModel(
         name=export_name(config, path.parent),
-        task="detect",
+        task=DETECT,
         arch=arch,
         labels=tuple(map(str, labels)),
         ops=parse_ops(steps),

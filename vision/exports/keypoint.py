@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UsageError
+from core.tasks import KEYPOINT
 from vision.exports.exported import ExportedModel
 from vision.exports.files import export_name, find_graph
 from vision.ops.detection import Op
@@ -30,7 +31,7 @@ def read_keypoint(path: Path, config: Mapping[str, Any], arch: str) -> ExportedM
     model_file, params_file = find_graph(path.parent)
     return ExportedModel(
         name=export_name(config, path.parent),
-        task="keypoint",
+        task=KEYPOINT,
         arch=arch,
         labels=("person",),
         ops=(_first_op(steps, arch), *parse_ops(steps[1:])),

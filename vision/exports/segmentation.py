@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UsageError
+from core.tasks import MATTING, PANOPTIC, SEGMENT
 from vision.exports.exported import ExportedModel
 from vision.exports.files import export_name, find_graph, read_yaml
 from vision.ops.detection import Op
 from vision.ops.matting import LOADING, parse_matting
 from vision.ops.panoptic import COLLECTING, parse_panoptic
 from vision.ops.segmentation import parse_transforms
-
-MATTING, PANOPTIC = "matting", "panoptic"
-"""The tasks beside `segment`."""
 
 _MORE_INPUTS = {"DIM": "a trimap", "RVM": "the picture before it"}
 
@@ -64,7 +62,7 @@ def _read_task(config: Mapping[str, Any], transforms: list[Any]) -> tuple[str, t
         return MATTING, parse_matting(transforms)
     if COLLECTING in names:
         return PANOPTIC, parse_panoptic(transforms)
-    return "segment", parse_transforms(transforms)
+    return SEGMENT, parse_transforms(transforms)
 
 
 def _check_matting(config: Mapping[str, Any]) -> None:

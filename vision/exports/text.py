@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UsageError
+from core.tasks import CLASSIFY, TEXT_DET, TEXT_REC
 from vision.exports.exported import ExportedModel
 from vision.exports.files import export_name, find_graph
 from vision.ops.classification import ScaleAndNormalize, normalization, parse_steps
@@ -18,7 +19,7 @@ from vision.ops.text_line import LineInput, width_buckets
 from vision.read.db_settings import DETECTOR, DbSettings
 
 _RECOGNIZER, _ORIENTATION = "CTCLabelDecode", "ClsPostProcess"
-TASKS = {DETECTOR: "text_det", _RECOGNIZER: "text_rec", _ORIENTATION: "classify"}
+TASKS = {DETECTOR: TEXT_DET, _RECOGNIZER: TEXT_REC, _ORIENTATION: CLASSIFY}
 """What a `PostProcess` of that name is for."""
 
 LEAST_LINE_SCORE = 0.5

@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import FatalError
-from vision.detections import Detections
+from predictions.detections import Detections
 from vision.ops.resize import Size
 from vision.read.postprocess import rows_above, split_rows
-from vision.rle import Rle
+from vision.rle import box_around, placed, runs_of
 
 _STACK = 3  # dimensions of masks
 
@@ -95,7 +95,9 @@ def read_instances(found: Instances, *, threshold: float) -> Detections:
     """
     kept = rows_above(found.rows, threshold)
     height, width = found.size
-    masks = tuple(Rle.of(found.masks[row, :height, :width] == 1).placed(found.size) for row in kept)
+    masks = tuple(
+        placed(runs_of(found.masks[row, :height, :width] == 1), found.size) for row in kept
+    )
     rows = found.rows[kept]
     return Detections(
         xyxy=rows[:, 2:6], scores=rows[:, 1], class_ids=rows[:, 0].astype(np.int32), masks=masks
@@ -104,5 +106,5 @@ def read_instances(found: Instances, *, threshold: float) -> Detections:
 
 def boxed_by_masks(found: Detections) -> Detections:
     """The same objects in the smallest boxes around their pixels."""
-    boxes = [mask.box for mask in found.masks or ()]
+    boxes = [box_around(mask) for mask in found.masks or ()]
     return replace(found, xyxy=np.array(boxes, np.float32).reshape(-1, 4))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadInputError, FatalError
-from vision.detections import Detections
+from predictions.detections import Detections
 
 _COLUMNS = 6
 

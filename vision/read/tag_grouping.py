@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from core.errors import BadInputError, FatalError
 
@@ -118,6 +117,9 @@ def _assigned(
     """
     if not means:
         return [(point, None) for point in range(len(tags))]
+    # Half a second, which most workers never need.
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
+
     distance = np.linalg.norm(tags[:, None] - np.array(means)[None], axis=2)
     cost = np.round(distance) * _TAG_WEIGHT - scores[:, None]
     if (missing := len(tags) - len(means)) > 0:

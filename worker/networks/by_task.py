@@ -2,11 +2,21 @@
 
 from collections.abc import Callable
 
+from core.tasks import (
+    CLASSIFY,
+    DETECT,
+    KEYPOINT,
+    MATTING,
+    PANOPTIC,
+    SEGMENT,
+    TEXT_DET,
+    TEXT_REC,
+)
 from vision.exports.exported import ExportedModel
 from vision.exports.keypoint import TOP_DOWN
 from worker.networks.classifier import Classifier
 from worker.networks.detectors import detector_of
-from worker.networks.matting import Matter
+from worker.networks.matting import MattingNetwork
 from worker.networks.network import Network
 from worker.networks.panoptic_segmenter import PanopticSegmenter
 from worker.networks.pose_network import BottomUp, TopDown
@@ -18,18 +28,18 @@ def _pose_network(export: ExportedModel) -> Network:
     return TopDown(export) if export.arch == TOP_DOWN else BottomUp(export)
 
 
-_NETWORKS: dict[str, Callable[[ExportedModel], Network]] = {
-    "detect": detector_of,
-    "classify": Classifier,
-    "segment": Segmenter,
-    "keypoint": _pose_network,
-    "text_det": TextDetector,
-    "text_rec": TextRecognizer,
-    "matting": Matter,
-    "panoptic": PanopticSegmenter,
+NETWORKS: dict[str, Callable[[ExportedModel], Network]] = {
+    DETECT: detector_of,
+    CLASSIFY: Classifier,
+    SEGMENT: Segmenter,
+    KEYPOINT: _pose_network,
+    TEXT_DET: TextDetector,
+    TEXT_REC: TextRecognizer,
+    MATTING: MattingNetwork,
+    PANOPTIC: PanopticSegmenter,
 }
 
 
 def network_of(export: ExportedModel) -> Network:
     """Return the network of an export, by its task."""
-    return _NETWORKS[export.task](export)
+    return NETWORKS[export.task](export)

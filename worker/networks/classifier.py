@@ -1,7 +1,6 @@
 """An image classifier: one class, the few best, or each that is sure enough."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,13 +8,10 @@ from numpy.typing import NDArray
 
 from core.errors import BadInputError, FatalError
 from core.options import JobOptions
-from store.parts import ClassScore
-from vision.draw.caption import draw_caption
+from predictions.answer import Answer
+from predictions.class_score import ClassScore
 from vision.exports.exported import ExportedModel
 from vision.ops.preprocess import Prepared, Preprocessor
-from worker.networks.network import Answer
-
-_LEAST_SHOWN = 0.05  # of a picture's caption; the row has all
 
 
 class Classifier:
@@ -53,14 +49,10 @@ class Classifier:
             raise BadInputError("model_output_invalid", "a class's score is NaN or infinite")
         limit = self._threshold if options.rows.threshold is None else options.rows.threshold
         ranked = np.argsort(-output, kind="stable")[: self._most]
-        classes = tuple(
-            ClassScore(self.labels[number], number, float(output[number]))
-            for number in ranked.tolist()
-            if output[number] > limit
+        return Answer(
+            classes=tuple(
+                ClassScore(self.labels[number], number, float(output[number]))
+                for number in ranked.tolist()
+                if output[number] > limit
+            )
         )
-        lines = [
-            (one.class_id, f"{one.label} {one.score:.2f}")
-            for one in classes
-            if one.score >= _LEAST_SHOWN or one is classes[0]
-        ]
-        return Answer(partial(draw_caption, lines=lines), classes=classes)

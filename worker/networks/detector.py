@@ -1,7 +1,7 @@
 """A detection model: its preprocessing and postprocessing around a graph."""
 
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from core.errors import BadInputError
 from core.options import JobOptions
-from store.parts import BoxColumns, RunLengths
-from vision.detections import Detections
-from vision.draw.detections import draw_detections
+from predictions.answer import Answer
+from predictions.detections import Detections
 from vision.exports.exported import ExportedModel
 from vision.ops.preprocess import Prepared, Preprocessor
+from vision.placement import moved
 from vision.read.postprocess import read_rows, split_rows
-from worker.networks.network import Answer
 
 
 class Detector:
@@ -37,19 +36,8 @@ class Detector:
     ) -> Answer:
         """Return one image's detections. Raises as `found`."""
         # The graph itself says where things are in the source; it may have rounded its size.
-        found = self.found(output, options).moved(0, 0, (size_wh[1], size_wh[0]))
-        return self.answer(found, options.drawing.alpha)
-
-    def answer(self, found: Detections, alpha: float) -> Answer:
-        """Return detections of this model as an answer; masks cover pictures by `alpha`."""
-        masks = None
-        if found.masks is not None:
-            masks = [RunLengths(mask.size, mask.counts) for mask in found.masks]
-        columns = BoxColumns(
-            found.xyxy, found.scores, found.class_ids, labels=self.labels, masks=masks
-        )
-        draw = partial(draw_detections, detections=found, labels=self.labels, alpha=alpha)
-        return Answer(draw, detections=columns)
+        found = moved(self.found(output, options), 0, 0, (size_wh[1], size_wh[0]))
+        return Answer(detections=found)
 
     def found(self, output: NDArray[np.float32], options: JobOptions) -> Detections:
         """Return what was found in one image.
@@ -65,7 +53,7 @@ class Detector:
                 "model_output_invalid",
                 f"class {last} was found, but the model names only {len(self.labels)} classes",
             )
-        return found
+        return replace(found, labels=self.labels)
 
     def _read_above(self, output: Any, limit: float) -> Detections:
         return read_rows(output, threshold=limit)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import FatalError
-from vision.detections import Detections
+from predictions.detections import Detections
 from vision.ops.preprocess import Prepared
 from vision.ops.resize import Size
 from vision.read.instances import (

@@ -1,24 +1,23 @@
 """A matting model: how much of each pixel belongs to the foreground."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadInputError, FatalError
-from core.options import GREEN, JobOptions
-from vision.draw.matting import alpha_bytes, encode_alpha, encode_cutout, over_background
+from core.options import JobOptions
+from predictions.answer import Answer
+from vision.draw.matting import alpha_bytes
 from vision.exports.exported import ExportedModel
 from vision.ops.matting import restored_alpha
 from vision.ops.preprocess import Prepared, Preprocessor
-from worker.networks.network import Answer
 
 _DIMENSIONS = 4
 
 
-class Matter:
+class MattingNetwork:
     """See `worker.networks.network.Network`."""
 
     def __init__(self, export: ExportedModel) -> None:
@@ -41,14 +40,13 @@ class Matter:
     def read(
         self, output: NDArray[np.float32], size_wh: tuple[int, int], options: JobOptions
     ) -> Answer:
-        """Return the alpha map at the picture's size, as a grey PNG, and the cut-out.
+        """Return the alpha map at the picture's size.
 
         Raises:
             BadInputError: `model_output_invalid`: a pixel is NaN or infinite.
         """
+        del options
         if not np.isfinite(output).all():
             raise BadInputError("model_output_invalid", "the model's alpha holds NaN or infinity")
-        alpha = alpha_bytes(restored_alpha(output, self._ops, (size_wh[1], size_wh[0])))
-        red, green, blue = options.drawing.background or GREEN
-        draw = partial(over_background, alpha=alpha, background=(blue, green, red))
-        return Answer(draw, mask=encode_alpha(alpha), cut_out=partial(encode_cutout, alpha=alpha))
+        size = (size_wh[1], size_wh[0])
+        return Answer(mask=alpha_bytes(restored_alpha(output, self._ops, size)))

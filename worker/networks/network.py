@@ -1,33 +1,16 @@
 """What the pipeline needs of a model: how to feed its graph, and what its outputs mean."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.options import JobOptions
-from store.parts import BoxColumns, ClassScore, Segment
+from predictions.answer import Answer
 from vision.ops.preprocess import Prepared
 
 Pixels = NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Answer:
-    """What a model says about one picture, as its result row holds it.
-
-    `mask` is an encoded PNG of the picture's size. `draw` returns a copy of the upright picture
-    with the answer drawn into it, and `cut_out` an encoded PNG of what the answer leaves of it.
-    """
-
-    draw: Callable[[Pixels], Pixels]
-    detections: BoxColumns | None = None
-    classes: tuple[ClassScore, ...] | None = None
-    segments: tuple[Segment, ...] | None = None
-    mask: bytes | None = None
-    cut_out: Callable[[Pixels], bytes] | None = None
 
 
 class Network(Protocol):

@@ -5,7 +5,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from vision.detections import Detections
+from predictions.detections import Detections
 from vision.exports.exported import ExportedModel
 from vision.ops.preprocess import Prepared
 from vision.ops.resize import Size

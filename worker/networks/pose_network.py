@@ -1,7 +1,6 @@
 """Keypoint models: one that is shown a person, and one that is shown a picture."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,16 +8,14 @@ from numpy.typing import NDArray
 
 from core.errors import FatalError
 from core.options import JobOptions
-from store.parts import BoxColumns
-from vision.draw.poses import draw_poses
+from predictions.answer import Answer
 from vision.exports.exported import ExportedModel
 from vision.ops.keypoint import EvalAffine, TopDownEvalAffine
 from vision.ops.person_crop import PersonCrop
 from vision.ops.preprocess import Prepared, Preprocessor
-from vision.poses import Poses
+from vision.poses import people_around
 from vision.read.heatmaps import read_heatmaps
 from vision.read.tag_grouping import group_by_tags
-from worker.networks.network import Answer
 
 _HEATMAPS = 4  # dimensions: [B,K,h,w]
 
@@ -88,17 +85,5 @@ class BottomUp:
         points[..., :2] = EvalAffine.restored(points[..., :2], canvas, size)
         kept = scores > (options.rows.threshold or 0.0)
         best = np.argsort(-scores[kept], kind="stable")
-        poses = Poses.around(points[kept][best], scores[kept][best])
-        return pose_answer(poses, np.zeros(len(poses), np.int32), self._labels)
-
-
-def pose_answer(poses: Poses, class_ids: NDArray[np.int32], labels: tuple[str, ...]) -> Answer:
-    """Return people as an answer; each is of the class (N,) that its finder calls it."""
-    columns = BoxColumns(
-        poses.xyxy,
-        poses.scores,
-        class_ids,
-        labels=labels,
-        keypoints=poses.keypoints if len(poses) else None,
-    )
-    return Answer(partial(draw_poses, poses=poses), detections=columns)
+        people = people_around(points[kept][best], scores[kept][best], self._labels)
+        return Answer(detections=people)

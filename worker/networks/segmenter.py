@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,16 +9,16 @@ from numpy.typing import NDArray
 
 from core.errors import BadInputError, FatalError
 from core.options import JobOptions
-from store.parts import BoxColumns, ClassScore
-from vision.detections import label_of
-from vision.draw.caption import percent
-from vision.draw.label_map import MOST_CLASSES, encode_mask
-from vision.draw.segments import draw_segments
+from predictions.answer import Answer
+from predictions.class_score import ClassScore
+from predictions.detections import Detections, label_of
+from predictions.legend import Legend
+from vision.draw.label_map import MOST_CLASSES
+from vision.draw.segments import is_background
 from vision.exports.exported import ExportedModel
 from vision.ops.preprocess import Prepared, Preprocessor
 from vision.ops.segmentation import restored
 from vision.outlines import outlines
-from worker.networks.network import Answer
 
 _BACKGROUND, _TWO = 0, 2
 _LABELS, _SCORES = 3, 4  # dimensions: [B,H,W] of numbers, [B,classes,H,W] of scores
@@ -86,35 +85,24 @@ class Segmenter:
             for number in present
         )
         background = _BACKGROUND if self._has_background(output.classes) else None
-        draw = partial(
-            draw_segments,
-            labels=labels,
-            legend=[
-                (one.class_id, f"{one.label} {percent(one.score)}")
-                for one in classes
-                if one.class_id != background
-            ],
-            alpha=options.drawing.alpha,
-            background=background,
-        )
         regions = self._regions(labels, background) if options.rows.polygons else None
-        return Answer(draw, detections=regions, classes=classes, mask=encode_mask(labels))
+        return Answer(regions, classes, mask=labels, legend=Legend(background))
 
-    def _regions(self, labels: NDArray[np.uint8], background: int | None) -> BoxColumns:
+    def _regions(self, labels: NDArray[np.uint8], background: int | None) -> Detections:
         """The regions with their outlines; what scores is a region's part of the picture."""
         found = outlines(labels, background=background)
         corners = [[*one.polygon.min(0), *one.polygon.max(0)] for one in found]
         last = max((one.class_id for one in found), default=-1)
-        return BoxColumns(
+        return Detections(
             np.array(corners, np.float32).reshape(-1, 4),
             np.array([one.area / labels.size for one in found], np.float32),
             np.array([one.class_id for one in found], np.int32),
             labels=tuple(label_of(self._labels, number) for number in range(last + 1)),
-            polygons=[one.polygon for one in found],
+            polygons=tuple(one.polygon for one in found),
         )
 
     def _has_background(self, classes: int | None) -> bool:
         """Whether the first class is what is left: it is named so, or there is one other only."""
         if self._labels:
-            return self._labels[_BACKGROUND].strip("_").lower() == "background"
+            return is_background(self._labels[_BACKGROUND])
         return classes == _TWO

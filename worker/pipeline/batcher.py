@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Sequence
 
-from worker.pipeline.ticket import PendingAsk
+from worker.pipeline.inquiry import PendingAsk
 
 _LONGEST_WAIT = 0.25
 
@@ -19,7 +19,7 @@ class Batcher:
     long goes first, so that no flood of one network or shape starves another.
 
     The pool holds `capacity` asks, or two batches of the largest network it has seen.
-    `upstream` says how many tickets may still come, `clock` the time in seconds.
+    `upstream` says how many pictures may still come, `clock` the time in seconds.
     """
 
     def __init__(

@@ -4,29 +4,32 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 import structlog
 
 from core.errors import BadInputError, FatalError, RetryableError
-from store.parts import ResultRow
-from worker.pipeline.ticket import Ticket
+from worker.pipeline.flow import Ticket
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 _log = structlog.get_logger()
 
 
-class Stage:
-    """Runs `work` on each ticket and hands it to `then`.
+class Stage(Generic[Given, Made]):
+    """Makes, for each picture, one thing of another by `work`, and hands it to `then`.
 
-    A full queue holds the stage before it back, so memory is bounded. What goes wrong with an
-    item ends that item with a quarantined row; what is wrong with the world ends its run; no
+    A full queue holds the stage before it back, so memory is bounded. What goes wrong with a
+    picture ends that picture with quarantined rows; what is wrong with the world ends its run; no
     exception ends a thread.
     """
 
     def __init__(
         self,
         name: str,
-        work: Callable[[Ticket], None],
-        then: Callable[[Ticket], None],
+        work: Callable[[Ticket, Given], Made],
+        then: Callable[[Ticket, Made], None],
         *,
         threads: int,
         depth: int,
@@ -34,7 +37,7 @@ class Stage:
         self.name = name
         self._work = work
         self._then = then
-        self._queue: queue.Queue[Ticket | None] = queue.Queue(depth)
+        self._queue: queue.Queue[tuple[Ticket, Given] | None] = queue.Queue(depth)
         self._load = 0
         self._count = threading.Lock()
         self._threads = [
@@ -46,14 +49,14 @@ class Stage:
 
     @property
     def load(self) -> int:
-        """Tickets here: waiting, being worked on, or being handed to the next stage."""
+        """Pictures here: waiting, being worked on, or being handed to the next stage."""
         return self._load
 
-    def put(self, ticket: Ticket) -> None:
-        """Hand a ticket over; waits while the queue is full."""
+    def put(self, ticket: Ticket, given: Given) -> None:
+        """Hand a picture over; waits while the queue is full."""
         with self._count:
             self._load += 1
-        self._queue.put(ticket)
+        self._queue.put((ticket, given))
 
     def close(self) -> None:
         """End the threads once they have emptied the queue."""
@@ -63,58 +66,45 @@ class Stage:
             thread.join()
 
     def _loop(self) -> None:
-        while (ticket := self._queue.get()) is not None:
-            if handled(self.name, ticket, self._work):
-                self._hand_over(ticket)
+        while (entry := self._queue.get()) is not None:
+            ticket, given = entry
+            made = self._made(ticket, given)
+            del entry, given  # pixels and files are large, and what comes next may take long
+            if made:
+                self._hand_over(ticket, made.pop())
+            del ticket, made
             with self._count:
                 self._load -= 1
 
-    def _hand_over(self, ticket: Ticket) -> None:
+    def _made(self, ticket: Ticket, given: Given) -> list[Made]:
+        """Run the work on a picture; nothing if the picture ended here."""
+        run = ticket.run
+        if run.stopping:
+            ticket.drop()
+            return []
+        begun = time.perf_counter()
+        made: list[Made] = []
         try:
-            self._then(ticket)
+            made.append(self._work(ticket, given))
+        except BadInputError as error:
+            ticket.quarantine(error.reason, str(error))
+        except (RetryableError, FatalError, MemoryError) as error:
+            run.fail(RetryableError("out of memory") if isinstance(error, MemoryError) else error)
+            ticket.drop()
+        except Exception as error:
+            # A fault of ours that one picture brings out must not cost its neighbours their result.
+            _log.exception(
+                "unexpected", job=run.unit.job, shard=run.unit.hold.shard, stage=self.name
+            )
+            ticket.quarantine("internal_error", f"{self.name}: {type(error).__name__}: {error}")
+        run.moved(self.name, time.perf_counter() - begun)
+        return made
+
+    def _hand_over(self, ticket: Ticket, made: Made) -> None:
+        try:
+            self._then(ticket, made)
         except Exception as error:
             # It cannot fail; but a ticket that got lost would keep its run waiting for ever.
             _log.exception("unexpected", job=ticket.run.unit.job, stage=self.name)
             ticket.run.fail(RetryableError(f"{self.name}: {error!r}"))
-            ticket.leave(None)
-
-
-def handled(stage: str, ticket: Ticket, work: Callable[[Ticket], None]) -> bool:
-    """Run `work` on a ticket; False if the ticket ended here."""
-    run = ticket.run
-    if run.stopping:
-        ticket.leave(None)
-        return False
-    begun = time.perf_counter()
-    try:
-        work(ticket)
-    except BadInputError as error:
-        quarantine(ticket, error.reason, str(error))
-    except (RetryableError, FatalError, MemoryError) as error:
-        run.fail(RetryableError("out of memory") if isinstance(error, MemoryError) else error)
-        ticket.leave(None)
-    except Exception as error:
-        # A fault of ours that one item brings out must not cost its neighbours their result.
-        _log.exception("unexpected", job=run.unit.job, shard=run.unit.hold.shard, stage=stage)
-        quarantine(ticket, "internal_error", f"{stage}: {type(error).__name__}: {error}")
-    else:
-        run.moved(stage, time.perf_counter() - begun)
-        return True
-    run.moved(stage, time.perf_counter() - begun)
-    return False
-
-
-def quarantine(ticket: Ticket, reason: str, message: str) -> None:
-    """End a ticket with rows that say why it has no result."""
-    ticket.leave(
-        [
-            ResultRow.quarantined(
-                ticket.item,
-                task=model.task,
-                model=model.name,
-                reason=f"{reason}: {message}",
-                size=ticket.size,
-            )
-            for model in ticket.run.unit.model.members
-        ]
-    )
+            ticket.drop()

@@ -5,17 +5,16 @@ from typing import Any, cast
 
 from core.errors import FatalError
 from core.options import ModelRef
-from core.roles import DETECTOR, KEYPOINT, ORIENTATION, TEXT_DET, TEXT_REC
+from core.tasks import DETECTOR, KEYPOINT, OCR, ORIENTATION, TASK, TEXT_DET, TEXT_REC
 from worker.networks.classifier import Classifier
 from worker.networks.detector import Detector
-from worker.networks.matting import Matter
 from worker.networks.network import Network, ReadableNetwork
 from worker.networks.pose_network import TopDown
 from worker.networks.text_network import TextDetector, TextRecognizer
-from worker.recipes.ocr import Reading
+from worker.recipes.ocr import OcrRecipe
 from worker.recipes.recipe import ALONE, OneLook, Recipe
-from worker.recipes.sliced_detection import Objects
-from worker.recipes.top_down import PeopleFirst
+from worker.recipes.sliced_detection import DetectionRecipe
+from worker.recipes.top_down import TopDownRecipe
 
 
 def recipe_of(ref: ModelRef, networks: Mapping[str, Network]) -> Recipe:
@@ -28,32 +27,32 @@ def recipe_of(ref: ModelRef, networks: Mapping[str, Network]) -> Recipe:
     if not ref.parts:
         network = networks[ALONE]
         if isinstance(network, Detector):
-            return Objects(network)
-        return OneLook(cast("ReadableNetwork", network), cuts_out=isinstance(network, Matter))
-    make = _COMPOSED.get(ref.task)
+            return DetectionRecipe(network)
+        return OneLook(cast("ReadableNetwork", network), cuts_out=TASK[ref.task].has_cutouts)
+    make = COMPOSED.get(ref.task)
     if make is None:
         raise FatalError(f"this version cannot compose a model for the task {ref.task!r}")
     return make(networks, ref.settings)
 
 
-def _people_first(networks: Mapping[str, Any], settings: Mapping[str, Any]) -> Recipe:
+def _top_down(networks: Mapping[str, Any], settings: Mapping[str, Any]) -> Recipe:
     detector, keypoint = networks[DETECTOR], networks[KEYPOINT]
     assert isinstance(detector, Detector)
     assert isinstance(keypoint, TopDown)
-    return PeopleFirst(detector, keypoint, people=settings.get("people", ()))
+    return TopDownRecipe(detector, keypoint, people=settings.get("people", ()))
 
 
-def _reading(networks: Mapping[str, Any], settings: Mapping[str, Any]) -> Recipe:
+def _ocr(networks: Mapping[str, Any], settings: Mapping[str, Any]) -> Recipe:
     del settings
     detector, recognizer = networks[TEXT_DET], networks[TEXT_REC]
     orientation = networks.get(ORIENTATION)
     assert isinstance(detector, TextDetector)
     assert isinstance(recognizer, TextRecognizer)
     assert orientation is None or isinstance(orientation, Classifier)
-    return Reading(detector, recognizer, orientation)
+    return OcrRecipe(detector, recognizer, orientation)
 
 
-_COMPOSED: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Recipe]] = {
-    "keypoint": _people_first,
-    "ocr": _reading,
+COMPOSED: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Recipe]] = {
+    KEYPOINT: _top_down,
+    OCR: _ocr,
 }

@@ -1,28 +1,28 @@
 """Text: one network finds its lines, one may tell which are upside down, and one reads them."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadInputError
+from core.escape import storable
 from core.options import JobOptions
-from core.roles import ORIENTATION, TEXT_DET, TEXT_REC
-from store.parts import BoxColumns
-from vision.draw.texts import draw_texts
+from core.tasks import ORIENTATION, TEXT_DET, TEXT_REC
+from predictions.answer import Answer
+from predictions.detections import Detections
 from vision.exports.text import LEAST_LINE_SCORE
 from vision.ops.text_line import crop_line, upright
 from vision.read.ctc import LineText
 from worker.networks.classifier import Classifier
-from worker.networks.network import Answer, Pixels
+from worker.networks.network import Pixels
 from worker.networks.text_network import TextDetector, TextRecognizer
 from worker.recipes.recipe import MOST_ASKS, Ask, Steps
 
 _LABELS = ("text",)
 
 
-class Reading:
+class OcrRecipe:
     """See `worker.recipes.recipe.Recipe`. The lines of many pictures share batches."""
 
     def __init__(
@@ -73,14 +73,13 @@ def _answer(quads: NDArray[np.float32], texts: Sequence[LineText], options: JobO
     limit = LEAST_LINE_SCORE if options.rows.threshold is None else options.rows.threshold
     kept = [row for row, text in enumerate(texts) if text.text and text.score >= limit]
     quads, scores = quads[kept], scores[kept]
-    words = [texts[row].text for row in kept]
-    columns = BoxColumns(
-        np.concatenate([quads.min(1), quads.max(1)], axis=1),
-        scores,
-        np.zeros(len(kept), np.int32),
-        labels=_LABELS,
-        polygons=list(quads),
-        texts=words,
+    return Answer(
+        Detections(
+            np.concatenate([quads.min(1), quads.max(1)], axis=1),
+            scores,
+            np.zeros(len(kept), np.int32),
+            labels=_LABELS,
+            polygons=tuple(quads),
+            texts=tuple(storable(texts[row].text) for row in kept),
+        )
     )
-    draw = partial(draw_texts, quads=quads, texts=words, scores=scores.tolist())
-    return Answer(draw, detections=columns)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from core.options import JobOptions
+from predictions.answer import Answer
 from vision.ops.preprocess import Prepared
-from worker.networks.network import Answer, Pixels, ReadableNetwork
+from worker.networks.network import Pixels, ReadableNetwork
 
 ALONE = "model"
 """The role of a network that is a whole model."""

@@ -5,8 +5,10 @@ from typing import Any, Final
 
 from core.options import JobOptions
 from core.slicing import Slicing
-from vision.detections import Detections
+from predictions.answer import Answer
+from predictions.detections import Detections
 from vision.merging import merge
+from vision.placement import moved
 from vision.tiles import Tile, Tiling, in_picture
 from worker.networks.detector import Detector
 from worker.networks.network import Pixels
@@ -33,7 +35,7 @@ def find(detector: Detector, role: str, image_bgr: Pixels, options: JobOptions) 
         del image_bgr  # while it waits for a predictor, only who draws on it need keep it
         (output,) = yield asks
         # Of masks, the graph may have rounded the picture's size.
-        return detector.found(output, options).moved(0, 0, (size_wh[1], size_wh[0]))
+        return moved(detector.found(output, options), 0, 0, (size_wh[1], size_wh[0]))
     tiles = _tiles(size_wh, options.rows.slicing)
     found: list[Detections] = []
     for start in range(0, len(tiles), MOST_ASKS):
@@ -54,7 +56,7 @@ def _tiles(size_wh: tuple[int, int], slicing: Slicing) -> list[Tile]:
     return tiles if len(tiles) == 1 else [Tile(0, 0, *size_wh), *tiles]
 
 
-class Objects:
+class DetectionRecipe:
     """A detector as a model of its own. See `worker.recipes.recipe.Recipe`."""
 
     def __init__(self, detector: Detector) -> None:
@@ -69,4 +71,4 @@ class Objects:
         """Ask for what is in the picture."""
         looking = find(self._detector, ALONE, image_bgr, options)
         del image_bgr
-        return self._detector.answer((yield from looking), options.drawing.alpha)
+        return Answer(detections=(yield from looking))

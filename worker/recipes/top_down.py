@@ -7,18 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.options import JobOptions
-from core.roles import DETECTOR, KEYPOINT
+from core.tasks import DETECTOR, KEYPOINT
+from predictions.answer import Answer
+from predictions.detections import Detections
 from vision.ops.person_crop import person_crop
 from vision.people import people_classes
-from vision.poses import Poses
 from worker.networks.detector import Detector
 from worker.networks.network import Pixels
-from worker.networks.pose_network import TopDown, pose_answer
+from worker.networks.pose_network import TopDown
 from worker.recipes.recipe import MOST_ASKS, Ask, Steps
 from worker.recipes.sliced_detection import find
 
 
-class PeopleFirst:
+class TopDownRecipe:
     """See `worker.recipes.recipe.Recipe`. The crops of many pictures share batches."""
 
     def __init__(self, detector: Detector, keypoint: TopDown, *, people: Sequence[str]) -> None:
@@ -45,8 +46,10 @@ class PeopleFirst:
         for start in range(0, len(seen), MOST_ASKS):
             parts = [crop.cut(image_bgr) for crop in seen[start : start + MOST_ASKS]]
             heatmaps += yield [Ask(KEYPOINT, self._keypoint.prepare(part)) for part in parts]
-        poses = Poses.empty(0)
-        if seen:
-            points = self._keypoint.keypoints(heatmaps, seen)
-            poses = Poses(points, people.scores, people.xyxy)
-        return pose_answer(poses, people.class_ids, self._detector.labels)
+        points = self._keypoint.keypoints(heatmaps, seen) if seen else None
+        # Masks of people are no part of a pose.
+        return Answer(
+            Detections(
+                people.xyxy, people.scores, people.class_ids, people.labels, keypoints=points
+            )
+        )

@@ -21,7 +21,8 @@ from core.work import Directive, WorkUnit
 from store.database import Database
 from store.profiles import freeze_way
 from store.verdicts import Verdict, give_verdict, verdict_of
-from worker.models import EngineModule, parts_of
+from worker.engines.registry import Engines
+from worker.models import parts_of
 from worker.run import ShardRun, StoppedError
 from worker.ways.comparison import MOST_LOOKED_AT, Comparison
 from worker.ways.question import ONLY_PLAIN, Pictures, Question, SamplePictures, ShardPictures
@@ -47,9 +48,9 @@ def _forget(_seconds: float) -> None:
 class WayChooser:
     """Chooses ways; one of a process compares at a time."""
 
-    def __init__(self, db: Database, engine: EngineModule, ask: Ask = ask_alone) -> None:
+    def __init__(self, db: Database, engines: Engines, ask: Ask = ask_alone) -> None:
         self._db = db
-        self._engine = engine
+        self._engines = engines
         self._ask = ask
         self._lock = threading.Lock()
 
@@ -101,12 +102,12 @@ class WayChooser:
         spent: Callable[[float], None] = _forget,
     ) -> Comparison:
         """Return what is known of a network, after a comparison if nothing was."""
-        engine = question.profile.offer.key
+        engine = question.network_profile.offer.key
         with self._lock:
             known = self._db.read(lambda s: verdict_of(s, question.digest, engine))
             if known is not None:
                 return _said(known)
-            if not question.ways(self._engine):
+            if not question.ways(self._engines):
                 return Comparison(Way.PLAIN, ONLY_PLAIN)
             begun = time.monotonic()
             found = self._ask(question, pictures, check)

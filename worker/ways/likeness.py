@@ -8,14 +8,12 @@ at the edge of a threshold, or of an equal pair in a suppression, falls to eithe
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from store.parts import BoxColumns
+from predictions.answer import Answer
+from predictions.detections import Detections
 from vision.poses import VISIBLE
-from vision.rle import Rle
-from worker.networks.network import Answer
 
 LIMITS: Mapping[str, float] = {
     "raw": 0.01,
@@ -71,8 +69,7 @@ def _raw(one: NDArray[Any], two: NDArray[Any]) -> float:
 def finds_something(answer: Answer, threshold: float) -> bool:
     """Whether an answer is of any use to a comparison: nothing equals nothing in all ways."""
     if answer.mask is not None:
-        pixels = _pixels(answer.mask)
-        return bool((pixels != pixels[:1, :1]).any())
+        return bool((answer.mask != answer.mask[:1, :1]).any())
     if answer.detections is not None:
         return bool(_surely(answer.detections, threshold).any())
     return bool(answer.classes)
@@ -86,22 +83,15 @@ def result_differences(plain: Answer, other: Answer, threshold: float) -> dict[s
     """
     found: dict[str, float] = {}
     if plain.mask is not None and other.mask is not None:
-        found["pixels"] = _differing_pixels(_pixels(plain.mask), _pixels(other.mask))
+        # What has no classes is an alpha.
+        steps = _GREY_STEPS if plain.classes is None else 0
+        apart = np.abs(plain.mask.astype(np.int32) - other.mask)
+        found["pixels"] = float(np.mean(apart > steps))
     if plain.detections is not None and other.detections is not None:
         found |= _detections(plain.detections, other.detections, threshold)
     elif plain.classes and plain.mask is None:
         found["classes"] = _best_class(plain, other)
     return found
-
-
-def _pixels(png: bytes) -> NDArray[Any]:
-    return np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED))
-
-
-def _differing_pixels(one: NDArray[Any], two: NDArray[Any]) -> float:
-    if one.ndim == 2:  # noqa: PLR2004 - grey: an alpha
-        return float(np.mean(np.abs(one.astype(np.int16) - two) > _GREY_STEPS))
-    return float(np.mean((one != two).any(-1)))
 
 
 def _best_class(plain: Answer, other: Answer) -> float:
@@ -113,12 +103,12 @@ def _best_class(plain: Answer, other: Answer) -> float:
     return plain.classes[0].score - scores.get(other.classes[0].class_id, 0.0)
 
 
-def _surely(found: BoxColumns, threshold: float) -> NDArray[np.bool_]:
+def _surely(found: Detections, threshold: float) -> NDArray[np.bool_]:
     """Which of those found are not at the edge of being found at all."""
     return np.asarray(found.scores > threshold + _SCORE)
 
 
-def _detections(plain: BoxColumns, other: BoxColumns, threshold: float) -> dict[str, float]:
+def _detections(plain: Detections, other: Detections, threshold: float) -> dict[str, float]:
     pairs = _paired(plain, other)
     missed = _surely(plain, threshold) & (pairs < 0)
     extra = _surely(other, threshold) & ~np.isin(np.arange(len(other.scores)), pairs)
@@ -141,7 +131,7 @@ def _detections(plain: BoxColumns, other: BoxColumns, threshold: float) -> dict[
     return found
 
 
-def _paired(plain: BoxColumns, other: BoxColumns) -> NDArray[np.intp]:
+def _paired(plain: Detections, other: Detections) -> NDArray[np.intp]:
     """For each of those found plainly, its counterpart's place, or -1; nobody is taken twice."""
     pairs = np.full(len(plain.scores), -1, np.intp)
     free = np.ones(len(other.scores), np.bool_)
@@ -159,10 +149,10 @@ def _paired(plain: BoxColumns, other: BoxColumns) -> NDArray[np.intp]:
     return pairs
 
 
-def _mask_difference(plain: BoxColumns, other: BoxColumns, mine: int, theirs: int) -> float:
+def _mask_difference(plain: Detections, other: Detections, mine: int, theirs: int) -> float:
     assert plain.masks is not None
     assert other.masks is not None
     one, two = plain.masks[mine], other.masks[theirs]
     if one == two:
         return 0.0
-    return float(np.mean(Rle(*one).decode() != Rle(*two).decode()))
+    return float(np.mean(one.decode() != two.decode()))

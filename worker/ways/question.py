@@ -7,20 +7,21 @@ from typing import Protocol
 from core.errors import BadInputError
 from core.items import ItemRef
 from core.options import JobOptions, ModelRef
-from core.profile import ExecutionProfile
+from core.profile import ExecutionProfile, NetworkProfile
 from core.ways import Way
 from core.work import WorkUnit
 from sample.pictures import sample_pictures
 from vision.decode import decode_image
 from vision.exports.exported import ExportedModel
+from vision.exports.input_shapes import fixed_shapes
 from vision.exports.text import LEAST_LINE_SCORE
-from worker.engines.protocol import Predictor
+from worker.engines.protocol import ModelFiles, Predictor
+from worker.engines.registry import Engines
 from worker.models import (
-    EngineModule,
+    network_profile,
     parts_of,
     recipe_for,
     registered_export,
-    wanted_batch_size,
 )
 from worker.networks.by_task import network_of
 from worker.networks.detector import Detector
@@ -98,18 +99,33 @@ class Question:
         """The network's."""
         return parts_of(self.model)[self.role].digest
 
-    def ways(self, engine: EngineModule) -> list[Way]:
+    @property
+    def network_profile(self) -> NetworkProfile:
+        """What the network runs on, and how.
+
+        Raises:
+            FatalError: the graph had to be looked at, and is not there.
+        """
+        return self._network_profile(self.role)
+
+    def _network_profile(self, role: str) -> NetworkProfile:
+        is_whole = not self.model.parts
+        return network_profile(parts_of(self.model)[role], self.profile, is_whole=is_whole)
+
+    def ways(self, engines: Engines) -> list[Way]:
         """Return the ways beside the plain one that are worth a comparison.
 
         Raises:
-            FatalError: the network is not there, or not the registered one.
+            FatalError: the network is not there, or not the registered one, or this process has no
+                engine for it.
         """
         export = registered_export(parts_of(self.model)[self.role])
+        engine = engines.of(self.network_profile.offer)
         return [way for way in engine.ways(export.model_file) if way not in self.without]
 
     def answer(
         self,
-        engine: EngineModule,
+        engines: Engines,
         pictures: Iterable[Pixels],
         *,
         seconds: float = SECONDS,
@@ -117,18 +133,18 @@ class Question:
     ) -> Comparison:
         """Compare the network's ways in this process; see `worker.ways.comparison.compare`."""
         exports = {name: registered_export(part) for name, part in parts_of(self.model).items()}
-        export = exports[self.role]
-        ways = self.ways(engine)
+        ways = self.ways(engines)
         if not ways:
             return Comparison(Way.PLAIN, ONLY_PLAIN)
         networks = {name: network_of(one) for name, one in exports.items()}
 
         def load(name: str, way: Way) -> Predictor:
-            [predictor] = engine.load_predictors(
-                exports[name].model_file,
-                exports[name].params_file,
-                profile=self.profile,
+            one, profile = exports[name], self._network_profile(name)
+            [predictor] = engines.of(profile.offer).load(
+                ModelFiles(one.model_file, one.params_file),
+                profile,
                 way=way,
+                sizes=fixed_shapes(one),
                 count=1,
             )
             return predictor
@@ -137,7 +153,7 @@ class Question:
             self.role,
             ways,
             rows=isinstance(networks[self.role], Detector | BottomUp),
-            batch_size=wanted_batch_size(export, self.profile, alone=not self.model.parts),
+            batch_size=self.network_profile.batch_size,
             threshold=self._threshold(exports),
         )
         if self.is_part:

@@ -22,7 +22,7 @@ from core.ways import Way
 from store.locations import use_s3
 from store.s3_options import S3Options
 from worker.assembly import use_process
-from worker.models import engine_module
+from worker.engines.registry import engines_named
 from worker.suspect_process import end_with_parent
 from worker.suspects import FROM_OUTSIDE
 from worker.ways.comparison import SECONDS, Comparison
@@ -135,6 +135,6 @@ def _serve(question: Question, pictures: Pictures, pipe: Connection) -> None:
     use_s3(S3Options(**settings.s3))
     use_process()
     try:
-        pipe.send(question.answer(engine_module(settings.engine), pictures, trying=pipe.send))
+        pipe.send(question.answer(engines_named(settings.engines), pictures, trying=pipe.send))
     except RegattaError as error:
         pipe.send(error)

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from core.errors import BadInputError
 from core.options import JobOptions, ModelRef
-from store.parts import BoxColumns
+from predictions.answer import Answer
+from predictions.detections import Detections
 from vision.ops.person_crop import PersonCrop
-from vision.poses import Poses
 from worker.engines.protocol import PredictError, Predictor
-from worker.networks.network import Answer, Network, Pixels, stacked
-from worker.networks.pose_network import TopDown, pose_answer
+from worker.networks.network import Network, Pixels, stacked
+from worker.networks.pose_network import TopDown
 from worker.networks.text_network import TextDetector, TextRecognizer
 from worker.recipes.by_model import recipe_of
 from worker.recipes.recipe import ALONE, Ask, Recipe, Steps
@@ -109,21 +109,17 @@ class _Part:
         one, first = np.ones(1, np.float32), np.zeros(1, np.int32)
         if isinstance(network, TopDown):
             points = network.keypoints([output], [PersonCrop(0, 0, width, height)])
-            return pose_answer(Poses(points, one, whole), first, ("person",))
+            return Answer(Detections(whole, one, first, ("person",), keypoints=points))
         if isinstance(network, TextRecognizer):
             score = np.array([output.score], np.float32)
-            columns = BoxColumns(whole, score, first, labels=("text",), texts=[output.text])
-            return Answer(_undrawn, detections=columns)
+            return Answer(Detections(whole, score, first, ("text",), texts=(output.text,)))
         quads = network.regions(output, (height, width)).quads
         count = len(quads)
-        columns = BoxColumns(
-            np.concatenate([quads.min(1), quads.max(1)], axis=1),
-            np.ones(count, np.float32),
-            np.zeros(count, np.int32),
-            labels=("text",),
+        return Answer(
+            Detections(
+                np.concatenate([quads.min(1), quads.max(1)], axis=1),
+                np.ones(count, np.float32),
+                np.zeros(count, np.int32),
+                labels=("text",),
+            )
         )
-        return Answer(_undrawn, detections=columns)
-
-
-def _undrawn(image_bgr: Pixels) -> Pixels:
-    return image_bgr

@@ -4,7 +4,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.show.escape import printable_json
+from core.escape import printable_json
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))

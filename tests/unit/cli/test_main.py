@@ -33,7 +33,7 @@ def test_help_ends_with_an_example_of_the_command(name: str, command: click.Comm
 
 def test_the_overview_names_every_command_without_importing_any() -> None:
     code = (
-        "import sys; from cli.main import main; sys.argv = ['regatta', '--help']\n"
+        "import sys; from regatta import main; sys.argv = ['regatta', '--help']\n"
         "try: main()\nexcept SystemExit as end: assert end.code == 0\n"
         f"loaded = [name for name in {HEAVY!r} if name in sys.modules]\n"
         "assert not loaded, loaded"
@@ -48,7 +48,7 @@ def test_the_overview_names_every_command_without_importing_any() -> None:
 
 def test_a_command_starts_without_what_it_does_not_use_and_the_collector_works_again() -> None:
     code = (
-        "import gc, sys; from cli.main import main; sys.argv = ['regatta', 'status', '--help']\n"
+        "import gc, sys; from regatta import main; sys.argv = ['regatta', 'status', '--help']\n"
         "try: main()\nexcept SystemExit as end: assert end.code == 0\n"
         "unused = [n for n in ('rich', 'sqlalchemy.dialects.postgresql') if n in sys.modules]\n"
         "assert not unused, unused\n"

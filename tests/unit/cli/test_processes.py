@@ -1,9 +1,9 @@
-import sys
 from collections.abc import Sequence
 
 import pytest
 
 from cli.stack.devices import Device
+from cli.stack.environment import python_module
 from config.settings import Settings
 from tests.unit.cli.conftest import Regatta
 
@@ -93,4 +93,4 @@ def test_a_scheduler_takes_this_process_s_place(
 
     monkeypatch.setattr("cli.processes.os.execve", execve)
     regatta("scheduler")
-    assert seen[0][:4] == [sys.executable, "-P", "-m", "scheduler"]
+    assert seen == [python_module("scheduler")]

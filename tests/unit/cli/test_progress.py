@@ -40,6 +40,29 @@ def test_a_line_says_it_all() -> None:
     assert progress_line(seen(state="planning")).startswith("planning: 6/10+ items")
 
 
+def test_what_a_cold_start_is_doing_is_said(capsys: Captured) -> None:
+    none = {"listed": 0, "succeeded": 0, "skipped": 0, "quarantined": 0, "cancelled": 0}
+    listed = none | {"listed": 10, "pending": 10}
+    begun = {"in_progress": 0, "rate": None, "eta_seconds": None}
+    view = LineView(lambda: 0.0)
+    view.show(seen(state="planning", items=none | {"pending": 0}, shards={}, **begun))
+    waits = seen(items=listed, shards={"pending": 1}, queue_without_consumer="detect", **begun)
+    loads = seen(items=listed, shards={"running": 1}, **begun)
+    for snapshot in (waits, waits, loads, loads, seen()):
+        view.show(snapshot)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "planning: nothing is listed yet",
+        "running: 0/10 items, -, ETA -, 0 quarantined, shards: 1 pending",
+        "  the worker is starting",
+        "  the worker loads the model",
+    ]
+    console = Console(width=100, color_system=None)
+    with console.capture() as capture:
+        console.print(render(loads, is_warm=False))
+    assert "the worker loads the model" in capture.get()
+
+
 def test_lines_come_when_the_state_changes_or_some_seconds_have_passed(capsys: Captured) -> None:
     times: Iterator[float] = iter([0.0, 0.0, 1.0, 2.0, 4.9, 7.1, 30.0])
     view = LineView(lambda: next(times))

@@ -11,9 +11,10 @@ from config.settings import load_settings
 from core.items import ItemRef
 from core.states import ItemState
 from core.work import Hold
+from predictions.detections import Detections
 from report.snapshot import snapshot
 from store.parts import encode_rows
-from store.results import BoxColumns, ResultRow
+from store.results import ResultRow
 from tests.bench import Bench
 from tests.unit.cli.conftest import Regatta
 
@@ -29,7 +30,7 @@ def found(index: int, key: str, *classes: int) -> ResultRow:
         state=ItemState.SUCCEEDED,
         width=64,
         height=48,
-        detections=BoxColumns(
+        detections=Detections(
             xyxy=np.array([[i, i, i + 8.5, i + 8.5] for i in range(count)]).reshape(count, 4),
             scores=np.array([0.5 + 0.25 * i for i in range(count)]),
             class_ids=np.array(classes, dtype=np.int64),
@@ -138,7 +139,7 @@ def test_the_summary_says_what_was_found_and_where(
 ) -> None:
     end = snapshot(bench.db, load_settings(), "abc")
     text = "\n".join(summary(bench.db, end, 61.0))
-    assert "Job abc (abc) is running in 1m 01s" in text
+    assert "Job abc (abc): running in 1m 01s" in text
     assert "items        5 listed: 3 succeeded, 1 quarantined, 1 pending" in text
     assert "found        2 buoy, 1 boat" in text
     assert f"results      {bench.root}/abc/results/" in text

@@ -23,7 +23,8 @@ def test_stdout_is_the_job_id(bench: Bench, regatta: Regatta, photos: Path, mode
     assert job.source == f"{photos}/"
     assert job.name == "photos"
     assert job.output == str(bench.root / "outputs" / job.id)
-    assert job.options["batch_size"] == 8
+    assert job.options["batch_size"] is None
+    assert [network["shapes"] for network in (job.networks or {}).values()] == ["shared"]
 
 
 def test_options_reach_the_job(bench: Bench, regatta: Regatta, photos: Path, model: Path) -> None:

@@ -4,12 +4,12 @@ from typing import Any
 import pytest
 
 from core.errors import UsageError
-from core.messages import TASKS
 from core.option import options_of
 from core.options import SEVERAL, JobOptions, ModelRef, RowOptions
 from core.request import OPTIONS, JobRequest
 from core.slicing import Slicing
 from core.sources import SourceKind
+from core.tasks import TASKS
 from core.traits import TRAITS
 from registry.chosen_model import ChosenModel
 from registry.heeding import effective, heeded, traits_of
@@ -113,7 +113,7 @@ def test_the_message_names_the_tasks_that_heed_it() -> None:
         heeded(JobRequest.of("/s/", "detect", "ocr", alpha=0.3), models, SourceKind.FOLDER)
     assert str(caught.value) == (
         "--alpha means nothing to 'detect' (task detect) and 'ocr' (task ocr): it is for models "
-        "of detection with masks, segment, panoptic"
+        "of segment, panoptic, detect with masks"
     )
 
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from core.states import JobState
-from report.outcome import outcome
+from report.page import outcome
 from store.jobs import Tally
 
 

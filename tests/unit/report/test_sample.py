@@ -1,6 +1,6 @@
 import pytest
 
-from report.sample import EvenSample
+from report.statistics import EvenSample
 
 
 def sample(length: int, limit: int) -> EvenSample[int]:

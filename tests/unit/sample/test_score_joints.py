@@ -5,7 +5,7 @@ import pytest
 
 from sample.coco import categories
 from sample.labels import JOINTS, LABELS
-from sample.score_joints import joint_similarity, pose_agreement
+from sample.score import joint_similarity, pose_agreement
 
 GULL, ROWER = (1 + LABELS.index(label) for label in ("gull", "rower"))
 BOX = (10.0, 10.0, 20.0, 40.0)  # x, y, width, height

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sample.coco import categories
-from sample.score_names import name_agreement, quad_iou
+from sample.score import name_agreement, quad_iou
 
 QUAD = [[10.0, 10.0], [50.0, 10.0], [50.0, 24.0], [10.0, 24.0]]
 BESIDE = [[40.0, 10.0], [80.0, 10.0], [80.0, 24.0], [40.0, 24.0]]

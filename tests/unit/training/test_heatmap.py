@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.heatmap import targets
+from training.pose import targets
 
 SIZE, STRIDE = (96, 128), 4
 

@@ -1,6 +1,6 @@
 import pytest
 
-from training.judge_text import edits
+from training.judge import edits
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.shrink import shrunk, targets
+from training.text_detector import shrunk, targets
 
 QUAD = np.array([[10, 20], [70, 20], [70, 40], [10, 40]], np.float32)
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vision.detections import Detections
+from predictions.detections import Detections
 from vision.draw.detections import Strokes, draw_detections
 from vision.draw.strip import label_strip
 from vision.palette import colour_of
 
-LABELS = ["person", "bicycle", "Straßenbahn"]
+LABELS = ("person", "bicycle", "Straßenbahn")
 
 
 def blank(height: int = 480, width: int = 640) -> np.ndarray:
@@ -20,7 +20,10 @@ def blank(height: int = 480, width: int = 640) -> np.ndarray:
 
 def one(*box: float, class_id: int = 0, score: float = 0.8) -> Detections:
     return Detections(
-        np.array([box], np.float32), np.array([score], np.float32), np.array([class_id], np.int32)
+        np.array([box], np.float32),
+        np.array([score], np.float32),
+        np.array([class_id], np.int32),
+        LABELS if class_id < len(LABELS) else None,
     )
 
 
@@ -30,7 +33,7 @@ def changed(image: np.ndarray, background: np.ndarray) -> np.ndarray:
 
 def test_no_detections_change_nothing() -> None:
     image = blank()
-    drawn = draw_detections(image, Detections.empty(), LABELS)
+    drawn = draw_detections(image, Detections.empty())
     assert np.array_equal(drawn, image)
     assert not np.shares_memory(drawn, image)
 
@@ -38,32 +41,32 @@ def test_no_detections_change_nothing() -> None:
 def test_the_callers_image_is_not_touched() -> None:
     image = blank()
     image.flags.writeable = False
-    assert changed(draw_detections(image, one(100, 100, 300, 300), LABELS), image).any()
+    assert changed(draw_detections(image, one(100, 100, 300, 300)), image).any()
 
 
 def test_the_outline_lies_on_the_box_in_the_colour_of_its_class() -> None:
-    drawn = draw_detections(blank(), one(100, 150, 300, 400, class_id=1), LABELS)
+    drawn = draw_detections(blank(), one(100, 150, 300, 400, class_id=1))
     for x, y in [(200, 399), (100, 300), (299, 300)]:
         assert tuple(drawn[y, x].tolist()) == colour_of(1)
 
 
 def test_the_inside_of_a_box_stays_visible() -> None:
     image = blank()
-    drawn = draw_detections(image, one(100, 150, 300, 400), LABELS)
+    drawn = draw_detections(image, one(100, 150, 300, 400))
     assert not changed(drawn, image)[155:395, 105:295].any()
 
 
 @pytest.mark.parametrize("size", [3, 5, 8])
 def test_a_tiny_object_is_marked_and_not_covered(size: int) -> None:
     image = blank(2160, 3840)
-    drawn = draw_detections(image, one(2000, 1000, 2000 + size, 1000 + size), LABELS)
+    drawn = draw_detections(image, one(2000, 1000, 2000 + size, 1000 + size))
     assert not changed(drawn, image)[1000 : 1000 + size, 2000 : 2000 + size].any()
     assert changed(drawn, image)[999, 2000 : 2000 + size].all()
 
 
 def test_a_box_that_fills_the_image_has_all_four_sides() -> None:
     image = blank()
-    mask = changed(draw_detections(image, one(0, 0, 640, 480), LABELS), image)
+    mask = changed(draw_detections(image, one(0, 0, 640, 480)), image)
     assert mask[:, 0].all()
     assert mask[:, -1].all()
     assert mask[0].all()
@@ -73,14 +76,14 @@ def test_a_box_that_fills_the_image_has_all_four_sides() -> None:
 def test_a_box_outside_the_image_is_not_drawn() -> None:
     image = blank()
     for box in [(-50, -50, -10, -10), (700, 10, 900, 90), (10, 500, 90, 900)]:
-        assert np.array_equal(draw_detections(image, one(*box), LABELS), image)
+        assert np.array_equal(draw_detections(image, one(*box)), image)
 
 
 @pytest.mark.parametrize(
     "box", [(0, 0, 60, 60), (600, 0, 640, 40), (0, 440, 30, 480), (610, 450, 640, 480)]
 )
 def test_labels_stay_inside_the_image_whole(box: tuple[float, ...]) -> None:
-    drawn = draw_detections(blank(), one(*box), LABELS)
+    drawn = draw_detections(blank(), one(*box))
     strip = label_strip("person 0.80", Strokes.for_image(640, 480).font_px, colour_of(0))
     assert cv2.matchTemplate(drawn, strip, cv2.TM_SQDIFF).min() < 1
 
@@ -88,9 +91,11 @@ def test_labels_stay_inside_the_image_whole(box: tuple[float, ...]) -> None:
 def test_labels_do_not_cover_each_other() -> None:
     image = blank()
     first, second = one(200, 200, 260, 300, score=0.9), one(202, 201, 262, 301, class_id=1)
-    both = Detections(np.vstack([first.xyxy, second.xyxy]), np.array([0.9, 0.8]), np.array([0, 1]))
-    drawn = draw_detections(image, both, LABELS)
-    alone = draw_detections(image, first, LABELS)
+    both = Detections(
+        np.vstack([first.xyxy, second.xyxy]), np.array([0.9, 0.8]), np.array([0, 1]), LABELS
+    )
+    drawn = draw_detections(image, both)
+    alone = draw_detections(image, first)
     label = changed(alone, image)[:197]  # above the box and its line there is only the label
     assert label.any()
     assert np.array_equal(drawn[:197][label], alone[:197][label])
@@ -103,18 +108,19 @@ def test_order_does_not_matter_and_pixels_repeat() -> None:
         np.hstack([corners, corners + rng.uniform(5, 150, (30, 2))]),
         (rng.permutation(30) / 30).astype(np.float32),
         rng.integers(0, 3, 30, dtype=np.int32),
+        LABELS,
     )
-    drawn = draw_detections(blank(), found, LABELS)
-    assert np.array_equal(drawn, draw_detections(blank(), found, LABELS))
+    drawn = draw_detections(blank(), found)
+    assert np.array_equal(drawn, draw_detections(blank(), found))
     shuffled = found.select(rng.permutation(30))
-    assert np.array_equal(drawn, draw_detections(blank(), shuffled, LABELS))
+    assert np.array_equal(drawn, draw_detections(blank(), shuffled))
 
 
 def test_threads_draw_what_one_draws() -> None:
     found = [one(50 + i, 60, 200 + i, 300, class_id=i % 3, score=i / 40) for i in range(40)]
     with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(lambda each: draw_detections(blank(), each, LABELS), found))
-    alone = [draw_detections(blank(), each, LABELS) for each in found]
+        together = list(pool.map(lambda each: draw_detections(blank(), each), found))
+    alone = [draw_detections(blank(), each) for each in found]
     assert all(map(np.array_equal, together, alone))
 
 
@@ -128,7 +134,7 @@ def test_threads_draw_what_one_draws() -> None:
 def test_any_box_in_any_image_can_be_drawn(
     height: int, width: int, box: tuple[float, float, float, float], class_id: int
 ) -> None:
-    drawn = draw_detections(blank(height, width), one(*box, class_id=class_id), LABELS)
+    drawn = draw_detections(blank(height, width), one(*box, class_id=class_id))
     assert drawn.shape == (height, width, 3)
 
 

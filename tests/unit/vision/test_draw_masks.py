@@ -3,11 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from vision.detections import Detections
+from predictions.detections import Detections
 from vision.draw.detections import draw_detections
 from vision.draw.masks import paint_masks
 from vision.palette import colour_of
-from vision.rle import Rle
+from vision.rle import runs_of
 
 
 def grey(*size: int) -> np.ndarray:
@@ -25,7 +25,7 @@ def test_a_pixel_is_covered_once_by_the_first_of_its_masks() -> None:
     image = grey(40, 50)
     first, second = np.zeros((2, 40, 50), bool)
     first[5:20, 5:30] = second[10:35, 20:45] = True
-    painted = paint_masks(image, [Rle.of(first), Rle.of(second)], [3, 25], 0.25)
+    painted = paint_masks(image, [runs_of(first), runs_of(second)], [3, 25], 0.25)
 
     expected = image.astype(float)
     for mask, class_id in ((second & ~first, 25), (first, 3)):
@@ -36,7 +36,7 @@ def test_a_pixel_is_covered_once_by_the_first_of_its_masks() -> None:
 
 @pytest.mark.parametrize("filled", [True, False])
 def test_a_single_pixel_is_painted(filled: bool) -> None:
-    mask = Rle.of(np.full((1, 1), filled))
+    mask = runs_of(np.full((1, 1), filled))
     painted = paint_masks(grey(1, 1), [mask], [0], 1.0)
     assert (tuple(painted[0, 0].tolist()) == colour_of(0)) == filled
 
@@ -49,9 +49,10 @@ def test_masks_lie_under_boxes() -> None:
         np.array([[50, 60, 250, 160]], np.float32),
         np.array([0.8], np.float32),
         np.array([1], np.int32),
+        ("a", "b"),
     )
-    boxes = draw_detections(image, found, ["a", "b"])
-    both = draw_detections(image, replace(found, masks=(Rle.of(mask),)), ["a", "b"], 0.5)
+    boxes = draw_detections(image, found)
+    both = draw_detections(image, replace(found, masks=(runs_of(mask),)), 0.5)
     untouched = (boxes == image).all(axis=2)
     assert (both[~untouched] == boxes[~untouched]).all()
     assert (both[untouched & ~mask] == 90).all()

@@ -3,17 +3,30 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from predictions.detections import Detections
 from vision.draw.strip import fitted_text
 from vision.draw.texts import draw_texts
 from vision.palette import colour_of
 
-NO_QUADS = np.zeros((0, 4, 2), np.float32)
+NOTHING = Detections.empty(("text",))
 
 
 def quads(*rectangles: tuple[int, int, int, int]) -> NDArray[np.float32]:
     """Lying rectangles: x1, y1, x2, y2."""
     corners = [[(x1, y1), (x2, y1), (x2, y2), (x1, y2)] for x1, y1, x2, y2 in rectangles]
     return np.array(corners, np.float32).reshape(-1, 4, 2)
+
+
+def lines(places: NDArray[np.float32], *texts: str, score: float = 1.0) -> Detections:
+    """Lines in these quads (N, 4, 2)."""
+    return Detections(
+        np.concatenate([places.min(1), places.max(1)], axis=1),
+        np.full(len(places), score),
+        np.zeros(len(places)),
+        ("text",),
+        polygons=tuple(places),
+        texts=texts,
+    )
 
 
 def ink(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -23,7 +36,7 @@ def ink(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 def test_no_text_is_white_paper() -> None:
     image = np.full((1000, 1200, 3), (10, 90, 200), np.uint8)
-    drawn = draw_texts(image, NO_QUADS, [], [])
+    drawn = draw_texts(image, NOTHING)
     assert drawn.shape == (1000, 2400, 3)
     assert np.array_equal(drawn[:, :1200], image)
     assert (drawn[:, 1200:] == 255).all()
@@ -45,13 +58,13 @@ def test_small_pictures_grow_and_wide_ones_are_stacked(
     size: tuple[int, int], drawn: tuple[int, int]
 ) -> None:
     image = np.zeros((*size, 3), np.uint8)
-    assert draw_texts(image, NO_QUADS, [], []).shape == (*drawn, 3)
+    assert draw_texts(image, NOTHING).shape == (*drawn, 3)
 
 
 def test_a_text_stands_where_it_was_read() -> None:
     image = np.full((900, 1000, 3), 128, np.uint8)
     before = image.copy()
-    drawn = draw_texts(image, quads((100, 200, 700, 260)), ["What it says"], [0.9])
+    drawn = draw_texts(image, lines(quads((100, 200, 700, 260)), "What it says", score=0.9))
     assert np.array_equal(image, before)
     rows, columns = np.nonzero(ink(drawn[:, 1000:]))
     assert 100 < columns.min() < 120
@@ -68,7 +81,8 @@ def test_a_text_that_is_not_sure_is_grey() -> None:
     image = np.zeros((900, 1000, 3), np.uint8)
     place = quads((100, 200, 700, 260))
     [sure, unsure] = (
-        draw_texts(image, place, ["IIII"], [score])[:, 1000:].max(2).min() for score in (0.5, 0.49)
+        draw_texts(image, lines(place, "IIII", score=score))[:, 1000:].max(2).min()
+        for score in (0.5, 0.49)
     )
     assert sure == 0
     assert unsure == 120
@@ -76,7 +90,7 @@ def test_a_text_that_is_not_sure_is_grey() -> None:
 
 def test_each_line_has_its_colour() -> None:
     image = np.zeros((900, 1000, 3), np.uint8)
-    drawn = draw_texts(image, quads((10, 10, 200, 50), (10, 100, 200, 150)), ["", ""], [1, 1])
+    drawn = draw_texts(image, lines(quads((10, 10, 200, 50), (10, 100, 200, 150)), "", ""))
     for number, rows in enumerate((slice(0, 70), slice(80, 170))):
         shown = drawn[rows]
         assert (shown == colour_of(number)).all(2).any()
@@ -85,7 +99,7 @@ def test_each_line_has_its_colour() -> None:
 
 def test_a_standing_line_reads_downwards() -> None:
     image = np.zeros((1000, 1000, 3), np.uint8)
-    drawn = draw_texts(image, quads((400, 100, 460, 900)), ["L"], [1.0])
+    drawn = draw_texts(image, lines(quads((400, 100, 460, 900)), "L"))
     rows, columns = np.nonzero(ink(drawn[:, 1000:]))
     assert rows.max() < 200  # it begins at the top
     letter = ink(drawn[:, 1000:])[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
@@ -98,7 +112,7 @@ def test_a_standing_line_reads_downwards() -> None:
 def test_a_turned_line_has_a_turned_text() -> None:
     image = np.zeros((1000, 1000, 3), np.uint8)
     corners = cv2.boxPoints(((500.0, 500.0), (600.0, 60.0), 30.0))[[1, 2, 3, 0]]
-    drawn = draw_texts(image, corners[None], ["a line that falls to the right"], [1.0])
+    drawn = draw_texts(image, lines(corners[None], "a line that falls to the right"))
     rows, columns = np.nonzero(ink(drawn[:, 1000:]))
     slope, _ = np.polyfit(columns, rows, 1)
     assert np.degrees(np.arctan(slope)) == pytest.approx(30, abs=2)
@@ -116,13 +130,13 @@ def test_a_turned_line_has_a_turned_text() -> None:
 )
 def test_no_place_is_too_odd(quad: list[tuple[int, int]]) -> None:
     image = np.zeros((100, 100, 3), np.uint8)
-    drawn = draw_texts(image, np.array([quad], np.float32), ["text"], [1.0])
+    drawn = draw_texts(image, lines(np.array([quad], np.float32), "text"))
     assert drawn.shape == (400, 800, 3)
 
 
 def test_a_line_of_many_thousand_pixels() -> None:
     image = np.zeros((60, 34000, 3), np.uint8)
-    drawn = draw_texts(image, quads((100, 10, 33900, 50)), ["x" * 2000], [1.0])
+    drawn = draw_texts(image, lines(quads((100, 10, 33900, 50)), "x" * 2000))
     _, columns = np.nonzero(ink(drawn[60:]))
     assert columns.min() < 200
     assert columns.max() > 30000

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from core.errors import BadInputError, FatalError
 from vision.read.instances import boxed_by_masks, read_instances, split_instances, split_segments
+from vision.rle import box_around
 
 FAKE_ROW = (0, 0, 0, 0, 1, 1)  # what Mask R-CNN's export says of an image without objects
 
@@ -50,7 +51,7 @@ def test_masks_of_a_batch_are_cut_to_their_images() -> None:
     assert (tall.masks[0].decode() == (masks[1, :6, :4] == 1)).all()
     assert (tall.masks[1].decode() == (masks[0, :6, :4] == 1)).all()
     assert wide.masks is not None
-    assert [(mask.size, mask.box) for mask in wide.masks] == [((3, 9), (8, 2, 9, 3))]
+    assert [(mask.size, box_around(mask)) for mask in wide.masks] == [((3, 9), (8, 2, 9, 3))]
 
 
 def test_the_rows_of_a_padded_batch_are_left_out() -> None:

@@ -6,10 +6,10 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import UsageError
-from vision.detections import Detections
+from predictions.detections import Detections
 from vision.merging import Method, Metric, merge
 from vision.neighbours import Neighbours
-from vision.rle import Rle
+from vision.rle import area, runs_of
 
 Rows = list[tuple[float, ...]]  # class, score, x1, y1, x2, y2
 
@@ -111,12 +111,12 @@ def test_masks_of_one_object_become_one() -> None:
     pixels = np.zeros((3, 10, 100), bool)
     pixels[0, :, :60] = pixels[1, :, 40:] = pixels[2, :2, :3] = True
     rows: Rows = [(0, 0.5, 0, 0, 60, 10), (0, 0.875, 40, 0, 100, 10), (1, 0.25, 0, 0, 3, 2)]
-    found = replace(detections(rows), masks=tuple(map(Rle.of, pixels)))
+    found = replace(detections(rows), masks=tuple(map(runs_of, pixels)))
     grown = merge(found, method="nmm", metric="ios", threshold=0.3)
     assert grown.masks is not None
-    assert [mask.area for mask in grown.masks] == [1000, 6]
+    assert [area(mask) for mask in grown.masks] == [1000, 6]
     cut = merge(found, method="nms", metric="ios", threshold=0.3)
-    assert cut.masks == (Rle.of(pixels[1]), Rle.of(pixels[2]))
+    assert cut.masks == (runs_of(pixels[1]), runs_of(pixels[2]))
 
 
 @pytest.mark.parametrize("method", ["nms", "nmm"])

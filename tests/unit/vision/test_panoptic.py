@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.errors import BadInputError
-from vision.draw.panoptic import draw_panoptic, legend_of
+from vision.draw.panoptic import decode_panoptic, draw_panoptic, encode_panoptic, legend_of
 from vision.palette import colour_of
-from vision.read.panoptic import encode_panoptic, read_panoptic
+from vision.read.panoptic import read_panoptic
 
+LABELS = ["person", "boat", "sky"]
 SKY, WOMAN, MAN = 3000, 1001, 1002  # class 2, and two of class 0
 
 
@@ -24,45 +25,47 @@ def beach() -> NDArray[np.int32]:
 
 def test_segments_are_what_coco_says_of_them() -> None:
     ids = beach()
-    found = read_panoptic(ids)
-    assert [segment.id for segment in found.segments] == [WOMAN, MAN, SKY]
-    for segment in found.segments:
+    found = read_panoptic(ids, LABELS)
+    assert [segment.id for segment in found] == [WOMAN, MAN, SKY]
+    for segment in found:
         rows, columns = np.nonzero(ids == segment.id)
         assert segment.area == len(rows)
-        assert segment.bbox == (
+        assert segment.box == (
             columns.min(),
             rows.min(),
-            columns.max() - columns.min() + 1,
-            rows.max() - rows.min() + 1,
+            columns.max() + 1,
+            rows.max() + 1,
         )
-    assert [segment.category_id for segment in found.segments] == [0, 0, 2]
-    assert [segment.isthing for segment in found.segments] == [True, True, False]
+    assert [segment.class_id for segment in found] == [0, 0, 2]
+    assert [segment.label for segment in found] == ["person", "person", "sky"]
+    assert [segment.is_thing for segment in found] == [True, True, False]
 
 
 def test_the_png_holds_the_numbers() -> None:
     ids = beach()
     ids[0, 0] = 133_007
-    png = encode_panoptic(read_panoptic(ids))
+    png = encode_panoptic(ids)
     with Image.open(io.BytesIO(png)) as image:
         assert image.mode == "RGB"
         red, green, blue = np.moveaxis(np.asarray(image).astype(int), -1, 0)
     assert (red + 256 * green + 65536 * blue == ids).all()
-    assert encode_panoptic(read_panoptic(ids)) == png
+    assert encode_panoptic(ids) == png
+    assert np.array_equal(decode_panoptic(png), ids)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 9)])
 def test_nothing_is_an_answer(shape: tuple[int, int]) -> None:
-    found = read_panoptic(np.zeros(shape, np.int32))
-    assert found.segments == ()
+    ids = np.zeros(shape, np.int32)
+    assert read_panoptic(ids, []) == ()
     image = np.full((*shape, 3), 50, np.uint8)
-    assert (draw_panoptic(image, found, [], 0.5) == 50).all()
-    with Image.open(io.BytesIO(encode_panoptic(found))) as png:
+    assert (draw_panoptic(image, ids, [], 0.5) == 50).all()
+    with Image.open(io.BytesIO(encode_panoptic(ids))) as png:
         assert not np.asarray(png).any()
 
 
 def test_a_single_pixel_is_a_segment() -> None:
-    [segment] = read_panoptic(np.array([[WOMAN]], np.int32)).segments
-    assert (segment.area, segment.bbox) == (1, (0, 0, 1, 1))
+    [segment] = read_panoptic(np.array([[WOMAN]], np.int32), LABELS)
+    assert (segment.area, segment.box) == (1, (0, 0, 1, 1))
 
 
 @pytest.mark.parametrize("wrong", [-1, 7, 999, 256**3])
@@ -70,13 +73,13 @@ def test_numbers_that_stand_for_nothing_are_no_answer(wrong: int) -> None:
     ids = beach()
     ids[0, 0] = wrong
     with pytest.raises(BadInputError, match="the model gave segments"):
-        read_panoptic(ids)
+        read_panoptic(ids, LABELS)
 
 
 def test_things_of_a_class_have_colours_of_their_own_and_nothing_has_none() -> None:
     large: Any = np.kron(beach(), np.ones((20, 20), np.int32))
     image = np.full((*large.shape, 3), 90, np.uint8)
-    drawn = draw_panoptic(image, read_panoptic(large), ["person", "boat", "sky"], 0.5)
+    drawn = draw_panoptic(image, large, read_panoptic(large, LABELS), 0.5)
     inside = {
         name: drawn[y * 20 + 10, x * 20 + 10]
         for name, (y, x) in {"woman": (10, 4), "man": (15, 10), "sky": (4, 27)}.items()
@@ -90,6 +93,6 @@ def test_things_of_a_class_have_colours_of_their_own_and_nothing_has_none() -> N
 
 
 def test_the_legend_has_each_class_once_the_largest_first() -> None:
-    lines = legend_of(read_panoptic(beach()), ["person", "boat", "sky"])
+    lines = legend_of(read_panoptic(beach(), LABELS), 600)
     assert [text for _, text in lines] == ["sky 88%", "person x2 11%"]
     assert lines[0][0] == 2

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from predictions.detections import Detections
 from vision.draw.poses import draw_poses
-from vision.poses import VISIBLE, Poses
+from vision.poses import VISIBLE, people_around
 from vision.skeletons import COCO_17, LEFT, MIDDLE, MPII_16, RIGHT, skeleton_of
 
 GREY = 128
@@ -16,36 +17,18 @@ def person(size_wh: tuple[int, int], joints: int = 17, score: float = 0.9) -> np
     return points.astype(np.float32)
 
 
-def poses(keypoints: np.ndarray) -> Poses:
-    return Poses.around(keypoints, keypoints[..., 2].mean(1))
+def poses(keypoints: np.ndarray) -> Detections:
+    return people_around(keypoints, keypoints[..., 2].mean(1), ("person",))
 
 
 def test_nobody() -> None:
     image = np.full((60, 80, 3), GREY, np.uint8)
-    nobody = Poses.empty(17)
+    nobody = Detections.empty(("person",))
     assert len(nobody) == 0
     drawn = draw_poses(image, nobody)
     assert np.array_equal(drawn, image)
     assert drawn is not image
     assert len(poses(np.empty((0, 17, 3), np.float32))) == 0
-
-
-def test_columns_are_checked_and_frozen() -> None:
-    good = {"keypoints": np.zeros((2, 17, 3)), "scores": np.zeros(2), "xyxy": np.zeros((2, 4))}
-    columns = Poses(**good)
-    assert columns.keypoints.dtype == np.float32
-    with pytest.raises(ValueError):
-        columns.scores[0] = 1
-    for name, wrong in [
-        ("keypoints", np.zeros((2, 17, 2))),
-        ("keypoints", np.zeros((1, 17, 3))),
-        ("keypoints", np.zeros((2, 51))),
-        ("scores", np.zeros((2, 1))),
-        ("xyxy", np.zeros((2, 2))),
-        ("xyxy", np.full((2, 4), np.nan)),
-    ]:
-        with pytest.raises(ValueError):
-            Poses(**(good | {name: wrong}))
 
 
 def test_a_box_is_tight_around_visible_points() -> None:

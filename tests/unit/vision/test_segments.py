@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vision.draw.caption import draw_caption, percent
+from predictions.class_score import ClassScore
+from vision.draw.caption import draw_classes, percent
 from vision.draw.label_map import encode_mask
 from vision.draw.segments import draw_segments
 from vision.palette import colour_of
@@ -29,20 +30,33 @@ def test_a_class_covers_its_pixels_and_background_does_not() -> None:
 
     assert (drawn[:150] == 100).all()
     assert drawn[180, 100] == pytest.approx([(100 + c) / 2 for c in colour_of(1)], abs=1)
-    assert (draw_segments(image, labels, [], 0.0) == image).all()
+    assert (draw_segments(image, labels, [], 0.0, None) == image).all()
     assert (image == 100).all()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (12, 700), (3000, 4000)])
 def test_lines_stay_inside(size: tuple[int, int]) -> None:
     image = np.zeros((*size, 3), np.uint8)
-    lines = [(number, f"a class with a long name {number}") for number in range(40)]
-    drawn = draw_caption(image, lines)
+    classes = [ClassScore(f"a class with a long name {n}", n, 0.5) for n in range(40)]
+    drawn = draw_classes(image, classes)
 
     assert drawn.shape == image.shape
     assert not image.any()
     if min(size) > 100:
         assert drawn.any()
+
+
+def test_the_legend_has_shares_as_the_map_has_them() -> None:
+    image = np.zeros((400, 400, 3), np.uint8)
+    labels = np.zeros((400, 400), np.uint8)
+    labels[:100] = 1
+    told = [ClassScore("sky", 0, 0.1), ClassScore("water", 1, 0.9)]
+    right = [ClassScore("sky", 0, 0.75), ClassScore("water", 1, 0.25)]
+    drawn = draw_segments(image, labels, told, 0.0, None)
+    assert np.array_equal(drawn, draw_segments(image, labels, right, 0.0, None))
+    assert drawn.any()
+    alone = draw_segments(image, labels, told, 0.0, background=1)
+    assert np.array_equal(alone, draw_segments(image, labels, told[:1], 0.0, None))
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import UsageError
-from vision.detections import Detections
-from vision.rle import Rle
+from predictions.detections import Detections
+from vision.rle import box_around, runs_of
 from vision.tiles import Tile, Tiling, in_picture
 
 
@@ -69,7 +69,7 @@ def test_what_tiles_show_is_found_in_the_picture() -> None:
         np.array([[1, 2, 3.5, 4]], np.float32),
         np.array([0.5], np.float32),
         np.array([7], np.int32),
-        (Rle.of(mask),),
+        masks=(runs_of(mask),),
     )
     tiles = [Tile(0, 0, 5, 4), Tile(100, 20, 105, 24)]
     placed = in_picture([found, found], tiles, (110, 30))
@@ -77,7 +77,7 @@ def test_what_tiles_show_is_found_in_the_picture() -> None:
     assert placed.class_ids.tolist() == [7, 7]
     assert placed.masks is not None
     assert [mask.size for mask in placed.masks] == [(30, 110)] * 2
-    assert [mask.box for mask in placed.masks] == [(2, 1, 3, 2), (102, 21, 103, 22)]
+    assert [box_around(mask) for mask in placed.masks] == [(2, 1, 3, 2), (102, 21, 103, 22)]
 
 
 def test_nothing_in_any_tile_is_nothing_in_the_picture() -> None:

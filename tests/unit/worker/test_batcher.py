@@ -9,11 +9,11 @@ from tests.bench import Clock
 from tests.workshop import PATIENCE
 from vision.ops.preprocess import Prepared
 from worker.pipeline.batcher import Batcher
-from worker.pipeline.ticket import PendingAsk
+from worker.pipeline.inquiry import PendingAsk
 
 
 class Pool:
-    """A batcher, the number of tickets that are on their way to it, and a clock."""
+    """A batcher, the number of pictures that are on their way to it, and a clock."""
 
     def __init__(self, capacity: int = 8) -> None:
         self.coming = 1
@@ -36,8 +36,8 @@ class Pool:
 def ask(number: int, network: Any, side: int = 4) -> PendingAsk:
     pair = np.ones(2, np.float32)
     prepared = Prepared(np.zeros((3, side, side), np.float32), pair, pair)
-    ticket: Any = None  # no batcher looks at it
-    return PendingAsk(ticket, number, network, prepared)
+    inquiry: Any = None  # no batcher looks at it
+    return PendingAsk(inquiry, number, network, prepared)
 
 
 def network(name: str = "m", batch_size: int = 3) -> Any:
@@ -71,7 +71,7 @@ def test_a_partial_batch_that_has_waited_too_long_goes(pool: Pool) -> None:
     assert pool.take() == [0]
 
 
-def test_a_full_pool_gives_out_the_group_whose_first_ticket_is_oldest() -> None:
+def test_a_full_pool_gives_out_the_group_whose_first_ask_is_oldest() -> None:
     pool = Pool(capacity=4)
     pair = network(batch_size=2)
     for index in range(4):

@@ -6,6 +6,7 @@ import yaml
 
 from core.errors import BadInputError, FatalError, UsageError
 from core.options import JobOptions
+from vision.draw.by_task import draw
 from vision.exports.export import read_export
 from worker.networks.classifier import Classifier
 
@@ -48,7 +49,7 @@ def test_an_answer_is_drawn(tmp_path: Path) -> None:
     network = classifier(tmp_path / "m", Topk={"topk": 1, "label_list": LABELS})
     answer = network.read(np.array([0, 0, 1, 0], np.float32), (90, 90), OPTIONS)
     blank = np.zeros((90, 90, 3), np.uint8)
-    assert answer.draw(blank).any()
+    assert draw("classify", blank, answer, OPTIONS.drawing).any()
     assert not blank.any()
 
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from core.errors import BadInputError
 from core.options import JobOptions
-from store.parts import BoxColumns
+from predictions.detections import Detections
 from tests.workshop import write_model
 from vision.exports.export import read_export
 from worker.networks.detector import Detector
@@ -25,7 +25,7 @@ def rows(*values: tuple[float, ...]) -> Rows:
     return np.array(values, np.float32).reshape(-1, 6)
 
 
-def boxes(detector: Detector, found: Rows, threshold: float | None = None) -> BoxColumns:
+def boxes(detector: Detector, found: Rows, threshold: float | None = None) -> Detections:
     options = JobOptions.of(max_pixels=1, max_item_bytes=1, jpeg_quality=90, threshold=threshold)
     columns = detector.read(found, (10, 10), options).detections
     assert columns is not None

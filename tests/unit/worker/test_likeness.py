@@ -3,10 +3,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from store.parts import BoxColumns, ClassScore, RunLengths
-from vision.draw.label_map import encode_mask
-from vision.rle import Rle
-from worker.networks.network import Answer
+from predictions.answer import Answer
+from predictions.class_score import ClassScore
+from predictions.detections import Detections
+from vision.rle import runs_of
 from worker.ways.likeness import LIMITS, finds_something, raw_differences, result_differences
 
 THRESHOLD = 0.5
@@ -17,7 +17,7 @@ def found(*rows: tuple[float, float, int], **columns: Any) -> Answer:
     boxes = np.array([[x, 0, x + 10, 10] for x, _, _ in rows], np.float32).reshape(-1, 4)
     scores = np.array([score for _, score, _ in rows], np.float32)
     classes = np.array([number for _, _, number in rows], np.int32)
-    return Answer(lambda image: image, BoxColumns(boxes, scores, classes, ("a", "b"), **columns))
+    return Answer(Detections(boxes, scores, classes, ("a", "b"), **columns))
 
 
 def differences(plain: Answer, other: Answer) -> dict[str, float]:
@@ -106,8 +106,7 @@ def test_texts_and_masks_of_what_is_found() -> None:
     larger[10, :10] = True
 
     def with_mask(pixels: Any, text: str) -> Answer:
-        rle = Rle.of(pixels)
-        return found((0, 0.9, 0), masks=[RunLengths(rle.size, rle.counts)], texts=[text])
+        return found((0, 0.9, 0), masks=(runs_of(pixels),), texts=(text,))
 
     plain = with_mask(mask, "REGATTA")
     assert is_alike(plain, with_mask(mask.copy(), "REGATTA"))
@@ -125,7 +124,7 @@ def test_maps_are_compared_by_the_pixel() -> None:
 
     def mapped(pixels: Any) -> Answer:
         shares = (ClassScore("water", 0, 0.5), ClassScore("sky", 1, 0.5))
-        return Answer(lambda image: image, classes=shares, mask=encode_mask(pixels))
+        return Answer(classes=shares, mask=pixels)
 
     assert is_alike(mapped(labels), mapped(few))
     assert not is_alike(mapped(labels), mapped(many))
@@ -133,18 +132,25 @@ def test_maps_are_compared_by_the_pixel() -> None:
     assert not finds_something(mapped(np.zeros_like(labels)), 0)
 
 
+def test_an_alpha_may_be_off_by_two_steps() -> None:
+    alpha = np.full((10, 10), 100, np.uint8)
+    alpha[5:] = 255
+    near, far = alpha.copy(), alpha.copy()
+    near[:5], far[:5] = 102, 97
+    assert is_alike(Answer(mask=alpha), Answer(mask=near))
+    assert not is_alike(Answer(mask=alpha), Answer(mask=far))
+
+
 def test_classes_are_compared_by_the_best() -> None:
     def classified(*scores: float) -> Answer:
         ranked = sorted(enumerate(scores), key=lambda one: -one[1])
         classes = tuple(ClassScore(str(n), n, score) for n, score in ranked)
-        return Answer(lambda image: image, classes=classes)
+        return Answer(classes=classes)
 
     assert is_alike(classified(0.6, 0.4), classified(0.55, 0.45))
     assert is_alike(classified(0.502, 0.498), classified(0.498, 0.502))
     assert not is_alike(classified(0.6, 0.4), classified(0.4, 0.6))
-    assert differences(classified(0.6, 0.4), Answer(lambda image: image, classes=())) == {
-        "classes": 1
-    }
+    assert differences(classified(0.6, 0.4), Answer(classes=())) == {"classes": 1}
     assert finds_something(classified(0.6), THRESHOLD)
 
 
@@ -152,4 +158,4 @@ def test_nothing_and_what_is_barely_found_tell_nothing() -> None:
     assert finds_something(found((0, 0.6, 0)), THRESHOLD)
     assert not finds_something(found((0, 0.505, 0)), THRESHOLD)
     assert not finds_something(found(), THRESHOLD)
-    assert not finds_something(Answer(lambda image: image, classes=()), THRESHOLD)
+    assert not finds_something(Answer(classes=()), THRESHOLD)

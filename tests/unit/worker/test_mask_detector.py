@@ -7,7 +7,9 @@ import yaml
 
 from core.errors import BadInputError, FatalError
 from core.options import JobOptions
+from vision.draw.by_task import draw
 from vision.exports.export import read_export
+from vision.rle import area
 from worker.networks.detector import Detector
 from worker.networks.detectors import detector_of
 
@@ -36,7 +38,7 @@ def test_masks_are_as_large_as_their_picture(tmp_path: Path, size_wh: tuple[int,
     row = np.array([[1, 0.75, 0, 0, width, height]], np.float32)
     masks = np.ones((1, height, width), np.int32)
     boxed = found(detector(tmp_path, "RCNN", mask=True), [row, np.array([1]), masks], size_wh)
-    assert [mask.area for mask in boxed.masks] == [width * height]
+    assert [area(mask) for mask in boxed.masks] == [width * height]
     outputs = [masks.astype(np.uint8), np.array([1]), np.array([1]), np.array([0.75])]
     alone = found(detector(tmp_path, "SOLOv2"), outputs, size_wh)
     assert alone.masks == boxed.masks
@@ -52,7 +54,7 @@ def test_masks_are_drawn_on_pictures_that_the_graph_took_for_smaller(tmp_path: P
     [output] = network.split(outputs, batch, 1)
     picture = np.zeros((21, 31, 3), np.uint8)
     answer = network.read(output, (31, 21), OPTIONS)
-    drawn = answer.draw(picture)
+    drawn = draw("detect", picture, answer, OPTIONS.drawing)
     assert drawn[10, 10].any()
     assert drawn.shape == picture.shape
 

@@ -1,17 +1,16 @@
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
-from PIL import Image
 
 from core.errors import BadInputError, FatalError, UsageError
 from core.options import JobOptions
+from vision.draw.by_task import draw
 from vision.exports.export import read_export
 from worker.networks.by_task import network_of
-from worker.networks.matting import Matter
+from worker.networks.matting import MattingNetwork
 
 OPTIONS = JobOptions.of(max_pixels=1, max_item_bytes=1, jpeg_quality=90)
 TRANSFORMS = [{"type": "LoadImages"}, {"type": "Resize", "target_size": [8, 4]}]
@@ -35,17 +34,16 @@ def answer(network: Any, output: Any, size_wh: tuple[int, int]) -> Any:
 @pytest.mark.parametrize("size_wh", [(1, 1), (30, 20)])
 def test_alpha_has_the_size_of_the_picture(tmp_path: Path, size_wh: tuple[int, int]) -> None:
     network = matter(tmp_path)
-    assert isinstance(network, Matter)
+    assert isinstance(network, MattingNetwork)
     alpha = np.zeros((2, 1, 4, 8), np.float32)
     alpha[0, 0, :, :4] = 1
     found = answer(network, alpha, size_wh)
-    with Image.open(io.BytesIO(found.mask)) as mask:
-        assert mask.size == size_wh
-        pixels = np.asarray(mask)
+    pixels = found.mask
+    assert pixels.shape == size_wh[::-1]
     if size_wh == (30, 20):
         assert (pixels[:, :12] == 255).all()
         assert (pixels[:, 18:] == 0).all()
-        drawn = found.draw(np.full((20, 30, 3), 7, np.uint8))
+        drawn = draw("matting", np.full((20, 30, 3), 7, np.uint8), found, OPTIONS.drawing)
         assert (drawn[:, :12] == 7).all()
         assert (drawn[:, 18:] == drawn[0, -1]).all()
         assert (drawn[0, -1] != 7).any()
@@ -54,13 +52,13 @@ def test_alpha_has_the_size_of_the_picture(tmp_path: Path, size_wh: tuple[int, i
 def test_the_picture_stands_on_the_colour_that_was_asked_for(tmp_path: Path) -> None:
     options = OPTIONS.but(background=(10, 20, 30))
     found = matter(tmp_path).read(np.zeros((4, 8), np.float32), (8, 4), options)
-    assert found.draw(np.full((4, 8, 3), 200, np.uint8))[2, 5].tolist() == [30, 20, 10]
+    drawn = draw("matting", np.full((4, 8, 3), 200, np.uint8), found, options.drawing)
+    assert drawn[2, 5].tolist() == [30, 20, 10]
 
 
 def test_nothing_in_front_is_an_answer(tmp_path: Path) -> None:
     found = answer(matter(tmp_path), np.zeros((1, 1, 4, 8), np.float32), (5, 5))
-    with Image.open(io.BytesIO(found.mask)) as mask:
-        assert not np.asarray(mask).any()
+    assert not found.mask.any()
 
 
 def test_a_broken_pixel_is_no_answer(tmp_path: Path) -> None:

@@ -7,12 +7,13 @@ import pytest
 
 from core.errors import BadInputError
 from core.options import JobOptions
+from predictions.answer import Answer
 from tests.bench import OPTIONS
+from vision.draw.by_task import draw
 from vision.ops.preprocess import Prepared
 from vision.read.ctc import LineText
 from vision.read.text_regions import TextRegions
-from worker.networks.network import Answer
-from worker.recipes.ocr import Reading
+from worker.recipes.ocr import OcrRecipe
 from worker.recipes.recipe import Ask
 
 ANY = OPTIONS.but(threshold=0.0)
@@ -23,7 +24,7 @@ def prepared(image: Any) -> Prepared:
     return Prepared(np.asarray(image, np.float32), pair, pair)
 
 
-def reading(*boxes: tuple[int, int, int, int], turns: bool = False) -> Reading:
+def reading(*boxes: tuple[int, int, int, int], turns: bool = False) -> OcrRecipe:
     """Networks whose detector finds these boxes, whatever it sees."""
     quads = np.array(
         [[[x1, y1], [x2, y1], [x2, y2], [x1, y2]] for x1, y1, x2, y2 in boxes], np.float32
@@ -32,11 +33,11 @@ def reading(*boxes: tuple[int, int, int, int], turns: bool = False) -> Reading:
     detector: Any = SimpleNamespace(prepare=prepared, regions=lambda *_: regions)
     recognizer: Any = SimpleNamespace(prepare=prepared)
     orientation: Any = SimpleNamespace(prepare=prepared, labels=("0_degree", "180_degree"))
-    return Reading(detector, recognizer, orientation if turns else None)
+    return OcrRecipe(detector, recognizer, orientation if turns else None)
 
 
 def ran(
-    recipe: Reading, image: Any, answers: Sequence[Sequence[Any]], options: JobOptions = ANY
+    recipe: OcrRecipe, image: Any, answers: Sequence[Sequence[Any]], options: JobOptions = ANY
 ) -> tuple[Answer, list[Sequence[Ask]]]:
     """The answer where each step's asks get these, and what was asked."""
     steps, asked = recipe.steps(image, options), []
@@ -63,12 +64,12 @@ def test_each_line_is_read_where_it_stands(page: Any) -> None:
     assert np.array_equal(asked[1][0].prepared.image, page[5:25, 10:90])
     found = answer.detections
     assert found is not None
-    assert found.texts == ["one", "two"]
+    assert found.texts == ("one", "two")
     assert found.scores == pytest.approx([0.9, 0.8])
     assert found.xyxy.tolist() == [[10, 5, 90, 25], [100, 30, 180, 50]]
     assert found.polygons is not None
     assert found.polygons[1].tolist() == [[100, 30], [180, 30], [180, 50], [100, 50]]
-    assert answer.draw(page).any()
+    assert draw("ocr", page, answer, OPTIONS.drawing).any()
 
 
 def test_lines_upside_down_are_turned_before_they_are_read(page: Any) -> None:
@@ -88,7 +89,7 @@ def test_no_text_is_an_answer(page: Any) -> None:
     assert len(asked) == 1
     assert answer.detections is not None
     assert len(answer.detections.scores) == 0
-    answer.draw(page)
+    draw("ocr", page, answer, OPTIONS.drawing)
 
 
 def test_what_says_nothing_or_is_unsure_is_left_out(page: Any) -> None:
@@ -98,7 +99,7 @@ def test_what_says_nothing_or_is_unsure_is_left_out(page: Any) -> None:
         options = OPTIONS.but(threshold=threshold)
         answer, _ = ran(recipe, page, [[None], texts], options)
         assert answer.detections is not None
-        assert answer.detections.texts == expected
+        assert answer.detections.texts == tuple(expected)
 
 
 def test_a_page_of_many_lines_is_read_in_parts(page: Any) -> None:

@@ -1,14 +1,13 @@
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
-from PIL import Image
 
 from core.errors import FatalError
 from core.options import JobOptions
+from vision.draw.by_task import draw
 from vision.exports.export import read_export
 from worker.networks.by_task import network_of
 
@@ -47,13 +46,10 @@ def test_segments_come_at_the_size_of_the_picture(network: Any) -> None:
     output = split(network, halves(), (16, 12))
     answer = network.read(output, (16, 12), OPTIONS)
     assert [(one.label, one.score) for one in answer.classes] == [("person", 0.5), ("sky", 0.5)]
-    with Image.open(io.BytesIO(answer.mask)) as mask:
-        assert mask.size == (16, 12)
-        assert mask.getpixel((0, 0)) == (1001 % 256, 1001 // 256, 0)
-        assert mask.getpixel((15, 11)) == (2000 % 256, 2000 // 256, 0)
-    boxes = [segment.bbox for segment in network.found(output, (16, 12)).segments]
-    assert boxes == [(0, 0, 8, 12), (8, 0, 8, 12)]
-    assert answer.draw(np.zeros((12, 16, 3), np.uint8)).any()
+    assert answer.mask.shape == (12, 16)
+    assert (answer.mask[0, 0], answer.mask[11, 15]) == (1001, 2000)
+    assert [segment.box for segment in answer.segments] == [(0, 0, 8, 12), (8, 0, 16, 12)]
+    assert draw("panoptic", np.zeros((12, 16, 3), np.uint8), answer, OPTIONS.drawing).any()
 
 
 def test_a_single_pixel_and_nothing_at_all_are_answers(network: Any) -> None:

@@ -7,6 +7,7 @@ import yaml
 
 from core.errors import BadInputError, FatalError
 from tests.bench import OPTIONS
+from vision.draw.by_task import draw
 from vision.exports.export import read_export
 from vision.exports.exported import ExportedModel
 from vision.ops.person_crop import PersonCrop
@@ -82,7 +83,7 @@ def test_a_picture_has_its_people_by_score_and_none_below_the_threshold(
     assert found.keypoints is not None
     assert found.keypoints[0, 0, :2] == pytest.approx([80, 100], abs=1.1)
     picture = np.zeros((128, 128, 3), np.uint8)
-    assert answer.draw(picture).any()
+    assert draw("keypoint", picture, answer, OPTIONS.drawing).any()
     assert not picture.any()
 
 
@@ -90,7 +91,8 @@ def test_nobody_in_a_picture_is_an_answer(bottom_up: BottomUp) -> None:
     answer = bottom_up.read(people(), (128, 64), OPTIONS)
     assert answer.detections is not None
     assert len(answer.detections.scores) == 0
-    assert not answer.draw(np.zeros((64, 128, 3), np.uint8)).any()
+    picture = np.zeros((64, 128, 3), np.uint8)
+    assert not draw("keypoint", picture, answer, OPTIONS.drawing).any()
 
 
 def test_a_bottom_up_model_gets_one_picture_at_a_time(bottom_up: BottomUp) -> None:

@@ -12,8 +12,8 @@ from tests.workshop import PATIENCE, new_run
 from worker.run import ShardRun, StoppedError
 
 
-def row(index: int) -> ResultRow:
-    return ResultRow.quarantined(item(index), task="t", model="m", reason="r")
+def row(index: int, frame: int | None = None) -> ResultRow:
+    return ResultRow.quarantined(item(index), task="t", model="m", reason="r", frame=frame)
 
 
 def item(index: int) -> ItemRef:
@@ -34,7 +34,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def leave(run: ShardRun, row: ResultRow | None) -> None:
-    run.leave(ItemRef(0, "0") if row is None else row.item, row and [row])
+    of = row or ResultRow.quarantined(item(0), task="", model="", reason="")
+    run.leave(of.item, of.frame, None if row is None else [row])
 
 
 def test_rows_come_back_in_the_order_asked_for(unit: WorkUnit) -> None:
@@ -44,6 +45,28 @@ def test_rows_come_back_in_the_order_asked_for(unit: WorkUnit) -> None:
         leave(run, row(index))
     assert [r.item.index for r in run.rows([item(i) for i in range(3)])] == [0, 1, 2]
     assert run.done == 3
+
+
+def test_frames_of_an_item_come_back_in_their_order(unit: WorkUnit) -> None:
+    run = new_run(unit)
+    ended = [(1, 10), (0, 2), (1, 9), (0, None), (0, 0)]
+    let_in(run, len(ended))
+    for index, frame in ended:
+        leave(run, row(index, frame))
+    rows = run.rows([item(0), item(1)])
+    assert [(r.item.index, r.frame) for r in rows] == [
+        *[(0, None), (0, 0), (0, 2)],
+        *[(1, 9), (1, 10)],
+    ]
+    assert run.done == 2
+
+
+def test_an_item_that_got_no_row_is_not_passed_over(unit: WorkUnit) -> None:
+    run = new_run(unit)
+    let_in(run, 1)
+    leave(run, row(0))
+    with pytest.raises(KeyError):
+        run.rows([item(0), item(1)])
 
 
 def test_rows_wait_for_what_is_in_flight(unit: WorkUnit) -> None:

@@ -1,14 +1,15 @@
-import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
-from PIL import Image
 
 from core.errors import BadInputError, FatalError, UsageError
 from core.options import JobOptions
+from predictions.legend import Legend
+from vision.draw.by_task import draw
 from vision.exports.export import read_export
 from worker.networks.segmenter import Segmenter
 
@@ -50,9 +51,8 @@ def test_classes_come_with_their_share_and_the_mask_at_the_size_of_the_source(
         ("water", 0.4375),
         ("gull", 0.0625),
     ]
-    with Image.open(io.BytesIO(found.mask)) as mask:
-        assert mask.size == (12, 8)
-        assert np.asarray(mask)[-1, -1] == 1
+    assert found.mask.shape == (8, 12)
+    assert found.mask[-1, -1] == 1
 
 
 def test_regions_have_outlines_if_they_are_asked_for(tmp_path: Path) -> None:
@@ -76,24 +76,44 @@ def test_regions_have_outlines_if_they_are_asked_for(tmp_path: Path) -> None:
 def test_scores_say_the_same_as_labels(tmp_path: Path) -> None:
     network = segmenter(tmp_path / "m")
     scores = np.moveaxis(np.eye(3, dtype=np.float32)[quarters()], -1, 1)
-    assert answer(network, scores).mask == answer(network, quarters()).mask
+    assert np.array_equal(answer(network, scores).mask, answer(network, quarters()).mask)
     assert [c.label for c in answer(network, scores).classes] == ["class 0", "class 2", "class 1"]
 
 
 def test_a_background_is_not_painted(tmp_path: Path) -> None:
     picture = np.full((8, 8, 3), 99, np.uint8)
     two = np.moveaxis(np.eye(2, dtype=np.float32)[np.zeros((1, 4, 4), int)], -1, 1)
-    assert (answer(segmenter(tmp_path / "a"), two).draw(picture) == 99).all()
+
+    def drawn(network: Segmenter, output: Any) -> Any:
+        return draw("segment", picture, answer(network, output), OPTIONS.drawing)
+
+    assert (drawn(segmenter(tmp_path / "a"), two) == 99).all()
     named = segmenter(tmp_path / "b", label_list=["_background_", "x", "y"])
-    assert (answer(named, np.zeros((1, 4, 4), np.int32)).draw(picture) == 99).all()
+    assert (drawn(named, np.zeros((1, 4, 4), np.int32)) == 99).all()
     road = segmenter(tmp_path / "c", label_list=["road", "x"])
-    assert (answer(road, np.zeros((1, 4, 4), np.int32)).draw(picture) != 99).any()
+    assert (drawn(road, np.zeros((1, 4, 4), np.int32)) != 99).any()
+
+
+def test_only_answers_tell_the_background_of_a_graph_without_names(tmp_path: Path) -> None:
+    two = np.moveaxis(np.eye(2, dtype=np.float32)[np.zeros((1, 4, 4), int)], -1, 1)
+    three = np.moveaxis(np.eye(3, dtype=np.float32)[np.zeros((1, 4, 4), int)], -1, 1)
+    network = segmenter(tmp_path / "m")
+    assert answer(network, two).legend == Legend(background=0)
+    assert answer(network, three).legend == Legend()
+    assert answer(network, two).classes == answer(network, three).classes
+
+
+def test_of_classes_with_names_rows_tell_the_background(tmp_path: Path) -> None:
+    picture = np.full((8, 8, 3), 99, np.uint8)
+    found = answer(segmenter(tmp_path / "m", label_list=["Background", "x"]), quarters() % 2)
+    drawn = draw("segment", picture, found, OPTIONS.drawing)
+    again = replace(found, legend=Legend())
+    assert np.array_equal(draw("segment", picture, again, OPTIONS.drawing), drawn)
 
 
 def test_a_single_pixel_has_a_mask(tmp_path: Path) -> None:
     found = answer(segmenter(tmp_path / "m"), quarters(), (1, 1))
-    with Image.open(io.BytesIO(found.mask)) as mask:
-        assert mask.size == (1, 1)
+    assert found.mask.shape == (1, 1)
 
 
 @pytest.mark.parametrize("label", [-1, 256])

@@ -6,11 +6,11 @@ import pytest
 
 from core.options import JobOptions
 from core.slicing import Slicing
+from predictions.detections import Detections
 from tests.bench import OPTIONS
-from vision.detections import Detections
 from vision.ops.preprocess import Prepared
 from worker.recipes.recipe import Ask
-from worker.recipes.sliced_detection import Objects, find
+from worker.recipes.sliced_detection import DetectionRecipe, find
 
 
 class BrightSpots:
@@ -80,5 +80,5 @@ def test_a_picture_smaller_than_a_tile_is_looked_at_once() -> None:
 
 
 def test_only_slices_need_the_picture_again() -> None:
-    assert not Objects.revisits(OPTIONS)
-    assert Objects.revisits(sliced(64, 64))
+    assert not DetectionRecipe.revisits(OPTIONS)
+    assert DetectionRecipe.revisits(sliced(64, 64))

@@ -9,10 +9,12 @@ import structlog
 from numpy.typing import NDArray
 
 from core.errors import FatalError
-from core.profile import EngineOffer
+from core.profile import EngineOffer, NetworkProfile, Offered
 from core.ways import Way
 from tests.workshop import write_model
 from worker import smoke
+from worker.engines.protocol import ModelFiles, Sizes
+from worker.engines.registry import Engines
 from worker.smoke import try_out
 
 _log = structlog.get_logger()
@@ -39,22 +41,27 @@ class Network:
         return [np.zeros((0, 6), np.float32), np.zeros(1, np.int32)]
 
 
-def engine(network: Network) -> Any:
-    def load(*files: Path, profile: Any, way: Way, count: int) -> list[Network]:
-        assert all(file.is_file() for file in files)
+def engines(network: Network) -> Engines:
+    def load(
+        model: ModelFiles, profile: NetworkProfile, *, way: Way, sizes: Sizes, count: int
+    ) -> list[Network]:
+        assert model.graph.is_file()
+        assert model.weights.is_file()
+        assert sizes == ()
         assert (profile.threads, way, count) == (1, Way.PLAIN, 1)
         _log.info("loaded")
         _log.warning("onednn off", paddle="3.3.0", reason="fails")
         return [network]
 
     offer = EngineOffer("fake", "1.2", "cpu-any", "fp32")
-    return SimpleNamespace(offers=lambda: (offer,), ways=lambda _: (), load_predictors=load)
+    engine: Any = SimpleNamespace(offers=lambda: (Offered(offer),), ways=lambda _: (), load=load)
+    return Engines([engine])
 
 
 def test_what_a_run_tells(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_model(tmp_path / "model")
     network = Network()
-    found = try_out(tmp_path / "model", engine(network))
+    found = try_out(tmp_path / "model", engines(network))
     assert network.runs == 3, "the last is timed"
     assert found.pop("milliseconds") >= 0
     assert found == {
@@ -79,7 +86,7 @@ def test_a_network_that_takes_long_runs_once(
     monkeypatch.setattr(smoke, "_LONG_SECONDS", 0.0)
     write_model(tmp_path / "model")
     network = Network()
-    try_out(tmp_path / "model", engine(network))
+    try_out(tmp_path / "model", engines(network))
     assert network.runs == 1
 
 
@@ -90,7 +97,7 @@ def test_errors_are_an_answer(
         raise FatalError("Paddle says no", hint="export it again")
 
     monkeypatch.setattr(smoke, "try_out", refuse)
-    monkeypatch.setenv("REGATTA_ENGINE", "json")
+    monkeypatch.setenv("REGATTA_ENGINES", "tests.acceptance.standin")
     assert smoke.main(str(tmp_path)) == 0
     assert capsys.readouterr().out.endswith(
         '\n{"error": "Paddle says no", "hint": "export it again"}\n'

@@ -13,13 +13,13 @@ import structlog
 from numpy.typing import NDArray
 
 from core.errors import FatalError
-from core.profile import EngineOffer, ExecutionProfile
+from core.profile import EngineOffer, NetworkProfile, Offered
 from core.ways import Way
 from worker.engines.paddle.configuration import configuration
 from worker.engines.paddle.doubts import TINY, doubted
 from worker.engines.paddle.graph import read_graph
 from worker.engines.paddle.vendor import paddle
-from worker.engines.protocol import OutOfMemoryError, PredictError
+from worker.engines.protocol import ModelFiles, OutOfMemoryError, PredictError, Sizes
 
 _log = structlog.get_logger()
 
@@ -39,6 +39,8 @@ _TINY_SIDE = 64
 
 _NOT_LOADED = "a damaged download, or an export by a newer Paddle: export it again"
 
+_RANK = 1.0  # by definition: what other engines and devices are measured in
+
 NUMERICS = 2
 """Rises with each change of this adapter that changes numbers: shards of one job stay alike.
 
@@ -49,10 +51,26 @@ NUMERICS = 2
 class PaddlePredictor:
     """A network in Paddle Inference. See `Predictor` for what it promises."""
 
-    def __init__(self, vendor: Any, plainly: Callable[[], Any] | None = None) -> None:
-        """`plainly` loads the network anew, for pictures too small for the way of this one."""
+    def __init__(
+        self,
+        vendor: Any,
+        plainly: Callable[[], Any] | None = None,
+        *,
+        shared_bytes: int = 0,
+        own_bytes: int = 0,
+    ) -> None:
+        """Wrap what Paddle made.
+
+        Args:
+            vendor: Paddle's predictor.
+            plainly: Loads the network anew, for pictures too small for the way of this one.
+            shared_bytes: What it keeps that its replicas share.
+            own_bytes: What each of them keeps beside it.
+        """
         self._vendor = vendor
         self._plainly = plainly
+        self._own_bytes = own_bytes
+        self.memory_bytes = shared_bytes + own_bytes
         self._plain: Any = None
         self.input_names: tuple[str, ...] = tuple(vendor.get_input_names())
         self._output_names = tuple(vendor.get_output_names())
@@ -80,7 +98,7 @@ class PaddlePredictor:
         It shares what weights oneDNN has not reordered, gives the same bits, and outlives this
         one. This one must not be running meanwhile.
         """
-        return PaddlePredictor(self._vendor.clone(), self._plainly)
+        return PaddlePredictor(self._vendor.clone(), self._plainly, own_bytes=self._own_bytes)
 
     def close(self) -> None:
         """Free the network; see `Predictor.close`."""
@@ -111,9 +129,10 @@ def _is_tiny(shape: tuple[int, ...]) -> bool:
     return len(shape) == _PICTURES and min(shape[2:]) <= _TINY_SIDE
 
 
-def offers() -> tuple[EngineOffer, ...]:
+def offers() -> tuple[Offered, ...]:
     """What this process can run; nothing is loaded to find out."""
-    return (EngineOffer("paddle", paddle.__version__, _cpu_class(), "fp32", numerics=NUMERICS),)
+    offer = EngineOffer("paddle", paddle.__version__, _cpu_class(), "fp32", numerics=NUMERICS)
+    return (Offered(offer, rank=_RANK),)
 
 
 def ways(model_file: Path) -> tuple[Way, ...]:
@@ -160,7 +179,7 @@ def _ways(model_file: Path, _changed: int) -> tuple[Way, ...]:
 
 
 def load_predictor(
-    model_file: Path, params_file: Path, *, profile: ExecutionProfile, way: Way = Way.PLAIN
+    model_file: Path, params_file: Path, *, profile: NetworkProfile, way: Way = Way.PLAIN
 ) -> PaddlePredictor:
     """The network, loaded and ready to run under the profile, in this way and no other.
 
@@ -175,7 +194,7 @@ def load_predictor(
             can't be loaded in this way: oneDNN refuses that of a SOLOv2, say.
         OutOfMemoryError: there is no memory for it now.
     """
-    if not any(profile.runs_on(offer) for offer in offers()):
+    if profile.offer not in {offered.offer for offered in offers()}:
         raise FatalError(f"this process offers {offers()} and can't run {profile}")
     for path in (model_file, params_file):
         # Paddle loads a graph without its weights in silence, and computes with nothing.
@@ -183,7 +202,14 @@ def load_predictor(
             raise FatalError(f"there is no model file {path}")
     try:
         make = partial(_created, model_file, params_file, profile.threads)
-        return PaddlePredictor(make(way), _plainly(model_file, way, make))
+        weights = params_file.stat().st_size
+        # oneDNN reorders weights for itself, in each predictor, and Paddle keeps its own.
+        return PaddlePredictor(
+            make(way),
+            _plainly(model_file, way, make),
+            shared_bytes=weights,
+            own_bytes=0 if way is Way.PLAIN else weights,
+        )
     except MemoryError as error:
         raise OutOfMemoryError(f"{model_file} does not fit into memory") from error
     except _VENDOR_ERRORS as error:
@@ -207,16 +233,20 @@ def _plainly(model_file: Path, way: Way, make: Callable[[Way], Any]) -> Callable
     return partial(make, Way.PLAIN) if TINY in {reason for _, reason in doubts} else None
 
 
-def load_predictors(
-    model_file: Path,
-    params_file: Path,
+def load(
+    model: ModelFiles,
+    profile: NetworkProfile,
     *,
-    profile: ExecutionProfile,
     way: Way = Way.PLAIN,
+    sizes: Sizes = (),
     count: int,
 ) -> tuple[PaddlePredictor, ...]:
-    """`count` predictors of one network, one for each thread; see `load_predictor`."""
-    first = load_predictor(model_file, params_file, profile=profile, way=way)
+    """`count` predictors of one network, one for each thread; see `load_predictor`.
+
+    Paddle takes any shapes that the graph does: `sizes` says nothing to it.
+    """
+    del sizes
+    first = load_predictor(model.graph, model.weights, profile=profile, way=way)
     return (first, *(first.replicate() for _ in range(count - 1)))
 
 

@@ -1,4 +1,4 @@
-"""Tries Paddle on this machine and answers in JSON: `python -P -m worker.engines.paddle.probe`.
+"""Tries Paddle on this machine and answers in JSON: the module `worker.engines.paddle.probe`.
 
 The answer: `version`; `gpu_build`; `gpus`, the names of those that Paddle sees, or `gpu_error`;
 `tensorrt`, its version, or None and `tensorrt_why`; `onednn_error`, None if every kind of
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import RegattaError
-from core.profile import profile_for
+from core.profile import NetworkProfile
 from core.ways import Way
 from worker.engines.paddle.engine import load_predictor, offers, ways
 from worker.engines.paddle.interpolations import INTERPOLATIONS, Interpolation, export_interpolation
@@ -78,7 +78,7 @@ def _onednn() -> dict[str, Any]:
 
 def _fault(kind: Interpolation, graph: Path, way: Way) -> str | None:
     """Say what goes wrong with a program in one way, or None."""
-    profile = profile_for(offers()[0], batch_size=1, jpeg_quality=90)
+    profile = NetworkProfile(offers()[0].offer, batch_size=1)
     feeds = kind.feeds(batch=1)
     try:
         network = load_predictor(graph, graph.with_suffix(".pdiparams"), profile=profile, way=way)

@@ -1,0 +1,86 @@
+"""The tasks of models: what each is called, and what stands for it everywhere else.
+
+What a task needs beyond names registers under them where it lives: networks, recipes, drawing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+DETECT = "detect"
+KEYPOINT = "keypoint"
+CLASSIFY = "classify"
+SEGMENT = "segment"
+MATTING = "matting"
+PANOPTIC = "panoptic"
+OCR = "ocr"
+
+TEXT_DET = "text_det"
+TEXT_REC = "text_rec"
+"""The tasks of networks that are parts of models only."""
+
+DETECTOR = "detector"
+ORIENTATION = "orientation"
+"""Roles in a composed model that are called otherwise than the task of their network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A part of a composed model: what it is called there, and the task of its export."""
+
+    name: str
+    task: str
+    is_optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a model can be for.
+
+    `noun` is what one thing is called that such a model finds in a picture. `parts` are those of a
+    composed model for the task, none where no model for it can be composed. `has_masks` says
+    whether each picture gets a mask file, `has_cutouts` whether it is cut out by that.
+    """
+
+    name: str
+    noun: str = "detection"
+    parts: tuple[Role, ...] = ()
+    has_masks: bool = False
+    has_cutouts: bool = False
+
+    @property
+    def queue(self) -> str:
+        """The queue of the shards that run its models."""
+        return self.name
+
+
+_ALL = (
+    Task(DETECT),
+    Task(KEYPOINT, "pose", (Role(DETECTOR, DETECT), Role(KEYPOINT, KEYPOINT))),
+    Task(CLASSIFY, "label"),
+    Task(SEGMENT, "segment", has_masks=True),
+    Task(MATTING, has_masks=True, has_cutouts=True),
+    Task(PANOPTIC, "segment", has_masks=True),
+    Task(
+        OCR,
+        "line",
+        (
+            Role(TEXT_DET, TEXT_DET),
+            Role(TEXT_REC, TEXT_REC),
+            Role(ORIENTATION, CLASSIFY, is_optional=True),
+        ),
+    ),
+)
+
+TASK: Mapping[str, Task] = {task.name: task for task in _ALL}
+"""All tasks, by name."""
+
+TASKS = tuple(TASK)
+"""The names of all tasks."""
+
+ROLES: Mapping[str, tuple[Role, ...]] = {task.name: task.parts for task in _ALL if task.parts}
+"""The parts of the models for a task, if a model for it can be composed."""
+
+
+def noun_of(task: str) -> str:
+    """What one thing is called that a model for a task finds; also for tasks that are none here."""
+    return TASK[task].noun if task in TASK else Task(task).noun

@@ -1,0 +1,153 @@
+"""What was found in one picture, as the columns that graphs, drawing and results share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import chain
+from typing import Any, Self, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from predictions.run_lengths import RunLengths
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """The objects found in one picture, one row each, as read-only columns.
+
+    `xyxy` is float32 (N, 4): x1, y1, x2, y2 in pixels of the upright source image; boxes may
+    reach over its edges, as some models say so. `scores` is float32 (N,), `class_ids` int32 (N,),
+    not negative. `labels` is what the class ids are looked up in, one tuple for all pictures of a
+    model; None where nobody has named the classes yet.
+
+    Not every model gives the others: `keypoints` float32 (N, K, 3) are x, y and a score; `masks`
+    are of the picture's size; `polygons` are N arrays float32 (M, 2) of x, y; `texts` say what is
+    written there; `track_ids` int64 (N,) tell what is the same object in other frames. All numbers
+    are finite.
+
+    Raises:
+        ValueError: The columns do not fit together, or hold what no detection can be.
+    """
+
+    xyxy: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    class_ids: NDArray[np.int32]
+    labels: tuple[str, ...] | None = None
+    keypoints: NDArray[np.float32] | None = None
+    masks: tuple[RunLengths, ...] | None = None
+    polygons: tuple[NDArray[np.float32], ...] | None = None
+    texts: tuple[str, ...] | None = None
+    track_ids: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        """Check the columns and freeze them."""
+        self._freeze("xyxy", np.float32)
+        self._freeze("scores", np.float32)
+        self._freeze("class_ids", np.int32)
+        self._freeze("keypoints", np.float32)
+        self._freeze("track_ids", np.int64)
+        if self.polygons is not None:
+            outlines = tuple(_frozen(outline, np.float32) for outline in self.polygons)
+            object.__setattr__(self, "polygons", outlines)
+        self._check_shapes()
+        for name in ("xyxy", "scores", "keypoints"):
+            column = getattr(self, name)
+            if column is not None and not np.isfinite(column).all():
+                raise ValueError(f"{name} must be finite numbers")
+        if not all(np.isfinite(outline).all() for outline in self.polygons or ()):
+            raise ValueError("polygons must be finite numbers")
+        if (self.class_ids < 0).any():
+            raise ValueError("class ids must not be negative")
+        if self.labels is not None and self.class_ids.max(initial=-1) >= len(self.labels):
+            raise ValueError(f"a class id is outside of the {len(self.labels)} labels")
+
+    def _freeze(self, name: str, dtype: type[np.generic]) -> None:
+        column = getattr(self, name)
+        if column is not None:
+            object.__setattr__(self, name, _frozen(column, dtype))
+
+    def _check_shapes(self) -> None:
+        rows = len(self.scores) if self.scores.ndim == 1 else -1
+        if rows < 0 or self.xyxy.shape != (rows, 4) or self.class_ids.shape != (rows,):
+            raise ValueError(
+                f"the columns must be (N, 4), (N,) and (N,), got xyxy {self.xyxy.shape}, "
+                f"scores {self.scores.shape}, class_ids {self.class_ids.shape}"
+            )
+        for name in _OPTIONAL:
+            column = getattr(self, name)
+            if column is not None and len(column) != rows:
+                raise ValueError(f"there are {len(column)} {name} for {rows} rows")
+        if self.keypoints is not None and self.keypoints.shape[2:] != (3,):
+            raise ValueError(f"keypoints must be (N, K, 3), got {self.keypoints.shape}")
+
+    @classmethod
+    def empty(cls, labels: tuple[str, ...] | None = None) -> Self:
+        """Nothing found, which is an answer too."""
+        return cls(
+            xyxy=np.empty((0, 4), np.float32),
+            scores=np.empty(0, np.float32),
+            class_ids=np.empty(0, np.int32),
+            labels=labels,
+        )
+
+    def __len__(self) -> int:
+        """How many objects there are."""
+        return len(self.scores)
+
+    @property
+    def names(self) -> list[str]:
+        """What each object is."""
+        return [label_of(self.labels or (), number) for number in self.class_ids.tolist()]
+
+    def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
+        """The rows that a mask (N,) is true for, or those of an array of indices, in its order."""
+        places = np.arange(len(self))[rows].tolist()
+
+        def chosen(column: Any) -> Any:
+            return column[rows] if isinstance(column, np.ndarray) else _at(column, places)
+
+        return replace(self, **{name: chosen(getattr(self, name)) for name in _COLUMNS})
+
+    def by_score(self) -> Self:
+        """The same rows, best score first; equal scores keep their order."""
+        return self.select(np.argsort(-self.scores, kind="stable"))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The rows of all parts, one part after the other, under the labels of the first.
+
+        A column that one of the parts lacks is left out.
+        """
+        if not parts:
+            return cls.empty()
+
+        def joint(name: str) -> Any:
+            columns = [getattr(part, name) for part in parts]
+            if any(column is None for column in columns):
+                return None
+            if isinstance(columns[0], np.ndarray):
+                return np.concatenate(columns)
+            return tuple(chain.from_iterable(columns))
+
+        return cls(labels=parts[0].labels, **{name: joint(name) for name in _COLUMNS})
+
+
+_COLUMNS = tuple(field.name for field in fields(Detections) if field.name != "labels")
+_OPTIONAL = ("keypoints", "masks", "polygons", "texts", "track_ids")
+
+
+def label_of(labels: Sequence[str], class_id: int) -> str:
+    """The name of a class; a class that the model's label list lacks is named by its number."""
+    return labels[class_id] if class_id < len(labels) else f"class {class_id}"
+
+
+def _at(column: tuple[Any, ...] | None, places: Sequence[int]) -> tuple[Any, ...] | None:
+    return None if column is None else tuple(column[place] for place in places)
+
+
+def _frozen(values: ArrayLike, dtype: type[_Scalar]) -> NDArray[_Scalar]:
+    column = np.asarray(values, dtype=dtype).view()
+    column.flags.writeable = False
+    return column

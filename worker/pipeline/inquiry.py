@@ -1,0 +1,138 @@
+"""What the models of a run ask about one picture: asks go out together, outputs come back."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from core.errors import BadInputError
+from predictions.answer import Answer
+from vision.ops.preprocess import Prepared
+from worker.models import Member, ResidentNetwork
+from worker.networks.network import Pixels
+from worker.pipeline.flow import Ticket
+from worker.pipeline.picture import Picture
+from worker.recipes.recipe import Ask, Steps
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why there is no output, or no answer; what the row will say."""
+
+    reason: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PendingAsk:
+    """An ask on its way to a predictor, whose output is number `place` of its inquiry's step."""
+
+    inquiry: "Inquiry"
+    place: int
+    network: ResidentNetwork
+    prepared: Prepared
+
+
+class Inquiry:
+    """The recipes of all models of a run, step by step, for one picture.
+
+    A step of all that have not ended is one list of asks. These may be with several predictors at
+    once, and whoever ends the last of them has the inquiry next; else one thread at a time has it.
+    `picture` is there if it is drawn on or looked at again.
+    """
+
+    def __init__(self, ticket: Ticket, picture: Picture | None) -> None:
+        self.ticket = ticket
+        self.picture = picture
+        self.is_dropped = False
+        self._members: Sequence[Member] = ticket.flow.model.members
+        self._answers: list[Answer | Failure | None] = [None] * len(self._members)
+        self._steps: dict[int, Steps] = {}  # of the members that have not ended
+        self._asks: Sequence[PendingAsk] = ()
+        self._split: Sequence[tuple[int, int]] = ()  # members, and how many asks are theirs
+        self._outputs: list[Any] = []
+        self._open = 0
+        self._lock = threading.Lock()
+
+    @property
+    def answers(self) -> list[tuple[Member, Answer | Failure]]:
+        """What each model came to, once all are answered."""
+        assert self.is_answered
+        pairs = zip(self._members, self._answers, strict=True)
+        return [(member, answer) for member, answer in pairs if answer is not None]
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether every model has come to its end with this picture."""
+        return not self._steps
+
+    def begin(self, image: Pixels) -> None:
+        """Take each model's first step: afterwards all are answered, or there are asks.
+
+        Raises:
+            FatalError: a model is not what it says it is.
+        """
+        options = self.ticket.run.unit.options
+        for place, member in enumerate(self._members):
+            self._steps[place] = member.recipe.steps(image, options)
+        self._scatter([(place, self._step(place, None)) for place in range(len(self._members))])
+
+    def resume(self) -> None:
+        """Take the next step of each model that asked, with all that it got. See `begin`."""
+        outputs, self._outputs = iter(self._outputs), []
+        split, self._split = self._split, ()
+        self._scatter([(place, self._step(place, list(islice(outputs, n)))) for place, n in split])
+
+    def take_asks(self) -> Sequence[PendingAsk]:
+        """Return what the last steps ask, and keep no hold of it; nothing if all have ended."""
+        asks, self._asks = self._asks, ()
+        return asks
+
+    def give(self, ask: PendingAsk, output: Any) -> bool:
+        """Note an ask's output, or its `Failure`; whether it was the last one of the step."""
+        with self._lock:
+            self._outputs[ask.place] = output
+            self._open -= 1
+            return self._open == 0
+
+    def drop(self) -> bool:
+        """Count an ask as over whose run is; whether it was the last one of the step."""
+        with self._lock:
+            self.is_dropped = True
+            self._open -= 1
+            return self._open == 0
+
+    def _step(self, place: int, outputs: Sequence[Any] | None) -> Sequence[Ask]:
+        """Take a member's next step and return what it asks; nothing if this is its end."""
+        steps = self._steps[place]
+        failed = [output for output in outputs or () if isinstance(output, Failure)]
+        if failed:
+            self._answers[place] = failed[0]
+        else:
+            try:
+                asks = next(steps) if outputs is None else steps.send(outputs)
+                while not asks:
+                    asks = steps.send(())
+            except StopIteration as end:
+                self._answers[place] = end.value
+            except BadInputError as error:
+                self._answers[place] = Failure(error.reason, str(error))
+            else:
+                return asks
+        self._steps.pop(place).close()
+        return ()
+
+    def _scatter(self, asked: Sequence[tuple[int, Sequence[Ask]]]) -> None:
+        self._split = [(place, len(asks)) for place, asks in asked if asks]
+        inputs = [
+            (self._members[place].networks[ask.role], ask.prepared)
+            for place, asks in asked
+            for ask in asks
+        ]
+        self._asks = [PendingAsk(self, number, *of) for number, of in enumerate(inputs)]
+        self._outputs = [None] * len(inputs)
+        self._open = len(inputs)

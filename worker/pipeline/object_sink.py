@@ -1,0 +1,43 @@
+"""A sink: an object for each file, put under the job's output by threads of its own."""
+
+from collections.abc import Sequence
+
+from store.parts import ResultRow
+from vision.encode import encode_jpeg
+from worker.pipeline.flow import Finished, Ticket
+from worker.pipeline.source import opened
+from worker.pipeline.stage import Stage
+
+
+class ObjectSink:
+    """Uploads JPEGs, masks and cut-outs; its threads serve all runs of a process. See `Sink`."""
+
+    def __init__(self, *, threads: int) -> None:
+        self._upload: Stage[Finished, Sequence[ResultRow]] = Stage(
+            "upload", _uploaded, Ticket.leave, threads=threads, depth=16
+        )
+
+    @staticmethod
+    def encoded(ticket: Ticket, finished: Finished) -> Finished:
+        """Draw, and encode as JPEG, one picture after the other."""
+        quality = ticket.run.unit.profile.jpeg_quality
+        jpegs = {key: encode_jpeg(draw(), quality) for key, draw in finished.drawings.items()}
+        return Finished(finished.rows, {**jpegs, **finished.files}, {})
+
+    def put(self, ticket: Ticket, finished: Finished) -> None:
+        """Have the files uploaded; waits while too many are."""
+        self._upload.put(ticket, finished)
+
+    def missing(self, ticket: Ticket) -> None:
+        """Nobody waits for a file that does not come."""
+
+    def close(self) -> None:
+        """End the threads once everything is uploaded."""
+        self._upload.close()
+
+
+def _uploaded(ticket: Ticket, finished: Finished) -> Sequence[ResultRow]:
+    # The final keys at once: within a profile a second writer writes the same bytes.
+    for key, data in finished.files.items():
+        opened(ticket.run.unit.output).put(key, data)
+    return finished.rows

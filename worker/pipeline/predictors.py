@@ -1,0 +1,119 @@
+"""The threads that own predictors: they take batches of asks, and run them."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+
+from core.errors import RegattaError
+from worker.engines.protocol import OutOfMemoryError, PredictError
+from worker.networks.network import stacked
+from worker.pipeline.batcher import Batcher
+from worker.pipeline.inquiry import Failure, Inquiry, PendingAsk
+
+_log = structlog.get_logger()
+
+
+class Predictors:
+    """Thread number n owns predictor n of every network.
+
+    Each inquiry whose last open ask has ended is handed to `then`, answered or dropped.
+    """
+
+    def __init__(self, batcher: Batcher, then: Callable[[Inquiry], None], *, threads: int) -> None:
+        self._batcher = batcher
+        self._then = then
+        self._threads = [
+            threading.Thread(target=self._loop, args=(n,), name=f"predict-{n}", daemon=True)
+            for n in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """End the threads once they have emptied the batcher."""
+        self._batcher.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _loop(self, number: int) -> None:
+        while (batch := self._batcher.take()) is not None:
+            self._run(batch, number)
+            del batch  # and the pictures that its asks are about: the next one may take long
+
+    def _run(self, batch: Sequence[PendingAsk], number: int) -> None:
+        """Run those asks of a batch whose run goes on."""
+        alive = []
+        for ask in batch:
+            if ask.inquiry.ticket.run.stopping:
+                self._drop(ask)
+            else:
+                alive.append(ask)
+        if alive:
+            self._run_batch(alive, number)
+
+    def _run_batch(self, batch: Sequence[PendingAsk], number: int) -> None:
+        """Run a batch. One too large is halved; of one that fails, each ask is tried alone."""
+        network = batch[0].network
+        size = max(network.batch_size, len(batch))
+        begun = time.perf_counter()
+        try:
+            outputs = _outputs(batch, size, number)
+        except (OutOfMemoryError, MemoryError) as error:
+            self._halve(batch, size, number, error)
+        except PredictError as error:
+            self._single_out(batch, number, Failure("predict_failed", str(error)))
+        except RegattaError as error:
+            for ask in batch:
+                ask.inquiry.ticket.run.fail(error)
+                self._drop(ask)
+        except Exception as error:
+            _log.exception("unexpected", stage="predict", model=network.key.digest[:12])
+            self._single_out(batch, number, Failure("internal_error", f"predict: {error!r}"))
+        else:
+            share = (time.perf_counter() - begun) / len(batch)
+            for ask, output in zip(batch, outputs, strict=True):
+                ask.inquiry.ticket.run.moved("predict", share)
+                self._give(ask, output)
+
+    def _single_out(self, batch: Sequence[PendingAsk], number: int, failure: Failure) -> None:
+        if len(batch) == 1:
+            batch[0].inquiry.ticket.run.moved("predict", 0.0)
+            self._give(batch[0], failure)
+            return
+        for ask in batch:
+            self._run_batch([ask], number)
+
+    def _halve(
+        self, batch: Sequence[PendingAsk], size: int, number: int, error: BaseException
+    ) -> None:
+        """Run in parts a batch of which `size` inputs, padding included, were too many."""
+        if size == 1:
+            failure = Failure("out_of_memory", f"even alone in a batch: {error}")
+            self._single_out(batch, number, failure)
+            return
+        network = batch[0].network
+        if network.shrink(size // 2):
+            _log.warning("out of memory: batch halved", batch_size=network.batch_size)
+        step = network.batch_size  # as it is now: running a part may halve it again
+        for start in range(0, len(batch), step):
+            self._run_batch(batch[start : start + step], number)
+
+    def _give(self, ask: PendingAsk, output: Any) -> None:
+        """Note an ask's output or failure; the last one of a step takes its inquiry on."""
+        if ask.inquiry.give(ask, output):
+            self._then(ask.inquiry)
+
+    def _drop(self, ask: PendingAsk) -> None:
+        if ask.inquiry.drop():
+            self._then(ask.inquiry)
+
+
+def _outputs(batch: Sequence[PendingAsk], size: int, number: int) -> list[Any]:
+    """Return each ask's output of a batch of `size`; what filled it up is left out."""
+    resident = batch[0].network
+    prepared = [ask.prepared for ask in batch]
+    outputs = resident.predictors[number].predict(stacked(prepared, size))
+    return resident.network.split(outputs, prepared, size)

@@ -1,0 +1,75 @@
+"""The row and the files that a model's answer makes of a picture."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from core.layout import annotated_image, cutout_image, mask_image
+from core.states import ItemState
+from core.tasks import TASK
+from predictions.answer import Answer
+from store.parts import ResultRow
+from vision.draw import by_task
+from worker.models import Member
+from worker.networks.network import Pixels
+from worker.pipeline.flow import Finished, Ticket
+from worker.pipeline.inquiry import Failure
+from worker.pipeline.picture import Picture
+
+
+def finished(
+    ticket: Ticket, picture: Picture | None, answers: Sequence[tuple[Member, Answer | Failure]]
+) -> Finished:
+    """Return the rows and files of a picture; it is there if something is drawn or cut out."""
+    files: dict[str, bytes] = {}
+    drawings: dict[str, Callable[[], Pixels]] = {}
+    rows = []
+    for member, answer in answers:
+        if isinstance(answer, Failure):
+            rows.append(ticket.quarantined(member.name, member.task, str(answer)))
+            continue
+        # Beside other models, a model has a folder of its own.
+        folder = member.name if len(answers) > 1 else None
+        rows.append(_row(ticket, picture, member, answer, folder, files, drawings))
+    return Finished(rows, files, drawings)
+
+
+def _row(
+    ticket: Ticket,
+    picture: Picture | None,
+    member: Member,
+    answer: Answer,
+    folder: str | None,
+    files: dict[str, bytes],
+    drawings: dict[str, Callable[[], Pixels]],
+) -> ResultRow:
+    """Return what a model says of a picture; what its row names is added to files and drawings."""
+    assert ticket.size is not None
+    key = ticket.item.key if ticket.frame is None else f"{ticket.item.key}/{ticket.frame:06d}"
+    annotated = mask = cutout = None
+    if picture is not None and ticket.run.unit.options.drawing.annotate:
+        annotated = annotated_image(key, folder)
+        options = ticket.run.unit.options.drawing
+        drawings[annotated] = partial(by_task.draw, member.task, picture.image, answer, options)
+    if answer.mask is not None:
+        mask = mask_image(key, folder)
+        files[mask] = by_task.encode_mask_of(member.task, answer.mask)
+        if TASK[member.task].has_cutouts:
+            assert picture is not None
+            cutout = cutout_image(key, folder)
+            files[cutout] = by_task.cut_out(member.task, picture.image, answer.mask)
+    return ResultRow(
+        item=ticket.item,
+        task=member.task,
+        model=member.name,
+        state=ItemState.SUCCEEDED,
+        width=ticket.size[0],
+        height=ticket.size[1],
+        frame=ticket.frame,
+        pts=ticket.pts,
+        detections=answer.detections,
+        classes=answer.classes,
+        segments=answer.segments,
+        mask=mask,
+        cutout=cutout,
+        annotated=annotated,
+    )

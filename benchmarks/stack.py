@@ -14,8 +14,9 @@ from typing import Any, Self
 
 from cli.stack.broker import answers, server_binary
 from cli.stack.environment import python_module
+from core.request import JobRequest
 from migrations.upgrade import upgrade
-from scheduler.submit import JobDefaults, JobRequest, submit
+from scheduler.submit import JobDefaults, submit
 from store import processes
 from store.database import Database
 from store.jobs import Tally, get_job, tally
@@ -77,7 +78,7 @@ class Stack:
             max_item_bytes=2**28,
             jpeg_quality=90,
         )
-        return submit(self.db, JobRequest(str(source), str(model), **request), defaults).id
+        return submit(self.db, JobRequest.of(str(source), str(model), **request), defaults).id
 
     def job(self, job_id: str) -> Job:
         """The job's row."""

@@ -20,12 +20,13 @@ from cli.verdict import VERDICTS, Verdict
 from cli.work import work
 from config.settings import load_settings
 from core.escape import printable
+from core.request import JobRequest
 from core.states import ENDED_JOBS, JobState
 from core.tasks import TASKS
 from report.snapshot import Snapshot
 from sample.dataset import Dataset, dataset_at
 from sample.shipped import SHOWN
-from scheduler.submit import JobRequest, submit
+from scheduler.submit import submit
 from store.committed import committed_rows, quarantined_rows
 from store.database import Database
 from store.jobs import get_job
@@ -75,7 +76,9 @@ def demo(ctx: click.Context, /, *, task: str, scenes: int, seed: int, show: bool
         dataset = _drawn(place, scenes, seed)
         started = time.monotonic()
         model = SHOWN[task]
-        request = JobRequest(str(dataset.folder), str(model), name="demo", shard_items=_SHARD_ITEMS)
+        request = JobRequest.of(
+            str(dataset.folder), str(model), name="demo", shard_items=_SHARD_ITEMS
+        )
         job_id = submit(db, request, job_defaults(settings)).id
         say(f"job {job_id}: {model.stem} over {dataset.folder}")
         end = work(db, settings, job_id)

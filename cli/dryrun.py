@@ -6,19 +6,17 @@ from typing import Any
 from core.errors import BadInputError, FatalError, UsageError
 from scheduler.dataset import estimate
 from scheduler.plan import FIRST_SHARD_ITEMS
-from scheduler.submit import JobDefaults, JobRequest, check
-from store.database import Database
+from scheduler.submit import Draft
 
 
-def dry_run(db: Database, request: JobRequest, defaults: JobDefaults) -> dict[str, Any]:
-    """Check a request, read its listing, and return what would come of it.
+def dry_run(draft: Draft) -> dict[str, Any]:
+    """Read the listing of a checked request, and return what would come of it.
 
     Raises:
-        UsageError: the request cannot be carried out as it stands.
+        UsageError: the source cannot be read.
     """
-    draft = check(db, request, defaults)
     try:
-        found = estimate(draft.source, request.selection)
+        found = estimate(draft.source, draft.request.selection())
     except (BadInputError, FatalError) as error:
         raise UsageError(
             f"the source {draft.source!r} cannot be read: {error}", hint=error.hint
@@ -30,6 +28,7 @@ def dry_run(db: Database, request: JobRequest, defaults: JobDefaults) -> dict[st
         "task": draft.model.task,
         "model": draft.model.name,
         "batch_size": draft.options.planning.batch_size,
+        "effective": draft.effective,
         "items": found.items,
         "bytes": found.size,
         "passed_over": dict(found.passed_over),

@@ -1,90 +1,67 @@
-"""What the values of options look like: sizes, ages."""
+"""What the values of options look like on the command line."""
 
-import re
-import time
-from datetime import datetime, timedelta
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgt]?)(i?)b?)", re.IGNORECASE)
-_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d|w)", re.IGNORECASE)
-_TILE = re.compile(r"(\d{1,5})(?:[xX](\d{1,5}))?")
-_UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+from core.option import Kind, Option
+from core.values import colour_of, since_of, size_of, tile_of
 
 
-class Size(click.ParamType[int]):
-    """A number of bytes: `500`, `10kB` (thousands), `10KiB` (1,024s), `1.5M`."""
+class Written(click.ParamType[Any]):
+    """A value that people write as text, which `read` understands or refuses (ValueError)."""
 
-    name = "size"
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        self.name = name
+        self._read = read
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number of bytes."""
-        match = _SIZE.fullmatch(str(value).strip())
-        if match is None:
-            self.fail(f"{value!r} is no size; write 500, 10kB, 2MB or 1.5GiB", param, ctx)
-        base = 1024 if match[3] else 1000
-        return int(float(match[1]) * base ** _POWERS[match[2].lower()])
-
-
-class Since(click.ParamType[float]):
-    """A point in time: a date, a date with time, or an age such as `36h`, `7d`."""
-
-    name = "date|age"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Seconds since 1970; dates without a zone are this machine's local time."""
-        if isinstance(value, float):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value that the text stands for."""
+        if not isinstance(value, str):
             return value
-        text = str(value).strip()
-        if match := _DURATION.fullmatch(text):
-            return (
-                time.time()
-                - timedelta(**{_UNITS[match[2].lower()]: float(match[1])}).total_seconds()
-            )
         try:
-            return datetime.fromisoformat(text).timestamp()
-        except (ValueError, OverflowError, OSError):
-            self.fail(f"{value!r} is no date or age; write 2026-01-31, 36h or 7d", param, ctx)
+            return self._read(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
-class Tile(click.ParamType[tuple[int, int]]):
-    """A width and a height in pixels: `640x640`, or `640` for both."""
-
-    name = "WxH"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        """Width and height."""
-        match = _TILE.fullmatch(str(value).strip())
-        if match is None:
-            self.fail(f"{value!r} is no size of a tile; write 640x640", param, ctx)
-        return int(match[1]), int(match[2] or match[1])
+def _checked_since(text: str) -> str:
+    since_of(text)
+    return text  # an age counts from when the job begins
 
 
-class Colour(click.ParamType[tuple[int, int, int]]):
-    """A colour as web pages write it: `white`, `#78ff9b`."""
+SIZE = Written("size", size_of)
+SINCE = Written("date|age", _checked_since)
+TILE = Written("WxH", tile_of)
+COLOUR = Written("colour", colour_of)
 
-    name = "colour"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int, int]:
-        """Red, green and blue, 0 to 255."""
-        from PIL import ImageColor  # noqa: PLC0415 - most commands name no colour
-
-        try:
-            red, green, blue, *_ = ImageColor.getrgb(str(value).strip())
-        except ValueError:
-            self.fail(f"{value!r} is no colour; write white or '#78ff9b'", param, ctx)
-        return red, green, blue
+_WRITTEN = {Kind.SIZE: SIZE, Kind.SINCE: SINCE, Kind.TILE: TILE, Kind.COLOUR: COLOUR}
 
 
-SIZE = Size()
-SINCE = Since()
-TILE = Tile()
-COLOUR = Colour()
+def click_option(each: Option) -> Callable[[Any], Any]:
+    """Return the decorator that gives a command this option."""
+    text = each.help
+    more: dict[str, Any] = {}
+    if each.kind is Kind.SWITCH:
+        names = [f"--{each.name}/--no-{each.name}"]
+    else:
+        names = [f"-{each.short}"] if each.short else []
+        names.append(each.flag)
+        more = {"type": _type(each), "metavar": each.metavar, "multiple": each.is_repeated}
+    if each.otherwise is not None:
+        text += f"  [default: {each.otherwise}]"
+    if each.default is not None and not each.is_repeated:
+        more |= {"default": each.default, "show_default": True}
+    return click.option(*names, each.key, help=text, **more)
+
+
+def _type(each: Option) -> click.ParamType[Any]:
+    if each.choices:
+        return click.Choice(each.choices)
+    if each.kind is Kind.WHOLE:
+        least = None if each.least is None else int(each.least)
+        return click.IntRange(least, None if each.most is None else int(each.most))
+    if each.kind is Kind.NUMBER:
+        return click.FloatRange(each.least, each.most)
+    return _WRITTEN.get(each.kind, click.STRING)

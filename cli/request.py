@@ -1,55 +1,76 @@
-"""From the options of `submit` and `run` to a job request."""
+"""From the command line, job files and other jobs to what is asked for."""
 
-from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
+from cli.like import like_file, like_job, named
+from cli.session import say
 from config.settings import Settings
-from core.selection import Selection
-from core.slicing import Slicing
-from scheduler.submit import JobDefaults, JobRequest
-
-_SELECTION = ("include", "exclude", "min_size", "max_size", "since", "limit")
-_JOB = (
-    "detector",
-    "background",
-    "polygons",
-    "output",
-    "name",
-    "threshold",
-    "annotate",
-    "alpha",
-    "priority",
-    "tags",
-    "shard_items",
-    "batch_size",
-)
+from core.digests import Digests
+from core.errors import UsageError
+from core.job_file import SUFFIX, located, render_job
+from core.request import OPTIONS, JobRequest
+from scheduler.submit import Draft, JobDefaults, check
+from store.database import Database
 
 
-def job_request(
-    source: str | None, models: Sequence[str], options: Mapping[str, Any]
-) -> JobRequest:
-    """Return the request that a command's options make.
+def drafted(
+    ctx: click.Context, db: Database, settings: Settings, source: str | None, like: str | None
+) -> Draft:
+    """Return the checked request that a command's words make, and say what it left out.
+
+    What was typed wins over a job file that is the source, and that over what the job is `like`.
 
     Raises:
         click.UsageError: the source or the model is missing.
+        UsageError: the request cannot be carried out as it stands.
     """
-    ctx = click.get_current_context(silent=True)
-    if not source:
+    is_file = source is not None and source.lower().endswith(SUFFIX)
+    if not source and like is None:
         raise click.UsageError("Missing argument 'SOURCE'.", ctx)
-    if not models:
+    known = like_job(db, like) if like is not None else None
+    inherited = {} if known is None else dict(known.said)
+    asked_source = None if known is None else known.source
+    if source and is_file:
+        file = like_file(Path(source))
+        inherited |= file.said
+        asked_source = file.source or asked_source
+    elif source:
+        asked_source = source
+    typed = _typed(ctx)
+    if not asked_source:
+        raise click.UsageError(f"{source or like} names no source.", ctx)
+    if "model" not in inherited | typed:
         raise click.UsageError("Missing option '--model'.", ctx)
-    selection = Selection(**{name: options[name] for name in _SELECTION})
-    chosen = {name: options[name] for name in _JOB}
-    model, *more = models
-    slicing = None
-    if options["tile"] is not None:
-        width, height = options["tile"]
-        slicing = Slicing(width, height, options["overlap"], options["merge"])
-    return JobRequest(
-        source, model, selection=selection, slicing=slicing, more_models=tuple(more), **chosen
+    request = JobRequest(
+        asked_source, inherited | typed, frozenset(inherited.keys() - typed.keys())
     )
+    draft = check(db, request, job_defaults(settings))
+    for why in draft.dropped:
+        say(f"left out: {why}")
+    if known is not None and known.digests is not None:
+        _say_changes(like or "", known.digests, Digests.of(draft.model, draft.options))
+    return draft
+
+
+def saved(db: Database, draft: Draft, path: Path) -> None:
+    """Write a job file of a checked request.
+
+    Raises:
+        UsageError: it is there already or cannot be written, or a model has no name to write.
+    """
+    if path.suffix.lower() != SUFFIX:
+        raise UsageError(f"{path} would not be taken for a job file", hint=f"end it in {SUFFIX}")
+    text = render_job(draft.source, named(db, draft.request.said))
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+    say(f"wrote {path}; go on with: regatta run {path}")
 
 
 def job_defaults(settings: Settings) -> JobDefaults:
@@ -62,3 +83,18 @@ def job_defaults(settings: Settings) -> JobDefaults:
         batch_size=settings.batch_size,
         shard_items=settings.shard_items,
     )
+
+
+def _typed(ctx: click.Context) -> dict[str, Any]:
+    """The options that were written on the command line, paths made absolute."""
+    return {
+        name: located(each, ctx.params[name], Path.cwd())
+        for name, each in OPTIONS.items()
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+
+
+def _say_changes(like: str, before: Digests, now: Digests) -> None:
+    if changed := now.changed(before):
+        rows = "rows may differ" if now.changes_rows(before) else "the same rows"
+        say(f"not as in {like}: {', '.join(changed)} ({rows})")

@@ -1,6 +1,7 @@
 """`regatta run`: submit, work and wait, in one go."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,7 +11,7 @@ from cli.dryrun import dry_run as try_out
 from cli.exit_codes import INTERRUPTED, exit_code
 from cli.interrupt import terminate_as_interrupt
 from cli.options import format_option, job_options
-from cli.request import job_defaults, job_request
+from cli.request import drafted, job_defaults, saved
 from cli.session import job_of, open_database, say
 from cli.show.output import chosen, print_object
 from cli.show.summary import summary
@@ -19,12 +20,15 @@ from config.settings import Settings, load_settings
 from core.errors import UsageError
 from core.states import ENDED_JOBS, JobState
 from report.snapshot import Snapshot
-from scheduler.submit import JobRequest, submit
+from scheduler.submit import Draft, accept
 from store.database import Database
 from store.jobs import resume as resume_job
 
 
-@click.command(epilog="Example: regatta run photos/ --model models/picodet_xs_320 --limit 100")
+@click.command(
+    epilog="Example: regatta run photos/ --model models/picodet_xs_320 --limit 100; "
+    "regatta run job.toml --priority 9; regatta run more/ --like latest"
+)
 @click.argument("source", required=False)
 @job_options
 @click.option("--resume", "resume", metavar="JOB", help="Go on with a job instead.")
@@ -35,29 +39,33 @@ def run(
     /,
     *,
     source: str | None,
-    models: tuple[str, ...],
+    like: str | None,
+    save: Path | None,
     dry_run: bool,
     resume: str | None,
     form: str | None,
-    **options: Any,
+    **_: Any,
 ) -> None:
     """Run a model over SOURCE on this machine, show how it goes, and sum up.
 
     SOURCE is a folder, a glob, an image, or a list of items (.txt, .jsonl, .csv), here or in a
-    bucket (s3://...).
+    bucket (s3://...); or a job file (.toml), which says all of this.
     What is needed (broker, scheduler, worker) is started, and shared with other commands.
     Ctrl-C hands back what runs and prints the command that goes on with it.
     """
     settings = load_settings()
     if resume and _says_more(ctx):
         raise click.UsageError("--resume goes on with a job as it is: leave the rest out", ctx)
-    request = None if resume else job_request(source, models, options)
     with terminate_as_interrupt(), open_database(settings) as db:
-        if dry_run and request is not None:
-            print_object(try_out(db, request, job_defaults(settings)), chosen(form))
+        draft = None if resume else drafted(ctx, db, settings, source, like)
+        if draft is not None and save is not None:
+            saved(db, draft, save)
+            return
+        if draft is not None and dry_run:
+            print_object(try_out(draft), chosen(form))
             return
         started = time.monotonic()
-        job_id = _begin(db, settings, request, resume)
+        job_id = _begin(db, settings, draft, resume)
         end = work(db, settings, job_id)
         if end is None:
             ctx.exit(INTERRUPTED)
@@ -74,10 +82,10 @@ def _says_more(ctx: click.Context) -> bool:
     )
 
 
-def _begin(db: Database, settings: Settings, request: JobRequest | None, resume: str | None) -> str:
+def _begin(db: Database, settings: Settings, draft: Draft | None, resume: str | None) -> str:
     """Submit the job, or take up the one to resume; return its id."""
-    if request is not None:
-        job_id = submit(db, request, job_defaults(settings)).id
+    if draft is not None:
+        job_id = accept(db, draft, job_defaults(settings)).id
         say(f"job {job_id}")
         return job_id
     job = job_of(db, resume or "")

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import click
 from sqlalchemy import inspect
+from sqlalchemy.orm import Session
 
 from cli.stack.schema import upgrade
 from config.settings import Settings, load_settings
@@ -17,7 +18,7 @@ from store.database_url import redacted
 from store.jobs import find_job, get_job, tally
 from store.locations import use_s3
 from store.s3_options import S3Options
-from store.tables import Job, Process, Verdict
+from store.tables import Job, Process
 
 _PATIENCE_SECONDS = 10.0  # a person waits; loops have more
 
@@ -38,9 +39,7 @@ def open_database(settings: Settings) -> Iterator[Database]:
     use_s3(S3Options(**settings.s3))
     db = Database(settings.database_url, patience=_PATIENCE_SECONDS)
     try:
-        # One machine's own is also brought up to date: the last revision added this table.
-        table = Verdict.__tablename__ if db.is_sqlite else Job.__tablename__
-        if not db.read(lambda s: inspect(s.connection()).has_table(table)):
+        if not db.read(_is_ready):
             if not db.is_sqlite:
                 raise UsageError(
                     f"the database {redacted(db.url)} has no tables of Regatta's",
@@ -50,6 +49,17 @@ def open_database(settings: Settings) -> Iterator[Database]:
         yield db
     finally:
         db.close()
+
+
+def _is_ready(session: Session) -> bool:
+    """Whether the tables are there; one machine's own are also to be those of this version."""
+    found = inspect(session.connection())
+    if not found.has_table(Job.__tablename__):
+        return False
+    if session.get_bind().dialect.name != "sqlite":
+        return True
+    # What the last revision added.
+    return any(column["name"] == "effective" for column in found.get_columns(Job.__tablename__))
 
 
 @contextmanager

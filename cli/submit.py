@@ -1,5 +1,6 @@
 """`regatta submit`: hand a job to whoever runs the stack."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -7,18 +8,19 @@ import click
 from cli.dryrun import dry_run as try_out
 from cli.exit_codes import exit_code
 from cli.options import format_option, job_options, watch_option
-from cli.request import job_defaults, job_request
+from cli.request import drafted, job_defaults, saved
 from cli.session import opened, say, warn_if_nobody_schedules
 from cli.show.output import chosen, print_object
 from cli.show.progress import progress_view
 from cli.show.watch import watch as wait_for
-from scheduler.submit import submit as submit_job
+from scheduler.submit import accept
 
 
 @click.command(
-    epilog="Example: regatta submit photos/ --model picodet --exclude '*/thumbs/*' --watch"
+    epilog="Example: regatta submit photos/ --model picodet --exclude '*/thumbs/*' --watch; "
+    "regatta submit job.toml; regatta submit --like latest --threshold 0.3"
 )
-@click.argument("source")
+@click.argument("source", required=False)
 @job_options
 @watch_option
 @format_option
@@ -27,25 +29,29 @@ def submit(
     ctx: click.Context,
     /,
     *,
-    source: str,
-    models: tuple[str, ...],
+    source: str | None,
+    like: str | None,
+    save: Path | None,
     dry_run: bool,
     watch: bool,
     form: str | None,
-    **options: Any,
+    **_: Any,
 ) -> None:
     """Hand a job over SOURCE to whoever runs the stack, and print the job's id.
 
     SOURCE is a folder, a glob, an image, or a list of items (.txt, .jsonl, .csv), here or in a
-    bucket (s3://...).
+    bucket (s3://...); or a job file (.toml), which says all of this.
     Everything that can be checked without work is checked first.
     """
-    request = job_request(source, models, options)
     with opened() as (settings, db):
-        if dry_run:
-            print_object(try_out(db, request, job_defaults(settings)), chosen(form))
+        draft = drafted(ctx, db, settings, source, like)
+        if save is not None:
+            saved(db, draft, save)
             return
-        job = submit_job(db, request, job_defaults(settings))
+        if dry_run:
+            print_object(try_out(draft), chosen(form))
+            return
+        job = accept(db, draft, job_defaults(settings))
         click.echo(job.id)
         warn_if_nobody_schedules(db, settings)
         if watch:

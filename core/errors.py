@@ -49,3 +49,13 @@ class FatalError(RegattaError):
 
 class StaleError(RegattaError):
     """Somebody else has this work by now; what was done here is dropped."""
+
+
+class NewerError(RegattaError):
+    """A newer Regatta wrote this: it is left for a process that knows what it means."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"needs a newer Regatta: {what}",
+            hint="upgrade the schedulers, the workers and this command",
+        )

@@ -1,9 +1,12 @@
 """Which listed objects become items: include, exclude, size, age, limit."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
+
+from core.codec import known, written
+from core.option import Kind, option
 
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".jfif"}
@@ -28,12 +31,22 @@ class Selection:
     slash matches the key's last part, too. Sizes are bytes, `since` seconds since the epoch.
     """
 
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    min_size: int | None = None
-    max_size: int | None = None
-    since: float | None = None
-    limit: int | None = None
+    include: tuple[str, ...] = option(
+        "include", (), "Only keys like this.", is_repeated=True, metavar="GLOB"
+    )
+    exclude: tuple[str, ...] = option(
+        "exclude", (), "No keys like this.", is_repeated=True, metavar="GLOB"
+    )
+    min_size: int | None = option(
+        "min-size", None, "Only files at least so large (10kB).", kind=Kind.SIZE, least=0
+    )
+    max_size: int | None = option(
+        "max-size", None, "Only files at most so large (20MB).", kind=Kind.SIZE, least=0
+    )
+    since: float | None = option(
+        "since", None, "Only files changed since (2026-01-31, 36h, 7d).", kind=Kind.SINCE
+    )
+    limit: int | None = option("limit", None, "Only so many items.", kind=Kind.WHOLE, least=1)
 
     def passes_over(self, key: str, *, size: int | None, modified: float | None) -> str | None:
         """Return why an object is no item of the job, or None if it is one.
@@ -54,13 +67,18 @@ class Selection:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for the job's row."""
-        return asdict(self)
+        return written(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Selection":
-        """Read what `to_json` wrote."""
-        lists = {name: tuple(data[name]) for name in ("include", "exclude")}
-        return cls(**{**data, **lists})
+        """Read what `to_json` wrote.
+
+        Raises:
+            NewerError: a newer version wrote it.
+        """
+        values = known(data, "selection", cls)
+        lists = {name: tuple(values.get(name, ())) for name in ("include", "exclude")}
+        return cls(**{**values, **lists})
 
 
 def _matches(key: str, pattern: str) -> bool:

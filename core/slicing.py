@@ -1,7 +1,12 @@
 """How a detector looks at pictures that are too large for it: tile by tile."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, get_args
+
+from core.codec import known
+from core.errors import NewerError
+from core.option import Kind, option
 
 Merge = Literal["nms", "nmm"]
 
@@ -16,5 +21,32 @@ class Slicing:
 
     width: int
     height: int
-    overlap: float
-    merge: Merge
+    overlap: float = option(
+        "overlap",
+        0.2,
+        "How much of a tile its neighbour shows, too.",
+        kind=Kind.NUMBER,
+        least=0,
+        most=0.9,
+        needs="slice",
+    )
+    merge: Merge = option(
+        "merge",
+        "nmm",
+        "What becomes of a thing that two tiles show: one box around both (nmm), or the better "
+        "one (nms).",
+        choices=("nmm", "nms"),
+        needs="slice",
+    )
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Slicing":
+        """Read what was written as plain values.
+
+        Raises:
+            NewerError: a newer version wrote it.
+        """
+        slicing = cls(**known(data, "slicing", cls))
+        if slicing.merge not in get_args(Merge):
+            raise NewerError(f"option 'merge' as {slicing.merge!r}")
+        return slicing

@@ -1,6 +1,7 @@
 """From what a person calls a model to the model that a job runs."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from core.batching import NetworkTraits
 from core.errors import UsageError
 from core.options import SEVERAL, ModelRef
-from core.tasks import DETECT, DETECTOR, KEYPOINT, ROLES, TASKS
+from core.tasks import DETECTOR, KEYPOINT, ROLES, TASKS
 from registry.composition import Composition, read_composition
 from store.database import Database
 from store.models import find_model, model_ref
@@ -28,11 +29,18 @@ _SETTINGS = {KEYPOINT: frozenset({"people"})}
 class ChosenModel:
     """A model that is as it was registered, and the exports that it consists of.
 
-    `exports` are by their roles; a model that is not composed has the role "".
+    `exports` are by their roles; a model that is not composed has the role "". `beside` are the
+    models of a job that has several.
     """
 
     ref: ModelRef
     exports: Mapping[str, ExportedModel] = field(repr=False)
+    beside: tuple["ChosenModel", ...] = ()
+
+    @property
+    def members(self) -> tuple["ChosenModel", ...]:
+        """The models that each give an item a row."""
+        return self.beside or (self,)
 
     @property
     def networks(self) -> Mapping[str, NetworkTraits]:
@@ -40,26 +48,35 @@ class ChosenModel:
         return network_traits(self.ref, self.exports.values())
 
     @property
-    def has_detector(self) -> bool:
-        """Whether there is a detector in it."""
-        return any(export.task == DETECT for export in self.exports.values())
+    def is_unpaired(self) -> bool:
+        """Whether it is a top-down keypoint model that has no detector yet."""
+        if self.ref.task != "keypoint" or self.ref.parts:
+            return False
+        return self.exports[""].arch != BOTTOM_UP
 
 
-def choose_models(db: Database, names: Sequence[str], *, detector: str | None) -> ChosenModel:
-    """Return the model of a registered name or of an exported directory; or several, side by side.
+def find_models(db: Database, names: Sequence[str | ModelRef]) -> list[ChosenModel]:
+    """Return the models of registered names, of exported directories, or of another job.
+
+    Raises:
+        UsageError: none is named, there is no such model, or it is not what was registered.
+    """
+    if not names:
+        raise UsageError("no model is named", hint="name one with --model")
+    return [_found(db, name) for name in names]
+
+
+def complete_models(
+    db: Database, found: Sequence[ChosenModel], *, detector: str | ModelRef | None
+) -> ChosenModel:
+    """Return the model that these make, side by side if they are several.
 
     Top-down keypoint models need a `detector`, named in the same ways, which finds the people.
 
     Raises:
-        UsageError: there is no such model, it is not what was registered, its task is none that
-            this version runs, it does not go with the detector, or two have the same name.
+        UsageError: the task of a model is none that this version runs, it does not go with the
+            detector, or two have the same name.
     """
-    found = [_found(db, name) for name in names]
-    if detector is not None and not any(map(_needs_detector, found)):
-        raise UsageError(
-            f"model {found[0].ref.name!r} takes no detector: {_why(found[0])}",
-            hint="leave --detector out",
-        )
     finder = None if detector is None else _found(db, detector)
     chosen = [_complete(model, finder) for model in found]
     if len(chosen) == 1:
@@ -70,7 +87,7 @@ def choose_models(db: Database, names: Sequence[str], *, detector: str | None) -
 def _complete(model: ChosenModel, finder: ChosenModel | None) -> ChosenModel:
     """The model as it can run, with the detector if it needs one."""
     name = model.ref.name
-    if _needs_detector(model):
+    if model.is_unpaired:
         if finder is None:
             raise UsageError(
                 f"the keypoint model {name!r} looks at one person at a time, and needs a detector "
@@ -114,7 +131,7 @@ def _side_by_side(models: Sequence[ChosenModel]) -> ChosenModel:
         for model in models
         for role, export in model.exports.items()
     }
-    return ChosenModel(ref, exports)
+    return ChosenModel(ref, exports, tuple(models))
 
 
 def compose(
@@ -177,7 +194,9 @@ def describe(directory: Path) -> ModelRef:
     return ModelRef(export.name, export.task, export_digest(place), str(place))
 
 
-def _found(db: Database, name: str) -> ChosenModel:
+def _found(db: Database, name: str | ModelRef) -> ChosenModel:
+    if isinstance(name, ModelRef):
+        return _as_it_was(db, name)
     known = db.read(lambda s: _registered(s, name))
     if known is not None:
         ref = known
@@ -189,8 +208,25 @@ def _found(db: Database, name: str) -> ChosenModel:
     else:
         db.read(lambda s: find_model(s, name))  # says what is missing, and what would do
         raise AssertionError(name)
+    return _with_exports(ref)
+
+
+def _with_exports(ref: ModelRef) -> ChosenModel:
     parts = ref.parts or {"": ref}
     return ChosenModel(ref, {role: _checked(part) for role, part in parts.items()})
+
+
+def _as_it_was(db: Database, ref: ModelRef) -> ChosenModel:
+    """A job's model: where it was then, else what has its name and is the same."""
+    known = db.read(lambda s: _registered(s, ref.name))
+    places = [ref, *([known] if known is not None and known.digest == ref.digest else [])]
+    for place in reversed(places):
+        with suppress(UsageError):
+            return _with_exports(place)
+    raise UsageError(
+        f"the model {ref.name!r} ({ref.digest[:12]}) is not there any more as that job had it",
+        hint="put its files back, or name another one with --model",
+    )
 
 
 def _registered(session: Session, name: str) -> ModelRef | None:
@@ -209,12 +245,6 @@ def _checked(ref: ModelRef) -> ExportedModel:
     return export
 
 
-def _needs_detector(chosen: ChosenModel) -> bool:
-    if chosen.ref.task != KEYPOINT or chosen.ref.parts:
-        return False
-    return chosen.exports[""].arch != BOTTOM_UP
-
-
 def _why(chosen: ChosenModel) -> str:
     if chosen.ref.parts:
         return "it has what it needs"
@@ -226,7 +256,7 @@ def _why(chosen: ChosenModel) -> str:
 def _check_people(
     keypoint: ChosenModel, exports: Mapping[str, ExportedModel], settings: Mapping[str, Any]
 ) -> None:
-    if not _needs_detector(keypoint):
+    if not keypoint.is_unpaired:
         raise UsageError(f"model {keypoint.ref.name!r} takes no detector: {_why(keypoint)}")
     people = settings.get("people", [])
     if not isinstance(people, list) or not all(isinstance(label, str) for label in people):

@@ -14,7 +14,7 @@ from core.states import ENDED_JOBS, LIVE_JOBS, JobState, ShardState
 from core.times import iso
 from store import processes
 from store.database import Database
-from store.jobs import Tally, get_job, tally
+from store.jobs import Tally, get_job, tally, why_newer
 from store.rates import pace, stage_seconds
 from store.tables import Job, Process
 
@@ -54,7 +54,7 @@ def _describe(job: Job, counts: Tally, rate: float | None, workers: Sequence[Pro
         "id": job.id,
         "name": job.name,
         "task": job.task,
-        "model": ModelRef.from_json(job.model).name,
+        "model": job.model["name"],
         "state": job.state.value,
         "items": {
             "listed": counts.listed,
@@ -78,6 +78,7 @@ def _describe(job: Job, counts: Tally, rate: float | None, workers: Sequence[Pro
         "in_progress": counts.in_progress,
         "passed_over": job.passed_over,
         "error": job.error,
+        "needs_newer": why_newer(job) if job.state not in ENDED_JOBS else None,
         "queue_without_consumer": None if is_served else queue_for(job.task, ShardKind(job.kind)),
         # Which of the two it is: workers serve the queue, but with other offers than the job's.
         "profile_without_worker": _profile_key(job) if instead else None,
@@ -89,6 +90,8 @@ def _describe(job: Job, counts: Tally, rate: float | None, workers: Sequence[Pro
 def _networks(job: Job) -> list[dict[str, str]]:
     """In which way each network of the job runs, as far as it is known, and why."""
     known = (job.profile or {}).get("networks", {})
+    if why_newer(job) is not None:
+        return []
     names = {export.digest: export.name for export in ModelRef.from_json(job.model).exports}
     return [{"network": name, **known[digest]} for digest, name in names.items() if digest in known]
 

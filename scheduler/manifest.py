@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from core.digests import Digests
+from core.errors import NewerError
 from core.kinds import NEED_ENGINE, ArtefactRole
 from core.layout import results_part
+from core.options import JobOptions, ModelRef
 from core.states import JobState
 from core.times import iso
 from store.artefacts import artefacts_of, is_result, part_of
@@ -43,6 +46,9 @@ def job_manifest(
         "selection": job.selection,
         "model": job.model,
         "options": job.options,
+        "request": job.request,
+        "effective": job.effective,
+        "digests": _digests(job),
         # The last one: a job may end, or be called off, after it was freed from its profile.
         "profile": profiles[-1] if profiles else None,
         "profiles": profiles,
@@ -70,6 +76,15 @@ def job_manifest(
             if artefact.role is not ArtefactRole.ROWS or not is_result(shard)
         ],
     }
+
+
+def _digests(job: Job) -> dict[str, str] | None:
+    """What the results hang on; None where only a newer version could say."""
+    try:
+        options, model = JobOptions.from_json(job.options), ModelRef.from_json(job.model)
+    except NewerError:
+        return None
+    return Digests.of(model, options).to_json()
 
 
 def _part(shard: Shard) -> dict[str, Any]:

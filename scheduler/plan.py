@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from core.errors import RegattaError, RetryableError
+from core.errors import NewerError, RegattaError, RetryableError
 from core.items import ItemRef
 from core.kinds import ShardKind
 from core.layout import items_part
@@ -92,6 +92,7 @@ class Planner:
         self._lease_seconds = lease_seconds
         self._monotonic = monotonic
         self._walks: deque[_Walk] = deque()
+        self._left: set[str] = set()  # jobs that only a newer version can plan
 
     def tick(self) -> bool:
         """Plan one part of one job, taking turns; return whether there was anything to plan."""
@@ -128,12 +129,23 @@ class Planner:
                 kinds=PLANNED_KINDS,
                 now=self._db.now(s),
                 lease_seconds=self._lease_seconds,
+                without=self._left,
             )
         )
         if hold is None:
             return None
         job = self._db.read(lambda s: get_job(s, hold.job))
+        try:
+            walk = self._begin(hold, job)
+        except NewerError as error:
+            _log.warning("left to a newer scheduler", job=job.id, why=str(error))
+            self._left.add(job.id)
+            self._db.write(lambda s: planning.release_plan(s, hold))
+            return self._claim()
         _log.info("planning", job=job.id, source=job.source, after=job.plan_cursor)
+        return walk
+
+    def _begin(self, hold: planning.PlanHold, job: Job) -> _Walk:
         return _Walk(
             hold=hold,
             job=job,

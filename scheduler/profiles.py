@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import structlog
 
 from core.batching import NetworkTraits
+from core.errors import NewerError
 from core.options import JobOptions, ModelRef
 from core.profile import ExecutionProfile, best_choice, profile_on
 from store import processes, profiles
@@ -42,6 +43,7 @@ class Profiler:
     def __init__(self, db: Database, *, worker_ttl: float) -> None:
         self._db = db
         self._worker_ttl = worker_ttl
+        self._left: set[str] = set()  # jobs that only a newer version can read
 
     def tick(self) -> int:
         """Freeze what can be frozen; return how many. Jobs whose queue nobody serves wait."""
@@ -53,9 +55,16 @@ class Profiler:
                 s, processes.WORKER, now=self._db.now(s), within=self._worker_ttl
             )
         )
-        found = [(job.id, profile_for(job, workers)) for job in jobs]
-        return sum(self._freeze(job, profile) for job, profile in found if profile is not None)
+        return sum(self._freeze(job, workers) for job in jobs if job.id not in self._left)
 
-    def _freeze(self, job_id: str, profile: ExecutionProfile) -> bool:
-        _log.info("profile", job=job_id, **profile.to_json())
-        return self._db.write(lambda s: profiles.freeze_profile(s, job_id, profile))
+    def _freeze(self, job: Job, workers: Iterable[Process]) -> bool:
+        try:
+            profile = profile_for(job, workers)
+        except NewerError as error:
+            _log.warning("left to a newer scheduler", job=job.id, why=str(error))
+            self._left.add(job.id)
+            return False
+        if profile is None:
+            return False
+        _log.info("profile", job=job.id, **profile.to_json())
+        return self._db.write(lambda s: profiles.freeze_profile(s, job.id, profile))

@@ -19,7 +19,7 @@ from scheduler.manifest import job_manifest
 from store import leases, settling
 from store.artefacts import artefacts_of, part_of
 from store.database import Database
-from store.jobs import Tally, get_job, tally
+from store.jobs import Tally, get_job, tally, why_newer
 from store.locations import open_store
 from store.manifests import decode_items
 from store.objects import ObjectStore
@@ -39,6 +39,7 @@ class Settler:
     def __init__(self, db: Database, *, grace_seconds: float = _GRACE_SECONDS) -> None:
         self._db = db
         self._grace_seconds = grace_seconds
+        self._left: set[str] = set()  # jobs that only a newer version can read
 
     def tick(self) -> int:
         """Settle what can be settled; return how many jobs ended."""
@@ -72,6 +73,11 @@ class Settler:
     def _bury(self, shard: Shard) -> bool:
         """Write a row for every item that a failed shard leaves behind: none may be silent."""
         job, output = self._output(shard)
+        if (why := why_newer(job)) is not None:
+            if job.id not in self._left:
+                _log.warning("left to a newer scheduler", job=job.id, why=why)
+                self._left.add(job.id)
+            return False
         items = decode_items(output.get(shard.items_key), shard.start, shard.stop)
         model = ModelRef.from_json(job.model)
         reason = f"shard_failed: {shard.error}"

@@ -4,9 +4,10 @@ What is refused here costs nobody anything. What is accepted is the scheduler's 
 """
 
 import random
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import version
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,51 +17,15 @@ from core.errors import BadInputError, FatalError, RetryableError, UsageError
 from core.ids import new_id
 from core.layout import ATTEMPTS, MANIFEST
 from core.options import JobOptions, ModelRef
-from core.selection import Selection
-from core.slicing import Slicing
+from core.request import JobRequest
 from core.sources import SourceKind, parse_source
 from core.states import JobState
-from registry.chosen_model import choose_models
+from registry.chosen_model import complete_models, find_models
+from registry.heeding import effective, heeded
 from scheduler.dataset import locate
 from store.database import Database
 from store.locations import open_store
 from store.tables import Job
-
-PRIORITIES = range(10)
-"""A job's weight is two to the power of its priority."""
-
-DEFAULT_PRIORITY = 5
-DEFAULT_ALPHA = 0.5
-LARGEST_BATCH = 1024
-LEAST_TILE = 32
-MOST_OVERLAP = 0.9
-_LONGEST_NAME = 200
-
-
-@dataclass(frozen=True, slots=True)
-class JobRequest:
-    """A job as a person asks for it. None leaves the choice to the settings or the model.
-
-    `more_models` run beside `model`; `detector` finds the people for those that need that.
-    """
-
-    source: str
-    model: str
-    output: str | None = None
-    name: str | None = None
-    selection: Selection = field(default_factory=Selection)
-    threshold: float | None = None
-    annotate: bool = True
-    alpha: float | None = None
-    priority: int = DEFAULT_PRIORITY
-    tags: tuple[str, ...] = ()
-    shard_items: int | None = None
-    batch_size: int | None = None
-    detector: str | None = None
-    slicing: Slicing | None = None
-    background: tuple[int, int, int] | None = None
-    polygons: bool = False
-    more_models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +43,24 @@ class JobDefaults:
     shard_items: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A checked request: what of its job is settled before there is one.
+
+    `effective` is what holds for each model (`registry.heeding`). `dropped` says what the request
+    had inherited that nothing in the job heeds, and why; `request` is without it.
+    """
+
+    request: JobRequest
+    name: str
+    source: str
+    model: ModelRef
+    networks: Mapping[str, NetworkTraits]
+    options: JobOptions
+    effective: dict[str, Any]
+    dropped: tuple[str, ...]
+
+
 def submit(
     db: Database,
     request: JobRequest,
@@ -90,22 +73,7 @@ def submit(
     Raises:
         UsageError: the request cannot be carried out as it stands; nothing was written.
     """
-    draft = check(db, request, defaults)
-    job_id = new_id(rng or random.SystemRandom())
-    output = request.output or f"{defaults.objects.rstrip('/')}/{job_id}"
-    output = _usable_output(db, output, draft.source, job_id)
-    return db.write(lambda s: _write(s, draft, request, job_id, output, db.now(s)))
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A checked request: what of its job is settled before there is one."""
-
-    name: str
-    source: str
-    model: ModelRef
-    networks: Mapping[str, NetworkTraits]
-    options: JobOptions
+    return accept(db, check(db, request, defaults), defaults, rng=rng)
 
 
 def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
@@ -114,75 +82,42 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
     Raises:
         UsageError: the request cannot be carried out as it stands.
     """
-    _check_numbers(request)
+    request.check()
     dataset = locate(request.source)
-    _check_slicing(request)
-    names = (request.model, *request.more_models)
-    chosen = choose_models(db, names, detector=request.detector)
-    if request.slicing is not None and not chosen.has_detector:
-        raise UsageError(
-            f"model {chosen.ref.name!r} cannot be sliced: only detectors look at tiles",
-            hint="leave --slice out",
-        )
+    found = find_models(db, request.terms.model)
+    request, dropped = heeded(request, found, parse_source(dataset.source).kind)
+    chosen = complete_models(db, found, detector=request.terms.detector)
+    options = request.options(
+        max_pixels=defaults.max_pixels,
+        max_item_bytes=defaults.max_item_bytes,
+        jpeg_quality=defaults.jpeg_quality,
+        shard_items=defaults.shard_items,
+        batch_size=defaults.batch_size,
+    )
     return Draft(
-        name=_one_line("name", request.name) if request.name else dataset.name,
+        request=request,
+        name=request.terms.name or dataset.name,
         source=dataset.source,
         model=chosen.ref,
         networks=chosen.networks,
-        options=JobOptions.of(
-            max_pixels=defaults.max_pixels,
-            max_item_bytes=defaults.max_item_bytes,
-            jpeg_quality=defaults.jpeg_quality,
-            threshold=request.threshold,
-            annotate=request.annotate,
-            alpha=DEFAULT_ALPHA if request.alpha is None else request.alpha,
-            shard_items=request.shard_items or defaults.shard_items,
-            batch_size=request.batch_size or defaults.batch_size,
-            slicing=request.slicing,
-            background=request.background,
-            polygons=request.polygons,
-        ),
+        options=options,
+        effective=effective(chosen, options),
+        dropped=tuple(dropped),
     )
 
 
-def _check_numbers(request: JobRequest) -> None:
-    selection = request.selection
-    numbers: list[tuple[str, float | None, Callable[[float], bool], str]] = [
-        ("--threshold", request.threshold, lambda n: 0 <= n <= 1, "between 0 and 1"),
-        ("--alpha", request.alpha, lambda n: 0 <= n <= 1, "between 0 and 1"),
-        ("--priority", request.priority, lambda n: n in PRIORITIES, "0 to 9"),
-        ("--shard-items", request.shard_items, lambda n: n >= 1, "at least 1"),
-        ("--batch-size", request.batch_size, lambda n: 1 <= n <= LARGEST_BATCH, "1 to 1024"),
-        ("--limit", selection.limit, lambda n: n >= 1, "at least 1"),
-        ("--min-size", selection.min_size, lambda n: n >= 0, "at least 0 bytes"),
-        ("--max-size", selection.max_size, lambda n: n >= 0, "at least 0 bytes"),
-    ]
-    for option, number, is_sane, sane in numbers:
-        if number is not None and not is_sane(number):
-            raise UsageError(f"{option} must be {sane}, not {number}")
-    if (selection.min_size or 0) > (selection.max_size or float("inf")):
-        raise UsageError("--min-size is above --max-size: nothing would be left")
-    for tag in request.tags:
-        _one_line("tag", tag)
+def accept(
+    db: Database, draft: Draft, defaults: JobDefaults, *, rng: random.Random | None = None
+) -> Job:
+    """Write the job of a checked request, which then waits to be planned.
 
-
-def _check_slicing(request: JobRequest) -> None:
-    slicing = request.slicing
-    if slicing is None:
-        return
-    if not min(slicing.width, slicing.height) >= LEAST_TILE:
-        raise UsageError(f"--slice must be at least {LEAST_TILE}x{LEAST_TILE} pixels")
-    if not 0 <= slicing.overlap <= MOST_OVERLAP:
-        raise UsageError(f"--overlap must be between 0 and {MOST_OVERLAP}, not {slicing.overlap}")
-
-
-def _one_line(what: str, text: str) -> str:
-    if not text.strip() or not text.isprintable() or len(text) > _LONGEST_NAME:
-        raise UsageError(
-            f"{text[:_LONGEST_NAME]!r} cannot be a {what}",
-            hint=f"use 1 to {_LONGEST_NAME} printable characters",
-        )
-    return text
+    Raises:
+        UsageError: its output cannot be used; nothing was written.
+    """
+    job_id = new_id(rng or random.SystemRandom())
+    output = draft.request.terms.output or f"{defaults.objects.rstrip('/')}/{job_id}"
+    output = _usable_output(db, output, draft.source, job_id)
+    return db.write(lambda s: _write(s, draft, job_id, output, db.now(s)))
 
 
 def _usable_output(db: Database, output: str, source: str, job_id: str) -> str:
@@ -222,11 +157,10 @@ def locate_output(output: str) -> str:
     return locate(f"{output.rstrip('/')}/", must_exist=False).source.rstrip("/")
 
 
-def _write(
-    session: Session, draft: Draft, request: JobRequest, job_id: str, output: str, now: float
-) -> Job:
+def _write(session: Session, draft: Draft, job_id: str, output: str, now: float) -> Job:
     # A commit whose answer was lost is asked for again: the row may be there by now.
     job = session.get(Job, job_id)
+    terms = draft.request.terms
     if job is None:
         job = Job(
             id=job_id,
@@ -237,11 +171,13 @@ def _write(
             model=draft.model.to_json(),
             networks={digest: one.to_json() for digest, one in draft.networks.items()},
             options=draft.options.to_json(),
-            selection=request.selection.to_json(),
-            tags=list(request.tags),
+            selection=draft.request.selection().to_json(),
+            request=replace(draft.request, source=draft.source).to_json(),
+            effective=draft.effective,
+            tags=list(terms.tag),
             version=version("regatta"),
             state=JobState.PLANNING,
-            priority=request.priority,
+            priority=terms.priority,
             created_at=now,
         )
         session.add(job)

@@ -17,8 +17,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from core.errors import UsageError
+from core.errors import NewerError, UsageError
 from core.kinds import COUNT
+from core.options import JobOptions, ModelRef
+from core.selection import Selection
 from core.states import (
     ENDED_JOBS,
     ENDED_SHARDS,
@@ -48,6 +50,17 @@ def move_job(session: Session, job_id: str, move: Move[JobState], **values: Any)
 def get_job(session: Session, job_id: str) -> Job:
     """Return the job with exactly this id."""
     return session.get_one(Job, job_id, populate_existing=True)
+
+
+def why_newer(job: Job) -> str | None:
+    """Return why only a newer version can do anything about a job, if so."""
+    try:
+        ModelRef.from_json(job.model)
+        JobOptions.from_json(job.options)
+        Selection.from_json(job.selection)
+    except NewerError as error:
+        return str(error)
+    return None
 
 
 def lock_job(session: Session, job_id: str) -> Job:
@@ -83,6 +96,12 @@ def find_job(session: Session, ref: str) -> Job:
         f"{ref!r} may be any of {', '.join(job.id for job in found)}",
         hint="write more of the id",
     )
+
+
+def newest_named(session: Session, name: str) -> Job | None:
+    """Return the newest job that is called so."""
+    query = select(Job).where(Job.name == name).order_by(Job.created_at.desc(), Job.id)
+    return session.scalars(query.limit(1)).first()
 
 
 def list_jobs(

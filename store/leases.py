@@ -21,7 +21,7 @@ from core.sources import parse_source
 from core.states import LIVE_JOBS, JobState, Move, ShardMoves, ShardState
 from core.work import Directive, Hold, ShardResult, WorkUnit
 from store.artefacts import artefact_columns, part_of
-from store.jobs import call_off, lock_job
+from store.jobs import call_off, lock_job, why_newer
 from store.planning import NewShard, add_children
 from store.profiles import part_profiles_after, present_number, profiles_of, ways_of
 from store.rows import changed, printable
@@ -34,6 +34,11 @@ class Refusal(StrEnum):
     STALE = "stale"  # run already, queued again since, or its job does not run
     UNSUITED = "unsuited"  # this worker does not offer the job's profile; it was recalled
     UNKNOWN_KIND = "unknown_kind"  # nor does it know what to do with it; it was recalled
+    NEWER = "newer"  # this worker is too old to read the job; it was recalled
+
+
+_NEWER_SECONDS = 10.0  # how long a shard of a newer job is kept back: others may be as old
+_RECALL_SECONDS = 1.0
 
 
 def held(hold: Hold) -> ColumnElement[bool]:
@@ -72,7 +77,8 @@ def claim(
     number = present_number(job)
     refusal = _refusal(shard, job, kinds, offers)
     if refusal is not None:
-        _move(session, queued, ShardMoves.RECALL, available_at=now + 1.0)
+        back = _NEWER_SECONDS if refusal is Refusal.NEWER else _RECALL_SECONDS
+        _move(session, queued, ShardMoves.RECALL, available_at=now + back)
         return refusal
     live = exists().where(Job.id == Shard.job_id, Job.state.in_(LIVE_JOBS))
     if job.started_at is None:
@@ -104,6 +110,8 @@ def _refusal(
     """Why a worker with these kinds and offers can't run a shard, if it can't."""
     if shard.kind not in kinds:
         return Refusal.UNKNOWN_KIND
+    if why_newer(job) is not None:
+        return Refusal.NEWER
     if shard.kind not in NEED_ENGINE:
         return None
     if job.profile is None:

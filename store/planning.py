@@ -53,13 +53,18 @@ def claim_plan(
     kinds: Collection[ShardKind],
     now: float,
     lease_seconds: float,
+    without: Collection[str] = (),
 ) -> PlanHold | None:
-    """Take the planning of the most urgent job of these kinds that nobody plans, if any."""
+    """Take the planning of the most urgent job of these kinds that nobody plans, if any.
+
+    `without` are jobs that are left to others.
+    """
     job = session.scalars(
         select(Job)
         .where(
             Job.kind.in_(kinds),
             Job.state == JobState.PLANNING,
+            Job.id.not_in(without),
             or_(Job.plan_lease_until.is_(None), Job.plan_lease_until <= now),
         )
         .order_by(Job.priority.desc(), Job.created_at)

@@ -91,6 +91,10 @@ class Job(Base):
     networks: Mapped[dict[str, Any] | None]
     options: Mapped[dict[str, Any]]
     selection: Mapped[dict[str, Any]]
+    # What was asked (`core.request`), and what holds for each model in the end, its own threshold
+    # among it. Null: versions that kept neither wrote the row.
+    request: Mapped[dict[str, Any] | None]
+    effective: Mapped[dict[str, Any] | None]
     tags: Mapped[list[Any]]
     version: Mapped[str]
     state: Mapped[JobState]

@@ -102,7 +102,9 @@ def beginning(snapshot: Snapshot) -> str | None:
 
 
 def waiting_for(snapshot: Snapshot) -> str | None:
-    """Return what keeps a job from going on, if it is that no worker takes its shards."""
+    """Return what keeps a job from going on, if it is that nobody can do what is next."""
+    if snapshot["needs_newer"]:
+        return f"this job {snapshot['needs_newer']}"
     if snapshot["profile_without_worker"]:
         return profile_without_worker(
             snapshot["id"], snapshot["profile_without_worker"], snapshot["offered_instead"]

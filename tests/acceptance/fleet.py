@@ -17,8 +17,9 @@ import redis
 from sqlalchemy import select
 
 from cli.stack.broker import answers, server_binary
+from core.request import JobRequest
 from core.states import ShardState
-from scheduler.submit import JobDefaults, JobRequest, submit
+from scheduler.submit import JobDefaults, submit
 from store.database import Database
 from store.jobs import Tally, get_job, tally
 from store.tables import Job, Process, Shard
@@ -175,7 +176,7 @@ class Fleet:
             max_item_bytes=1_000_000,
             jpeg_quality=90,
         )
-        return submit(self.db, JobRequest(str(source), str(model), **wanted), defaults).id
+        return submit(self.db, JobRequest.of(str(source), str(model), **wanted), defaults).id
 
     def job(self, job_id: str) -> Job:
         return self.db.read(lambda s: get_job(s, job_id))

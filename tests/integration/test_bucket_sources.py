@@ -8,11 +8,12 @@ from uuid import uuid4
 import pytest
 
 from core.errors import UsageError
+from core.request import JobRequest
 from core.selection import Selection
 from core.sources import parse_source
 from scheduler.dataset import estimate, locate
 from scheduler.listing import Listed, listing
-from scheduler.submit import JobDefaults, JobRequest, submit
+from scheduler.submit import JobDefaults, submit
 from store.locations import open_store, use_s3
 from store.s3_client import s3_client
 from store.s3_options import S3Options
@@ -146,7 +147,7 @@ def send(bench: Bench, source: str, output: str | None) -> Job:
     if not model.exists():
         write_model(model)
     defaults = JobDefaults(str(bench.root / "outputs"), 10, 20, 90)
-    return submit(bench.db, JobRequest(source, str(model), output), defaults)
+    return submit(bench.db, JobRequest.of(source, str(model), output=output), defaults)
 
 
 def test_source_and_output_may_lie_in_different_stores(bench: Bench, bucket: str) -> None:

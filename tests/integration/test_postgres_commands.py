@@ -42,7 +42,7 @@ def test_from_an_empty_database_to_one_that_works(
     assert (checked["status"], checked["mend"]) == ("failed", "regatta db upgrade")
     assert "without tables" in checked["found"]
 
-    assert "is at revision 0002" in typed(url, "db", "upgrade").stderr
+    assert "is at revision 0005" in typed(url, "db", "upgrade").stderr
     assert typed(url, "jobs", "--format", "json").stdout == "[]\n"
     assert database_check(typed(url, "doctor", "--format", "json"))["status"] == "ok"
 

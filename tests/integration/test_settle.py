@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from core.digests import Digests
 from core.items import ItemRef
 from core.layout import part_name, results_part, staged_results_part
 from core.retry import Failure
@@ -141,6 +142,9 @@ def test_a_job_whose_items_all_succeeded(bench: Bench) -> None:
         "selection": job.selection,
         "model": MODEL.to_json(),
         "options": OPTIONS.to_json(),
+        "request": None,
+        "effective": None,
+        "digests": Digests.of(MODEL, OPTIONS).to_json(),
         "profile": PROFILE.to_json(),
         "profiles": [PROFILE.to_json()],
         "regatta": "0",

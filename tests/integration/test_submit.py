@@ -8,12 +8,12 @@ from sqlalchemy.orm import Session
 
 from core.errors import UsageError
 from core.options import SEVERAL, JobOptions, ModelRef
-from core.selection import Selection
+from core.request import JobRequest
 from core.slicing import Slicing
 from core.states import JobState
 from registry.cards import composed_card
 from registry.chosen_model import describe
-from scheduler.submit import JobDefaults, JobRequest, submit
+from scheduler.submit import JobDefaults, submit
 from store import models
 from store.database import Database
 from store.tables import Job
@@ -50,7 +50,11 @@ def request_(tmp_path: Path, model: Path) -> dict[str, Any]:
 
 def send(bench: Bench, request: dict[str, Any], **more: Any) -> Job:
     defaults = JobDefaults(str(bench.root / "outputs"), 10, 20, 90)
-    return submit(bench.db, JobRequest(**request | more), defaults, rng=random.Random(1))
+    return submit(bench.db, asked(**request | more), defaults, rng=random.Random(1))
+
+
+def asked(source: str, model: str, more_models: tuple[str, ...] = (), **said: Any) -> JobRequest:
+    return JobRequest.of(source, model, *more_models, **said)
 
 
 def test_a_job_waits_to_be_planned(bench: Bench, request_: dict[str, Any]) -> None:
@@ -70,12 +74,12 @@ def test_a_job_waits_to_be_planned(bench: Bench, request_: dict[str, Any]) -> No
         ({"priority": 10}, "--priority must be 0 to 9"),
         ({"shard_items": 0}, "--shard-items must be at least 1"),
         ({"batch_size": 2000}, "--batch-size must be 1 to 1024"),
-        ({"slicing": Slicing(640, 31, 0.2, "nmm")}, "--slice must be at least 32x32"),
-        ({"slicing": Slicing(640, 640, 1.0, "nmm")}, "--overlap must be between 0 and 0.9"),
-        ({"selection": Selection(limit=0)}, "--limit must be at least 1"),
-        ({"selection": Selection(min_size=-1)}, "--min-size must be at least 0"),
-        ({"selection": Selection(min_size=2, max_size=1)}, "nothing would be left"),
-        ({"tags": ("a\nb",)}, "cannot be a tag"),
+        ({"slice": (640, 31)}, "--slice must be at least 32x32"),
+        ({"slice": (640, 640), "overlap": 1.0}, "--overlap must be between 0 and 0.9"),
+        ({"limit": 0}, "--limit must be at least 1"),
+        ({"min_size": -1}, "--min-size must be at least 0"),
+        ({"min_size": 2, "max_size": 1}, "nothing would be left"),
+        ({"tag": ("a\nb",)}, "cannot be a tag"),
         ({"name": "x" * 201}, "cannot be a name"),
         ({"model": "nosuch"}, "no model 'nosuch'"),
         ({"source": "/nowhere/at/all"}, "no folder"),
@@ -103,7 +107,7 @@ def test_an_output_beside_a_single_file_or_a_list_is_fine(
     (bench.root / "all.txt").write_text("photos/a.jpg")
     for number, source in enumerate([f"{request_['source']}/a.jpg", f"{bench.root}/all.txt"]):
         output = str(Path(source).parent / "out" / str(number))
-        request = JobRequest(source=source, model=request_["model"], output=output)
+        request = JobRequest.of(source, request_["model"], output=output)
         defaults = JobDefaults(str(bench.root / "outputs"), 10, 20, 90)
         assert submit(bench.db, request, defaults).output == output
 
@@ -230,7 +234,7 @@ def test_a_composed_model_has_the_digest_of_its_parts(model: Path, tmp_path: Pat
         ("HRNet", "model", "no class 'person', only boat, buoy"),
         ("HRNet", "pose", "cannot be the detector of a keypoint model"),
         ("HRNet", "nosuch", "no model 'nosuch'"),
-        ("HigherHRNet", "people", "finds the people itself"),
+        ("HigherHRNet", "people", r"--detector means nothing to 'pose' \(task keypoint\)"),
     ],
 )
 def test_a_keypoint_model_and_a_detector_have_to_go_together(
@@ -252,8 +256,16 @@ def test_a_bottom_up_model_needs_no_detector(bench: Bench, request_: dict[str, A
     assert network["largest_batch"] == 1
 
 
+def test_a_batch_size_is_for_networks_that_take_more_than_one_picture(
+    bench: Bench, request_: dict[str, Any]
+) -> None:
+    pose = str(keypoint_model(bench.root / "pose", "HigherHRNet"))
+    with pytest.raises(UsageError, match=r"--batch-size means nothing to 'pose' .* at a time"):
+        send(bench, request_, model=pose, batch_size=8)
+
+
 def test_a_detector_for_another_task_is_refused(bench: Bench, request_: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="takes no detector"):
+    with pytest.raises(UsageError, match="--detector means nothing"):
         send(bench, request_, detector=request_["model"])
 
 
@@ -326,12 +338,12 @@ def test_a_part_is_no_model_by_itself(bench: Bench, request_: dict[str, Any]) ->
 
 
 def test_only_detectors_look_at_tiles(bench: Bench, request_: dict[str, Any]) -> None:
-    slicing = Slicing(640, 480, 0.25, "nms")
-    options = JobOptions.from_json(send(bench, request_, slicing=slicing).options)
-    assert options.rows.slicing == slicing
+    tiles: dict[str, Any] = {"slice": (640, 480), "overlap": 0.25, "merge": "nms"}
+    options = JobOptions.from_json(send(bench, request_, **tiles).options)
+    assert options.rows.slicing == Slicing(640, 480, 0.25, "nms")
     pose = keypoint_model(bench.root / "pose", "HigherHRNet")
-    with pytest.raises(UsageError, match="cannot be sliced"):
-        send(bench, request_, model=str(pose), slicing=slicing, output=f"{bench.root}/other")
+    with pytest.raises(UsageError, match="--slice means nothing to 'pose'"):
+        send(bench, request_, model=str(pose), **tiles, output=f"{bench.root}/other")
 
 
 def test_several_models_are_one_job(bench: Bench, request_: dict[str, Any]) -> None:
@@ -360,7 +372,7 @@ def test_a_detector_that_none_of_the_models_needs_is_refused(
     bench: Bench, request_: dict[str, Any]
 ) -> None:
     people = str(people_detector(bench.root / "people"))
-    with pytest.raises(UsageError, match="takes no detector"):
+    with pytest.raises(UsageError, match="--detector means nothing"):
         send(bench, request_, more_models=(people,), detector=people)
 
 
@@ -376,7 +388,7 @@ def test_a_job_says_whether_inputs_have_one_shape(
     (model / "infer_cfg.yml").write_text(yaml.safe_dump(config))
     request = request_ | {"output": f"{bench.root}/second"}
     defaults = JobDefaults(str(bench.root / "outputs"), 10, 20, 90)
-    job = submit(bench.db, JobRequest(**request), defaults)
+    job = submit(bench.db, asked(**request), defaults)
     assert job.networks == {describe(model).digest: shared | {"shapes": "own"}}
 
 

@@ -45,7 +45,7 @@ def test_empty_to_head_to_base_to_head(url: str) -> None:
     assert current(url) is None
     assert not is_current(url)
     upgrade(url)
-    assert current(url) == "0004"
+    assert current(url) == "0005"
     assert is_current(url)
     assert tables(url) == OURS
     downgrade(url, "base")

@@ -6,14 +6,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 from core.errors import BadInputError
-from core.options import DrawOptions
+from core.options import GREEN, DrawOptions
 from core.tasks import CLASSIFY, DETECT, KEYPOINT, MATTING, OCR, PANOPTIC, SEGMENT
 from predictions.answer import Answer
 from vision.draw.caption import draw_classes
 from vision.draw.detections import draw_detections
 from vision.draw.drawer import Drawer, MaskFile, Pixels
 from vision.draw.label_map import decode_mask, encode_mask
-from vision.draw.matting import GREEN, decode_alpha, encode_alpha, encode_cutout, over_background
+from vision.draw.matting import decode_alpha, encode_alpha, encode_cutout, over_background
 from vision.draw.panoptic import decode_panoptic, draw_panoptic, encode_panoptic
 from vision.draw.poses import draw_poses
 from vision.draw.segments import draw_segments, is_background
@@ -91,8 +91,8 @@ def _segments(image_bgr: Pixels, answer: Answer, options: DrawOptions) -> Pixels
 
 def _foreground(image_bgr: Pixels, answer: Answer, options: DrawOptions) -> Pixels:
     assert answer.mask is not None
-    colour = options.background
-    return over_background(image_bgr, answer.mask, GREEN if colour is None else colour[::-1])
+    colour = options.background or GREEN
+    return over_background(image_bgr, answer.mask, colour[::-1])
 
 
 def _panoptic(image_bgr: Pixels, answer: Answer, options: DrawOptions) -> Pixels:

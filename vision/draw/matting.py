@@ -8,9 +8,6 @@ from core.errors import BadInputError
 from vision.draw.mask_file import read_pixels
 from vision.palette import Colour
 
-GREEN: Colour = (155, 255, 120)
-"""What pictures are drawn on where nobody chose: few foregrounds have this green."""
-
 _EFFORT = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # soft edges compress badly, whatever the effort
 
 

@@ -54,6 +54,11 @@ def read_detection(path: Path) -> ExportedModel:
     )
 
 
+def gives_masks(export: ExportedModel) -> bool:
+    """Whether a detector says which pixels are an object's."""
+    return export.arch == SOLO or (export.arch != PICODET and bool(export.config.get("mask")))
+
+
 def _draw_threshold(config: Mapping[str, Any], path: Path) -> float:
     value = config.get("draw_threshold", 0.5)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:

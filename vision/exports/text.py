@@ -22,6 +22,9 @@ _RECOGNIZER, _ORIENTATION = "CTCLabelDecode", "ClsPostProcess"
 TASKS = {DETECTOR: TEXT_DET, _RECOGNIZER: TEXT_REC, _ORIENTATION: CLASSIFY}
 """What a `PostProcess` of that name is for."""
 
+LEAST_LINE_SCORE = 0.5
+"""`drop_score` of PaddleOCR's own pipeline, which keeps lines of just that score."""
+
 _ARCHS = {DETECTOR: "DB", _RECOGNIZER: "CTC", _ORIENTATION: "PaddleOCR"}
 _BLANK, _SPACE = "", " "
 

@@ -1,6 +1,7 @@
 """Which detector stands for which architecture."""
 
 from vision.exports.architectures import PICODET, SOLO
+from vision.exports.detection import gives_masks
 from vision.exports.exported import ExportedModel
 from worker.networks.detector import Detector
 from worker.networks.mask_detector import MaskDetector, MaskOnlyDetector
@@ -13,4 +14,4 @@ def detector_of(export: ExportedModel) -> Detector:
         return MaskOnlyDetector(export)
     if export.arch == PICODET:
         return PicoDetector(export)
-    return MaskDetector(export) if export.config.get("mask") else Detector(export)
+    return MaskDetector(export) if gives_masks(export) else Detector(export)

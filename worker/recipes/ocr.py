@@ -11,6 +11,7 @@ from core.options import JobOptions
 from core.tasks import ORIENTATION, TEXT_DET, TEXT_REC
 from predictions.answer import Answer
 from predictions.detections import Detections
+from vision.exports.text import LEAST_LINE_SCORE
 from vision.ops.text_line import crop_line, upright
 from vision.read.ctc import LineText
 from worker.networks.classifier import Classifier
@@ -19,7 +20,6 @@ from worker.networks.text_network import TextDetector, TextRecognizer
 from worker.recipes.recipe import MOST_ASKS, Ask, Steps
 
 _LABELS = ("text",)
-THRESHOLD = 0.5  # `drop_score` of PaddleOCR's own pipeline, which keeps what has just that
 
 
 class OcrRecipe:
@@ -70,7 +70,7 @@ def _answer(quads: NDArray[np.float32], texts: Sequence[LineText], options: JobO
     scores = np.array([text.score for text in texts], np.float32)
     if not np.isfinite(scores).all():
         raise BadInputError("model_output_invalid", "a character's probability is NaN or infinite")
-    limit = THRESHOLD if options.rows.threshold is None else options.rows.threshold
+    limit = LEAST_LINE_SCORE if options.rows.threshold is None else options.rows.threshold
     kept = [row for row, text in enumerate(texts) if text.text and text.score >= limit]
     quads, scores = quads[kept], scores[kept]
     return Answer(

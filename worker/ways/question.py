@@ -14,6 +14,7 @@ from sample.pictures import sample_pictures
 from vision.decode import decode_image
 from vision.exports.exported import ExportedModel
 from vision.exports.input_shapes import fixed_shapes
+from vision.exports.text import LEAST_LINE_SCORE
 from worker.engines.protocol import ModelFiles, Predictor
 from worker.engines.registry import Engines
 from worker.models import (
@@ -27,7 +28,6 @@ from worker.networks.detector import Detector
 from worker.networks.network import Pixels
 from worker.networks.pose_network import BottomUp
 from worker.pipeline.source import fetch
-from worker.recipes.ocr import THRESHOLD as LINE_THRESHOLD
 from worker.recipes.recipe import ALONE
 from worker.ways.comparison import SECONDS, Compared, Comparison, compare
 from worker.ways.rehearsal import Rehearsal, solo_recipe
@@ -168,5 +168,5 @@ class Question:
         if self.options.rows.threshold is not None:
             return self.options.rows.threshold
         if self.model.task == "ocr":
-            return LINE_THRESHOLD
+            return LEAST_LINE_SCORE
         return max((e.threshold for e in exports.values() if e.task == "detect"), default=0.0)

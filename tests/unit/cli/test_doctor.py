@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from cli.doctor import database as check_database
-from cli.doctor import paddle as check_paddle
-from cli.doctor import storage as check_storage
+from cli.doctor.command import database as check_database
+from cli.doctor.command import paddle as check_paddle
+from cli.doctor.command import storage as check_storage
 from cli.stack.broker import answers, server_binary
 from cli.stack.environment import python_module
 from cli.stack.schema import Revision
@@ -76,7 +76,7 @@ def failed(found: dict[str, dict[str, Any]]) -> set[str]:
 def test_a_healthy_home(bench: Bench, regatta: Regatta, a_process_looks: None) -> None:
     found = findings(regatta, 0)
     assert failed(found) == set()
-    assert found["database"]["found"].endswith("is at revision 0002")
+    assert found["database"]["found"].endswith("is at revision 0005")
     assert found["paddle"]["found"] == "paddlepaddle 3.2.2, for CPUs"
     assert found["packages"]["found"] == "as locked"
     assert list((bench.root / "outputs").iterdir()) == []
@@ -322,7 +322,7 @@ def test_db_upgrade_makes_the_tables(
     for _ in range(2):
         result = regatta("db", "upgrade")
         assert result.exit_code == 0, result.stderr
-        assert "at revision 0002" in result.stderr
+        assert "at revision 0005" in result.stderr
     assert findings(regatta, 0)["database"]["status"] == "ok"
 
 

@@ -4,6 +4,7 @@ import click
 import pytest
 
 from cli.parameters import COLOUR, SINCE, SIZE, TILE
+from core.values import since_of
 
 
 @pytest.mark.parametrize(
@@ -22,14 +23,15 @@ def test_no_sizes(text: str) -> None:
 
 def test_since_a_date() -> None:
     expected = datetime(2026, 1, 31, 12, 30).astimezone().timestamp()
-    assert SINCE.convert("2026-01-31T12:30", None, None) == expected
-    assert SINCE.convert("1970-01-02T00:00+00:00", None, None) == 86_400
+    assert since_of("2026-01-31T12:30") == expected
+    assert since_of("1970-01-02T00:00+00:00") == 86_400
 
 
 @pytest.mark.parametrize(("text", "age"), [("90s", 90), ("36h", 129_600), ("7d", 604_800)])
 def test_since_an_age(text: str, age: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.time", lambda: 1e9)
-    assert SINCE.convert(text, None, None) == 1e9 - age
+    assert since_of(text) == 1e9 - age
+    assert SINCE.convert(text, None, None) == text  # it counts from when the job begins
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "7", "2026-13-01"])

@@ -1,0 +1,178 @@
+"""What a job takes over from another one: from its row, its manifest or a job file."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from core.digests import Digests
+from core.errors import BadInputError, UsageError
+from core.job_file import SOURCE, SUFFIX, parse_job
+from core.layout import MANIFEST
+from core.option import Kind
+from core.options import JobOptions, ModelRef
+from core.request import OPTIONS, JobRequest, Said
+from core.selection import Selection
+from core.tasks import DETECTOR, KEYPOINT
+from store.database import Database
+from store.jobs import find_job, newest_named
+from store.locations import open_store, split_location
+from store.models import model_ref
+from store.tables import Job, Model
+
+_LARGEST_FILE = 1 << 20  # bytes: nobody writes more by hand
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """A source, options, and what the results of who had them hang on, if there were any."""
+
+    source: str | None
+    said: Said
+    digests: Digests | None = None
+
+
+def like_job(db: Database, ref: str) -> Inherited:
+    """Return what another job says: by its id, the start of it, its name, or its manifest.
+
+    Models are the very ones of that job. Its output is its own and not taken over.
+
+    Raises:
+        UsageError: there is no such job.
+        NewerError: a newer version wrote it.
+    """
+    if ref.lower().endswith(SUFFIX):
+        return like_file(Path(ref))
+    if ref.lower().endswith(".json") or "/" in ref:
+        return _like_manifest(ref)
+    job = db.read(lambda s: _found(s, ref))
+    return _inherited(
+        {
+            "source": job.source,
+            "request": job.request,
+            "model": job.model,
+            "options": job.options,
+            "selection": job.selection,
+            "priority": job.priority,
+            "tags": job.tags,
+        }
+    )
+
+
+def like_file(path: Path) -> Inherited:
+    """Return what a job file says.
+
+    Raises:
+        UsageError: it cannot be read, or does not say what it may.
+    """
+    path = path.expanduser().absolute()
+    try:
+        with path.open("rb") as file:
+            # A longer one is cut short, and then most likely no TOML.
+            said = parse_job(file.read(_LARGEST_FILE).decode("utf-8"), path.parent)
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
+        raise UsageError(
+            f"the job file {path} cannot be read: {why}",
+            hint="a source that ends in .toml is a job file (see docs/jobs.md)",
+        ) from error
+    except UsageError as error:
+        raise UsageError(f"the job file {path}: {error}", hint=error.hint) from error
+    return Inherited(said.pop(SOURCE, None), said)
+
+
+def named(db: Database, said: Said) -> Said:
+    """Return the same with models by names or absolute paths, where they have such."""
+
+    def name(model: str | ModelRef) -> str | ModelRef:
+        known = db.read(lambda s: s.get(Model, model if isinstance(model, str) else model.name))
+        if isinstance(model, str):
+            path = Path(model).expanduser()
+            return model if known is not None or not path.exists() else str(path.absolute())
+        if known is not None and model_ref(known).digest == model.digest:
+            return model.name
+        return model if model.parts else model.location
+
+    return {
+        key: (tuple(map(name, value)) if isinstance(value, tuple) else name(value))
+        if OPTIONS[key].kind is Kind.MODEL
+        else value
+        for key, value in said.items()
+    }
+
+
+def _found(session: Session, ref: str) -> Job:
+    try:
+        return find_job(session, ref)
+    except UsageError:
+        if (job := newest_named(session, ref)) is not None:
+            return job
+        raise
+
+
+def _like_manifest(ref: str) -> Inherited:
+    place = ref if ref.lower().endswith(".json") else f"{ref.rstrip('/')}/{MANIFEST}"
+    try:
+        folder, key = split_location(place)
+        manifest = json.loads(open_store(folder).get(key))
+        about = manifest["job"]
+        return _inherited({**manifest, "priority": about["priority"], "tags": about["tags"]})
+    except BadInputError as error:
+        raise UsageError(f"the manifest {place!r} cannot be read: {error}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{place!r} is no manifest of a job",
+            hint=f"a job leaves {MANIFEST} in its output when it ends",
+        ) from error
+
+
+def _inherited(job: Mapping[str, Any]) -> Inherited:
+    model, options = ModelRef.from_json(job["model"]), JobOptions.from_json(job["options"])
+    selection = Selection.from_json(job["selection"])
+    if job.get("request") is not None:
+        said = dict(JobRequest.from_json(job["request"]).said)
+    else:  # of a version that kept what came of it only
+        said = _as_said(options, selection, job)
+    for name in ("output", "detector"):
+        said.pop(name, None)
+    # The ages and settings of then.
+    if selection.since is not None:
+        said["since"] = selection.since
+    said |= {"max_pixels": options.limits.max_pixels}
+    said |= {"max_item_bytes": options.limits.max_item_bytes}
+    if options.drawing.annotate:
+        said["jpeg_quality"] = options.drawing.jpeg_quality
+    if options.planning.shard_items is not None:
+        said["shard_items"] = options.planning.shard_items
+    models = []
+    for member in model.members:
+        if _is_pair(member):
+            said["detector"] = member.parts[DETECTOR]
+            member = member.parts[KEYPOINT]  # noqa: PLW2901 - what was named
+        models.append(member)
+    said["model"] = tuple(models)
+    return Inherited(job["source"], said, Digests.of(model, options))
+
+
+def _is_pair(model: ModelRef) -> bool:
+    """Whether a composed model is a keypoint model that was given a detector (`--detector`)."""
+    if model.task != "keypoint" or model.parts.keys() != {DETECTOR, KEYPOINT} or model.settings:
+        return False
+    return model.name == f"{model.parts[KEYPOINT].name}+{model.parts[DETECTOR].name}"
+
+
+def _as_said(options: JobOptions, selection: Selection, job: Mapping[str, Any]) -> dict[str, Any]:
+    """What is not the default, as if somebody had said it."""
+    said = {
+        each.name: getattr(group, each.name)
+        for group in (selection, options.rows, options.drawing)
+        for each in fields(group)
+        if each.name != "jpeg_quality" and getattr(group, each.name) != each.default
+    }
+    if (slicing := said.pop("slicing", None)) is not None:
+        said |= {"slice": (slicing.width, slicing.height)}
+        said |= {"overlap": slicing.overlap, "merge": slicing.merge}
+    return {**said, "priority": job["priority"], "tag": tuple(job["tags"])}

@@ -1,0 +1,123 @@
+"""Job files: a job as TOML, to be kept, read by others and run again.
+
+```toml
+source = "photos/"           # paths start at the file's folder
+model = "picodet"            # a registered name; with a slash, a path; a list of several
+threshold = 0.4
+min-size = "10kB"
+annotate = false
+```
+
+Each key but `source` is the long name of an option of `regatta run`.
+"""
+
+import json
+import tomllib
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from core.errors import UsageError
+from core.option import Kind, Option
+from core.options import ModelRef
+from core.request import OPTIONS, Said
+from core.values import read_value
+
+SUFFIX = ".toml"
+SOURCE = "source"
+_PLACES = frozenset({Kind.PLACE, Kind.MODEL})
+
+
+def parse_job(text: str, folder: Path) -> dict[str, Any]:
+    """Return what a job file in `folder` says, by the names of options in Python, and `source`.
+
+    Raises:
+        UsageError: it is no TOML, a key is unknown, or a value is none of its option's.
+    """
+    try:
+        values = tomllib.loads(text)
+    except ValueError as error:
+        raise UsageError(f"it is no TOML: {error}") from error
+    said: dict[str, Any] = {}
+    for key, value in values.items():
+        name = key.replace("-", "_")
+        if name != SOURCE and name not in OPTIONS:
+            raise _unknown(key)
+        try:
+            if name == SOURCE:
+                said[name] = located(_SOURCE, read_value(_SOURCE, value), folder)
+                continue
+            read = read_value(OPTIONS[name], value)
+        except ValueError as error:
+            raise UsageError(f"{key}: {error}") from error
+        said[name] = located(OPTIONS[name], read, folder)
+    return said
+
+
+def located(each: Option, value: Any, folder: Path) -> Any:
+    """Return an option's value with its paths, which start at `folder`, made absolute.
+
+    A trailing slash and globs stay as they are. Models without a slash are names.
+    """
+    if isinstance(value, tuple):
+        return tuple(located(each, one, folder) for one in value)
+    if each.kind not in _PLACES or not isinstance(value, str):
+        return value
+    is_name = each.kind is Kind.MODEL and "/" not in value
+    if is_name or "://" in value or value.startswith(("/", "~")):
+        return value
+    return f"{folder}/{value.removeprefix('./')}"
+
+
+def render_job(source: str, said: Said) -> str:
+    """Return a job file that says the same; its paths should be absolute.
+
+    Raises:
+        UsageError: a value cannot be written in TOML.
+    """
+    lines = [f"source = {_quoted(source)}"]
+    for name, each in OPTIONS.items():
+        if name in said:
+            lines.append(f"{each.name} = {_rendered(each, said[name])}")
+    return "\n".join(lines) + "\n"
+
+
+_SOURCE = Option(SOURCE, "", kind=Kind.PLACE)
+
+
+def _unknown(key: str) -> UsageError:
+    names = [SOURCE, *(each.name for each in OPTIONS.values())]
+    near = get_close_matches(key.replace("_", "-"), names, n=1)
+    return UsageError(
+        f"{key!r} is no option of a job",
+        hint=f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}",
+    )
+
+
+def _rendered(each: Option, value: Any) -> str:
+    if isinstance(value, tuple) and each.is_repeated:
+        return f"[{', '.join(_rendered(each, one) for one in value)}]"
+    if each.kind is Kind.TILE:
+        width, height = value
+        return _quoted(f"{width}x{height}")
+    if each.kind is Kind.COLOUR:
+        return _quoted("#" + bytes(value).hex())
+    if each.kind is Kind.SINCE and not isinstance(value, str):
+        return datetime.fromtimestamp(value, UTC).isoformat()
+    if isinstance(value, ModelRef):
+        raise UsageError(
+            f"the model {value.name!r} has no name that a job file could give",
+            hint="register it (`regatta models add`), or name one with --model",
+        )
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _quoted(value) if isinstance(value, str) else repr(value)
+
+
+def _quoted(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{text!a} cannot be written in a job file: it is no UTF-8") from None
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

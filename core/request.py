@@ -1,0 +1,175 @@
+"""A job as a person asks for it: what was said, and nothing about what was not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from core import traits
+from core.errors import NewerError, UsageError
+from core.option import OPTION, Kind, Option, option, options_of
+from core.options import DrawOptions, JobOptions, Limits, ModelRef, PlanOptions, RowOptions
+from core.selection import Selection
+from core.slicing import Slicing
+from core.values import plain_value, read_value, since_of
+
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What runs, where its results go, and what it is called.
+
+    `model` are one or several, which run beside each other: names and paths, or the very models
+    of another job. `detector` finds the people for those that need that.
+    """
+
+    model: tuple[str | ModelRef, ...] = option(
+        "model",
+        (),
+        "A registered model's name, or the directory of an exported model; give several, and each "
+        "image is decoded once for all of them.",
+        kind=Kind.MODEL,
+        short="m",
+        is_repeated=True,
+    )
+    detector: str | ModelRef | None = option(
+        "detector",
+        None,
+        "A detection model that finds the people for a keypoint model.",
+        kind=Kind.MODEL,
+        heeded_by=(traits.UNPAIRED,),
+    )
+    output: str | None = option(
+        "output",
+        None,
+        "Where results and pictures go.",
+        kind=Kind.PLACE,
+        short="o",
+        otherwise="in the home",
+    )
+    name: str | None = option("name", None, "What to call the job.", otherwise="the source's name")
+    priority: int = option(
+        "priority",
+        5,
+        "Higher goes first; each step doubles a job's share.",
+        kind=Kind.WHOLE,
+        least=0,
+        most=9,
+    )
+    tag: tuple[str, ...] = option("tag", (), "A word to find the job by.", is_repeated=True)
+
+
+OPTIONS: Mapping[str, Option] = {
+    each.key: each
+    for each in options_of(Terms, Selection, RowOptions, Slicing, DrawOptions, PlanOptions, Limits)
+}
+"""All options of a job, by their names in Python, in the order in which help shows them."""
+
+Said = Mapping[str, Any]
+"""Values of options, by their names in `OPTIONS`. What is not there was left open."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """A job over `source`. What `said` leaves open, the settings or the model decide.
+
+    `inherited` names what was not typed for this job but taken over, as from another job: where
+    nothing in the job heeds it, it is dropped instead of refused.
+    """
+
+    source: str
+    said: Said = field(default_factory=dict)
+    inherited: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, source: str, *models: str | ModelRef, **said: Any) -> "JobRequest":
+        """Return a request for these models; values of None say nothing."""
+        given = {name: value for name, value in said.items() if value is not None}
+        return cls(source, {"model": models, **given} if models else given)
+
+    @property
+    def terms(self) -> Terms:
+        """What was said about the job itself."""
+        return Terms(**self._about(Terms))
+
+    def selection(self) -> Selection:
+        """Return what was said about items; ages count back from now."""
+        said = self._about(Selection)
+        if isinstance(said.get("since"), str):
+            said["since"] = since_of(said["since"])
+        return Selection(**said)
+
+    def options(self, **settings: Any) -> JobOptions:
+        """Return the job's options; `settings` hold where nothing was said, None for nothing."""
+        held = {name: value for name, value in settings.items() if value is not None}
+        held |= {name: value for name, value in self.said.items() if name not in _OF_SLICING}
+        if "slice" in self.said:
+            width, height = self.said["slice"]
+            held["slicing"] = Slicing(width, height, **self._about(Slicing))
+        return JobOptions.of(**held)
+
+    def but(self, **said: Any) -> "JobRequest":
+        """Return the same request with more said, by the one who asks now."""
+        return replace(self, said={**self.said, **said}, inherited=self.inherited.difference(said))
+
+    def without(self, name: str) -> "JobRequest":
+        """Return the same request with one thing left open."""
+        return replace(self, said={k: v for k, v in self.said.items() if k != name})
+
+    def check(self) -> None:
+        """Make sure that all that was said can be meant.
+
+        Raises:
+            UsageError: a number is out of bounds, or a name is none.
+            TypeError: there is no such option.
+        """
+        for name, value in self.said.items():
+            if name not in OPTIONS:
+                raise TypeError(f"no option {name!r}")
+            each = OPTIONS[name]
+            for one in value if each.is_repeated else (value,):
+                each.check(one)
+                if name in {"name", "tag"}:
+                    _check_line(name, one)
+        smallest, largest = self.said.get("min_size", 0), self.said.get("max_size", float("inf"))
+        if smallest > largest:
+            raise UsageError("--min-size is above --max-size: nothing would be left")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, for a database."""
+        said = {name: plain_value(value) for name, value in self.said.items()}
+        return {"source": self.source, **said}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "JobRequest":
+        """Read what `to_json` wrote.
+
+        Raises:
+            NewerError: a newer version wrote it.
+        """
+        unknown = sorted(data.keys() - {"source", *OPTIONS})
+        if unknown:
+            raise NewerError(", ".join(f"option {name!r}" for name in unknown))
+        said = {}
+        for name, each in OPTIONS.items():
+            if name in data:
+                try:
+                    said[name] = read_value(each, data[name])
+                except ValueError as error:
+                    raise NewerError(f"option {name!r} of which {error}") from error
+        return cls(data["source"], said)
+
+    def _about(self, kind: type[Any]) -> dict[str, Any]:
+        names = [each.name for each in fields(kind) if OPTION in each.metadata]
+        return {name: self.said[name] for name in names if name in self.said}
+
+
+_OF_SLICING = {"slice", *(each.key for each in options_of(Slicing))}
+
+
+def _check_line(what: str, text: str) -> None:
+    if not text.strip() or not text.isprintable() or len(text) > _LONGEST_NAME:
+        raise UsageError(
+            f"{text[:_LONGEST_NAME]!r} cannot be a {what}",
+            hint=f"use 1 to {_LONGEST_NAME} printable characters",
+        )

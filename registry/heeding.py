@@ -1,0 +1,131 @@
+"""Which options a chosen model heeds, and what holds for it in the end."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from core.errors import UsageError
+from core.option import Kind, Option, options_of
+from core.options import GREEN, DrawOptions, JobOptions, RowOptions
+from core.request import OPTIONS, JobRequest
+from core.sources import SourceKind
+from core.tasks import DETECT, KEYPOINT, OCR
+from core.traits import MASKS, TOP_DOWN, TRAITS, UNPAIRED
+from registry.chosen_model import ChosenModel
+from vision.exports.detection import gives_masks
+from vision.exports.text import LEAST_LINE_SCORE
+
+
+def traits_of(model: ChosenModel) -> frozenset[str]:
+    """Return what a model (one, not several) is and has that options may be about."""
+    traits = {model.ref.task}
+    if model.ref.task == DETECT and gives_masks(model.exports[""]):
+        traits.add(MASKS)
+    if model.ref.task == KEYPOINT and (model.is_unpaired or model.ref.parts):
+        traits.add(TOP_DOWN)
+    if model.is_unpaired:
+        traits.add(UNPAIRED)
+    return frozenset(traits)
+
+
+def heeded(
+    request: JobRequest, models: Sequence[ChosenModel], source: SourceKind
+) -> tuple[JobRequest, list[str]]:
+    """Return the request without what it inherited and nothing in the job heeds; and why, each.
+
+    `models` are those that the request names, before they get their detector.
+
+    Raises:
+        UsageError: the same is true of something that was typed.
+    """
+    dropped = []
+    present = frozenset().union(*map(traits_of, models))
+    for name, each in OPTIONS.items():
+        if name not in request.said:
+            continue
+        why = (
+            _not_by_models(each, present, models)
+            or _not_beside(each, request)
+            or _not_of_source(each, source)
+            or _not_by_networks(each, models)
+        )
+        if why is None:
+            continue
+        if name not in request.inherited:
+            raise UsageError(why, hint=f"leave {each.flag} out")
+        dropped.append(why)
+        request = request.without(name)
+    return request, dropped
+
+
+def _not_by_models(
+    each: Option, present: frozenset[str], models: Sequence[ChosenModel]
+) -> str | None:
+    if each.heeded_by is None or each.heeded_by & present:
+        return None
+    named = " and ".join(f"{one.ref.name!r} (task {one.ref.task})" for one in models)
+    whose = ", ".join(words for trait, words in TRAITS.items() if trait in each.heeded_by)
+    return f"{each.flag} means nothing to {named}: it is for models of {whose}"
+
+
+def _not_beside(each: Option, request: JobRequest) -> str | None:
+    if each.needs == "slice" and "slice" not in request.said:
+        return f"{each.flag} says how tiles are cut and merged, and there is no --slice"
+    if each.needs == "annotate" and not request.said.get("annotate", True):
+        return f"{each.flag} is about pictures, and --no-annotate draws none"
+    return None
+
+
+def _not_of_source(each: Option, source: SourceKind) -> str | None:
+    if each.kind is Kind.SINCE and source.is_manifest:
+        return f"{each.flag} needs a listing: lists of items do not say when files changed"
+    if each.name in {"min-size", "max-size"} and source is SourceKind.LINES:
+        return f"{each.flag} needs a listing: lines of a text do not say how large files are"
+    return None
+
+
+def _not_by_networks(each: Option, models: Sequence[ChosenModel]) -> str | None:
+    if each.name != "batch-size" or any(model.is_unpaired for model in models):
+        return None
+    networks = [one for model in models for one in model.networks.values()]
+    if any(one.batch_size(int(each.most or 1)) > 1 for one in networks):
+        return None
+    named = " and ".join(f"{one.ref.name!r} (task {one.ref.task})" for one in models)
+    return f"{each.flag} means nothing to {named}, which takes one picture at a time"
+
+
+def effective(chosen: ChosenModel, options: JobOptions) -> dict[str, dict[str, Any]]:
+    """Return what holds for each model that gives rows, by its name.
+
+    That is its task, and the value of each option that it heeds, its own threshold among them.
+    """
+    return {model.ref.name: _effective(model, options) for model in chosen.members}
+
+
+def _effective(model: ChosenModel, options: JobOptions) -> dict[str, Any]:
+    rows, drawing = options.rows, options.drawing
+    threshold = own_threshold(model) if rows.threshold is None else rows.threshold
+    background = GREEN if drawing.background is None else drawing.background
+    values = {
+        **asdict(replace(rows, threshold=threshold)),
+        **asdict(replace(drawing, background=background)),
+    }
+    values["slice"] = values.pop("slicing")
+    present = traits_of(model)
+    held = {
+        each.key: values[each.key]
+        for each in options_of(RowOptions, DrawOptions)
+        if (each.heeded_by is None or each.heeded_by & present)
+        and (each.needs != "annotate" or drawing.annotate)
+    }
+    return {"task": model.ref.task, **held}
+
+
+def own_threshold(model: ChosenModel) -> float:
+    """Return the score above which a model keeps what it finds, unless somebody says otherwise."""
+    if model.ref.task == OCR:
+        return LEAST_LINE_SCORE
+    if model.ref.task == KEYPOINT:
+        finders = [each for each in model.exports.values() if each.task == DETECT]
+        return finders[0].threshold if finders else 0.0
+    return model.exports[""].threshold

@@ -6,14 +6,14 @@ it stages is a few bytes.
 
 import sys
 
-from core.errors import RegattaError
-from core.layout import staged_results_part
-from core.work import CommittedPart, Counts
+from core.kinds import ArtefactRole
+from core.layout import results_part, staged_results_part
+from core.work import Artefact, Counts, ShardResult
 from store.locations import open_store
 from worker import __main__ as real
 from worker import runtime
 from worker.run import ShardRun
-from worker.shard import ShardRunner
+from worker.shard import Finished, ShardRunner
 
 _PART = b"nothing"
 
@@ -21,12 +21,13 @@ _PART = b"nothing"
 class NullRunner(ShardRunner):
     """Stages a part that says nothing, and counts every item as a success."""
 
-    def _result(self, run: ShardRun) -> CommittedPart | RegattaError:
+    def _result(self, run: ShardRun) -> Finished:
         unit = run.unit
-        key = staged_results_part(unit.seq, unit.hold.attempt)
-        open_store(unit.output).put(key, _PART)
+        staged = staged_results_part(unit.part, unit.hold.attempt)
+        open_store(unit.output).put(staged, _PART)
+        rows = Artefact(ArtefactRole.ROWS, staged, results_part(unit.part), "0" * 64, len(_PART))
         counts = Counts(succeeded=unit.stop - unit.start)
-        return CommittedPart("0" * 64, len(_PART), counts, {"total": 0.001})
+        return Finished(ShardResult((rows,), counts, {"total": 0.001}), {})
 
 
 if __name__ == "__main__":

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from config.memory import available_memory
 from core.items import ItemRef
+from core.kinds import ShardKind
 from core.options import JobOptions, ModelRef
 from core.profile import ExecutionProfile
 from core.slicing import Slicing
-from core.states import ShardKind
 from core.ways import Way
 from core.work import Hold, WorkUnit
 from registry.chosen_model import describe
@@ -71,7 +71,7 @@ class LoadedPipeline:
         unit = WorkUnit(
             hold=Hold(1, 1),
             job="bench",
-            seq=0,
+            part="000000",
             kind=ShardKind.INFER,
             task=self._ref.task,
             source="/",
@@ -87,7 +87,7 @@ class LoadedPipeline:
                 annotate=annotate,
                 slicing=slicing,
             ),
-            profile=self._profile,
+            frozen_profile=self._profile,
             suspect=False,
             deaths={},
             previous_part=None,

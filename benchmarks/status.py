@@ -24,10 +24,11 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from benchmarks.figures import Figure, options, quiet, report
+from core.kinds import ShardKind
 from core.options import JobOptions, ModelRef
 from core.profile import EngineOffer, ExecutionProfile, Offered
 from core.selection import Selection
-from core.states import JobState, ShardKind, ShardState
+from core.states import JobState, ShardState
 from migrations.upgrade import upgrade
 from store import processes
 from store.database import Database

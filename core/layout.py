@@ -1,6 +1,7 @@
 """Where things lie under a job's output prefix. Keys only; readers take names from rows."""
 
 from core.keys import encode_key
+from core.kinds import ArtefactRole
 
 MANIFEST = "manifest.json"
 REPORT = "report.html"
@@ -19,14 +20,50 @@ def items_part(number: int, plan_attempt: int) -> str:
     return f"{ITEMS}part-{number:05d}-{plan_attempt}.parquet"
 
 
-def results_part(seq: int) -> str:
-    """Return the final key of the result part of the job's shard `seq`."""
-    return f"results/part-{seq:06d}.parquet"
+def part_name(seq: int) -> str:
+    """Return the name of what the job's planned shard `seq` makes."""
+    return f"{seq:06d}"
 
 
-def staged_results_part(seq: int, attempt: int) -> str:
-    """Return the key under which attempt `attempt` stages that part."""
-    return f"{ATTEMPTS}{seq:06d}/{attempt}/part.parquet"
+def child_part(parent: str, number: int) -> str:
+    """Return the name of what child `number` of the shard `parent` makes.
+
+    It hangs on what was planned alone, never on when: a second run plans the same names.
+    """
+    return f"{parent}-{number:03d}"
+
+
+def part_order(part: str) -> tuple[int, ...]:
+    """Sort parts in the order of the listing, children behind their parent."""
+    return tuple(int(number) for number in part.split("-"))
+
+
+def results_part(part: str) -> str:
+    """Return the final key of the rows of this part."""
+    return artefact(ArtefactRole.ROWS, part, ".parquet")
+
+
+_FOLDERS = {
+    ArtefactRole.ROWS: "results",
+    ArtefactRole.VIDEO: "videos",
+    ArtefactRole.MASKS: "mask_videos",
+}
+
+
+def artefact(role: ArtefactRole, part: str, suffix: str) -> str:
+    """Return the final key of what a shard makes beside pictures; `suffix` has its dot."""
+    return f"{_FOLDERS[role]}/part-{part}{suffix}"
+
+
+def staged_results_part(part: str, attempt: int) -> str:
+    """Return the key under which attempt `attempt` stages the rows of this part."""
+    return staged_artefact(ArtefactRole.ROWS, part, attempt, ".parquet")
+
+
+def staged_artefact(role: ArtefactRole, part: str, attempt: int, suffix: str) -> str:
+    """Return the key under which attempt `attempt` stages an artefact."""
+    name = "part" if role is ArtefactRole.ROWS else role.value
+    return f"{ATTEMPTS}{part}/{attempt}/{name}{suffix}"
 
 
 def mask_image(key: str, model: str | None = None) -> str:

@@ -4,22 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.errors import RegattaError
-from core.states import ShardKind
+from core.kinds import NEED_ENGINE, ShardKind
 from core.tasks import TASKS
 
 RUN_SHARD = "regatta.run_shard"
 """The name of the one Celery task. The scheduler publishes by name; only workers have it."""
 
-VERSION = 1
+_INFER_VERSION, _KIND_VERSION = 1, 2
 MEDIA_QUEUE = "media"
 QUEUES = (*TASKS, MEDIA_QUEUE)
 
-_WITH_MODEL = frozenset({ShardKind.INFER, ShardKind.TRACK})
-
 
 def queue_for(task: str, kind: ShardKind) -> str:
-    """The queue of a shard: its task's, or `media` for kinds that need no model."""
-    return task if kind in _WITH_MODEL else MEDIA_QUEUE
+    """The queue of a shard: its task's, or `media` for kinds that need no engine."""
+    return task if kind in NEED_ENGINE else MEDIA_QUEUE
 
 
 class UnknownMessageError(RegattaError):
@@ -28,26 +26,36 @@ class UnknownMessageError(RegattaError):
 
 @dataclass(frozen=True, slots=True)
 class ShardMessage:
-    """`attempt` is the fencing token: a claim needs the very attempt that was queued."""
+    """`attempt` is the fencing token: a claim needs the very attempt that was queued.
+
+    Whoever reads only version 1 runs any shard as inference, so that all other kinds travel as
+    version 2. What a shard is, its row says.
+    """
 
     shard: int
     attempt: int
+    is_inference: bool = True
 
     def to_json(self) -> dict[str, int]:
         """Return the wire form, with its version."""
-        return {"version": VERSION, "shard": self.shard, "attempt": self.attempt}
+        version = _INFER_VERSION if self.is_inference else _KIND_VERSION
+        return {"version": version, "shard": self.shard, "attempt": self.attempt}
 
     @classmethod
     def from_json(cls, data: Mapping[str, object]) -> "ShardMessage":
         """Read the wire form.
 
         Raises:
-            UnknownMessageError: the version is not ours, or a field is missing.
+            UnknownMessageError: the version is none of ours, or a field is missing.
         """
-        shard, attempt = data.get("shard"), data.get("attempt")
-        if data.get("version") != VERSION or type(shard) is not int or type(attempt) is not int:
+        version, shard, attempt = (data.get(name) for name in ("version", "shard", "attempt"))
+        if (
+            version not in (_INFER_VERSION, _KIND_VERSION)
+            or type(shard) is not int
+            or type(attempt) is not int
+        ):
             raise UnknownMessageError(
-                f"cannot read message {dict(data)!r}: expected version {VERSION} "
-                "with whole numbers 'shard' and 'attempt'"
+                f"cannot read message {dict(data)!r}: expected version {_INFER_VERSION} or "
+                f"{_KIND_VERSION} with whole numbers 'shard' and 'attempt'"
             )
-        return cls(shard, attempt)
+        return cls(shard, attempt, is_inference=version == _INFER_VERSION)

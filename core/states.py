@@ -31,8 +31,8 @@ class ShardState(StrEnum):
     PENDING = "pending"  # may be queued once its time has come
     QUEUED = "queued"  # a message with its attempt was published, or is about to be
     RUNNING = "running"  # a worker holds its lease
-    COMMITTED = "committed"  # the staged result part is the result; its final key may lag
-    DONE = "done"  # the part lies under its final key
+    COMMITTED = "committed"  # what was staged is the result; its final keys may lag
+    DONE = "done"  # the result lies under its final keys
     FAILED = "failed"  # out of tries; its items are quarantined with the reason
     CANCELLED = "cancelled"
 
@@ -44,17 +44,6 @@ class ItemState(StrEnum):
     SKIPPED = "skipped"
     QUARANTINED = "quarantined"
     CANCELLED = "cancelled"
-
-
-class ShardKind(StrEnum):
-    """What a shard does. Kinds other than `infer` and `track` need no model."""
-
-    PROBE = "probe"
-    INFER = "infer"
-    TRACK = "track"
-    RENDER = "render"
-    STITCH = "stitch"
-    REPORT = "report"
 
 
 S = TypeVar("S", JobState, ShardState)
@@ -124,13 +113,14 @@ class ShardMoves:
     # A cancelled retry: the part of the generation before stands again.
     RESTORE = Move(
         "restore",
-        frozenset({ShardState.PENDING, ShardState.QUEUED, ShardState.RUNNING}),
+        frozenset({ShardState.WAITING, ShardState.PENDING, ShardState.QUEUED, ShardState.RUNNING}),
         ShardState.DONE,
     )
+    # What needs nothing that is open again is unblocked in the same transaction.
     REOPEN = Move(
         "reopen",
         frozenset({ShardState.DONE, ShardState.FAILED, ShardState.CANCELLED}),
-        ShardState.PENDING,
+        ShardState.WAITING,
     )
 
 

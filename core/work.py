@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
+from core.errors import FatalError
+from core.kinds import ArtefactRole, ShardKind
 from core.options import JobOptions, ModelRef
 from core.profile import ExecutionProfile
-from core.states import ShardKind
 from core.ways import Way
 
 
@@ -22,17 +24,18 @@ class Hold:
 class WorkUnit:
     """One claimed shard with everything that its run depends on.
 
-    Its items are the rows `start:stop` of the item manifest at `items_key` under `output`.
+    Its items are the rows `start:stop` of the item manifest at `items_key` under `output`. What
+    it makes is named after `part`, and `spec` says what its kind has to know beside the items.
     `deaths` counts, for items by their position in the listing, how often each killed an
     isolated process alone. `previous_part` is the committed part of an earlier generation:
-    only what did not succeed there is run again. `profile_number` counts the profiles that the
-    job had before `profile`, and `ways` says how its networks run, by their digests, as far as
-    that is frozen.
+    only what did not succeed there is run again. `frozen_profile` is None for kinds that need no
+    engine. `profile_number` counts the profiles that the job had before it, and `ways` says how its
+    networks run, by their digests, as far as that is frozen.
     """
 
     hold: Hold
     job: str
-    seq: int
+    part: str
     kind: ShardKind
     task: str
     source: str
@@ -42,12 +45,24 @@ class WorkUnit:
     stop: int
     model: ModelRef
     options: JobOptions
-    profile: ExecutionProfile
+    frozen_profile: ExecutionProfile | None
     suspect: bool
     deaths: Mapping[int, int]
     previous_part: str | None
     profile_number: int = 0
     ways: Mapping[str, Way] = field(default_factory=dict)
+    spec: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def profile(self) -> ExecutionProfile:
+        """What the shard's networks run on.
+
+        Raises:
+            FatalError: its kind runs none.
+        """
+        if self.frozen_profile is None:
+            raise FatalError(f"shards of the kind {self.kind.value!r} run no networks")
+        return self.frozen_profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +75,21 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class CommittedPart:
-    """A staged result part, as its row in the database describes it."""
+class Artefact:
+    """An object that a commit publishes: it is copied from `staged` to `key`."""
 
+    role: ArtefactRole
+    staged: str
+    key: str
     digest: str
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShardResult:
+    """What a run has made and staged, as the shard's row describes it."""
+
+    artefacts: tuple[Artefact, ...]
     counts: Counts
     timings: Mapping[str, float] = field(default_factory=dict)
 

@@ -6,6 +6,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from config.settings import Settings
+from core.kinds import KNOWN, ShardKind
+from core.messages import queue_for
 from core.options import ModelRef
 from core.profile import ExecutionProfile
 from core.states import ENDED_JOBS, LIVE_JOBS, JobState, ShardState
@@ -77,7 +79,7 @@ def _describe(job: Job, counts: Tally, rate: float | None, workers: Sequence[Pro
         "passed_over": job.passed_over,
         "error": job.error,
         "needs_newer": why_newer(job) if job.state not in ENDED_JOBS else None,
-        "queue_without_consumer": None if is_served else job.task,
+        "queue_without_consumer": None if is_served else queue_for(job.task, ShardKind(job.kind)),
         # Which of the two it is: workers serve the queue, but with other offers than the job's.
         "profile_without_worker": _profile_key(job) if instead else None,
         "offered_instead": [offer.key for offer in instead],
@@ -122,8 +124,9 @@ def _is_served(job: Job, counts: Tally, workers: Sequence[Process]) -> bool:
     """Whether some live worker can take the job's shards, or none needs to."""
     if job.state not in LIVE_JOBS or (job.state is JobState.RUNNING and not counts.pending):
         return True
-    serving = [worker for worker in workers if job.task in worker.queues]
-    if job.profile is None:
-        return bool(serving)
-    profile = ExecutionProfile.from_json(job.profile)
-    return any(profile.runs_on(processes.offers_of(worker)) for worker in serving)
+    if job.kind not in KNOWN:  # a newer version's, which alone can say
+        return True
+    profile = None if job.profile is None else ExecutionProfile.from_json(job.profile)
+    kind = ShardKind(job.kind)
+    queue = queue_for(job.task, kind)
+    return any(processes.takes(worker, queue, kind, profile) for worker in workers)

@@ -16,6 +16,7 @@ from core.errors import RegattaError, RetryableError, UsageError
 from core.ids import new_id
 from scheduler.doorbell import Doorbell
 from scheduler.loop import Scheduler, Timing
+from scheduler.plan import PLANNED_KINDS
 from store import processes
 from store.database import Database
 from store.locations import use_s3
@@ -44,6 +45,7 @@ def main() -> int:
         host=socket.gethostname(),
         pid=os.getpid(),
         version=version("regatta"),
+        kinds=PLANNED_KINDS,
     )
     timing = Timing(
         lease_seconds=settings.lease_seconds,

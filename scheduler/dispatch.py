@@ -5,10 +5,12 @@ worker are ever out. The database is the truth and the queue a doorbell: a shard
 and committed first and published after; a message that got lost is published again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 
 import structlog
 
+from core.kinds import ShardKind
 from core.messages import QUEUES
 from core.work import Hold
 from scheduler.doorbell import Doorbell
@@ -49,50 +51,84 @@ class Dispatcher:
         serving = [w for w in workers if queue in w.queues and not w.draining]
         if not serving or not wanted:
             return 0
-        shares = allocate(_free(serving, wanted), [_claimant(d, serving) for d in wanted])
-        fresh = [hold for job, n in shares.items() for hold in self._queue(job, queue, n)]
-        return self._publish(queue, fresh) + self._republish(queue, serving, now)
+        rooms = {(d.job_id, d.kind): _room(d, queue, serving) for d in wanted}
+        shares = allocate(_free(serving, wanted), _claimants(wanted, rooms))
+        fresh = 0
+        for demand in wanted:
+            slots = min(shares.get(demand.job_id, 0), _usable(demand, rooms))
+            if slots > 0:
+                shares[demand.job_id] -= slots
+                fresh += self._publish(queue, demand.kind, self._queue(demand, queue, slots))
+        served = [(d.job_id, d.kind) for d in wanted if _slots(d, queue, serving)]
+        return fresh + self._republish(queue, serving, served, now)
 
-    def _queue(self, job_id: str, queue: str, limit: int) -> Sequence[Hold]:
-        return self._db.write(lambda s: queue_next(s, job_id, queue, limit, now=self._db.now(s)))
+    def _queue(self, demand: Demand, queue: str, limit: int) -> Sequence[Hold]:
+        return self._db.write(
+            lambda s: queue_next(s, demand.job_id, queue, demand.kind, limit, now=self._db.now(s))
+        )
 
-    def _publish(self, queue: str, holds: Sequence[Hold]) -> int:
+    def _publish(self, queue: str, kind: ShardKind, holds: Sequence[Hold]) -> int:
         if not holds:
             return 0
-        self._doorbell.ring(queue, holds)
-        _log.debug("published", queue=queue, shards=len(holds))
+        self._doorbell.ring(queue, holds, kind)
+        _log.debug("published", queue=queue, kind=kind.value, shards=len(holds))
         return len(holds)
 
-    def _republish(self, queue: str, serving: Sequence[Process], now: float) -> int:
+    def _republish(
+        self,
+        queue: str,
+        serving: Sequence[Process],
+        served: Sequence[tuple[str, ShardKind]],
+        now: float,
+    ) -> int:
         """Publish once more what nobody claimed in time, but never breed copies.
 
         Only as many as the queue lacks (a backlog is no loss), and no more than live workers
-        have slots.
+        have slots. What none of them would take is taken back instead.
         """
         since = now - self._republish_seconds
         expected = self._db.read(lambda s: queued(s, queue))
         lacking = min(expected - self._doorbell.depth(queue), sum(w.slots for w in serving))
         if lacking <= 0:
             return 0
-        late = self._db.write(lambda s: overdue(s, queue, lacking, now=now, since=since))
+        late = self._db.write(
+            lambda s: overdue(s, queue, lacking, served=served, now=now, since=since)
+        )
         if late:
-            _log.info("published again", queue=queue, shards=len(late))
-        return self._publish(queue, late)
+            _log.info("published again", queue=queue, shards=sum(map(len, late.values())))
+        return sum(self._publish(queue, kind, holds) for kind, holds in late.items())
 
 
 def _free(serving: Sequence[Process], wanted: Sequence[Demand]) -> int:
     return _DEPTH * sum(w.slots for w in serving) - sum(d.outstanding for d in wanted)
 
 
-def _claimant(demand: Demand, serving: Sequence[Process]) -> Claimant:
-    """Give a job room only on the workers that offer all of its profile."""
-    slots = sum(
-        worker.slots for worker in serving if demand.profile.runs_on(processes.offers_of(worker))
+_Rooms = Mapping[tuple[str, ShardKind], int]
+
+
+def _slots(demand: Demand, queue: str, serving: Iterable[Process]) -> int:
+    """Count the slots of the workers that can run what is demanded."""
+    return sum(
+        worker.slots
+        for worker in serving
+        if processes.takes(worker, queue, demand.kind, demand.profile)
     )
-    return Claimant(
-        demand.job_id,
-        demand.priority,
-        demand.ready,
-        demand.outstanding,
-        room=_DEPTH * slots - demand.outstanding,
-    )
+
+
+def _room(demand: Demand, queue: str, serving: Iterable[Process]) -> int:
+    return _DEPTH * _slots(demand, queue, serving) - demand.outstanding
+
+
+def _usable(demand: Demand, rooms: _Rooms) -> int:
+    return max(0, min(demand.ready, rooms[demand.job_id, demand.kind]))
+
+
+def _claimants(wanted: Iterable[Demand], rooms: _Rooms) -> list[Claimant]:
+    """Give each job room only on the workers that can run it; all its kinds share its slots."""
+    claimants = []
+    for job_id, group in groupby(wanted, key=lambda demand: demand.job_id):
+        demands_ = list(group)
+        usable = sum(_usable(demand, rooms) for demand in demands_)
+        outstanding = sum(demand.outstanding for demand in demands_)
+        claimants.append(Claimant(job_id, demands_[0].priority, usable, outstanding, room=usable))
+    return claimants

@@ -9,6 +9,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from core.errors import RetryableError
+from core.kinds import ShardKind
 from core.messages import RUN_SHARD, ShardMessage
 from core.work import Hold
 
@@ -22,8 +23,8 @@ class Doorbell:
         self._app = Celery("regatta-scheduler", set_as_current=False)
         self._app.conf.update(settings)
 
-    def ring(self, queue: str, holds: Iterable[Hold]) -> None:
-        """Publish a message for each hold.
+    def ring(self, queue: str, holds: Iterable[Hold], kind: ShardKind = ShardKind.INFER) -> None:
+        """Publish a message for each hold of a shard of this kind.
 
         Raises:
             RetryableError: the broker is away; some may have been published.
@@ -31,7 +32,9 @@ class Doorbell:
         try:
             with self._app.producer_or_acquire() as producer:
                 for hold in holds:
-                    message = ShardMessage(hold.shard, hold.attempt)
+                    message = ShardMessage(
+                        hold.shard, hold.attempt, is_inference=kind is ShardKind.INFER
+                    )
                     self._app.send_task(
                         RUN_SHARD,
                         args=[message.to_json()],

@@ -5,10 +5,12 @@ from typing import Any
 
 from core.digests import Digests
 from core.errors import NewerError
+from core.kinds import NEED_ENGINE, ArtefactRole
 from core.layout import results_part
 from core.options import JobOptions, ModelRef
 from core.states import JobState
 from core.times import iso
+from store.artefacts import artefacts_of, is_result, part_of
 from store.jobs import Tally
 from store.profiles import part_profiles, profiles_of
 from store.tables import Job, Shard
@@ -19,13 +21,17 @@ _FORMAT_VERSION = 1
 def job_manifest(
     job: Job, state: JobState, tally: Tally, shards: Sequence[Shard], *, finished: float
 ) -> dict[str, Any]:
-    """Return the content of `manifest.json` of a job that ends as `state`."""
+    """Return the content of `manifest.json` of a job that ends as `state`.
+
+    `shards` are those that have committed anything, in listing order.
+    """
     profiles = profiles_of(job)
     return {
         "format": _FORMAT_VERSION,
         "job": {
             "id": job.id,
             "name": job.name,
+            "kind": job.kind,
             "state": state.value,
             "generation": job.generation,
             "priority": job.priority,
@@ -55,7 +61,20 @@ def job_manifest(
             "cancelled": tally.cancelled,
             "passed_over": job.passed_over,
         },
-        "parts": [_part(shard) for shard in shards],
+        "parts": [_part(shard) for shard in shards if is_result(shard)],
+        "artefacts": [
+            {
+                "kind": shard.kind,
+                "part": part_of(shard),
+                "role": artefact.role.value,
+                "key": artefact.key,
+                "sha256": artefact.digest,
+                "bytes": artefact.size,
+            }
+            for shard in shards
+            for artefact in artefacts_of(shard)
+            if artefact.role is not ArtefactRole.ROWS or not is_result(shard)
+        ],
     }
 
 
@@ -71,7 +90,7 @@ def _digests(job: Job) -> dict[str, str] | None:
 def _part(shard: Shard) -> dict[str, Any]:
     numbers = list(part_profiles(shard))
     return {
-        "key": results_part(shard.seq),
+        "key": results_part(part_of(shard)),
         "sha256": shard.part_digest,
         "bytes": shard.part_size,
         "items": {"key": shard.items_key, "start": shard.start, "stop": shard.stop},
@@ -79,7 +98,7 @@ def _part(shard: Shard) -> dict[str, Any]:
         "skipped": shard.skipped,
         "quarantined": shard.quarantined,
         "timings": shard.timings,
-        "profile": numbers[-1],
+        "profile": numbers[-1] if shard.kind in NEED_ENGINE else None,
         # Only where rows stand from an earlier one: most parts were made in one go.
         **({"profiles": numbers} if len(numbers) > 1 else {}),
     }

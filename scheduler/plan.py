@@ -14,13 +14,13 @@ import structlog
 
 from core.errors import NewerError, RegattaError, RetryableError
 from core.items import ItemRef
+from core.kinds import ShardKind
 from core.layout import items_part
 from core.messages import queue_for
 from core.options import JobOptions, ModelRef
 from core.profile import ExecutionProfile
 from core.selection import Selection
 from core.sources import parse_source
-from core.states import ShardKind
 from scheduler.dataset import why_passed_over
 from scheduler.listing import Listed, listing
 from store import planning
@@ -37,6 +37,9 @@ _SMALLEST_SHARD, _LARGEST_SHARD = 32, 4096
 _PART_ITEMS = 20_000
 _PART_SECONDS = 5.0
 _ASK_CLOCK_EVERY = 256
+PLANNED_KINDS = (ShardKind.INFER,)
+"""The kinds of jobs that this planner plans."""
+
 _MOST_WALKS = 4  # each needs a turn before its lease ends
 
 _log = structlog.get_logger()
@@ -123,6 +126,7 @@ class Planner:
             lambda s: planning.claim_plan(
                 s,
                 self._owner,
+                kinds=PLANNED_KINDS,
                 now=self._db.now(s),
                 lease_seconds=self._lease_seconds,
                 without=self._left,
@@ -220,16 +224,16 @@ class Planner:
         if part.items:
             open_store(walk.job.output).put(key, encode_items(part.items), durable=True)
         count = len(part.items)
+        kind = ShardKind(walk.job.kind)
+        queue = queue_for(walk.job.task, kind)
         shards = [
-            planning.NewShard(start, min(start + walk.shard_items, count))
+            planning.NewShard(kind, queue, key, start, min(start + walk.shard_items, count))
             for start in range(0, count, walk.shard_items)
         ]
         committed = self._db.write(
             lambda s: planning.commit_plan_part(
                 s,
                 walk.hold,
-                items_key=key,
-                queue=queue_for(walk.job.task, ShardKind.INFER),
                 shards=shards,
                 cursor=part.cursor or {},
                 passed_over=walk.passed_over,

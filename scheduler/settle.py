@@ -11,14 +11,15 @@ from typing import TypeVar
 import structlog
 
 from core.errors import RegattaError
-from core.layout import ATTEMPTS, ITEMS, MANIFEST, results_part, staged_results_part
+from core.layout import ATTEMPTS, ITEMS, MANIFEST, results_part
 from core.options import ModelRef
-from core.states import JobMoves, JobState, Move
+from core.states import JobMoves, JobState, Move, ShardState
 from core.work import Hold
 from scheduler.manifest import job_manifest
 from store import leases, settling
+from store.artefacts import artefacts_of, part_of
 from store.database import Database
-from store.jobs import get_job, tally, why_newer
+from store.jobs import Tally, get_job, tally, why_newer
 from store.locations import open_store
 from store.manifests import decode_items
 from store.objects import ObjectStore
@@ -64,7 +65,8 @@ class Settler:
     def _publish(self, shard: Shard) -> bool:
         _, output = self._output(shard)
         hold = Hold(shard.id, shard.attempt)
-        output.copy(staged_results_part(shard.seq, shard.attempt), results_part(shard.seq))
+        for artefact in artefacts_of(shard):
+            output.copy(artefact.staged, artefact.key)
         _log.info("published", job=shard.job_id, shard=shard.id)
         return self._db.write(lambda s: leases.published(s, hold))
 
@@ -84,9 +86,9 @@ class Settler:
             for item in items
             for one in model.members
         ]
-        key = results_part(shard.seq)
-        if shard.part_attempt is None:
-            part = encode_rows(rows)
+        key = results_part(part_of(shard))
+        if shard.part_digest is None:
+            part = encode_rows(rows if shard.part_attempt is None else [])
         else:  # a retry that failed: what had succeeded before stands
             before = output.get(key)
             redone = unsucceeded(before)
@@ -100,9 +102,9 @@ class Settler:
     def _end(self, job: Job) -> bool:
         """Write the final manifest and end the job; a job that was retried meanwhile goes on."""
         counts = self._db.read(lambda s: tally(s, [job]))[job.id]
-        move = _last_move(job.state, quarantined=counts.quarantined)
+        move = _last_move(job.state, counts)
         now = self._db.read(self._db.now)
-        shards = self._db.read(lambda s: settling.parts_of(s, job.id))
+        shards = self._db.read(lambda s: settling.results_of(s, job.id))
         output = open_store(job.output)
         manifest = job_manifest(job, move.target, counts, shards, finished=now)
         output.put(MANIFEST, json.dumps(manifest, indent=2).encode() + b"\n", durable=True)
@@ -140,9 +142,11 @@ def _alone(step: Callable[[T], bool], thing: T, job_id: str) -> bool:
     return False
 
 
-def _last_move(state: JobState, *, quarantined: int) -> Move[JobState]:
+def _last_move(state: JobState, counts: Tally) -> Move[JobState]:
     if state is JobState.CANCELLING:
         return JobMoves.END_CANCELLED
     if state is JobState.FAILING:
         return JobMoves.END_FAILED
-    return JobMoves.END_PARTIAL if quarantined else JobMoves.SUCCEED
+    # A shard whose items don't count may have failed as well; a retry has to be able to run it.
+    is_whole = not counts.quarantined and not counts.shards.get(ShardState.FAILED)
+    return JobMoves.SUCCEED if is_whole else JobMoves.END_PARTIAL

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from core.errors import BadInputError
-from core.layout import results_part, staged_results_part
+from core.kinds import ArtefactRole
 from core.states import ShardState
+from store.artefacts import artefacts_of
 from store.database import Database
 from store.locations import open_store
 from store.objects import ObjectStore
@@ -36,10 +37,10 @@ def quarantined_rows(db: Database, job: Job) -> Iterator[dict[str, Any]]:
 
 
 def _read(output: ObjectStore, shard: Shard) -> bytes:
-    final = results_part(shard.seq)
-    if shard.state is not ShardState.COMMITTED or shard.part_attempt is None:
-        return output.get(final)
+    rows = next(one for one in artefacts_of(shard) if one.role is ArtefactRole.ROWS)
+    if shard.state is not ShardState.COMMITTED:
+        return output.get(rows.key)
     try:
-        return output.get(staged_results_part(shard.seq, shard.part_attempt))
+        return output.get(rows.staged)
     except BadInputError:  # published, and swept away, since the database was asked
-        return output.get(final)
+        return output.get(rows.key)

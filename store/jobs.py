@@ -4,10 +4,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    ColumnElement,
+    SQLColumnExpression,
+    Update,
+    case,
+    exists,
+    func,
+    not_,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session, aliased
 
 from core.errors import NewerError, UsageError
+from core.kinds import COUNT
 from core.options import JobOptions, ModelRef
 from core.selection import Selection
 from core.states import (
@@ -20,7 +31,7 @@ from core.states import (
     ShardState,
 )
 from store.rows import changed, count, printable
-from store.tables import UNHELD, UNPLANNED, Job, Shard
+from store.tables import UNHELD, UNPLANNED, Job, Shard, ShardDependency
 
 # New shards, which refer to their job, are not kept waiting by it.
 _LOCK = {"key_share": True}
@@ -105,7 +116,7 @@ def list_jobs(
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """A job's items and shards, as its shards' rows add up.
+    """A job's items and shards, as its shards' rows add up: items of those kinds that count.
 
     listed = succeeded + skipped + quarantined + cancelled + pending, always.
     """
@@ -127,11 +138,11 @@ def tally(session: Session, jobs: Sequence[Job]) -> dict[str, Tally]:
             Shard.job_id,
             Shard.state,
             func.count(),
-            func.sum(Shard.items),
-            func.sum(Shard.succeeded),
-            func.sum(Shard.skipped),
-            func.sum(_quarantined()),
-            func.sum(Shard.progress),
+            func.sum(_counted(Shard.items)),
+            func.sum(_counted(Shard.succeeded)),
+            func.sum(_counted(Shard.skipped)),
+            func.sum(_counted(_quarantined())),
+            func.sum(_counted(Shard.progress)),
         )
         .where(Shard.job_id.in_([job.id for job in jobs]))
         .group_by(Shard.job_id, Shard.state)
@@ -140,6 +151,10 @@ def tally(session: Session, jobs: Sequence[Job]) -> dict[str, Tally]:
     for row in rows:
         by_job[row[0]].append(row[1:])
     return {job.id: _add_up(job, by_job[job.id]) for job in jobs}
+
+
+def _counted(number: SQLColumnExpression[int]) -> ColumnElement[int]:
+    return case((Shard.kind.in_(COUNT), number), else_=0)
 
 
 def _quarantined() -> ColumnElement[int]:
@@ -199,10 +214,21 @@ def stop(
 
 
 def call_off(session: Session, *which: ColumnElement[bool], now: float) -> None:
-    """Cancel shards; a reopened one goes back to the result that it already has."""
+    """Cancel shards; a reopened one goes back to the result that it already has.
+
+    Not one that needs others: they may have another result by now, and the next retry has to
+    bring its own up to that.
+    """
+    needs_others = exists().where(ShardDependency.shard_id == Shard.id)
     session.execute(
         update(Shard)
-        .where(*which, Shard.state.in_(ShardMoves.RESTORE.sources), Shard.part_attempt.is_not(None))
+        .where(
+            *which,
+            Shard.state.in_(ShardMoves.RESTORE.sources),
+            Shard.part_attempt.is_not(None),
+            not_(needs_others),
+        )
+        .execution_options(synchronize_session=False)
         .values(state=ShardMoves.RESTORE.target, finished_at=now, **UNHELD)
     )
     session.execute(
@@ -224,6 +250,8 @@ def recall(session: Session, job_id: str, *, now: float) -> None:
 def reopen(session: Session, job_id: str, *, now: float) -> int | None:
     """Open a new generation: run again what was quarantined, failed or cancelled.
 
+    What needs the new results runs again, too, and waits for them.
+
     Returns:
         How many shards run again, or None if the job has not ended or has nothing to retry.
     """
@@ -242,16 +270,24 @@ def reopen(session: Session, job_id: str, *, now: float) -> int | None:
     )
     if not reopened:
         return None
+    unsettled = (Shard.quarantined > 0) | (Shard.state != ShardState.DONE)
+    shards = _reopen(session, job_id, unsettled, now=now)
+    if shards:
+        while more := _reopen(session, job_id, _needs(_is_open), now=now):
+            shards += more
+        session.execute(unblocked(Shard.job_id == job_id))
+    return shards
+
+
+def _reopen(session: Session, job_id: str, which: ColumnElement[bool], *, now: float) -> int:
+    move = ShardMoves.REOPEN
     return count(
         session,
         update(Shard)
-        .where(
-            Shard.job_id == job_id,
-            Shard.state.in_(ShardMoves.REOPEN.sources),
-            (Shard.quarantined > 0) | (Shard.state != ShardState.DONE),
-        )
+        .where(Shard.job_id == job_id, Shard.state.in_(move.sources), which)
+        .execution_options(synchronize_session=False)
         .values(
-            state=ShardMoves.REOPEN.target,
+            state=move.target,
             tries=0,
             available_at=now,
             suspect=False,
@@ -260,6 +296,30 @@ def reopen(session: Session, job_id: str, *, now: float) -> int | None:
             finished_at=None,
             progress=0,
         ),
+    )
+
+
+def unblocked(*which: ColumnElement[bool]) -> Update:
+    """Return the statement that lets waiting shards go whose dependencies have all ended."""
+    move = ShardMoves.UNBLOCK
+    return (
+        update(Shard)
+        .where(*which, Shard.state.in_(move.sources), not_(_needs(_is_open)))
+        .values(state=move.target)
+        .execution_options(synchronize_session=False)
+    )
+
+
+_needed = aliased(Shard)
+_is_open = _needed.state.not_in(ENDED_SHARDS)
+
+
+def _needs(whom: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether a shard depends on any of these."""
+    return (
+        exists()
+        .where(ShardDependency.shard_id == Shard.id)
+        .where(_needed.id == ShardDependency.needs_id, whom)
     )
 
 

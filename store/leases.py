@@ -4,24 +4,30 @@ Every write compares the attempt, which only ever counts up: whoever was overtak
 nothing and is told so. All of it may be repeated after a lost connection.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.orm import Session
 
+from core.kinds import NEED_ENGINE, ShardKind
 from core.layout import results_part
 from core.options import JobOptions, ModelRef
 from core.profile import EngineOffer, ExecutionProfile
 from core.retry import Failure, GiveUp, decide
 from core.sources import parse_source
 from core.states import LIVE_JOBS, JobState, Move, ShardMoves, ShardState
-from core.work import CommittedPart, Directive, Hold, WorkUnit
+from core.work import Directive, Hold, ShardResult, WorkUnit
+from store.artefacts import artefact_columns, part_of
 from store.jobs import call_off, lock_job, why_newer
+from store.planning import NewShard, add_children
 from store.profiles import part_profiles_after, present_number, profiles_of, ways_of
 from store.rows import changed, printable
 from store.tables import UNHELD, Job, Shard
+
+_FOR_NEWER_SECONDS = 10.0  # until a shard is offered again that a worker is too old for
 
 
 class Refusal(StrEnum):
@@ -29,11 +35,8 @@ class Refusal(StrEnum):
 
     STALE = "stale"  # run already, queued again since, or its job does not run
     UNSUITED = "unsuited"  # this worker does not offer the job's profile; it was recalled
-    NEWER = "newer"  # this worker is too old to read the job; it was recalled
-
-
-_RECALL_SECONDS = {Refusal.UNSUITED: 1.0, Refusal.NEWER: 10.0}
-"""For how long a recalled shard is kept back: of others' age there may be none for a while."""
+    UNKNOWN_KIND = "unknown_kind"  # nor does it know what to do with it; it was recalled
+    NEWER = "newer"  # nor is it new enough to read its job; it was recalled
 
 
 def held(hold: Hold) -> ColumnElement[bool]:
@@ -50,11 +53,16 @@ def claim(
     hold: Hold,
     *,
     worker_id: str,
+    kinds: Collection[ShardKind],
     offers: Iterable[EngineOffer],
     now: float,
     lease_seconds: float,
 ) -> WorkUnit | Refusal:
-    """Take a queued shard. The try is counted here, before anything runs."""
+    """Take a queued shard. The try is counted here, before anything runs.
+
+    What this worker can't run goes back for another, in a second and without a try: the
+    dispatcher publishes it only while somebody lives who can.
+    """
     shard = session.get(Shard, hold.shard)
     if shard is None or shard.attempt != hold.attempt:
         return Refusal.STALE
@@ -62,17 +70,14 @@ def claim(
         # Either this claim's answer was lost and it is asked again, or the message came twice
         # to one worker, which holds each attempt once: both get the same unit.
         return _work_unit(session, shard, hold, shard.profile_number)
-    job = session.get_one(Job, shard.job_id)
-    if job.profile is None:
-        return Refusal.STALE  # it left its profile, and all that was queued was recalled
-    profile, number = ExecutionProfile.from_json(job.profile), present_number(job)
     queued = (Shard.id == hold.shard) & (Shard.attempt == hold.attempt)
-    unfit = None if profile.runs_on(offers) else Refusal.UNSUITED
-    if why_newer(job) is not None:
-        unfit = Refusal.NEWER
-    if unfit is not None:
-        _move(session, queued, ShardMoves.RECALL, available_at=now + _RECALL_SECONDS[unfit])
-        return unfit
+    job = session.get_one(Job, shard.job_id)
+    number = present_number(job)
+    refusal = _refusal(shard, job, kinds, offers)
+    if refusal is not None:
+        wait = _FOR_NEWER_SECONDS if refusal is Refusal.NEWER else 1.0
+        _move(session, queued, ShardMoves.RECALL, available_at=now + wait)
+        return refusal
     live = exists().where(Job.id == Shard.job_id, Job.state.in_(LIVE_JOBS))
     if job.started_at is None:
         job = lock_job(session, job.id)  # before the shard, as everybody else
@@ -97,15 +102,32 @@ def claim(
     return _work_unit(session, shard, hold, number)
 
 
+def _refusal(
+    shard: Shard, job: Job, kinds: Collection[ShardKind], offers: Iterable[EngineOffer]
+) -> Refusal | None:
+    """Why a worker with these kinds and offers can't run a shard, if it can't."""
+    if shard.kind not in kinds:
+        return Refusal.UNKNOWN_KIND
+    if why_newer(job) is not None:
+        return Refusal.NEWER
+    if shard.kind not in NEED_ENGINE:
+        return None
+    if job.profile is None:
+        return Refusal.STALE  # it left its profile, and all that was queued was recalled
+    profile = ExecutionProfile.from_json(job.profile)
+    return None if profile.runs_on(offers) else Refusal.UNSUITED
+
+
 def _work_unit(session: Session, shard: Shard, hold: Hold, number: int) -> WorkUnit:
     job = session.get_one(Job, shard.job_id)
+    part, kind = part_of(shard), ShardKind(shard.kind)
     # That of this attempt: the job may have been moved to another one since.
-    profile = profiles_of(job)[number]
+    profile = profiles_of(job)[number] if kind in NEED_ENGINE else None
     return WorkUnit(
         hold=hold,
         job=job.id,
-        seq=shard.seq,
-        kind=shard.kind,
+        part=part,
+        kind=kind,
         task=job.task,
         source=parse_source(job.source).root,
         output=job.output,
@@ -114,12 +136,13 @@ def _work_unit(session: Session, shard: Shard, hold: Hold, number: int) -> WorkU
         stop=shard.stop,
         model=ModelRef.from_json(job.model),
         options=JobOptions.from_json(job.options),
-        profile=ExecutionProfile.from_json(profile),
+        frozen_profile=None if profile is None else ExecutionProfile.from_json(profile),
         suspect=shard.suspect,
         deaths={int(index): deaths for index, deaths in shard.deaths.items()},
-        previous_part=None if shard.part_attempt is None else results_part(shard.seq),
+        previous_part=None if shard.part_digest is None else results_part(part),
         profile_number=number,
-        ways=ways_of(profile),
+        ways={} if profile is None else ways_of(profile),
+        spec=shard.spec or {},
     )
 
 
@@ -167,32 +190,46 @@ def _directive(found: tuple[ShardState, JobState] | None) -> Directive:
     return Directive.HAND_BACK if found[1] is JobState.PAUSED else Directive.CANCEL
 
 
-def commit(session: Session, hold: Hold, part: CommittedPart, *, now: float) -> bool:
-    """Make the staged part of this attempt the shard's result; False if overtaken.
+def commit(
+    session: Session,
+    hold: Hold,
+    result: ShardResult,
+    *,
+    children: Mapping[int, NewShard] = MappingProxyType({}),
+    now: float,
+) -> bool:
+    """Make what this attempt staged the shard's result; False if overtaken.
 
-    Repeating a commit that happened is a success: nobody else can have had this attempt.
+    The shard's children are added with it, by numbers that say which is which: items that the
+    shard did not settle itself are theirs from here on. Repeating a commit that happened is a
+    success: nobody else can have had this attempt.
     """
     shard = session.get(Shard, hold.shard, populate_existing=True)
     if shard is None:
         return False
-    standing = part.counts.succeeded + part.counts.skipped
+    if children:
+        lock_job(session, shard.job_id)  # before the shard, as everybody else
+    counts = result.counts
+    standing = counts.succeeded + counts.skipped
     done = _move(
         session,
         held(hold),
         ShardMoves.COMMIT,
         **UNHELD,
+        **artefact_columns(result.artefacts),
+        **({"items": standing + counts.quarantined} if children else {}),
         part_attempt=hold.attempt,
-        part_digest=part.digest,
-        part_size=part.size,
-        succeeded=part.counts.succeeded,
-        skipped=part.counts.skipped,
-        quarantined=part.counts.quarantined,
-        timings=dict(part.timings),
+        succeeded=counts.succeeded,
+        skipped=counts.skipped,
+        quarantined=counts.quarantined,
+        timings=dict(result.timings),
         part_profiles=part_profiles_after(shard, standing=standing),
         finished_at=now,
         error=None,
         suspect=False,
     )
+    if done and children:
+        add_children(session, shard, children)
     return done or is_committed(session, hold)
 
 
@@ -203,7 +240,7 @@ def is_committed(session: Session, hold: Hold) -> bool:
 
 
 def published(session: Session, hold: Hold) -> bool:
-    """Note that the committed part lies under its final key."""
+    """Note that what was committed lies under its final keys."""
     mine = (Shard.id == hold.shard) & (Shard.attempt == hold.attempt)
     return _move(session, mine, ShardMoves.PUBLISH)
 

@@ -1,16 +1,22 @@
-"""Planning as leased, fenced work: parts, shards and cursor move in one transaction."""
+"""Planning as leased, fenced work: parts, shards and cursor move in one transaction.
 
-from collections.abc import Collection, Mapping, Sequence
+What a shard finds while it runs becomes shards of its own, its children, with its commit.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from core.states import JobMoves, JobState, ShardKind, ShardState
+from core.kinds import ShardKind
+from core.layout import child_part, part_name
+from core.states import JobMoves, JobState, ShardState
+from store.artefacts import part_of
 from store.jobs import lock_job, move_job, stop
 from store.rows import changed
-from store.tables import UNPLANNED, Job, Shard
+from store.tables import UNPLANNED, Job, Shard, ShardDependency
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,27 +29,40 @@ class PlanHold:
 
 @dataclass(frozen=True, slots=True)
 class NewShard:
-    """Rows `start:stop` of the part that is committed with it."""
+    """A shard over the rows `start:stop` of the item manifest `items_key`.
 
+    It waits for the shards of this job that make the parts named in `needs`. `items` says how
+    many items it has to settle, where these are not all its rows: of several children of one
+    item only one does. `spec` is what its kind has to know beside the items.
+    """
+
+    kind: ShardKind
+    queue: str
+    items_key: str
     start: int
     stop: int
+    needs: tuple[str, ...] = ()
+    items: int | None = None
+    spec: Mapping[str, Any] | None = None
 
 
 def claim_plan(
     session: Session,
     owner: str,
     *,
+    kinds: Collection[ShardKind],
     now: float,
     lease_seconds: float,
     without: Collection[str] = (),
 ) -> PlanHold | None:
-    """Take the planning of the most urgent job that nobody plans, if there is one.
+    """Take the planning of the most urgent job of these kinds that nobody plans, if any.
 
     `without` are jobs that are left to others.
     """
     job = session.scalars(
         select(Job)
         .where(
+            Job.kind.in_(kinds),
             Job.state == JobState.PLANNING,
             Job.id.not_in(without),
             or_(Job.plan_lease_until.is_(None), Job.plan_lease_until <= now),
@@ -72,8 +91,6 @@ def commit_plan_part(
     session: Session,
     hold: PlanHold,
     *,
-    items_key: str,
-    queue: str,
     shards: Sequence[NewShard],
     cursor: Mapping[str, Any],
     passed_over: Mapping[str, int],
@@ -101,25 +118,74 @@ def commit_plan_part(
             shards=job.shards + len(shards),
         ),
     )
-    if moved and shards:
-        session.execute(
-            insert(Shard),
-            [
-                {
-                    "job_id": job.id,
-                    "seq": first + offset,
-                    "kind": ShardKind.INFER,
-                    "queue": queue,
-                    "items_key": items_key,
-                    "start": shard.start,
-                    "stop": shard.stop,
-                    "items": shard.stop - shard.start,
-                    "state": ShardState.PENDING,
-                }
-                for offset, shard in enumerate(shards)
-            ],
-        )
+    if moved:
+        _add(session, job.id, {seq: (None, shard) for seq, shard in enumerate(shards, first)})
     return moved
+
+
+def add_children(session: Session, parent: Shard, children: Mapping[int, NewShard]) -> None:
+    """Add what a shard found, by numbers that say what it is: a second run gives the same.
+
+    Who is there already stays as it is. The caller has locked the job.
+    """
+    names = {number: child_part(part_of(parent), number) for number in children}
+    known = _ids(session, parent.job_id, names.values())
+    new = [number for number in sorted(children) if names[number] not in known]
+    lowest = session.scalar(select(func.min(Shard.seq)).where(Shard.job_id == parent.job_id)) or 0
+    first = min(lowest, 0) - len(new)
+    _add(
+        session,
+        parent.job_id,
+        {first + n: (names[number], children[number]) for n, number in enumerate(new)},
+    )
+
+
+def _add(session: Session, job_id: str, shards: Mapping[int, tuple[str | None, NewShard]]) -> None:
+    """Add shards by their seq, each with its name if it is not that of its seq."""
+    if not shards:
+        return
+    session.execute(
+        insert(Shard),
+        [
+            {
+                "job_id": job_id,
+                "seq": seq,
+                "part": part,
+                "kind": shard.kind.value,
+                "queue": shard.queue,
+                "items_key": shard.items_key,
+                "start": shard.start,
+                "stop": shard.stop,
+                "items": shard.stop - shard.start if shard.items is None else shard.items,
+                "spec": None if shard.spec is None else dict(shard.spec),
+                "state": ShardState.WAITING if shard.needs else ShardState.PENDING,
+            }
+            for seq, (part, shard) in shards.items()
+        ],
+    )
+    waiting = {
+        part or part_name(seq): shard.needs for seq, (part, shard) in shards.items() if shard.needs
+    }
+    if not waiting:
+        return
+    ids = _ids(session, job_id, {*waiting, *(name for needs in waiting.values() for name in needs)})
+    pairs = {(ids[part], ids[name]) for part, needs in waiting.items() for name in needs}
+    session.execute(
+        insert(ShardDependency),
+        [{"shard_id": shard, "needs_id": needed} for shard, needed in sorted(pairs)],
+    )
+
+
+def _ids(session: Session, job_id: str, names: Iterable[str]) -> dict[str, int]:
+    """Return the ids of a job's shards by the names of their parts."""
+    children = [name for name in names if "-" in name]
+    planned = {int(name): name for name in names if "-" not in name}
+    rows = session.execute(
+        select(Shard.id, Shard.seq, Shard.part).where(
+            Shard.job_id == job_id, or_(Shard.part.in_(children), Shard.seq.in_(planned))
+        )
+    ).all()
+    return {part or planned[seq]: shard for shard, seq, part in rows}
 
 
 def finish_plan(session: Session, hold: PlanHold, *, now: float) -> bool:

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from core.profile import EngineOffer, Offered
+from core.kinds import BEFORE_KINDS, NEED_ENGINE, ShardKind
+from core.profile import EngineOffer, ExecutionProfile, Offered
 from store.rows import count, new_or_known
 from store.tables import Process
 
@@ -18,7 +19,10 @@ _FORGOTTEN_SECONDS = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What a process says of itself. A scheduler has no slots, queues or offers."""
+    """What a process says of itself. A scheduler has no slots, queues or offers.
+
+    `kinds` are those of the shards that a worker runs, or a scheduler plans and dispatches.
+    """
 
     id: str
     role: str
@@ -29,6 +33,7 @@ class Heartbeat:
     slots: int = 0
     queues: tuple[str, ...] = ()
     offers: tuple[Offered, ...] = ()
+    kinds: tuple[ShardKind, ...] = ()
 
 
 def draining(heartbeat: Heartbeat) -> Heartbeat:
@@ -43,6 +48,7 @@ def beat(session: Session, heartbeat: Heartbeat, *, now: float) -> None:
         "slots": heartbeat.slots,
         "queues": list(heartbeat.queues),
         "offers": [offered.to_json() for offered in heartbeat.offers],
+        "kinds": sorted(kind.value for kind in heartbeat.kinds),
         "heartbeat_at": now,
     }
     first = {
@@ -77,6 +83,23 @@ def live(session: Session, role: str, *, now: float, within: float) -> Sequence[
 def offers_of(process: Process) -> tuple[EngineOffer, ...]:
     """What a worker said that it can run."""
     return tuple(EngineOffer.from_json(offer) for offer in process.offers)
+
+
+def knows(process: Process, kind: ShardKind) -> bool:
+    """Whether a process said that it knows this kind; those of the versions before said nothing."""
+    return kind.value in (BEFORE_KINDS if process.kinds is None else process.kinds)
+
+
+def takes(worker: Process, queue: str, kind: ShardKind, profile: ExecutionProfile | None) -> bool:
+    """Whether a worker can run shards of this kind from a queue, under a profile if it needs one.
+
+    Before a job's profile is frozen, any offer may become it.
+    """
+    return (
+        queue in worker.queues
+        and knows(worker, kind)
+        and (kind not in NEED_ENGINE or profile is None or profile.runs_on(offers_of(worker)))
+    )
 
 
 def offered(workers: Iterable[Process], queue: str) -> list[EngineOffer]:

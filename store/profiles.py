@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
+from core.kinds import NEED_ENGINE
 from core.profile import ExecutionProfile
 from core.states import LIVE_JOBS, JobState, ShardState
 from core.ways import Way
@@ -34,9 +35,11 @@ def profiles_of(job: Job) -> list[dict[str, Any]]:
 
 
 def unprofiled(session: Session) -> Sequence[Job]:
-    """Return the live jobs whose execution profile is not frozen yet."""
+    """Return the live jobs that need an execution profile and are not frozen to one yet."""
     return session.scalars(
-        select(Job).where(Job.state.in_(LIVE_JOBS), Job.profile.is_(None)).order_by(Job.created_at)
+        select(Job)
+        .where(Job.state.in_(LIVE_JOBS), Job.profile.is_(None), Job.kind.in_(NEED_ENGINE))
+        .order_by(Job.created_at)
     ).all()
 
 

@@ -1,11 +1,13 @@
 """What the dispatcher asks: who has how much to do, and take the next shards of a job."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from core.kinds import KNOWN, NEED_ENGINE, ShardKind
 from core.profile import ExecutionProfile
 from core.states import LIVE_JOBS, OUTSTANDING_SHARDS, ShardMoves, ShardState
 from core.work import Hold
@@ -15,45 +17,66 @@ from store.tables import Job, Shard
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """A live job's shards on one queue: how many could be queued now, how many already are."""
+    """A live job's shards of one kind on one queue: how many could be queued, how many are.
+
+    `profile` is what a worker must offer to run them, if anything.
+    """
 
     job_id: str
+    kind: ShardKind
     priority: int
     ready: int
     outstanding: int
-    profile: ExecutionProfile
+    profile: ExecutionProfile | None
 
 
 def demands(session: Session, queue: str, *, now: float) -> list[Demand]:
-    """Return the live jobs that have ready or outstanding shards on `queue`, oldest first.
+    """Return what live jobs have ready or outstanding on `queue`, the oldest job first.
 
-    Jobs without a frozen profile have none: nobody knows yet who may run them.
+    Without a frozen profile a job has nothing that needs an engine: nobody knows yet who may run
+    it. Kinds that this version doesn't know are left to a newer scheduler.
     """
     ready = case(((Shard.state == ShardState.PENDING) & (Shard.available_at <= now), 1), else_=0)
     out = case((Shard.state.in_(OUTSTANDING_SHARDS), 1), else_=0)
     rows = session.execute(
-        select(Job.id, Job.priority, func.sum(ready), func.sum(out), Job.profile)
+        select(Job.id, Shard.kind, Job.priority, func.sum(ready), func.sum(out), Job.profile)
         .join(Shard, Shard.job_id == Job.id)
         .where(
             Job.state.in_(LIVE_JOBS),
-            Job.profile.is_not(None),
+            or_(Job.profile.is_not(None), Shard.kind.not_in(NEED_ENGINE)),
+            Shard.kind.in_(KNOWN),
             Shard.queue == queue,
             Shard.state.in_((ShardState.PENDING, *OUTSTANDING_SHARDS)),
         )
-        .group_by(Job.id, Job.priority, Job.created_at)
-        .order_by(Job.created_at, Job.id)
+        .group_by(Job.id, Job.priority, Job.created_at, Shard.kind)
+        .order_by(Job.created_at, Job.id, Shard.kind)
     ).all()
     return [
-        Demand(row[0], row[1], int(row[2]), int(row[3]), ExecutionProfile.from_json(row[4]))
-        for row in rows
+        Demand(
+            job,
+            kind := ShardKind(word),
+            priority,
+            int(ready),
+            int(outstanding),
+            ExecutionProfile.from_json(profile) if kind in NEED_ENGINE else None,
+        )
+        for job, word, priority, ready, outstanding, profile in rows
     ]
 
 
-def queue_next(session: Session, job_id: str, queue: str, limit: int, *, now: float) -> list[Hold]:
-    """Queue a job's next shards, each under a new attempt; publish them after the commit."""
+def queue_next(
+    session: Session, job_id: str, queue: str, kind: ShardKind, limit: int, *, now: float
+) -> list[Hold]:
+    """Queue a job's next shards of a kind, each under a new attempt.
+
+    They are to be published after the commit.
+    """
     # Shared with other dispatchers; a pause or a cancellation waits, and then sees what we queued.
-    # The same holds for who moves the job to another profile: what has none is not queued.
-    job = select(Job.id).where(Job.id == job_id, Job.state.in_(LIVE_JOBS), Job.profile.is_not(None))
+    # The same holds for who moves the job to another profile: what needs one and has none is not
+    # queued.
+    job = select(Job.id).where(Job.id == job_id, Job.state.in_(LIVE_JOBS))
+    if kind in NEED_ENGINE:
+        job = job.where(Job.profile.is_not(None))
     if session.scalar(job.with_for_update(read=True)) is None:
         return []
     ready = session.execute(
@@ -61,6 +84,7 @@ def queue_next(session: Session, job_id: str, queue: str, limit: int, *, now: fl
         .where(
             Shard.job_id == job_id,
             Shard.queue == queue,
+            Shard.kind == kind,
             Shard.state == ShardState.PENDING,
             Shard.available_at <= now,
         )
@@ -85,26 +109,37 @@ def _queue(session: Session, shard: int, attempt: int, now: float) -> bool:
 
 def queued(session: Session, queue: str) -> int:
     """Count the shards whose message should be lying in `queue`."""
-    query = select(func.count()).where(Shard.queue == queue, Shard.state == ShardState.QUEUED)
+    query = select(func.count()).where(_queued_on(queue))
     return session.scalar(query) or 0
 
 
-def overdue(session: Session, queue: str, limit: int, *, now: float, since: float) -> list[Hold]:
-    """Take queued shards that nobody claimed since `since`, to be published once more."""
-    rows: Sequence[tuple[int, int]] = [
-        (row[0], row[1])
-        for row in session.execute(
-            select(Shard.id, Shard.attempt)
-            .where(Shard.queue == queue, Shard.state == ShardState.QUEUED, Shard.queued_at <= since)
-            .order_by(Shard.queued_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        ).all()
-    ]
-    return [
-        Hold(shard, attempt)
-        for shard, attempt in rows
-        if changed(
+def overdue(
+    session: Session,
+    queue: str,
+    limit: int,
+    *,
+    served: Collection[tuple[str, ShardKind]],
+    now: float,
+    since: float,
+) -> Mapping[ShardKind, list[Hold]]:
+    """Take queued shards that nobody claimed since `since`, to be published once more.
+
+    `served` are the jobs and kinds that somebody lives for. All others go back to pending: their
+    messages would only be refused again and again, and meanwhile take the place of others.
+    """
+    rows = session.execute(
+        select(Shard.id, Shard.attempt, Shard.job_id, Shard.kind)
+        .where(_queued_on(queue), Shard.queued_at <= since)
+        .order_by(Shard.queued_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    late: defaultdict[ShardKind, list[Hold]] = defaultdict(list)
+    for shard, attempt, job, word in rows:
+        kind = ShardKind(word)
+        is_served = (job, kind) in served
+        recall = {"state": ShardMoves.RECALL.target, "available_at": now}
+        taken = changed(
             session,
             update(Shard)
             .where(
@@ -113,9 +148,16 @@ def overdue(session: Session, queue: str, limit: int, *, now: float, since: floa
                 Shard.state == ShardState.QUEUED,
                 Shard.queued_at <= since,
             )
-            .values(queued_at=now),
+            .values({"queued_at": now} if is_served else recall),
         )
-    ]
+        if taken and is_served:
+            late[kind].append(Hold(shard, attempt))
+    return late
+
+
+def _queued_on(queue: str) -> ColumnElement[bool]:
+    """The condition that a shard's message should be lying in a queue, and that it is ours."""
+    return and_(Shard.queue == queue, Shard.state == ShardState.QUEUED, Shard.kind.in_(KNOWN))
 
 
 def waiting_queues(session: Session) -> dict[str, int]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from core.kinds import COUNT
 from core.stages import busy_seconds
 from core.states import ShardState
 from store.rows import new_or_known
@@ -67,6 +68,7 @@ def pace(
             Shard.succeeded + Shard.skipped + Shard.quarantined,
         ).where(
             Shard.job_id.in_(started),
+            Shard.kind.in_(COUNT),
             Shard.started_at.is_not(None),
             or_(Shard.state == ShardState.RUNNING, Shard.finished_at > since),
         )

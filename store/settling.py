@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, exists, not_, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
-from core.states import ENDED_SHARDS, JobState, Move, ShardMoves, ShardState
+from core.kinds import COUNT, KNOWN
+from core.layout import part_order
+from core.states import ENDED_SHARDS, JobState, Move, ShardState
 from core.work import Hold
-from store.jobs import call_off
+from store.artefacts import is_result, part_of
+from store.jobs import call_off, unblocked
 from store.profiles import part_profiles_after
 from store.rows import changed, count
-from store.tables import Job, Process, Shard, ShardDependency
+from store.tables import Job, Process, Shard
 
 _STOPPING = frozenset({JobState.CANCELLING, JobState.FAILING})
 _UNSTARTED = Shard.state.in_({ShardState.WAITING, ShardState.PENDING, ShardState.QUEUED})
@@ -59,10 +62,14 @@ def call_off_unstarted(session: Session, job_id: str, *, now: float) -> None:
 
 
 def unpublished(session: Session, *, before: float, limit: int = 100) -> Sequence[Shard]:
-    """Return the shards whose part was committed before `before` but not published yet."""
+    """Return the shards that were committed before `before` but not published yet."""
     return session.scalars(
         select(Shard)
-        .where(Shard.state == ShardState.COMMITTED, Shard.finished_at <= before)
+        .where(
+            Shard.state == ShardState.COMMITTED,
+            Shard.kind.in_(KNOWN),
+            Shard.finished_at <= before,
+        )
         .order_by(Shard.finished_at)
         .limit(limit)
     ).all()
@@ -70,6 +77,7 @@ def unpublished(session: Session, *, before: float, limit: int = 100) -> Sequenc
 
 _NO_TOMBSTONE = and_(
     Shard.state == ShardState.FAILED,
+    Shard.kind.in_(COUNT),
     or_(Shard.part_attempt.is_(None), Shard.part_attempt != Shard.attempt),
 )
 
@@ -109,22 +117,9 @@ def has_waiting(session: Session) -> bool:
 def unblock(session: Session) -> int:
     """Let the shards go whose dependencies have all ended; return how many.
 
-    A failed one has ended, too: who depends on it finds its items quarantined.
+    A failed one has ended, too: who depends on it goes on with what is there.
     """
-    needed = aliased(Shard)
-    blocked = (
-        exists()
-        .where(ShardDependency.shard_id == Shard.id)
-        .where(needed.id == ShardDependency.needs_id, needed.state.not_in(ENDED_SHARDS))
-    )
-    move = ShardMoves.UNBLOCK
-    return count(
-        session,
-        update(Shard)
-        .where(Shard.state.in_(move.sources), not_(blocked))
-        .values(state=move.target)
-        .execution_options(synchronize_session=False),
-    )
+    return count(session, unblocked())
 
 
 _UNFINISHED = exists().where(
@@ -165,13 +160,16 @@ def _as_read(job: Job) -> tuple[ColumnElement[bool], ...]:
 
 
 def parts_of(session: Session, job_id: str) -> Sequence[Shard]:
-    """Return the shards of a job that have a committed part, in listing order."""
-    return session.scalars(
-        select(Shard)
-        .where(Shard.job_id == job_id, Shard.part_attempt.is_not(None))
-        .order_by(Shard.seq)
-        .execution_options(yield_per=1000)
+    """Return the shards whose committed rows are the job's results, in listing order."""
+    return [shard for shard in results_of(session, job_id) if is_result(shard)]
+
+
+def results_of(session: Session, job_id: str) -> Sequence[Shard]:
+    """Return the shards of a job that have committed anything, children behind their parents."""
+    found = session.scalars(
+        select(Shard).where(Shard.job_id == job_id, Shard.part_attempt.is_not(None))
     ).all()
+    return sorted(found, key=lambda shard: part_order(part_of(shard)))
 
 
 def items_keys(session: Session, job_id: str) -> set[str]:

@@ -14,13 +14,15 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    String,
     UniqueConstraint,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import Double
 
-from core.states import JobState, ShardKind, ShardState
+from core.kinds import ShardKind
+from core.states import JobState, ShardState
 from core.ways import Way
 
 _JSON = JSON(none_as_null=True)  # so that `IS NULL` finds what is missing
@@ -32,6 +34,8 @@ _WORD = Enum(
     length=16,
     values_callable=lambda words: [word.value for word in words],
 )
+# Kinds, too; but a row whose kind only a newer version knows must be readable, and left to it.
+_KIND = String(16)
 _BIG = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only INTEGER keys
 
 
@@ -75,6 +79,10 @@ class Job(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
+    # Of the shards that its planner plans.
+    kind: Mapped[str] = mapped_column(
+        _KIND, default=ShardKind.INFER.value, server_default=text("'infer'")
+    )
     task: Mapped[str]
     source: Mapped[str]
     output: Mapped[str]
@@ -112,6 +120,16 @@ class Job(Base):
     passed_over: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
+class JobReference(Base):
+    """`job_id` reads what `refers_to` made, which therefore must stay."""
+
+    __tablename__ = "job_references"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    refers_to: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True, index=True)
+    why: Mapped[str]
+
+
 class Shard(Base):
     """A slice of a job's items: rows `start:stop` of the item manifest `items_key`."""
 
@@ -121,17 +139,29 @@ class Shard(Base):
         Index(None, "state", "available_at"),
         Index(None, "job_id", "state"),
         Index(None, "queue", "state"),
+        Index(
+            None,
+            "job_id",
+            "part",
+            unique=True,
+            postgresql_where=text("part IS NOT NULL"),
+            sqlite_where=text("part IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(_BIG, primary_key=True, autoincrement=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    # Planned shards count up from 0 in the order of the listing, children down from -1 as they
+    # come: nothing but the order of running hangs on a child's.
     seq: Mapped[int]
-    kind: Mapped[ShardKind]
+    part: Mapped[str | None]  # a child's name, which its artefacts are called after
+    kind: Mapped[str] = mapped_column(_KIND)
     queue: Mapped[str]
     items_key: Mapped[str]
     start: Mapped[int]
     stop: Mapped[int]
-    items: Mapped[int]
+    items: Mapped[int]  # those that it has to settle: what it left to its children is theirs
+    spec: Mapped[dict[str, Any] | None]  # what its kind has to know beside the items
     state: Mapped[ShardState]
     attempt: Mapped[int] = mapped_column(default=0)  # the fencing token: only ever counts up
     tries: Mapped[int] = mapped_column(default=0)  # runs that count against the limit
@@ -149,10 +179,12 @@ class Shard(Base):
     trial: Mapped[dict[str, Any] | None]
     # Which of the job's profiles its last attempt ran under.
     profile_number: Mapped[int] = mapped_column(default=0, server_default=text("0"))
-    # The committed part. A reopened shard keeps it: only its quarantined items run again.
+    # The committed part. A reopened shard keeps it: only its quarantined items run again. Digest
+    # and size are those of its rows; `artefacts` are all others.
     part_attempt: Mapped[int | None]
     part_digest: Mapped[str | None]
     part_size: Mapped[int | None]
+    artefacts: Mapped[list[Any] | None]
     succeeded: Mapped[int] = mapped_column(default=0)
     skipped: Mapped[int] = mapped_column(default=0)
     quarantined: Mapped[int] = mapped_column(default=0)
@@ -163,7 +195,7 @@ class Shard(Base):
 
 
 class ShardDependency(Base):
-    """`shard_id` waits until `needs_id` is done."""
+    """`shard_id` waits until `needs_id` has ended."""
 
     __tablename__ = "shard_dependencies"
 
@@ -192,6 +224,8 @@ class Process(Base):
     slots: Mapped[int] = mapped_column(default=0)
     queues: Mapped[list[Any]]
     offers: Mapped[list[Any]]
+    # The kinds of shards that a worker runs, or a scheduler plans. Null: of a version before kinds.
+    kinds: Mapped[list[Any] | None]
 
 
 class Rate(Base):

@@ -1,22 +1,26 @@
 """A job database to try things on: migrated, empty, with a clock that stands still."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core.items import ItemRef
+from core.kinds import KNOWN, ArtefactRole, ShardKind
+from core.layout import part_name, results_part, staged_results_part
+from core.messages import queue_for
 from core.options import JobOptions, ModelRef
 from core.profile import EngineOffer, ExecutionProfile, Offered
 from core.retry import Failure
 from core.selection import Selection
-from core.states import JobState, ShardKind, ShardState
-from core.work import CommittedPart, Counts, Hold, WorkUnit
+from core.states import JobState, ShardState
+from core.work import Artefact, Counts, Hold, ShardResult, WorkUnit
 from store import jobs, leases, processes, profiles, queueing
 from store.database import Database
 from store.locations import open_store
 from store.manifests import encode_items
 from store.objects import ObjectStore
+from store.planning import NewShard
 from store.tables import Job, Shard, ShardDependency
 
 OFFER = EngineOffer("null", "1", "cpu-test", "fp32")
@@ -35,6 +39,13 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def rows_artefact(hold: Hold, digest: str = "p" * 64, size: int = 7, *, seq: int = 0) -> Artefact:
+    """The rows that an attempt at the planned shard `seq` has staged."""
+    part = part_name(seq)
+    staged = staged_results_part(part, hold.attempt)
+    return Artefact(ArtefactRole.ROWS, staged, results_part(part), digest, size)
 
 
 class Bench:
@@ -83,15 +94,16 @@ class Bench:
 
     def shard(self, job_id: str, *, seq: int, start: int = 0, stop: int = 1, **values: Any) -> int:
         """Add one shard and return its id."""
+        kind = values.get("kind", ShardKind.INFER)
         row = Shard(
             job_id=job_id,
             seq=seq,
-            queue="detect",
             items_key="items/part-00000-1.parquet",
             start=start,
             stop=stop,
             items=stop - start,
-            **{"kind": ShardKind.INFER, "state": ShardState.PENDING} | values,
+            **{"kind": kind, "queue": queue_for("detect", kind), "state": ShardState.PENDING}
+            | values,
         )
         self.db.write(lambda s: s.add(row))
         return row.id
@@ -113,6 +125,7 @@ class Bench:
             "version": "0",
             "queues": ("detect",),
             "offers": (OFFER,),
+            "kinds": tuple(KNOWN),
         } | values
         offers = [o if isinstance(o, Offered) else Offered(o) for o in defaults.pop("offers")]
         heartbeat = processes.Heartbeat(id=worker_id, slots=slots, offers=tuple(offers), **defaults)
@@ -139,10 +152,13 @@ class Bench:
         """What became of the job's items."""
         return self.db.read(lambda s: jobs.tally(s, [jobs.get_job(s, job_id)]))[job_id]
 
-    def queue(self, job_id: str, limit: int = 1) -> list[Hold]:
-        """Queue the job's next shards."""
+    def queue(
+        self, job_id: str, limit: int = 1, *, kind: ShardKind = ShardKind.INFER
+    ) -> list[Hold]:
+        """Queue the job's next shards of a kind."""
+        queue = queue_for("detect", kind)
         return self.db.write(
-            lambda s: queueing.queue_next(s, job_id, "detect", limit, now=self.clock.now)
+            lambda s: queueing.queue_next(s, job_id, queue, kind, limit, now=self.clock.now)
         )
 
     def leave_profile(self, job_id: str) -> bool:
@@ -154,12 +170,23 @@ class Bench:
         return self.db.write(lambda s: profiles.freeze_profile(s, job_id, profile))
 
     def claim(
-        self, hold: Hold, worker_id: str = "w", offers: Sequence[EngineOffer] = (OFFER,)
+        self,
+        hold: Hold,
+        worker_id: str = "w",
+        *,
+        kinds: Collection[ShardKind] = KNOWN,
+        offers: Sequence[EngineOffer] = (OFFER,),
     ) -> WorkUnit | leases.Refusal:
         """Try to claim a queued shard."""
         return self.db.write(
             lambda s: leases.claim(
-                s, hold, worker_id=worker_id, offers=offers, now=self.clock.now, lease_seconds=30
+                s,
+                hold,
+                worker_id=worker_id,
+                kinds=kinds,
+                offers=offers,
+                now=self.clock.now,
+                lease_seconds=30,
             )
         )
 
@@ -169,12 +196,20 @@ class Bench:
         assert isinstance(self.claim(hold, worker_id), WorkUnit)
         return hold
 
+    def end(
+        self, hold: Hold, result: ShardResult, children: Mapping[int, NewShard] | None = None
+    ) -> bool:
+        """Commit what a held shard has made, and the children that it plans."""
+        return self.db.write(
+            lambda s: leases.commit(s, hold, result, children=children or {}, now=self.clock.now)
+        )
+
     def commit(self, hold: Hold, *, quarantined: int = 0, skipped: int = 0) -> bool:
         """Commit a held shard; what is not quarantined or skipped has succeeded."""
-        items = self.read_shard(hold.shard).items
-        counts = Counts(items - quarantined - skipped, skipped, quarantined)
-        part = CommittedPart(digest="p" * 64, size=7, counts=counts)
-        return self.db.write(lambda s: leases.commit(s, hold, part, now=self.clock.now))
+        shard = self.read_shard(hold.shard)
+        counts = Counts(shard.items - quarantined - skipped, skipped, quarantined)
+        result = ShardResult((rows_artefact(hold, seq=shard.seq),), counts)
+        return self.end(hold, result)
 
     def publish(self, hold: Hold) -> bool:
         """Note that a committed part was published."""

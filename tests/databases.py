@@ -41,9 +41,10 @@ class PostgresDatabases:
         self._unmigrated: list[str] = []
         server.create("template")
         upgrade(server.url("template"))
+        self._tables = server.tables("template")
 
     def new(self, _folder: Path) -> str:
-        """A migrated database. Its rows may change; its tables stay as they are."""
+        """A migrated database without rows."""
         self._migrated.append(self._empty.pop() if self._empty else self._create("template"))
         return self._server.url(self._migrated[-1])
 
@@ -55,8 +56,11 @@ class PostgresDatabases:
         """Take back what was handed out since the last time, whoever is connected to it."""
         while self._migrated:
             database = self._migrated.pop()
-            self._server.empty(database)
-            self._empty.append(database)
+            if self._server.tables(database) == self._tables:
+                self._server.empty(database)
+                self._empty.append(database)
+            else:
+                self._server.drop(database)
         while self._unmigrated:
             self._server.drop(self._unmigrated.pop())
 

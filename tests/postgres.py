@@ -26,6 +26,12 @@ _SETTINGS = {
     "lc_messages": "C",
     "deadlock_timeout": "100ms",
 }
+_COLUMNS = """
+SELECT attrelid::regclass::text, attname, atttypid::regtype::text, attnotnull
+FROM pg_attribute JOIN pg_class ON attrelid = pg_class.oid
+WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i') AND attnum > 0
+ORDER BY 1, 2
+"""
 _EMPTY = """
 DO $$ BEGIN
     EXECUTE (
@@ -100,6 +106,11 @@ class PostgresServer:
     def drop(self, database: str) -> None:
         """Drop a database, whoever is connected to it."""
         self.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
+
+    def tables(self, database: str) -> list[tuple[Any, ...]]:
+        """Return the columns of a database's tables, and their types."""
+        with psycopg.connect(**self._owner(database)) as connection:
+            return connection.execute(_COLUMNS).fetchall()
 
     def empty(self, database: str) -> None:
         """Remove all rows of a database, whoever is connected to it, and count from 1 again."""

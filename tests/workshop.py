@@ -12,9 +12,9 @@ import yaml
 from numpy.typing import NDArray
 
 from core.items import ItemRef
+from core.kinds import ShardKind
 from core.options import JobOptions, ModelRef
 from core.profile import EngineOffer, NetworkProfile, Offered
-from core.states import ShardKind
 from core.ways import Way
 from core.work import Hold, WorkUnit
 from tests.bench import OFFER, OPTIONS, PROFILE
@@ -120,7 +120,7 @@ def work_unit(  # one for each field that a test has something to say about
     values: dict[str, Any] = {
         "hold": Hold(shard, 1),
         "job": "a",
-        "seq": 0,
+        "part": "000000",
         "kind": ShardKind.INFER,
         "task": "detect",
         "source": str(source),
@@ -130,7 +130,7 @@ def work_unit(  # one for each field that a test has something to say about
         "stop": stop,
         "model": model,
         "options": options,
-        "profile": PROFILE,
+        "frozen_profile": PROFILE,
         "suspect": False,
         "deaths": {},
         "previous_part": None,

@@ -18,6 +18,7 @@ from store.database import Database
 from store.processes import WORKER, Heartbeat
 from worker.assembly import build_pipeline
 from worker.engines.registry import engines_named
+from worker.kinds.known import known_kinds
 from worker.lease_keeper import LeaseKeeper
 from worker.preload import preload, profile_here
 from worker.shard import ShardRunner
@@ -37,6 +38,10 @@ class Runtime:
         engines = engines_named(settings.engines)
         self._offered = engines.offered
         self._chooser = WayChooser(self._db, engines)
+        self._pipeline = build_pipeline(settings)
+        kinds = known_kinds(
+            self._db, self._pipeline, self._chooser, stall_seconds=settings.stall_seconds
+        )
         worker_id = f"{socket.gethostname()}-{os.getpid()}-{new_id(random.SystemRandom())}"
         self._keeper = LeaseKeeper(
             self._db,
@@ -49,12 +54,12 @@ class Runtime:
                 slots=settings.concurrency,
                 queues=queues,
                 offers=engines.offered,
+                kinds=tuple(kinds),
             ),
             lease_seconds=settings.lease_seconds,
             heartbeat_seconds=settings.heartbeat_seconds,
             stall_seconds=settings.stall_seconds,
         )
-        self._pipeline = build_pipeline(settings)
         self._watchdog = Watchdog(
             self._keeper.runs,
             stall_seconds=settings.stall_seconds,
@@ -63,13 +68,11 @@ class Runtime:
         )
         self._runner = ShardRunner(
             db=self._db,
-            pipeline=self._pipeline,
-            chooser=self._chooser,
+            kinds=kinds,
             keeper=self._keeper,
             worker_id=worker_id,
             offers=engines.offers,
             lease_seconds=settings.lease_seconds,
-            stall_seconds=settings.stall_seconds,
             max_tries=settings.max_tries,
             draining=self._draining.is_set,
         )

@@ -1,13 +1,13 @@
 """The life of a shard on a worker: claim, run, stage, commit, publish.
 
 Whatever happens in between, the shard ends in a state that somebody goes on from: committed,
-handed back, to be retried, or somebody else's. The result part is staged under this attempt's
-own key and becomes the result by one compare-and-set; until then nobody reads it.
+handed back, to be retried, or somebody else's. What it makes is staged under this attempt's own
+keys and becomes the result by one compare-and-set; until then nobody reads it. What happens
+between claim and staging is the kind's (`worker.kinds`).
 """
 
-import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -15,26 +15,22 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.errors import BlockedError, FatalError, RegattaError, StaleError
-from core.items import ItemRef
-from core.layout import results_part, staged_results_part
+from core.kinds import ShardKind
 from core.profile import EngineOffer
 from core.retry import Failure
-from core.states import ItemState, JobMoves
-from core.work import CommittedPart, Counts, Directive, Hold, WorkUnit
-from store import leases, rates
+from core.states import JobMoves
+from core.work import Directive, Hold, ShardResult, WorkUnit
+from store import leases
 from store.database import Database
 from store.jobs import lock_job
 from store.jobs import stop as stop_job
 from store.locations import open_store
-from store.manifests import decode_items
-from store.parts import ResultRow, count_states, encode_rows, merge_rows, unsucceeded
+from store.planning import NewShard
 from store.tables import Shard
+from worker.kinds.kind import KindRunner
 from worker.lease_keeper import LeaseKeeper
-from worker.pipeline.pipeline import Pipeline
-from worker.pipeline.source import as_it_is_now
 from worker.run import ShardRun, StoppedError
-from worker.suspects import run_alone
-from worker.ways.chooser import COMPARE, WayChooser
+from worker.staging import stage
 
 _log = structlog.get_logger()
 
@@ -42,17 +38,23 @@ _MARGIN = 1 / 6  # of the lease: who could not renew stops so long before its en
 
 
 @dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that came to its end: what is staged, and the children to plan with it."""
+
+    result: ShardResult
+    children: Mapping[int, NewShard]
+
+
+@dataclass(frozen=True, slots=True)
 class ShardRunner:
     """Runs claimed shards; shared by the task threads of a worker."""
 
     db: Database
-    pipeline: Pipeline
-    chooser: WayChooser
+    kinds: Mapping[ShardKind, KindRunner]
     keeper: LeaseKeeper
     worker_id: str
     offers: tuple[EngineOffer, ...]
     lease_seconds: float
-    stall_seconds: float
     max_tries: int
     draining: Callable[[], bool]
 
@@ -78,6 +80,7 @@ class ShardRunner:
             session,
             hold,
             worker_id=self.worker_id,
+            kinds=self.kinds,
             offers=self.offers,
             now=self.db.now(session),
             lease_seconds=self.lease_seconds,
@@ -88,16 +91,15 @@ class ShardRunner:
         margin = self.lease_seconds * _MARGIN
         return ShardRun(unit, lease_seconds=self.lease_seconds, margin=margin)
 
-    def _result(self, run: ShardRun) -> CommittedPart | RegattaError:
-        """Run the shard's items and stage their part; a failure is returned, not raised."""
-        begun = time.monotonic()
-        _log.info("shard started", seq=run.unit.seq, attempt=run.unit.hold.attempt)
+    def _result(self, run: ShardRun) -> Finished | RegattaError:
+        """Run the shard and stage what it made; a failure is returned, not raised."""
+        unit, begun = run.unit, time.monotonic()
+        _log.info("shard started", kind=unit.kind.value, part=unit.part, attempt=unit.hold.attempt)
         try:
             run.check()
-            part = self._part(run)
+            outcome = self.kinds[unit.kind].run(run)
             run.check()
-            key = staged_results_part(run.unit.seq, run.unit.hold.attempt)
-            open_store(run.unit.output).put(key, part, durable=True)
+            artefacts = stage(unit, outcome.products)
             run.check()
         except RegattaError as error:
             return error
@@ -107,35 +109,12 @@ class ShardRunner:
         timings = {**run.seconds, "total": round(time.monotonic() - begun, 3)}
         if run.halved_to is not None:
             timings["halved_to_batch"] = run.halved_to
-        digest = hashlib.sha256(part).hexdigest()
-        return CommittedPart(digest, len(part), _counts(part), timings)
+        return Finished(ShardResult(artefacts, outcome.counts, timings), outcome.children)
 
-    def _part(self, run: ShardRun) -> bytes:
-        """Return the shard's part; a retry runs only what did not succeed before."""
-        unit, output = run.unit, open_store(run.unit.output)
-        items = decode_items(output.get(unit.items_key), unit.start, unit.stop)
-        if unit.previous_part is None:
-            return encode_rows(self._rows(run, items))
-        before = output.get(unit.previous_part)
-        failed = unsucceeded(before)
-        again = [as_it_is_now(item, unit.source) for item in items if item.index in failed]
-        return merge_rows(before, self._rows(run, again))
-
-    def _rows(self, run: ShardRun, items: Sequence[ItemRef]) -> list[ResultRow]:
-        run.fix_ways(self.chooser.choose(run, items))
-        if run.unit.suspect:
-            return run_alone(run, items, self.db, stall_seconds=self.stall_seconds)
-        model = self.pipeline.models.acquire(run.unit.model, run.unit.profile, run.unit.ways)
-        try:
-            return self.pipeline.rows(run, items, model)
-        finally:
-            run.halved_to = model.halved_to
-            self.pipeline.models.release(model)
-
-    def _end(self, run: ShardRun, result: CommittedPart | RegattaError) -> str:
+    def _end(self, run: ShardRun, result: Finished | RegattaError) -> str:
         hold = run.unit.hold
-        if isinstance(result, CommittedPart):
-            return self._commit(run.unit, result)
+        if isinstance(result, Finished):
+            return self._commit(run, result)
         if isinstance(result, StoppedError):
             return self._stop(hold, result.directive)
         if isinstance(result, StaleError):
@@ -158,28 +137,21 @@ class ShardRunner:
         )
         return "failed"
 
-    def _commit(self, unit: WorkUnit, part: CommittedPart) -> str:
-        now = self.db.read(self.db.now)
-        if not self.db.write(lambda s: leases.commit(s, unit.hold, part, now=now)):
+    def _commit(self, run: ShardRun, finished: Finished) -> str:
+        hold, result = run.unit.hold, finished.result
+        if not self.db.write(
+            lambda s: leases.commit(s, hold, result, children=finished.children, now=self.db.now(s))
+        ):
             _log.warning("shard lost", error="somebody else had it before it was committed")
             return "stale"
-        _log.info("shard committed", **part.timings)
-        self._note_rate(unit, part, now)
+        _log.info("shard committed", **result.timings)
+        self.kinds[run.unit.kind].committed(run, result.timings["total"])
         # From here on a failure is nobody's loss: `settle` publishes what is committed.
-        staged = staged_results_part(unit.seq, unit.hold.attempt)
-        open_store(unit.output).copy(staged, results_part(unit.seq))
-        self.db.write(lambda s: leases.published(s, unit.hold))
+        output = open_store(run.unit.output)
+        for artefact in result.artefacts:
+            output.copy(artefact.staged, artefact.key)
+        self.db.write(lambda s: leases.published(s, hold))
         return "done"
-
-    def _note_rate(self, unit: WorkUnit, part: CommittedPart, now: float) -> None:
-        # What comes once for a model says nothing about the next shard.
-        seconds = part.timings["total"] - part.timings.get(COMPARE, 0.0)
-        if unit.suspect or unit.previous_part is not None or seconds <= 0:
-            return
-        rate = (unit.stop - unit.start) / seconds
-        self.db.write(
-            lambda s: rates.note_rate(s, unit.model.digest, unit.profile.key, rate, now=now)
-        )
 
     def _stop(self, hold: Hold, directive: Directive) -> str:
         if directive is Directive.HAND_BACK:
@@ -203,12 +175,3 @@ class ShardRunner:
             return held
 
         return "fatal" if self.db.write(fail) else "stale"
-
-
-def _counts(part: bytes) -> Counts:
-    states = count_states(part)
-    return Counts(
-        succeeded=states[ItemState.SUCCEEDED],
-        skipped=states[ItemState.SKIPPED],
-        quarantined=states[ItemState.QUARANTINED],
-    )

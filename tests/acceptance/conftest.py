@@ -57,7 +57,7 @@ def paddle_terminal(
 ) -> Iterator[Terminal]:
     """A home in which `regatta up` runs Paddle, shared by all tests that only run commands."""
     fleet = Fleet(tmp_path_factory.mktemp("paddle") / "home", sqlite_databases.new)
-    terminal = Terminal(fleet, ENGINE="worker.engines.paddle.engine")
+    terminal = Terminal(fleet, ENGINES="paddle")
     terminal.up()
     yield terminal
     terminal.close()

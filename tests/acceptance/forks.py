@@ -31,6 +31,8 @@ class Fork:
             target=_run, args=(module, dict(environment), str(folder), str(log))
         )
         self._process.start()
+        # It is the fork server's child, and none that tests of this process's children may find.
+        multiprocessing.process._children.discard(self._process)
         assert self._process.pid is not None
         self.pid = self._process.pid
 
@@ -67,6 +69,7 @@ def _run(module: str, environment: dict[str, str], folder: str, log: str) -> Non
     os.environ.update(environment)
     sys.path[:0] = environment.get("PYTHONPATH", "").split(os.pathsep)
     sys.argv = [module]
+    sys.modules.pop(f"{module}.__main__", None)
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     finally:

@@ -10,6 +10,7 @@ import pytest
 
 from core.layout import MANIFEST
 from core.profile import NetworkProfile
+from core.tasks import SEGMENT
 from core.ways import Way
 from store.locations import open_store
 from tests.acceptance.environment import SHORT_LEASES
@@ -18,6 +19,7 @@ from tests.acceptance.outcome import outcome
 from tests.bench import OPTIONS
 from tests.nets import export_coarse_segmenter
 from tests.scenes import LABELS, Blob, draw_blobs, tolerance
+from vision.draw.by_task import encode_mask_of
 from vision.exports.export import read_export
 from worker.engines.paddle import engine as paddle
 from worker.networks.network import stacked
@@ -109,12 +111,14 @@ class Masks:
             export.model_file, export.params_file, profile=profile, way=way
         )
 
-    def of(self, image: Any) -> bytes | None:
+    def of(self, image: Any) -> bytes:
         batch = [self._network.prepare(image)]
         outputs = self._predictor.predict(stacked(batch, 1))
         [output] = self._network.split(outputs, batch, 1)
         size_wh = (image.shape[1], image.shape[0])
-        return self._network.read(output, size_wh, OPTIONS).mask
+        mask = self._network.read(output, size_wh, OPTIONS).mask
+        assert mask is not None
+        return encode_mask_of(SEGMENT, mask)
 
 
 def _check(row: dict[str, Any], blobs: list[Blob]) -> None:

@@ -170,7 +170,6 @@ def test_every_command_works_on_buckets(
     output = f"{harbour.url}/{fleet.runtime}"
     terminal = Terminal(fleet)
     try:
-        terminal.up()  # or each `run` starts a stack and stops it
         shape = ("--model", model, "--shard-items", "6", "--batch-size", "4")
         ended = terminal.run("run", f"{harbour.url}/pictures/*.jpg", *shape, "--output", output)
         assert ended.code == 3, ended.err

@@ -124,7 +124,7 @@ def test_models_are_warm_before_work_is_taken(fleet: Fleet, model: Path) -> None
     assert terminal.run("models", "add", "standin", model).code == 0
     fleet.start_redis()
     worker = fleet.start_program("regatta", "worker", "--devices", "cpu", "--models", "standin")
-    pids(fleet, 1)
+    fleet.until(lambda: "worker ready" in fleet.log(worker), "the worker is ready")
     log = fleet.log(worker)
     assert 0 < log.index("model warm") < log.index("worker ready")
     unknown = fleet.start_program("regatta", "worker", "--models", "standin,unheard-of")

@@ -8,11 +8,11 @@ import numpy as np
 from sqlalchemy import update
 
 from core.items import ItemRef
-from core.layout import annotated_image, results_part
+from core.layout import annotated_image, part_name, results_part
 from core.options import ModelRef
 from core.profile import ExecutionProfile
 from core.states import ItemState, JobState
-from core.work import CommittedPart, Counts
+from core.work import Counts, ShardResult
 from predictions.detections import Detections
 from sample.labels import LABELS
 from sample.world import new_world
@@ -20,7 +20,7 @@ from store import leases
 from store.parts import encode_rows
 from store.results import ResultRow
 from store.tables import Job
-from tests.bench import Bench
+from tests.bench import Bench, rows_artefact
 from vision.draw.detections import draw_detections
 from vision.encode import encode_jpeg
 
@@ -168,13 +168,12 @@ def _commit(
     for seq, size in enumerate(sizes):
         part = rows[start : start + size]
         hold = bench.run(job)
-        bench.output(job).put(results_part(seq), encode_rows(part))
+        bench.output(job).put(results_part(part_name(seq)), encode_rows(part))
         seconds = max(1.0, size / 60 * float(rng.uniform(0.8, 1.6)))
         bench.clock.now += seconds
         counts = Counter(row.state for row in part)
-        committed = CommittedPart(
-            "p" * 64,
-            7,
+        committed = ShardResult(
+            (rows_artefact(hold, seq=seq),),
             Counts(counts[ItemState.SUCCEEDED], 0, counts[ItemState.QUARANTINED]),
             {
                 "fetch": 0.31 * seconds,

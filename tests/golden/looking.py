@@ -4,7 +4,6 @@ Trained models look at photos, the shipped ones at scenes of the sample world. A
 named arrays, see `said`; `apart` says by how much two of them differ.
 """
 
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -158,10 +157,10 @@ class Looker:
         return said
 
     def _segment(self, output: Any, look: Look) -> Said:
-        return {"labels": _png(self.network.read(output, look.size_wh, OPTIONS).mask)}
+        return {"labels": self.network.read(output, look.size_wh, OPTIONS).mask}
 
     def _matting(self, output: Any, look: Look) -> Said:
-        return {"alpha": _png(self.network.read(output, look.size_wh, OPTIONS).mask)}
+        return {"alpha": self.network.read(output, look.size_wh, OPTIONS).mask}
 
     def _classify(self, output: Any, look: Look) -> Said:
         classes = self.network.read(output, look.size_wh, OPTIONS).classes
@@ -176,11 +175,6 @@ class Looker:
 
     def _text_rec(self, output: Any, _: Look) -> Said:
         return {"text": np.array(output.text), "text score": np.array(output.score)}
-
-
-def _png(data: bytes) -> Pixels:
-    with Image.open(io.BytesIO(data)) as picture:
-        return np.asarray(picture)
 
 
 LIMITS = {

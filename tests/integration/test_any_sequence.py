@@ -1,7 +1,8 @@
 """Jobs under any sequence of events: the sums are right and nobody's work is taken twice."""
 
 import itertools
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -9,16 +10,23 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 
+from core.kinds import COUNT, KNOWN, ShardKind
+from core.layout import child_part
 from core.retry import Failure
-from core.states import ENDED_JOBS, JobMoves, JobState, ShardState
-from core.work import Directive, Hold, WorkUnit
+from core.states import ENDED_JOBS, ENDED_SHARDS, JobMoves, JobState, ShardState
+from core.work import Counts, Directive, Hold, ShardResult, WorkUnit
 from store import jobs, leases, profiles, settling
-from store.tables import Job, Shard
-from tests.bench import Bench
+from store.artefacts import part_of
+from store.planning import NewShard
+from store.tables import Job, Shard, ShardDependency
+from tests.bench import OFFER, Bench, rows_artefact
 from tests.databases import NewDatabase
 
 JOB = "job"
 MAX_TRIES = 2
+USED = (ShardKind.INFER, ShardKind.PROBE, ShardKind.STITCH)
+HAVE_ROWS = {ShardState.DONE, ShardState.FAILED, ShardState.COMMITTED}
+INFERS_ONLY, MEDIA_ONLY = "infers only", "media only"
 _EXAMPLES = {"sqlite": 20, "postgresql": 6}  # as many as their time is worth
 
 
@@ -30,11 +38,26 @@ class JobMachine(RuleBasedStateMachine):
 
     new_bench: Callable[[], Bench]
 
-    @initialize(sizes=st.lists(st.integers(1, 5), min_size=1, max_size=3))
-    def begin(self, sizes: list[int]) -> None:
+    @initialize(
+        sizes=st.lists(st.integers(1, 5), min_size=1, max_size=3),
+        probes=st.lists(st.integers(1, 3), max_size=2),
+        joins=st.lists(st.sets(st.integers(1, 6), max_size=3), max_size=2),
+    )
+    def begin(self, sizes: list[int], probes: list[int], joins: list[set[int]]) -> None:
+        """Some shards infer, some probe, and some join what those and others have made."""
         self.bench = self.new_bench()
         self.bench.job(JOB, sizes)
-        self.items = sum(sizes)
+        for seq, items in enumerate(probes, len(sizes)):
+            self.bench.shard(JOB, seq=seq, stop=items, kind=ShardKind.PROBE)
+        for seq, needs in enumerate(joins, len(sizes) + len(probes)):
+            waits = {"kind": ShardKind.STITCH, "state": ShardState.WAITING}
+            joint = self.bench.shard(JOB, seq=seq, **waits)
+            for needed in needs & set(range(1, joint)):
+                self.bench.needs(joint, needed)
+        self.items = sum(sizes) + sum(probes)
+        self.children: Counter[int] = Counter()
+        self.made: dict[int, int] = {}  # the turn in which a shard got its part
+        self.turns = itertools.count()
         self.sent: list[Hold] = []
         self.holders: dict[Hold, str] = {}
         self.attempts: dict[int, int] = {}
@@ -57,9 +80,10 @@ class JobMachine(RuleBasedStateMachine):
             self._reopen()
         if revive or deliver:
             self.bench.freeze(JOB)
-        holds = self.bench.queue(JOB, limit)
+        by_kind = {kind: self.bench.queue(JOB, limit, kind=kind) for kind in USED}
+        assert not by_kind[ShardKind.INFER] or self.bench.read_job(JOB).profile is not None
+        holds = [hold for queued in by_kind.values() for hold in queued]
         assert not holds or self._state() is JobState.RUNNING
-        assert not holds or self.bench.read_job(JOB).profile is not None
         for hold in holds:
             assert hold.attempt > self.attempts.get(hold.shard, 0)
             assert not any(held.shard == hold.shard for held in self.holders)
@@ -73,14 +97,18 @@ class JobMachine(RuleBasedStateMachine):
         assert (count is not None) == (before in ENDED_JOBS - {JobState.SUCCEEDED})
 
     @precondition(lambda self: self.sent)
-    @rule(data=st.data(), worker=st.sampled_from(["w1", "w2"]))
+    @rule(data=st.data(), worker=st.sampled_from(["w1", "w2", INFERS_ONLY, MEDIA_ONLY]))
     def deliver(self, data: st.DataObject, worker: str) -> None:
         """A message arrives, maybe for the second time."""
         self._deliver(data.draw(st.sampled_from(self.sent)), worker)
 
     def _deliver(self, hold: Hold, worker: str) -> None:
-        unit = self.bench.claim(hold, worker)
+        kinds = {ShardKind.INFER} if worker == INFERS_ONLY else KNOWN
+        offers = () if worker == MEDIA_ONLY else (OFFER,)
+        unit = self.bench.claim(hold, worker, kinds=kinds, offers=offers)
         if isinstance(unit, WorkUnit):
+            assert unit.kind in kinds
+            assert offers or unit.kind is not ShardKind.INFER
             assert self.holders.setdefault(hold, worker) == worker
             assert self.numbers.setdefault(hold, self.moves) == unit.profile_number
             assert [held.shard for held in self.holders].count(hold.shard) == 1
@@ -102,15 +130,40 @@ class JobMachine(RuleBasedStateMachine):
                 assert self.bench.fail(hold, Failure(event), max_tries=MAX_TRIES) == is_held
 
     def _commit(self, data: st.DataObject, hold: Hold) -> None:
-        items = self.bench.read_shard(hold.shard).items
+        shard = self.bench.read_shard(hold.shard)
+        items = shard.items if shard.kind in COUNT else 0
         bad = data.draw(st.integers(0, items))
         skipped = data.draw(st.integers(0, items - bad))
-        done = self.bench.commit(hold, quarantined=bad, skipped=skipped)
+        if shard.kind == ShardKind.PROBE:
+            handed_on = data.draw(st.integers(0, items - bad - skipped))
+            counts = Counts(items - bad - skipped - handed_on, skipped, bad)
+            done = self._commit_probe(hold, counts, handed_on)
+        else:
+            counts = Counts(items - bad - skipped, skipped, bad)
+            done = self.bench.end(hold, ShardResult((rows_artefact(hold),), counts))
         # A repeated commit is a success as long as nobody has made another part since.
         is_held = self.holders.pop(hold, None) is not None
         assert done == (is_held or self.parts.get(hold.shard) == hold)
         if is_held:
-            self.parts[hold.shard] = hold
+            self._has_part(hold)
+
+    def _has_part(self, hold: Hold) -> None:
+        self.parts[hold.shard] = hold
+        self.made[hold.shard] = next(self.turns)
+
+    def _commit_probe(self, hold: Hold, counts: Counts, handed_on: int) -> bool:
+        """A probe hands items on to a child, and a joint that its first commit planned waits."""
+        name = part_of(self.bench.read_shard(hold.shard))
+        number = self.children[hold.shard] + 1
+        more = NewShard(ShardKind.INFER, "detect", "k", 0, 5, items=handed_on)
+        joint = NewShard(
+            ShardKind.STITCH, "media", "k", 0, 0, needs=(child_part(name, number), name)
+        )
+        result = ShardResult((rows_artefact(hold),), counts)
+        done = self.bench.end(hold, result, {0: joint, number: more} if handed_on else {})
+        if hold in self.holders and handed_on:
+            self.children[hold.shard] = number
+        return done
 
     def _ask(self, hold: Hold) -> None:
         """A worker does as the database tells it."""
@@ -147,7 +200,7 @@ class JobMachine(RuleBasedStateMachine):
     def reprofile(self) -> None:
         """Somebody moves what is left of the job to what is offered now."""
         job = self.bench.read_job(JOB)
-        left = set(self.bench.states(JOB)) & {"pending", "queued", "running"}
+        left = set(self.bench.states(JOB)) & {"waiting", "pending", "queued", "running"}
         may = job.state in {JobState.RUNNING, JobState.PAUSED} and bool(left)
         assert self.bench.leave_profile(JOB) == may
         self.moves += may and job.profile is not None
@@ -158,11 +211,12 @@ class JobMachine(RuleBasedStateMachine):
     def settle(self) -> None:
         """What the scheduler does, without the files."""
         now = self.bench.clock.now
+        self.bench.db.write(settling.unblock)
         self.bench.db.write(lambda s: settling.call_off_unstarted(s, JOB, now=now))
         for shard in self.bench.db.read(settling.without_tombstone):
             hold = Hold(shard.id, shard.attempt)
             assert self._bury(hold)
-            self.parts[shard.id] = hold
+            self._has_part(hold)
             assert hold not in self.sent
         for job in self.bench.db.read(settling.at_their_end):
             assert not self.holders
@@ -171,7 +225,8 @@ class JobMachine(RuleBasedStateMachine):
                 JobState.FAILING: JobMoves.END_FAILED,
             }.get(job.state)
             if move is None:
-                bad = self.bench.tally(JOB).quarantined
+                tally = self.bench.tally(JOB)
+                bad = tally.quarantined or tally.shards.get(ShardState.FAILED)
                 move = JobMoves.END_PARTIAL if bad else JobMoves.SUCCEED
             self._end(job, move)
 
@@ -186,13 +241,15 @@ class JobMachine(RuleBasedStateMachine):
     def everything_adds_up(self) -> None:
         if not hasattr(self, "bench"):
             return
-        job, tally, shards = self.bench.db.read(
+        job, tally, shards, needs = self.bench.db.read(
             lambda s: (
                 job := jobs.get_job(s, JOB),
                 jobs.tally(s, [job])[JOB],
                 s.query(Shard).all(),
+                [(pair.shard_id, pair.needs_id) for pair in s.query(ShardDependency).all()],
             )
         )
+        self._check_family(job.state, shards, needs)
         self._check_sums(job.state, tally)
         assert len(job.past_profiles) == self.moves
         for shard in shards:
@@ -210,10 +267,12 @@ class JobMachine(RuleBasedStateMachine):
         assert min(tally.succeeded, tally.quarantined, tally.cancelled, tally.pending) >= 0
         if state in ENDED_JOBS:
             assert tally.pending == 0
+            assert set(tally.shards) <= ENDED_SHARDS
         if state is JobState.SUCCEEDED:
             assert tally.succeeded + tally.skipped == self.items
+            assert ShardState.FAILED not in tally.shards
         if state is JobState.PARTIAL:
-            assert tally.quarantined > 0
+            assert tally.quarantined or tally.shards[ShardState.FAILED]
             assert tally.cancelled == 0
 
     def _check_shard(self, shard: Shard) -> None:
@@ -222,7 +281,11 @@ class JobMachine(RuleBasedStateMachine):
         assert 0 <= shard.tries <= MAX_TRIES
         settled = shard.succeeded + shard.skipped + shard.quarantined
         assert settled <= shard.items
-        if shard.state in {ShardState.DONE, ShardState.FAILED, ShardState.COMMITTED}:
+        if shard.kind in COUNT and shard.state in {
+            ShardState.DONE,
+            ShardState.FAILED,
+            ShardState.COMMITTED,
+        }:
             assert settled == shard.items
         assert shard.profile_number <= self.moves
         made = profiles.part_profiles(shard)
@@ -232,6 +295,26 @@ class JobMachine(RuleBasedStateMachine):
         assert all(made[number] for number in list(made)[:-1])
         is_running = shard.state is ShardState.RUNNING
         assert (shard.worker_id is not None, shard.lease_until is not None) == (is_running,) * 2
+
+    def _check_family(
+        self, state: JobState, shards: Sequence[Shard], needs: Sequence[tuple[int, int]]
+    ) -> None:
+        """Nobody is under way before what it needs has ended; each child is there once."""
+        by_id = {shard.id: shard for shard in shards}
+        under_way = {ShardState.PENDING, ShardState.QUEUED, ShardState.RUNNING}
+        for shard, needed in needs:
+            assert by_id[shard].state not in under_way or by_id[needed].state in ENDED_SHARDS
+            is_whole = state in {JobState.SUCCEEDED, JobState.PARTIAL}
+            if is_whole and by_id[shard].state is ShardState.DONE:
+                assert self.made[shard] > self.made.get(needed, -1)  # nothing stale is left
+        names = {part_of(parent): self.children[parent.id] for parent in shards}
+        expected = [
+            child_part(parent, number)
+            for parent, count in names.items()
+            for number in range(count + 1)
+            if count
+        ]
+        assert sorted(expected) == sorted(shard.part for shard in shards if shard.part)
 
 
 def test_the_sums_are_right_whatever_happens(new_database: NewDatabase, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from kombu.connection import Connection
 
 from config.broker import celery_settings
 from core.errors import RetryableError
+from core.kinds import ShardKind
 from core.messages import ShardMessage
 from core.profile import EngineOffer
 from core.work import Hold, WorkUnit
@@ -39,7 +40,7 @@ def dispatcher(new_dispatcher: NewDispatcher) -> Dispatcher:
 def read(broker: str) -> Callable[..., list[Hold]]:
     """Takes up to `limit` messages out of a queue."""
 
-    def take(limit: int = 1000, queue: str = "detect") -> list[Hold]:
+    def take(limit: int = 1000, queue: str = "detect", version: int = 1) -> list[Hold]:
         found: list[Hold] = []
         with Connection(broker) as connection, connection.SimpleQueue(queue) as messages:
             while len(found) < limit:
@@ -49,6 +50,7 @@ def read(broker: str) -> Callable[..., list[Hold]]:
                     break
                 message.ack()
                 assert message.headers["task"] == "regatta.run_shard"
+                assert message.payload[0][0]["version"] == version
                 wire = ShardMessage.from_json(message.payload[0][0])
                 found.append(Hold(wire.shard, wire.attempt))
         return found
@@ -238,3 +240,73 @@ def test_what_could_not_be_published_is_published_later(
     bench.clock.now += 10
     assert dispatcher.tick() == 2
     assert len(read()) == 2
+
+
+MEDIA = ("detect", "media")
+INFERS = {"kinds": (ShardKind.INFER,), "queues": MEDIA}
+
+
+def test_a_kind_goes_to_the_queue_once_somebody_lives_who_knows_it(
+    bench: Bench, dispatcher: Dispatcher, read: Read
+) -> None:
+    bench.job("a", profile=None)
+    bench.shard("a", seq=0, kind=ShardKind.RENDER)
+    bench.worker("infers", **INFERS)
+    assert dispatcher.tick() == 0
+    bench.worker("elsewhere", kinds=(ShardKind.RENDER,))
+    assert dispatcher.tick() == 0
+    bench.worker("renders", kinds=(ShardKind.RENDER,), queues=("media",), offers=())
+    assert dispatcher.tick() == 1
+    [hold] = read(queue="media", version=2)
+    assert isinstance(bench.claim(hold, kinds={ShardKind.RENDER}, offers=()), WorkUnit)
+
+
+def test_what_only_the_wrong_workers_are_left_for_is_taken_back(
+    bench: Bench, dispatcher: Dispatcher, read: Read
+) -> None:
+    """Queued for a worker that died, it neither goes round for ever nor blocks the queue."""
+    bench.job("a")
+    for seq in range(4):
+        bench.shard("a", seq=seq, kind=ShardKind.PROBE)
+    renders = {"kinds": (ShardKind.RENDER,), "queues": MEDIA}
+    bench.worker("probes", slots=2, kinds=(ShardKind.PROBE,), queues=MEDIA)
+    assert dispatcher.tick() == 4
+    first, *_ = read(queue="media", version=2)
+    assert bench.claim(first, kinds={ShardKind.RENDER}) == "unknown_kind"
+    bench.clock.now += 31  # nobody has heard of `probes` for too long
+    bench.worker("renders", slots=2, **renders)
+    bench.job("b")
+    bench.shard("b", seq=0, kind=ShardKind.RENDER)
+    dispatcher.tick()
+    assert bench.states("a").count("pending") >= 3
+    bench.clock.now += 11
+    bench.worker("renders", slots=2, **renders)
+    dispatcher.tick()
+    dispatcher.tick()
+    assert bench.states("a") == ["pending"] * 4
+    [hold] = read(queue="media", version=2)
+    assert bench.read_shard(hold.shard).job_id == "b"
+
+
+def test_kinds_of_one_job_share_its_slots(bench: Bench, dispatcher: Dispatcher, read: Read) -> None:
+    for job in ("a", "b"):
+        bench.job(job)
+        for seq in range(10):
+            kind = ShardKind.RENDER if seq % 2 else ShardKind.COMPACT
+            bench.shard(job, seq=seq, kind=kind)
+    bench.worker("w", slots=4, queues=MEDIA)
+    assert dispatcher.tick() == 8
+    jobs_ = [bench.read_shard(hold.shard).job_id for hold in read(queue="media", version=2)]
+    assert (jobs_.count("a"), jobs_.count("b")) == (4, 4)
+
+
+def test_no_more_of_a_kind_is_out_than_those_who_know_it_can_take(
+    bench: Bench, dispatcher: Dispatcher
+) -> None:
+    bench.job("a")
+    for seq in range(20):
+        bench.shard("a", seq=seq, kind=ShardKind.RENDER)
+    bench.worker("infers", slots=8, **INFERS)
+    bench.worker("renders", slots=1, kinds=(ShardKind.RENDER,), queues=MEDIA)
+    assert dispatcher.tick() == 2
+    assert dispatcher.tick() == 0

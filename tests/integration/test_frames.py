@@ -26,8 +26,16 @@ from core.work import Directive
 from store.files import FileObjects
 from store.parts import ResultRow, count_states, encode_rows, iter_rows
 from tests.bench import OPTIONS, PROFILE
-from tests.workshop import PATIENCE, Gate, Network, new_run, work_unit, write_item, write_model
-from worker.models import Models
+from tests.workshop import (
+    PATIENCE,
+    Gate,
+    Network,
+    models_of,
+    new_run,
+    work_unit,
+    write_item,
+    write_model,
+)
 from worker.pipeline import pipeline
 from worker.pipeline.flow import Finished, Flow, Sink, Source, Ticket
 from worker.pipeline.picture import Picture
@@ -136,7 +144,7 @@ class Works:
         self.model = write_model(folder / "model")
         self.network = Network()
         threads = Threads(fetch=1, decode=2, predict=2, finish=2, upload=1)
-        self.pipeline = Pipeline(Models(self.network, replicas=2), threads)
+        self.pipeline = Pipeline(models_of(self.network, replicas=2), threads)
         self.pool = ThreadPoolExecutor(2)
         self.resident = self.pipeline.models.acquire(self.model, PROFILE)
 

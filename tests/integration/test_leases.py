@@ -3,14 +3,15 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import update
 
+from core.kinds import ShardKind
 from core.profile import EngineOffer
 from core.retry import Failure
-from core.states import JobState, ShardKind
-from core.work import CommittedPart, Counts, Directive, Hold, WorkUnit
+from core.states import JobState
+from core.work import Counts, Directive, Hold, ShardResult, WorkUnit
 from store import leases
 from store.leases import Progress, Refusal
 from store.tables import Job
-from tests.bench import MODEL, OFFER, OPTIONS, PROFILE, Bench
+from tests.bench import MODEL, OFFER, OPTIONS, PROFILE, Bench, rows_artefact
 
 
 def test_a_claim_gives_everything_that_the_run_depends_on(bench: Bench) -> None:
@@ -21,7 +22,7 @@ def test_a_claim_gives_everything_that_the_run_depends_on(bench: Bench) -> None:
     assert bench.claim(hold, "w1") == WorkUnit(
         hold=hold,
         job="a",
-        seq=1,
+        part="000001",
         kind=ShardKind.INFER,
         task="detect",
         source="/nowhere/",
@@ -31,7 +32,7 @@ def test_a_claim_gives_everything_that_the_run_depends_on(bench: Bench) -> None:
         stop=5,
         model=MODEL,
         options=OPTIONS,
-        profile=PROFILE,
+        frozen_profile=PROFILE,
         suspect=False,
         deaths={},
         previous_part=None,
@@ -72,11 +73,7 @@ def test_a_worker_without_the_profile_gives_the_shard_back_for_another(bench: Be
     other = EngineOffer("null", "2", "cpu-test", "fp32")
 
     def claim(*offers: EngineOffer) -> WorkUnit | Refusal:
-        return bench.db.write(
-            lambda s: leases.claim(
-                s, hold, worker_id="w", offers=offers, now=bench.clock.now, lease_seconds=30
-            )
-        )
+        return bench.claim(hold, offers=offers)
 
     assert claim(other) is Refusal.UNSUITED
     assert bench.states("a") == ["pending"]
@@ -134,7 +131,7 @@ def test_stale_holds_change_nothing(bench: Bench) -> None:
 def test_a_commit_may_be_repeated_but_not_by_others(bench: Bench) -> None:
     bench.job("a", [4])
     hold = bench.run("a")
-    part = CommittedPart("x" * 64, 99, Counts(2, 1, 1), {"decode": 0.5})
+    part = ShardResult((rows_artefact(hold, "x" * 64, 99),), Counts(2, 1, 1), {"decode": 0.5})
     for _ in range(2):
         assert bench.db.write(lambda s: leases.commit(s, hold, part, now=1234.0))
     shard = bench.read_shard(hold.shard)

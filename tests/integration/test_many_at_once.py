@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
+from core.kinds import KNOWN
 from core.retry import Failure
 from core.states import JobState, ShardState
 from core.work import Directive, Hold, WorkUnit
@@ -77,7 +78,12 @@ class Crowd:
         while not self.over.is_set():
             self.bench.clock.now += 100.0  # what was given back is due again
             db = self.bench.db
-            assert db.write(lambda s: planning.claim_plan(s, "s", now=1.0, lease_seconds=1)) is None
+            assert (
+                db.write(
+                    lambda s: planning.claim_plan(s, "s", kinds=KNOWN, now=1.0, lease_seconds=1)
+                )
+                is None
+            )
             if set(self.bench.states(JOB)) == {ShardState.DONE.value}:
                 self.over.set()
             self.over.wait(0.01)

@@ -1,5 +1,6 @@
 from typing import Any
 
+from core.kinds import ShardKind
 from core.states import JobMoves, JobState
 from store import jobs, planning, profiles
 from store.planning import NewShard, PlanHold
@@ -8,21 +9,21 @@ from tests.bench import PROFILE, Bench
 
 def claim(bench: Bench, owner: str = "p1") -> PlanHold | None:
     return bench.db.write(
-        lambda s: planning.claim_plan(s, owner, now=bench.clock.now, lease_seconds=30)
+        lambda s: planning.claim_plan(
+            s, owner, kinds=[ShardKind.INFER], now=bench.clock.now, lease_seconds=30
+        )
     )
 
 
 def commit(bench: Bench, hold: PlanHold, key: str, *sizes: int, part: int = 0) -> bool:
-    shards, start = [], 0
+    shards, start, items_key = [], 0, f"items/part-{part:05d}-{hold.attempt}.parquet"
     for size in sizes:
-        shards.append(NewShard(start, start + size))
+        shards.append(NewShard(ShardKind.INFER, "detect", items_key, start, start + size))
         start += size
     return bench.db.write(
         lambda s: planning.commit_plan_part(
             s,
             hold,
-            items_key=f"items/part-{part:05d}-{hold.attempt}.parquet",
-            queue="detect",
             shards=shards,
             cursor={"key": key},
             passed_over={"not an image": part + 1},

@@ -43,7 +43,7 @@ def question(model: ModelRef) -> Question:
 def ask(question: Question, monkeypatch: pytest.MonkeyPatch) -> Ask:
     def asked(told: str) -> Comparison:
         monkeypatch.setenv("PRECARIOUS", told)
-        return ask_alone(question, PICTURES)
+        return ask_alone(question, PICTURES, seconds=120.0)  # a busy machine is slow
 
     return asked
 
@@ -86,7 +86,7 @@ def test_a_run_that_is_stopped_does_not_wait(
 ) -> None:
     monkeypatch.setenv("PRECARIOUS", "plain=hang")
     item = write_item(tmp_path / "source", 7)
-    unit = work_unit(model, source=tmp_path / "source", output=tmp_path, profile=PROFILE)
+    unit = work_unit(model, source=tmp_path / "source", output=tmp_path, frozen_profile=PROFILE)
     run = new_run(unit)
     threading.Timer(0.5, lambda: run.stop(Directive.HAND_BACK)).start()
     with pytest.raises(StoppedError):
@@ -99,7 +99,7 @@ def test_the_pictures_of_a_shard(
     monkeypatch.setenv("PRECARIOUS", "plain=fine")
     items = [write_item(tmp_path / "source", number, size=(90, 60)) for number in range(3)]
     (tmp_path / "source" / "001.png").write_bytes(b"nothing")
-    unit = work_unit(model, source=tmp_path / "source", output=tmp_path, profile=PROFILE)
+    unit = work_unit(model, source=tmp_path / "source", output=tmp_path, frozen_profile=PROFILE)
     found = ask_alone(question, ShardPictures(unit, tuple(items)))
     assert (found.way, found.report["pictures"]) == (Way.ONEDNN, 2)
 

@@ -1,3 +1,4 @@
+from core.kinds import ShardKind
 from core.retry import Failure
 from core.states import JobMoves, JobState
 from store import jobs, queueing
@@ -18,8 +19,8 @@ def test_demands_are_what_live_jobs_could_do_now(bench: Bench) -> None:
     bench.run("late")
     bench.queue("late")
     assert demands(bench) == [
-        Demand("early", 0, ready=2, outstanding=0, profile=PROFILE),
-        Demand("late", 3, ready=1, outstanding=2, profile=PROFILE),
+        Demand("early", ShardKind.INFER, 0, ready=2, outstanding=0, profile=PROFILE),
+        Demand("late", ShardKind.INFER, 3, ready=1, outstanding=2, profile=PROFILE),
     ]
     assert demands(bench, "media") == []
 
@@ -53,12 +54,17 @@ def test_a_job_that_was_stopped_since_is_not_queued(bench: Bench) -> None:
 
 
 def overdue(bench: Bench, limit: int = 10) -> list[int]:
-    holds = bench.db.write(
+    late = bench.db.write(
         lambda s: queueing.overdue(
-            s, "detect", limit, now=bench.clock.now, since=bench.clock.now - 10
+            s,
+            "detect",
+            limit,
+            served=[("a", ShardKind.INFER)],
+            now=bench.clock.now,
+            since=bench.clock.now - 10,
         )
     )
-    return [hold.shard for hold in holds]
+    return [hold.shard for hold in late.get(ShardKind.INFER, [])]
 
 
 def test_what_nobody_claimed_in_time_is_taken_once(bench: Bench) -> None:

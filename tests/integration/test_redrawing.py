@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.items import ItemRef
 from core.options import DrawOptions, JobOptions, ModelRef
-from core.profile import ExecutionProfile
+from core.profile import NetworkProfile
 from core.states import ItemState
 from core.tasks import CLASSIFY, DETECT, DETECTOR, KEYPOINT, OCR, SEGMENT, TASKS, TEXT_DET, TEXT_REC
 from predictions.answer import Answer
@@ -36,7 +36,7 @@ from worker.recipes.by_model import recipe_of
 from worker.recipes.recipe import ALONE
 from worker.ways.rehearsal import Rehearsal
 
-PROFILE = ExecutionProfile.of(offers()[0], batch_size=1, jpeg_quality=90)
+PROFILE = NetworkProfile(offers()[0].offer, batch_size=1)
 OPTIONS = JobOptions.of(max_pixels=10**9, max_item_bytes=10**9, jpeg_quality=90, polygons=True)
 DRAWN: list[DrawOptions] = [
     OPTIONS.drawing,

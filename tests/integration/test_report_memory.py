@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.items import ItemRef
-from core.layout import results_part
+from core.layout import part_name, results_part
 from core.states import ItemState
 from predictions.detections import Detections
 from store.parts import encode_rows
@@ -68,7 +68,7 @@ def _write(bench: Bench, job: str, shards: int) -> None:
         hold = bench.run(job)
         start = seq * SHARD
         part = [_row(number) for number in range(start, start + SHARD)]
-        output.put(results_part(seq), encode_rows(part))
+        output.put(results_part(part_name(seq)), encode_rows(part))
         bench.clock.now += 1
         bench.commit(hold, quarantined=SHARD // 10)
         bench.publish(hold)

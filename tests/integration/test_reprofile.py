@@ -10,7 +10,7 @@ from core.retry import Failure
 from core.states import JobMoves, JobState
 from core.ways import Way
 from core.work import Hold, WorkUnit
-from store import jobs, leases, queueing, settling
+from store import jobs, queueing, settling
 from store.leases import Refusal
 from store.profiles import freeze_way, part_profiles, present_number, profiles_of
 from tests.bench import OFFER, PROFILE, Bench
@@ -20,11 +20,7 @@ NEW = replace(PROFILE, numerics=2)
 
 
 def claim(bench: Bench, hold: Hold, offer: EngineOffer = NEW_OFFER) -> WorkUnit | Refusal:
-    return bench.db.write(
-        lambda s: leases.claim(
-            s, hold, worker_id="w", offers=[offer], now=bench.clock.now, lease_seconds=30
-        )
-    )
+    return bench.claim(hold, offers=[offer])
 
 
 def run_new(bench: Bench, job: str = "a") -> WorkUnit:

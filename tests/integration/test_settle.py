@@ -9,16 +9,16 @@ from sqlalchemy import update
 
 from core.digests import Digests
 from core.items import ItemRef
-from core.layout import results_part, staged_results_part
+from core.layout import part_name, results_part, staged_results_part
 from core.retry import Failure
 from core.states import ItemState, JobMoves, JobState
-from core.work import CommittedPart, Counts, Hold
+from core.work import Counts, Hold, ShardResult
 from scheduler.manifest import job_manifest
 from scheduler.settle import Settler
 from store import jobs, leases, settling
 from store.parts import ResultRow, encode_rows, iter_rows
 from store.tables import Job
-from tests.bench import MODEL, OPTIONS, PROFILE, Bench
+from tests.bench import MODEL, OPTIONS, PROFILE, Bench, rows_artefact
 
 
 def settler(bench: Bench) -> Settler:
@@ -42,9 +42,10 @@ def stage(bench: Bench, hold: Hold, bad: tuple[int, ...] = ()) -> bytes:
     """What a worker does up to its commit."""
     shard = bench.read_shard(hold.shard)
     part = encode_rows(rows(shard.start, shard.stop, bad))
-    bench.output(shard.job_id).put(staged_results_part(shard.seq, hold.attempt), part)
+    bench.output(shard.job_id).put(staged_results_part(part_name(shard.seq), hold.attempt), part)
     counts = Counts(shard.items - len(bad), 0, len(bad))
-    committed = CommittedPart(hashlib.sha256(part).hexdigest(), len(part), counts)
+    rows_ = rows_artefact(hold, hashlib.sha256(part).hexdigest(), len(part), seq=shard.seq)
+    committed = ShardResult((rows_,), counts)
     assert bench.db.write(lambda s: leases.commit(s, hold, committed, now=bench.clock.now))
     return part
 
@@ -54,7 +55,7 @@ def finish(bench: Bench, hold: Hold, bad: tuple[int, ...] = ()) -> bytes:
     part = stage(bench, hold, bad)
     shard = bench.read_shard(hold.shard)
     bench.output(shard.job_id).copy(
-        staged_results_part(shard.seq, hold.attempt), results_part(shard.seq)
+        staged_results_part(part_name(shard.seq), hold.attempt), results_part(part_name(shard.seq))
     )
     bench.publish(hold)
     return part
@@ -70,7 +71,7 @@ def keys(bench: Bench, prefix: str) -> list[str]:
 
 
 def result(bench: Bench, seq: int) -> list[tuple[str, str, str | None]]:
-    found = iter_rows(bench.output("a").get(results_part(seq)))
+    found = iter_rows(bench.output("a").get(results_part(part_name(seq))))
     return [(row["item"], row["state"], row["reason"]) for row in found]
 
 
@@ -120,11 +121,13 @@ def test_a_job_whose_items_all_succeeded(bench: Bench) -> None:
     assert keys(bench, "items/") == ["items/part-00000-1.parquet"]
     found = manifest(bench)
     described = found.pop("parts")
+    assert found.pop("artefacts") == []
     assert found == {
         "format": 1,
         "job": {
             "id": "a",
             "name": "a",
+            "kind": "infer",
             "state": "succeeded",
             "generation": 0,
             "priority": 3,
@@ -237,7 +240,10 @@ def test_a_job_that_was_called_off(bench: Bench, move: Any, end: JobState) -> No
         "cancelled": 4,
         "passed_over": {},
     }
-    assert [part["key"] for part in found["parts"]] == [results_part(0), results_part(2)]
+    assert [part["key"] for part in found["parts"]] == [
+        results_part(part_name(0)),
+        results_part(part_name(2)),
+    ]
 
 
 def test_every_item_of_a_failed_shard_has_its_row(bench: Bench) -> None:
@@ -251,7 +257,7 @@ def test_every_item_of_a_failed_shard_has_its_row(bench: Bench) -> None:
         ("3.jpg", "quarantined", reason),
     ]
     shard = bench.read_shard(2)
-    part = bench.output("a").get(results_part(1))
+    part = bench.output("a").get(results_part(part_name(1)))
     assert (shard.part_digest, shard.part_size) == (hashlib.sha256(part).hexdigest(), len(part))
     assert bench.read_job("a").state is JobState.PARTIAL
 
@@ -272,9 +278,9 @@ def test_a_retry_that_fails_leaves_what_had_succeeded(
         patch.setattr(settling, "bury", die)
         with pytest.raises(KeyboardInterrupt):
             settler(bench).tick()
-    part = bench.output("a").get(results_part(0))
+    part = bench.output("a").get(results_part(part_name(0)))
     assert settler(bench).tick() == 1
-    assert bench.output("a").get(results_part(0)) == part
+    assert bench.output("a").get(results_part(part_name(0))) == part
     assert result(bench, 0) == [
         ("0.jpg", "succeeded", None),
         ("1.jpg", "quarantined", "shard_failed: it broke"),
@@ -329,7 +335,7 @@ def test_one_job_that_cannot_be_written_does_not_hold_up_the_others(
 def test_two_settlers_end_a_job_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.job("a", [2])
     finish(bench, bench.run("a"), bad=(0,))
-    real = settling.parts_of
+    real = settling.results_of
     others: list[int] = []
 
     def meanwhile(*args: Any) -> Any:
@@ -340,11 +346,13 @@ def test_two_settlers_end_a_job_once(bench: Bench, monkeypatch: pytest.MonkeyPat
             stage(bench, bench.run("a"))
         return real(*args)
 
-    monkeypatch.setattr(settling, "parts_of", meanwhile)
+    monkeypatch.setattr(settling, "results_of", meanwhile)
     assert settler(bench).tick() == 0
     assert others == [0, 1]
     assert bench.read_job("a").state is JobState.RUNNING
-    assert keys(bench, "_attempts/") == [staged_results_part(0, 2)]  # the retry's, not yet final
+    assert keys(bench, "_attempts/") == [
+        staged_results_part(part_name(0), 2)
+    ]  # the retry's, not yet final
 
 
 def test_what_nobody_foresaw_in_one_job_does_not_hold_up_the_others(

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,21 +13,27 @@ from sqlalchemy import update
 
 from core.errors import FatalError, RetryableError
 from core.items import ItemRef
-from core.layout import results_part, staged_results_part
+from core.kinds import ArtefactRole, ShardKind
+from core.layout import part_name, results_part, staged_results_part
 from core.profile import EngineOffer
 from core.states import ItemState, JobMoves, JobState
 from core.work import Hold
 from store import jobs, rates
+from store.artefacts import artefacts_of
 from store.files import FileObjects
 from store.manifests import encode_items
 from store.parts import ResultRow, iter_rows
+from store.planning import NewShard
 from store.processes import WORKER, Heartbeat
 from store.tables import Shard
 from tests.bench import OFFER, PROFILE, Bench
 from tests.workshop import PATIENCE, Gate, Network, models_of, write_item, write_model
 from worker.engines.registry import Engines
+from worker.kinds.kind import KindRunner, Outcome, Product
+from worker.kinds.known import known_kinds
 from worker.lease_keeper import LeaseKeeper
 from worker.pipeline.pipeline import Pipeline, Threads
+from worker.run import ShardRun
 from worker.shard import ShardRunner
 from worker.ways.chooser import WayChooser
 
@@ -51,13 +58,16 @@ class Station:
         )
         self.runner = ShardRunner(
             db=bench.db,
-            pipeline=self.pipeline,
-            chooser=WayChooser(bench.db, Engines([self.network])),
+            kinds=known_kinds(
+                bench.db,
+                self.pipeline,
+                WayChooser(bench.db, Engines([self.network])),
+                stall_seconds=60.0,
+            ),
             keeper=self.keeper,
             worker_id="w",
             offers=(OFFER,),
             lease_seconds=30.0,
-            stall_seconds=60.0,
             max_tries=3,
             draining=lambda: self.draining,
         )
@@ -89,7 +99,7 @@ class Station:
 
     def states(self) -> dict[str, str]:
         """The published items' states."""
-        rows = iter_rows(self.output.get(results_part(0)))
+        rows = iter_rows(self.output.get(results_part(part_name(0))))
         return {row["item"]: row["state"] for row in rows}
 
     def close(self) -> None:
@@ -117,14 +127,14 @@ def test_a_shard_is_run_committed_and_published(station: Station) -> None:
     assert station.shard(hold) == ("done", 1, hold.attempt)
     assert station.states() == dict.fromkeys(("000.png", "001.png", "002.png"), "succeeded")
     row = station.bench.read_shard(hold.shard)
-    part = station.output.get(results_part(0))
+    part = station.output.get(results_part(part_name(0)))
     assert (row.part_digest, row.part_size) == (sha256(part).hexdigest(), len(part))
     assert (row.succeeded, row.quarantined, row.skipped) == (3, 0, 0)
     assert row.timings is not None
     assert row.timings["total"] > 0
     assert {"fetch", "decode", "predict"} <= set(row.timings)
     assert "halved_to_batch" not in row.timings
-    assert station.output.get(staged_results_part(0, hold.attempt)) == part
+    assert station.output.get(staged_results_part(part_name(0), hold.attempt)) == part
     assert station.keeper.runs() == []
 
 
@@ -200,7 +210,7 @@ def test_what_may_pass_is_tried_again_later(
 ) -> None:
     hold = station.queue()
     failing = fails_with(error or ZeroDivisionError("bug"))
-    monkeypatch.setattr("worker.shard.encode_rows", failing)
+    monkeypatch.setattr("worker.kinds.infer.encode_rows", failing)
     assert station.runner.run(hold) == "failed"
     row = station.bench.read_shard(hold.shard)
     assert station.shard(hold) == ("pending", 1, 0)
@@ -252,7 +262,7 @@ def test_a_paused_job_gets_its_shard_back_without_a_try(station: Station, bench:
     pause = lambda: bench.db.write(lambda s: jobs.pause(s, "a", now=1000.0))  # noqa: E731
     assert during(station, hold, pause) == "hand_back"
     assert station.shard(hold) == ("pending", 0, 0)
-    assert not station.output.exists(staged_results_part(0, hold.attempt))
+    assert not station.output.exists(staged_results_part(part_name(0), hold.attempt))
 
 
 def test_a_cancelled_job_cancels_its_shard(station: Station, bench: Bench) -> None:
@@ -291,13 +301,13 @@ def test_who_is_overtaken_after_the_last_item_does_not_commit(
 
     def overtaken(self: FileObjects, key: str, data: bytes, *, durable: bool = False) -> None:
         put(self, key, data, durable=durable)
-        if key == staged_results_part(0, hold.attempt):
+        if key == staged_results_part(part_name(0), hold.attempt):
             assert station.bench.fail(hold)
 
     monkeypatch.setattr(FileObjects, "put", overtaken)
     assert station.runner.run(hold) == "stale"
     assert station.shard(hold) == ("pending", 1, 0)
-    assert not station.output.exists(results_part(0))
+    assert not station.output.exists(results_part(part_name(0)))
 
 
 def test_a_message_that_comes_twice_runs_once(station: Station) -> None:
@@ -352,13 +362,48 @@ def test_two_shards_overlap_and_keep_their_own_results(station: Station) -> None
     gate.open()
     assert [end.result(PATIENCE) for end in ended] == ["done", "done"]
     for seq in range(2):
-        rows = list(iter_rows(station.output.get(results_part(seq))))
+        rows = list(iter_rows(station.output.get(results_part(part_name(seq)))))
         assert [row["item"] for row in rows] == [
             f"{n:03d}.png" for n in range(20 * seq, 20 * seq + 20)
         ]
         assert [row["detections"][0]["box"][0] for row in rows] == [
             float(n) for n in range(20 * seq, 20 * seq + 20)
         ]
+
+
+class Painter(KindRunner):
+    """Makes a video of some megabytes in a file, and plans two more shards."""
+
+    def __init__(self, film: Path) -> None:
+        self.film = film
+
+    def run(self, run: ShardRun) -> Outcome:
+        run.moved("paint", 0.1)
+        self.film.write_bytes(b"frame" * 1_000_000)
+        more = NewShard(ShardKind.INFER, "detect", run.unit.items_key, 0, 1)
+        rows = Product(ArtefactRole.ROWS, ".parquet", b"rows")
+        return Outcome(
+            (rows, Product(ArtefactRole.VIDEO, ".mp4", self.film)),
+            children={0: more, 1: more},
+        )
+
+
+def test_another_kind_stages_a_file_and_has_children(station: Station, tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    kinds = {ShardKind.PROBE: Painter(film)}
+    runner = replace(station.runner, kinds=kinds, offers=())
+    station.bench.job("a", profile=None)
+    station.bench.shard("a", seq=0, kind=ShardKind.PROBE)
+    [hold] = station.bench.queue("a", kind=ShardKind.PROBE)
+    assert station.runner.run(hold) == "unknown_kind"
+    station.bench.clock.now += 1.0
+    [hold] = station.bench.queue("a", kind=ShardKind.PROBE)
+    assert runner.run(hold) == "done"
+    assert station.bench.states("a") == ["pending", "pending", "done"]
+    assert station.output.get("results/part-000000.parquet") == b"rows"
+    assert station.output.get("videos/part-000000.mp4") == film.read_bytes()
+    _, video = artefacts_of(station.bench.read_shard(hold.shard))
+    assert (video.digest, video.size) == (sha256(film.read_bytes()).hexdigest(), 5_000_000)
 
 
 def test_a_suspect_runs_alone(
@@ -373,7 +418,7 @@ def test_a_suspect_runs_alone(
         row = ResultRow.quarantined
         return [row(item, task="detect", model="m", reason="killed_process: x") for item in items]
 
-    monkeypatch.setattr("worker.shard.run_alone", alone)
+    monkeypatch.setattr("worker.kinds.infer.run_alone", alone)
     assert station.runner.run(hold) == "done"
     assert set(station.states().values()) == {ItemState.QUARANTINED.value}
     assert station.network.loaded == 0

@@ -238,7 +238,7 @@ def real(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ShardRu
         source.mkdir()
         for index, mark in enumerate(marks):
             (source / f"{index}.png").write_bytes(encoded(picture(index, mark=mark), ".png"))
-        return claimed(bench, source=str(source), model=ref, profile=profile, **changes)
+        return claimed(bench, source=str(source), model=ref, frozen_profile=profile, **changes)
 
     return make
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from core.batching import NetworkTraits, Shapes
-from core.layout import results_part
+from core.layout import part_name, results_part
 from core.options import SEVERAL, ModelRef
 from core.profile import Offered
 from core.work import Hold
@@ -17,6 +17,7 @@ from store.processes import WORKER, Heartbeat
 from tests.bench import OFFER, Bench
 from tests.workshop import Network, models_of, write_item, write_model
 from worker.engines.registry import Engines
+from worker.kinds.known import known_kinds
 from worker.lease_keeper import LeaseKeeper
 from worker.pipeline.pipeline import Pipeline, Threads
 from worker.shard import ShardRunner
@@ -71,8 +72,12 @@ class Job:
         engines = Engines(networks)
         return ShardRunner(
             db=self.bench.db,
-            pipeline=self.pipelines[-1],
-            chooser=WayChooser(self.bench.db, engines),
+            kinds=known_kinds(
+                self.bench.db,
+                self.pipelines[-1],
+                WayChooser(self.bench.db, engines),
+                stall_seconds=60.0,
+            ),
             keeper=LeaseKeeper(
                 self.bench.db,
                 Heartbeat("w", WORKER, "h", 1, "0"),
@@ -83,7 +88,6 @@ class Job:
             worker_id="w",
             offers=engines.offers,
             lease_seconds=30.0,
-            stall_seconds=60.0,
             max_tries=3,
             draining=lambda: False,
         )
@@ -100,7 +104,7 @@ def job(bench: Bench) -> Iterator[Job]:
 def test_each_network_runs_on_its_own_engine_in_batches_of_its_own(job: Job) -> None:
     worker = job.worker(*job.engines.values())
     assert worker.run(job.queue()) == "done"
-    rows = iter_rows(job.bench.output("a").get(results_part(0)))
+    rows = iter_rows(job.bench.output("a").get(results_part(part_name(0))))
     assert [(row["item"], row["model"], row["state"]) for row in rows] == [
         (f"{number:03d}.png", name, "succeeded")
         for number in range(COUNT)

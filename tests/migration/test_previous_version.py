@@ -5,16 +5,26 @@ back from a database, and rows of that shape are written, changed and read on th
 What breaks this goes in two releases: the first stops using it, the second removes it.
 """
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
+from kombu.connection import Connection
 from sqlalchemy import JSON, MetaData, Table, delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
+from config.broker import celery_settings
+from core.kinds import ShardKind
+from core.messages import QUEUES, ShardMessage, queue_for
 from migrations.upgrade import _config, _migrate, upgrade
+from scheduler.dispatch import Dispatcher
+from scheduler.doorbell import Doorbell
 from store.database import Database
+from store.tables import Process
+from tests.bench import Bench
 
 
 def revisions() -> list[str]:
@@ -101,6 +111,43 @@ def test_additions_pass(url: str, change: str) -> None:
 def test_removals_are_noticed(url: str, change: str) -> None:
     with pytest.raises(DBAPIError):
         assert_change(url, change)
+
+
+@pytest.fixture
+def bench(url: str, tmp_path: Path) -> Iterator[Bench]:
+    upgrade(url)
+    bench = Bench(url, tmp_path)
+    yield bench
+    bench.db.close()
+
+
+def reads(message: dict[str, object]) -> bool:
+    """Whether a worker of the version before kinds takes a message; it would infer."""
+    return message.get("version") == 1
+
+
+@pytest.mark.parametrize("kind", sorted(ShardKind))
+def test_a_worker_from_before_kinds_gets_nothing_but_inference(
+    bench: Bench, broker: str, kind: ShardKind
+) -> None:
+    bench.job("a")
+    bench.shard("a", seq=0, kind=kind)
+    bench.worker("before", queues=QUEUES)
+    bench.db.write(lambda s: s.execute(update(Process).values(kinds=None)))
+    doorbell = Doorbell(celery_settings(broker))
+    dispatcher = Dispatcher(bench.db, doorbell, worker_ttl=30, republish_seconds=10)
+    queue = queue_for("detect", kind)
+    is_inference = kind is ShardKind.INFER
+    try:
+        assert dispatcher.tick() == is_inference
+        bench.worker("of_now", queues=QUEUES)  # and both take messages from the same queue
+        assert dispatcher.tick() == (not is_inference)
+    finally:
+        doorbell.close()
+    with Connection(broker) as connection, connection.SimpleQueue(queue) as messages:
+        [told] = messages.get(block=False).payload[0]
+    assert reads(told) == is_inference
+    assert ShardMessage.from_json(told).shard == 1
 
 
 def assert_change(url: str, change: str) -> None:

@@ -10,12 +10,18 @@ from alembic import command
 from sqlalchemy import Engine, inspect, text
 
 from core.errors import UsageError
+from core.kinds import ShardKind
 from migrations.upgrade import _migrate, current, downgrade, is_current, upgrade
+from store import processes
+from store.artefacts import artefacts_of, part_of
 from store.database import Database
 from store.profiles import part_profiles, present_number, profiles_of
-from store.tables import Base, Job, Rate, Shard
+from store.tables import Base, Job, Process, Rate, Shard
 
-OURS = {"jobs", "models", "processes", "rates", "shard_dependencies", "shards", "verdicts"}
+OURS = {
+    *("job_references", "jobs", "models", "processes", "rates"),
+    *("shard_dependencies", "shards", "verdicts"),
+}
 
 
 @contextmanager
@@ -111,6 +117,29 @@ def test_jobs_from_before_profiles_had_numbers_are_at_their_first(url: str) -> N
     with engine(url) as opened, opened.connect() as connection:
         assert connection.execute(text("SELECT id, succeeded FROM shards")).all() == [(7, 2)]
     upgrade(url)
+
+
+PROCESS_OF_0002 = """
+INSERT INTO processes (id, role, host, pid, version, started_at, heartbeat_at, draining, slots,
+    queues, offers)
+VALUES ('w', 'worker', 'h', 1, '0', 1.0, 1000.0, false, 2, '["detect", "media"]', '[]')
+"""
+
+
+def test_what_the_version_before_kinds_writes_is_inference(url: str) -> None:
+    _migrate(url, lambda config: command.upgrade(config, "0002"))
+    execute(url, JOB_OF_0001)
+    upgrade(url)
+    execute(url, SHARD_OF_0001)
+    execute(url, PROCESS_OF_0002)
+    db = Database(url)
+    job, shard, worker = db.read(
+        lambda s: (s.get_one(Job, "a"), s.get_one(Shard, 7), s.get_one(Process, "w"))
+    )
+    assert job.kind == shard.kind == ShardKind.INFER
+    assert (part_of(shard), shard.spec, artefacts_of(shard)) == ("000000", None, [])
+    assert [kind for kind in ShardKind if processes.knows(worker, kind)] == [ShardKind.INFER]
+    db.close()
 
 
 def test_a_database_of_a_newer_version_is_refused(url: str) -> None:

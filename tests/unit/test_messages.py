@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from core.errors import BadInputError
+from core.kinds import TRAITS, ShardKind
 from core.messages import ShardMessage, UnknownMessageError, queue_for
 from core.options import JobOptions, ModelRef
-from core.states import ShardKind
 
 
 def test_the_wire_form_of_a_message() -> None:
@@ -16,12 +16,19 @@ def test_the_wire_form_of_a_message() -> None:
     assert ShardMessage.from_json({"version": 1, "shard": 7, "attempt": 3}) == message
 
 
+def test_what_is_no_inference_travels_as_another_version() -> None:
+    """Whoever reads version 1 only takes any shard for inference."""
+    message = ShardMessage(shard=7, attempt=3, is_inference=False)
+    assert message.to_json() == {"version": 2, "shard": 7, "attempt": 3}
+    assert ShardMessage.from_json({"version": 2, "shard": 7, "attempt": 3}) == message
+
+
 @pytest.mark.parametrize(
     "data",
     [
         {},
         {"shard": 7, "attempt": 3},
-        {"version": 2, "shard": 7, "attempt": 3},
+        {"version": 3, "shard": 7, "attempt": 3},
         {"version": 1, "shard": "7", "attempt": 3},
         {"version": 1, "shard": 7},
         {"version": 1, "shard": 7, "attempt": True},
@@ -34,8 +41,8 @@ def test_other_messages_are_left_alone(data: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("kind", ShardKind)
-def test_kinds_without_a_model_share_a_queue(kind: ShardKind) -> None:
-    expected = "detect" if kind in {ShardKind.INFER, ShardKind.TRACK} else "media"
+def test_kinds_without_an_engine_share_a_queue(kind: ShardKind) -> None:
+    expected = "detect" if TRAITS[kind].needs_engine else "media"
     assert queue_for("detect", kind) == expected
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictions.class_score import ClassScore
+from vision.class_counts import class_counts
 from vision.draw.caption import percent, stack_lines
 from vision.draw.label_map import MOST_CLASSES
 from vision.palette import colour_of
@@ -37,7 +38,7 @@ def draw_segments(
     if background is not None:
         cv2.copyTo(image_bgr, (labels == background).astype(np.uint8), canvas)
     # Counted again: rows hold shares in 32 bits, which may be rounded to another percent.
-    shares = np.bincount(labels.ravel(), minlength=MOST_CLASSES) / labels.size
+    shares = class_counts(labels) / labels.size
     stack_lines(
         canvas,
         [

@@ -13,6 +13,7 @@ from predictions.answer import Answer
 from predictions.class_score import ClassScore
 from predictions.detections import Detections, label_of
 from predictions.legend import Legend
+from vision.class_counts import class_counts
 from vision.draw.label_map import MOST_CLASSES
 from vision.draw.segments import is_background
 from vision.exports.exported import ExportedModel
@@ -76,7 +77,7 @@ class Segmenter:
             raise BadInputError("model_output_invalid", f"the model gave labels {low} to {high}")
         width, height = size_wh
         labels = restored(output.labels.astype(np.uint8), output.im_shape, (height, width))
-        counts = np.bincount(labels.ravel())
+        counts = class_counts(labels)
         present = [
             number for number in np.argsort(-counts, kind="stable").tolist() if counts[number]
         ]

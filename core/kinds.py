@@ -1,0 +1,65 @@
+"""The kinds of shards: what each needs, whether its items count, and what it makes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ShardKind(StrEnum):
+    """What a shard does. Rows may hold words of a newer version: those are left to it."""
+
+    INFER = "infer"  # runs a model over items
+    RENDER = "render"  # draws pictures of items from their rows
+    PROBE = "probe"  # opens items to see what is in them, and plans that as its children
+    TRACK = "track"  # follows what was found from frame to frame
+    STITCH = "stitch"  # joins segments
+    COMPACT = "compact"  # makes few large parts out of many small ones
+    PREPARE = "prepare"  # converts, compares, measures and builds what an engine runs
+
+
+class ArtefactRole(StrEnum):
+    """What an object that a commit publishes is."""
+
+    ROWS = "rows"
+    VIDEO = "video"  # a segment, or a whole one
+    MASKS = "masks"  # the same, of masks
+
+
+@dataclass(frozen=True, slots=True)
+class KindTraits:
+    """What the control plane has to know of a kind.
+
+    With `needs_engine`, only a worker that offers the job's profile takes it. With `counts`, its
+    items are the job's, each of which ends with a row in one of its parts; other kinds work on
+    what those have made. `makes` says which artefacts a commit may publish.
+    """
+
+    needs_engine: bool
+    counts: bool
+    makes: frozenset[ArtefactRole] = frozenset()
+
+
+_ROWS, _VIDEO, _MASKS = ArtefactRole.ROWS, ArtefactRole.VIDEO, ArtefactRole.MASKS
+
+TRAITS: Mapping[ShardKind, KindTraits] = {
+    ShardKind.INFER: KindTraits(True, True, frozenset({_ROWS, _VIDEO, _MASKS})),
+    ShardKind.RENDER: KindTraits(False, True, frozenset({_ROWS, _VIDEO, _MASKS})),
+    ShardKind.PROBE: KindTraits(False, True, frozenset({_ROWS})),
+    ShardKind.TRACK: KindTraits(True, False, frozenset({_ROWS})),
+    ShardKind.STITCH: KindTraits(False, False, frozenset({_VIDEO, _MASKS})),
+    ShardKind.COMPACT: KindTraits(False, False, frozenset({_ROWS})),
+    ShardKind.PREPARE: KindTraits(True, False),
+}
+
+
+def _those(has: Callable[[KindTraits], bool]) -> frozenset[ShardKind]:
+    return frozenset(kind for kind, traits in TRAITS.items() if has(traits))
+
+
+KNOWN = frozenset(TRAITS)
+NEED_ENGINE = _those(lambda traits: traits.needs_engine)
+COUNT = _those(lambda traits: traits.counts)
+"""Kinds whose items are the job's, and whose parts are the job's results."""
+
+BEFORE_KINDS = frozenset({ShardKind.INFER})
+"""What a process of the versions without kinds knows: it runs anything as that."""

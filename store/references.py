@@ -1,0 +1,30 @@
+"""References between jobs: who reads what another job made."""
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from store.rows import new_or_known
+from store.tables import JobReference
+
+
+def add(session: Session, job_id: str, refers_to: str, why: str) -> None:
+    """Say that a job reads what another made; saying it again changes nothing."""
+    reference = {"job_id": job_id, "refers_to": refers_to, "why": why}
+    session.execute(new_or_known(session, JobReference, reference).on_conflict_do_nothing())
+
+
+def references_of(session: Session, job_id: str) -> dict[str, str]:
+    """Return why a job refers to others, by their ids."""
+    return _why(session, JobReference.refers_to, JobReference.job_id == job_id)
+
+
+def referring_to(session: Session, job_id: str) -> dict[str, str]:
+    """Return why others refer to a job, by their ids: while any do, it must stay."""
+    return _why(session, JobReference.job_id, JobReference.refers_to == job_id)
+
+
+def _why(
+    session: Session, other: InstrumentedAttribute[str], which: ColumnElement[bool]
+) -> dict[str, str]:
+    found = session.execute(select(other, JobReference.why).where(which).order_by(other))
+    return {row[0]: row[1] for row in found}

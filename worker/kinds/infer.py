@@ -1,0 +1,78 @@
+"""Shards of the kind `infer`: a model runs over items, each of which gets its rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.items import ItemRef
+from core.kinds import ArtefactRole
+from core.states import ItemState
+from core.work import Counts
+from store import rates
+from store.database import Database
+from store.locations import open_store
+from store.manifests import decode_items
+from store.parts import ResultRow, count_states, encode_rows, merge_rows, unsucceeded
+from worker.kinds.kind import KindRunner, Outcome, Product
+from worker.pipeline.pipeline import Pipeline
+from worker.pipeline.source import as_it_is_now
+from worker.run import ShardRun
+from worker.suspects import run_alone
+from worker.ways.chooser import COMPARE, WayChooser
+
+
+@dataclass(frozen=True, slots=True)
+class Infer(KindRunner):
+    """Runs the pipeline over a shard's items."""
+
+    db: Database
+    pipeline: Pipeline
+    chooser: WayChooser
+    stall_seconds: float
+
+    def run(self, run: ShardRun) -> Outcome:
+        """Return the shard's rows; see `KindRunner.run`."""
+        part = self._part(run)
+        return Outcome((Product(ArtefactRole.ROWS, ".parquet", part),), _counts(part))
+
+    def committed(self, run: ShardRun, seconds: float) -> None:
+        """Note the rate of the model on its engine, by which shards are sized."""
+        unit = run.unit
+        # What comes once for a model says nothing about the next shard.
+        seconds -= run.seconds.get(COMPARE, 0.0)
+        if unit.suspect or unit.previous_part is not None or seconds <= 0:
+            return
+        engine, rate = unit.profile.key, (unit.stop - unit.start) / seconds
+        self.db.write(
+            lambda s: rates.note_rate(s, unit.model.digest, engine, rate, now=self.db.now(s))
+        )
+
+    def _part(self, run: ShardRun) -> bytes:
+        """Return the shard's part; a retry runs only what did not succeed before."""
+        unit, output = run.unit, open_store(run.unit.output)
+        items = decode_items(output.get(unit.items_key), unit.start, unit.stop)
+        if unit.previous_part is None:
+            return encode_rows(self._rows(run, items))
+        before = output.get(unit.previous_part)
+        failed = unsucceeded(before)
+        again = [as_it_is_now(item, unit.source) for item in items if item.index in failed]
+        return merge_rows(before, self._rows(run, again))
+
+    def _rows(self, run: ShardRun, items: Sequence[ItemRef]) -> list[ResultRow]:
+        run.fix_ways(self.chooser.choose(run, items))
+        if run.unit.suspect:
+            return run_alone(run, items, self.db, stall_seconds=self.stall_seconds)
+        model = self.pipeline.models.acquire(run.unit.model, run.unit.profile, run.unit.ways)
+        try:
+            return self.pipeline.rows(run, items, model)
+        finally:
+            run.halved_to = model.halved_to
+            self.pipeline.models.release(model)
+
+
+def _counts(part: bytes) -> Counts:
+    states = count_states(part)
+    return Counts(
+        succeeded=states[ItemState.SUCCEEDED],
+        skipped=states[ItemState.SKIPPED],
+        quarantined=states[ItemState.QUARANTINED],
+    )

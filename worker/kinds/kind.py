@@ -1,0 +1,56 @@
+"""What a kind of shards is to the worker: a runner, and what it makes of a shard."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from core.kinds import ArtefactRole
+from core.work import Counts
+from store.planning import NewShard
+from worker.run import ShardRun
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """An artefact to be staged: its bytes, or a file of them where they may be many.
+
+    `suffix` ends its name, dot included. A file is the runner's own to remove.
+    """
+
+    role: ArtefactRole
+    suffix: str
+    content: bytes | Path
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run has made of its shard.
+
+    `counts` add up to the shard's items, less those that it leaves to its children. These are
+    numbered by what they are, so that a second run numbers them alike.
+    """
+
+    products: tuple[Product, ...]
+    counts: Counts = field(default_factory=Counts)
+    children: Mapping[int, NewShard] = field(default_factory=dict)
+
+
+class KindRunner(Protocol):
+    """Runs shards of one kind. Shared by the task threads of a worker.
+
+    Claim, lease, staging, commit and publication are the caller's. A runner says that it moves
+    (`ShardRun.moved`), and stops when it is told to (`ShardRun.check`).
+    """
+
+    @abstractmethod
+    def run(self, run: ShardRun) -> Outcome:
+        """Run a claimed shard to its end.
+
+        Raises:
+            RegattaError: it was stopped, or can't go on; `FatalError` fails the job.
+        """
+
+    def committed(self, run: ShardRun, seconds: float) -> None:
+        """Take note that the run, which took so long, has become the shard's result."""

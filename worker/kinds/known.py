@@ -1,0 +1,17 @@
+"""The kinds of shards that this worker knows."""
+
+from collections.abc import Mapping
+
+from core.kinds import ShardKind
+from store.database import Database
+from worker.kinds.infer import Infer
+from worker.kinds.kind import KindRunner
+from worker.pipeline.pipeline import Pipeline
+from worker.ways.chooser import WayChooser
+
+
+def known_kinds(
+    db: Database, pipeline: Pipeline, chooser: WayChooser, *, stall_seconds: float
+) -> Mapping[ShardKind, KindRunner]:
+    """Return who runs which kind."""
+    return {ShardKind.INFER: Infer(db, pipeline, chooser, stall_seconds)}

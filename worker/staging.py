@@ -1,0 +1,34 @@
+"""Stages what a run has made, under keys of its own attempt."""
+
+import hashlib
+import io
+from collections.abc import Iterable
+
+from core.layout import artefact, staged_artefact
+from core.work import Artefact, WorkUnit
+from store.locations import open_store
+from store.objects import ObjectStore
+from worker.kinds.kind import Product
+
+
+def stage(unit: WorkUnit, products: Iterable[Product]) -> tuple[Artefact, ...]:
+    """Put products where their commit will publish them from; memory does not grow with files."""
+    output = open_store(unit.output)
+    return tuple(_stage(unit, product, output) for product in products)
+
+
+def _stage(unit: WorkUnit, product: Product, output: ObjectStore) -> Artefact:
+    content, suffix = product.content, product.suffix
+    staged = staged_artefact(product.role, unit.part, unit.hold.attempt, suffix)
+    key = artefact(product.role, unit.part, suffix)
+    if isinstance(content, bytes):
+        output.put(staged, content, durable=True)
+        return Artefact(
+            product.role, staged, key, hashlib.sha256(content).hexdigest(), len(content)
+        )
+    with content.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        output.put_stream(staged, file, durable=True)
+    return Artefact(product.role, staged, key, digest, size)

@@ -27,8 +27,6 @@ from store.profiles import part_profiles_after, present_number, profiles_of, way
 from store.rows import changed, printable
 from store.tables import UNHELD, Job, Shard
 
-_FOR_NEWER_SECONDS = 10.0  # until a shard is offered again that a worker is too old for
-
 
 class Refusal(StrEnum):
     """Why a claim was refused."""
@@ -36,7 +34,11 @@ class Refusal(StrEnum):
     STALE = "stale"  # run already, queued again since, or its job does not run
     UNSUITED = "unsuited"  # this worker does not offer the job's profile; it was recalled
     UNKNOWN_KIND = "unknown_kind"  # nor does it know what to do with it; it was recalled
-    NEWER = "newer"  # nor is it new enough to read its job; it was recalled
+    NEWER = "newer"  # this worker is too old to read the job; it was recalled
+
+
+_NEWER_SECONDS = 10.0  # how long a shard of a newer job is kept back: others may be as old
+_RECALL_SECONDS = 1.0
 
 
 def held(hold: Hold) -> ColumnElement[bool]:
@@ -75,8 +77,8 @@ def claim(
     number = present_number(job)
     refusal = _refusal(shard, job, kinds, offers)
     if refusal is not None:
-        wait = _FOR_NEWER_SECONDS if refusal is Refusal.NEWER else 1.0
-        _move(session, queued, ShardMoves.RECALL, available_at=now + wait)
+        back = _NEWER_SECONDS if refusal is Refusal.NEWER else _RECALL_SECONDS
+        _move(session, queued, ShardMoves.RECALL, available_at=now + back)
         return refusal
     live = exists().where(Job.id == Shard.job_id, Job.state.in_(LIVE_JOBS))
     if job.started_at is None:

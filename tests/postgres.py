@@ -35,7 +35,9 @@ ORDER BY 1, 2
 _EMPTY = """
 DO $$ BEGIN
     EXECUTE (
-        SELECT 'TRUNCATE ' || string_agg(format('%I', tablename), ', ') || ' RESTART IDENTITY'
+        SELECT coalesce(
+            'TRUNCATE ' || string_agg(format('%I', tablename), ', ') || ' RESTART IDENTITY', 'SELECT 1'
+        )
         FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'
     );
 END $$

@@ -40,7 +40,7 @@ def test_a_message_names_the_shard_to_run(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(
-    "message", [{}, {"version": 2, "shard": 7, "attempt": 3}, {"version": 1, "shard": "7"}]
+    "message", [{}, {"version": 3, "shard": 7, "attempt": 3}, {"version": 1, "shard": "7"}]
 )
 def test_an_unknown_message_runs_nothing(
     monkeypatch: pytest.MonkeyPatch, message: dict[str, Any]

@@ -10,9 +10,9 @@ import click
 from cli.options import format_option, job_argument
 from cli.session import job_of, opened
 from cli.show.output import chosen, print_records
-from core.findings import detections_of
 from core.options import ModelRef
 from core.states import ItemState
+from core.tasks import detections_of
 from store.committed import committed_rows
 
 Row = dict[str, Any]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from core import traits
+from core import tasks as traits
 from core.errors import NewerError, UsageError
 from core.option import OPTION, Kind, Option, option, options_of
 from core.options import DrawOptions, JobOptions, Limits, ModelRef, PlanOptions, RowOptions

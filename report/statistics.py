@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from core.findings import detections_of
 from core.states import ItemState
+from core.tasks import detections_of
 from store.tables import Shard
 
 T = TypeVar("T")

@@ -8,10 +8,9 @@ from operator import itemgetter
 from cli.show.wording import count, duration, plain_networks, speed
 from core.errors import RegattaError
 from core.escape import printable
-from core.findings import detections_of
 from core.options import ModelRef
 from core.states import JobState
-from core.tasks import MATTING, TASK
+from core.tasks import MATTING, TASK, detections_of
 from report.snapshot import Snapshot
 from store.committed import committed_rows, quarantined_rows
 from store.database import Database

@@ -12,8 +12,7 @@ from core.ways import Way
 from core.work import WorkUnit
 from sample.pictures import sample_pictures
 from vision.decode import decode_image
-from vision.exports.exported import ExportedModel
-from vision.exports.input_shapes import fixed_shapes
+from vision.exports.exported import ExportedModel, fixed_shapes
 from vision.exports.text import LEAST_LINE_SCORE
 from worker.engines.protocol import ModelFiles, Predictor
 from worker.engines.registry import Engines

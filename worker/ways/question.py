@@ -26,7 +26,7 @@ from worker.networks.by_task import network_of
 from worker.networks.detector import Detector
 from worker.networks.network import Pixels
 from worker.networks.pose_network import BottomUp
-from worker.pipeline.source import fetch
+from worker.pipeline.items import fetch
 from worker.recipes.recipe import ALONE
 from worker.ways.comparison import SECONDS, Compared, Comparison, compare
 from worker.ways.rehearsal import Rehearsal, solo_recipe

@@ -65,7 +65,7 @@ def _found(db: Database, job: Job, listed: int) -> Iterator[str]:
     labels: Counter[str] = Counter()
     try:
         for row in committed_rows(db, job):
-            labels.update(find["label"] for find in detections_of(row))
+            labels.update(one["label"] for one in detections_of(row))
     except RegattaError as error:
         yield f"  found        cannot be read: {printable(str(error))}"
         return

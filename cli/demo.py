@@ -99,7 +99,7 @@ def demo(ctx: click.Context, /, *, task: str, scenes: int, seed: int, show: bool
 
 
 def _drawn(place: Path, scenes: int, seed: int) -> Dataset:
-    """The dataset at this place, drawn now if it is not there from an earlier demo."""
+    """Return the dataset at this place, drawn now if it is not there from an earlier demo."""
     label = f"drawing {scenes:,} scenes"
     with click.progressbar(range(scenes), label=label, file=sys.stderr) as bar:
         return dataset_at(place, scenes, seed=seed, drawn=lambda _: bar.update(1))

@@ -164,7 +164,7 @@ def _inherited(job: Mapping[str, Any]) -> Inherited:
 
 
 def _is_pair(model: ModelRef) -> bool:
-    """Whether a composed model is a keypoint model that was given a detector (`--detector`)."""
+    """Return whether a composed model is a keypoint model that was given a detector (`--detector`)."""
     if model.task != "keypoint" or model.parts.keys() != {DETECTOR, KEYPOINT} or model.settings:
         return False
     return model.name == f"{model.parts[KEYPOINT].name}+{model.parts[DETECTOR].name}"

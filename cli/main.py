@@ -56,11 +56,11 @@ class LazyGroup(click.Group):
     """The top of the command line; it also turns every failure into words and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """The commands in the order in which people meet them."""
+        """Return the commands in the order in which people meet them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The command of this name; now its module is imported."""
+        """Return the command of this name; now its module is imported."""
         if cmd_name not in COMMANDS:
             return None
         command = getattr(_imported(COMMANDS[cmd_name][0]), cmd_name)
@@ -68,7 +68,7 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """The overview, without importing anything."""
+        """Return the overview, without importing anything."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 

@@ -154,7 +154,7 @@ def _shorten(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _in_words(record: dict[str, Any]) -> dict[str, Any]:
-    """A record whose arrays are written as `image 1x3x320x320`."""
+    """Return a record whose arrays are written as `image 1x3x320x320`."""
     arrays = {name: record.get(name) for name in ("inputs", "outputs")}
     comparison = record.get("comparison")
     return (

@@ -17,7 +17,7 @@ class Written(click.ParamType[Any]):
         self._read = read
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value that the text stands for."""
+        """Return the value that the text stands for."""
         if not isinstance(value, str):
             return value
         try:

@@ -31,7 +31,7 @@ Codes 0, 1, 3 and 4 speak of the job for the commands that wait for one: `run`, 
 
 
 def cli_reference() -> str:
-    """The help of every command as a Markdown page, from the commands themselves."""
+    """Return the help of every command as a Markdown page, from the commands themselves."""
     sections = [
         f"\n## {context.command_path}\n\n```text\n{context.get_help()}\n```\n"
         for context in contexts(cli, "regatta", None)

@@ -86,7 +86,7 @@ def job_defaults(settings: Settings) -> JobDefaults:
 
 
 def _typed(ctx: click.Context) -> dict[str, Any]:
-    """The options that were written on the command line, paths made absolute."""
+    """Return the options that were written on the command line, paths made absolute."""
     return {
         name: located(each, ctx.params[name], Path.cwd())
         for name, each in OPTIONS.items()

@@ -74,7 +74,7 @@ def run(
 
 
 def _says_more(ctx: click.Context) -> bool:
-    """Whether something about the job was written beside `--resume`: it would not be heeded."""
+    """Return whether something about the job was written beside `--resume`: it would not be heeded."""
     return any(
         ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
         for name in ctx.params

@@ -52,7 +52,7 @@ def open_database(settings: Settings) -> Iterator[Database]:
 
 
 def _is_ready(session: Session) -> bool:
-    """Whether the tables are there; one machine's own are also to be those of this version."""
+    """Return whether the tables are there; one machine's own are also to be those of this version."""
     found = inspect(session.connection())
     if not found.has_table(Job.__tablename__):
         return False

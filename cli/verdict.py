@@ -67,7 +67,7 @@ def _of_segments(dataset: Dataset, rows: Rows, output: ObjectStore) -> Verdict:
 
 
 def _labels(png: bytes) -> NDArray[np.uint8]:
-    """The numbers of a grey picture's pixels, or of one with a palette."""
+    """Return the numbers of a grey picture's pixels, or of one with a palette."""
     with Image.open(io.BytesIO(png)) as picture:
         return np.asarray(picture, np.uint8)
 

@@ -1,3 +1,5 @@
+"""How processes connect to the broker: the settings of Celery."""
+
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,7 +11,7 @@ _REDIS_OPTIONS = {
     "unacked_restore_throttle": 1,  # look at every interval, not at every tenth
     "priority_steps": list(range(10)),  # 0 is served first
     "queue_order_strategy": "round_robin",  # no task type starves another on a shared worker
-    "socket_timeout": 10,  # a publisher must not wait for ever for a server that vanished
+    "socket_timeout": 10,  # a publisher must not wait for ever for a server that is gone
     "socket_connect_timeout": 5,
     "socket_keepalive": True,
     "health_check_interval": 10,
@@ -22,10 +24,10 @@ _REDIS_OPTIONS = {
 
 
 def required_broker(url: str | None) -> str:
-    """The broker's URL from the settings, for a process that can't start one itself.
+    """Return the broker's URL from the settings, for a process that can't start one itself.
 
     Raises:
-        UsageError: None is set.
+        UsageError: no broker is set.
     """
     if url is None:
         raise UsageError("no broker is set", hint="set REGATTA_BROKER_URL, or use `regatta up`")
@@ -33,7 +35,7 @@ def required_broker(url: str | None) -> str:
 
 
 def without_password(url: str) -> str:
-    """The broker's URL as it may be shown."""
+    """Return the broker's URL as it may be shown."""
     parts = urlsplit(url)
     if parts.password is None:
         return url
@@ -43,15 +45,15 @@ def without_password(url: str) -> str:
 
 
 def celery_settings(broker_url: str, *, visibility_seconds: float = 60) -> dict[str, Any]:
-    """The settings that the publishing and the working Celery application share.
+    """Return the settings that the publishing and the working Celery application share.
 
     The database owns state and redelivery; the broker rings. So there are no results, no
     prefetching, no early retries by Celery, and no talk among workers. (Celery takes "no gossip"
     and "no mingle" only as options of its `worker` command, not as settings.)
     """
     is_redis = urlsplit(broker_url).scheme.startswith(("redis", "sentinel"))
-    # Messages are acknowledged when their task starts: one is unacknowledged for moments only,
-    # and a worker that dies in them has its message back in the queue about a minute later.
+    # Messages are acknowledged when their task starts: one is unacknowledged for a moment only,
+    # and if its worker dies in that moment, it is back in the queue about a minute later.
     redis_options = {"visibility_timeout": visibility_seconds, **_REDIS_OPTIONS}
     return {
         "broker_url": broker_url,
@@ -86,15 +88,15 @@ def celery_settings(broker_url: str, *, visibility_seconds: float = 60) -> dict[
         # second). Other brokers know no such switch; there one message per thread waits.
         "worker_disable_prefetch": is_redis,
         "worker_prefetch_multiplier": 1,
-        # Both are about late acknowledgement: the first would only narrow the worker after a
-        # reconnect, the second does nothing here, but leaving it off brings a warning each time.
+        # Both concern late acknowledgement: the first would only narrow the worker after a
+        # reconnect; the second does nothing here, but without it Celery warns each time.
         "worker_enable_prefetch_count_reduction": False,
         "worker_cancel_long_running_tasks_on_connection_loss": True,
         # No talk: heartbeats and progress are rows in the database.
         "worker_enable_remote_control": False,
         "worker_send_task_events": False,
         "task_send_sent_event": False,
-        # The log is ours, see config.logs; stdout is for data.
+        # Logging is ours, see config.logs; stdout is for data.
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
         "worker_log_color": False,

@@ -1,4 +1,4 @@
-"""Official Paddle models by name: what they are for and where they lie."""
+"""Official Paddle models by name: what they are for and where to find them."""
 
 import tomllib
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from core.errors import UsageError
 
-_NEAR = 0.5  # of a name that has to be alike, for it to be proposed
+_NEAR = 0.5  # how alike a name has to be to be proposed
 _MOST_PROPOSED = 5
 
 
@@ -20,13 +20,13 @@ class OfficialModel:
     task: str
 
     def address(self, base: str) -> str:
-        """Where its archive lies on a server with Paddle's layout, `base` being its beginning."""
+        """Return the address of its archive on a server laid out like Paddle's, at `base`."""
         return f"{base.rstrip('/')}/{self.name}_infer.tar"
 
 
 @cache
 def official_models() -> tuple[OfficialModel, ...]:
-    """Every official model that is known here, by task."""
+    """Return every official model in the catalogue, by task."""
     text = files("config").joinpath("catalogue.toml").read_text(encoding="utf-8")
     return tuple(
         OfficialModel(name, task) for task, names in tomllib.loads(text).items() for name in names
@@ -37,7 +37,7 @@ def find_official(name: str) -> OfficialModel:
     """Return a model by its name, in any case.
 
     Raises:
-        UsageError: there is none; the hint names those that are called nearly so.
+        UsageError: there is none; the hint names similar ones.
     """
     known = {model.name.lower(): model for model in official_models()}
     found = known.get(name.lower())

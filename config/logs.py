@@ -1,3 +1,5 @@
+"""Configures logging: structlog and the standard library, to stderr, without secrets."""
+
 import logging
 import re
 import sys
@@ -8,17 +10,17 @@ from structlog.contextvars import merge_contextvars
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-# What stands before a host: to the last @, because passwords may hold one, or a slash.
+# What precedes a host: up to the last @, because passwords may hold one, or a slash.
 _CREDENTIALS = re.compile(
     r"""(\b[a-z][a-z0-9+.-]*://)(?:[^\s"'/@:]*:[^\s"']*|[^\s"'/]*)@""", re.IGNORECASE
 )
-# What could forge a line, steer a terminal, turn text around, or not be encoded at all.
+# What could forge a line, steer a terminal, reverse text, or not be encoded at all.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _MULTILINE = frozenset({"exception", "stack"})
 
 
 class LogSettings(Protocol):
-    """What logging needs to know; `config.settings.Settings` has it."""
+    """What logging needs to know; provided by `config.settings.Settings`."""
 
     @property
     def log_format(self) -> str:
@@ -26,30 +28,30 @@ class LogSettings(Protocol):
 
     @property
     def log_level(self) -> str:
-        """The least severe level, as the standard library names it, in any case."""
+        """The least severe level to log, as the standard library names it, in any case."""
 
 
 class StderrHandler(logging.Handler):
-    """The one handler of a process's log; stdout is for data.
+    """The only handler of a process's log; stdout is for data.
 
-    It writes to what stderr is now, a whole line at a time: processes share a terminal.
+    It writes to the current stderr, a whole line at a time: processes share a terminal.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the record; what can't be written is reported once and never raised."""
+        """Write the record; if that fails, report it once and never raise."""
         try:
             sys.stderr.write(f"{self.format(record)}\n")
             sys.stderr.flush()
-        except Exception:  # a lost line must not stop the work that it tells of
+        except Exception:  # a lost line must not stop the work that it reports
             self.handleError(record)
 
 
 def configure_logs(settings: LogSettings) -> None:
     """Send the log of this process to stderr, structlog's and the standard library's alike.
 
-    A line says what happened in its `event`, a dotted name such as `shard.claimed`, and to what
-    in further keys. Credentials in URLs are struck out and control characters escaped, wherever
-    they come from. May be called again: the last call holds.
+    A line says what happened in its `event`, a dotted name such as `shard.claimed`, and to what in
+    further keys. Credentials in URLs are struck out and control characters escaped, wherever they
+    come from. May be called again: the last call wins.
     """
     shared: list[Processor] = [
         merge_contextvars,

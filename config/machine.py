@@ -1,4 +1,4 @@
-"""What of this machine a process may use: cores and memory, as control groups limit them."""
+"""How much of this machine a process may use: cores and memory, as control groups limit them."""
 
 import math
 import os
@@ -9,25 +9,25 @@ PROC = Path("/proc/self/cgroup")
 MOUNT = Path("/sys/fs/cgroup")
 
 Limit = Callable[[Path], float | None]
-"""Reads the limit that a group's folder states, None if it states none."""
+"""Reads the limit that a group's folder states; None if there is none."""
 
 
 def limits(
     controller: str, unified: Limit, legacy: Limit, groups: Path, mount: Path
 ) -> Iterator[float]:
-    """Yield the limits of this process's group and those around it, in no useful order.
+    """Yield the limits of this process's group and of the enclosing ones, in no particular order.
 
     Args:
         controller: What is limited: `cpu`, `memory`.
         unified: Reads them in version 2.
         legacy: Reads them in version 1.
-        groups: Where the kernel tells the process's groups, as `PROC`.
-        mount: Where it shows them, as `MOUNT`.
+        groups: Where the kernel lists the process's groups, like `PROC`.
+        mount: Where it mounts them, like `MOUNT`.
     """
     try:
         lines = groups.read_text(encoding="utf-8").splitlines()
     except OSError:
-        return  # not Linux, or a /proc that hides it
+        return  # not Linux, or a /proc that hides them
     for line in lines:
         _, controllers, path = line.split(":", 2)
         names = controllers.split(",")
@@ -37,7 +37,7 @@ def limits(
             roots, limit_of = [mount / controllers, mount / controller], legacy
         else:
             continue
-        # Inside a container the path may be the host's, which is not there; its root then is.
+        # In a container the path may be the host's and not exist here; then its root counts.
         inside = PurePosixPath(path.lstrip("/"))
         for root in roots:
             for folder in (inside, *inside.parents):
@@ -47,7 +47,7 @@ def limits(
 
 
 def words(file: Path) -> list[str]:
-    """Return the words of a group's file; none if there is no such file."""
+    """Return the words in a group's file; none if there is no such file."""
     try:
         return file.read_text(encoding="ascii").split()
     except OSError:
@@ -55,11 +55,11 @@ def words(file: Path) -> list[str]:
 
 
 def available_cores(groups: Path = PROC, mount: Path = MOUNT) -> int:
-    """The cores that this process may use, at least 1.
+    """Return the number of cores that this process may use, at least 1.
 
-    A container's limit is a quota of time (`--cpus 1.5`), which the number of cores that the
-    kernel shows says nothing of. It is rounded up, and the narrowest of the enclosing groups
-    counts. `groups` and `mount` are where the kernel tells; see cgroups(7), both versions.
+    A container's limit is a quota of time (`--cpus 1.5`), which the kernel's number of cores does
+    not reflect. It is rounded up, and the narrowest of the enclosing groups counts. For `groups`
+    and `mount` see `limits`, and cgroups(7) for both versions.
     """
     allowed = len(os.sched_getaffinity(0))
     narrowest = min(limits("cpu", _cpu_unified, _cpu_legacy, groups, mount), default=math.inf)
@@ -67,7 +67,7 @@ def available_cores(groups: Path = PROC, mount: Path = MOUNT) -> int:
 
 
 def shares(cores: int, processes: int) -> list[int]:
-    """Split the cores between processes as evenly as they go, at least one for each."""
+    """Split the cores between processes as evenly as possible, at least one for each."""
     each, rest = divmod(cores, processes)
     return [max(1, each + (number < rest)) for number in range(processes)]
 
@@ -87,9 +87,9 @@ def _cpu_legacy(folder: Path) -> float | None:
 
 
 def available_memory(groups: Path = PROC, mount: Path = MOUNT) -> int:
-    """The bytes that this process may use, of which others may have taken some already.
+    """Return the bytes that this process may use, some of which others may have taken already.
 
-    The narrowest of the enclosing groups counts. `groups` and `mount` are where the kernel tells.
+    The narrowest of the enclosing groups counts. For `groups` and `mount` see `limits`.
     """
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return int(min([machine, *limits("memory", _memory_unified, _memory_legacy, groups, mount)]))

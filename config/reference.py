@@ -10,7 +10,7 @@ from config.settings import Settings
 _INTRODUCTION = """\
 # Settings
 
-Each setting is looked up in this order; the first that has it wins:
+Each setting is looked up in this order; the first place that has it wins:
 
 1. the command's flags;
 2. the environment, as `REGATTA_` and the name in upper case;
@@ -18,8 +18,8 @@ Each setting is looked up in this order; the first that has it wins:
    `REGATTA_CONFIG` names another one;
 4. the default.
 
-In the settings file, relative paths start at the file's directory. A name that is not listed
-here is an error there.
+Relative paths in the settings file start at the file's directory. A name that is not listed here
+is an error.
 
 ```toml
 lease_seconds = 60
@@ -40,7 +40,7 @@ _COMPUTED = {
 
 
 def settings_reference() -> str:
-    """The settings as a Markdown page, from the same fields that are validated."""
+    """Return the settings as a Markdown page, from the same fields that are validated."""
     rows = [
         f"| `{name}` | `REGATTA_{name.upper()}` | {_default(name, field)} | {_meaning(field)} |\n"
         for name, field in Settings.model_fields.items()

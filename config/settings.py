@@ -1,3 +1,5 @@
+"""The settings of a process, validated."""
+
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -25,7 +27,7 @@ def _in_home(pattern: str) -> Callable[[dict[str, Any]], str]:
 
 
 class Settings(BaseSettings):
-    """What one process was told, read once where it starts and passed down as plain values.
+    """The settings of one process, read once where it starts and passed down as plain values.
 
     Each setting comes from the flags, else `REGATTA_<NAME>` in the environment, else the
     settings file, else its default.
@@ -37,8 +39,8 @@ class Settings(BaseSettings):
 
     home: Annotated[Path, AfterValidator(_absolute)] = Field(
         default_factory=default_home,
-        description="Where the embedded broker, database and outputs live. Two homes are two "
-        "separate Regattas.",
+        description="Where the embedded broker, database and outputs live. Each home "
+        "is a Regatta of its own.",
     )
     database_url: str = Field(
         default_factory=_in_home("sqlite:///{home}/regatta.db"),
@@ -56,40 +58,40 @@ class Settings(BaseSettings):
         description="Where jobs without `--output` write: each to a directory with its id.",
     )
     lease_seconds: Seconds = Field(
-        default=30, description="A shard whose worker is silent for so long goes to another."
+        default=30, description="A shard whose worker is silent for this long goes to another."
     )
     heartbeat_seconds: Seconds = Field(
         default=2,
-        description="How often workers show that they live. At most a third of `lease_seconds`.",
+        description="How often workers report in. At most a third of `lease_seconds`.",
     )
     stall_seconds: Seconds = Field(
-        default=300, description="A worker in which nothing moves for so long ends itself."
+        default=300, description="A worker that makes no progress for this long ends itself."
     )
     max_tries: Count = Field(
         default=5, description="How often a shard is tried before its items are quarantined."
     )
     republish_seconds: Seconds = Field(
-        default=10, description="A message that no worker took for so long is sent again."
+        default=10, description="A message that no worker takes for this long is sent again."
     )
     visibility_seconds: Seconds = Field(
         default=60,
-        description="A message that a dead worker had taken and not begun returns to its queue "
-        "after so long.",
+        description="A message that a worker took but did not begin before it died returns to its "
+        "queue after this long.",
     )
     drain_seconds: Seconds = Field(
-        default=20, description="How long a stopping worker may finish what it has begun."
+        default=20, description="How long a stopping worker may take to finish what it has begun."
     )
     concurrency: Count = Field(
-        default=2, description="Shards that overlap in one worker process, so that none waits."
+        default=2, description="Shards that overlap in one worker process, to keep it busy."
     )
     cores: Count | None = Field(
         default=None,
-        description="Cores that a worker process plans with. By default those that it may use, "
-        "by its affinity and its container's limit; `regatta worker` shares them out.",
+        description="Cores that a worker process counts on. By default those that its "
+        "affinity and its container's limit allow; `regatta worker` divides them up.",
     )
     preload: str = Field(
         default="",
-        description="Registered models, with commas, that a worker loads before it takes work.",
+        description="Registered models to load before taking work, separated by commas.",
     )
     hang_seconds: Seconds = Field(
         default=120,
@@ -97,13 +99,13 @@ class Settings(BaseSettings):
         "started again.",
     )
     predictors: Count | None = Field(
-        default=None, description="Predictors per process. By default as the device suggests."
+        default=None, description="Predictors per process. By default what suits the device."
     )
     decode_threads: Count | None = Field(
-        default=None, description="Threads that decode images. By default as the cores suggest."
+        default=None, description="Threads that decode images. By default what suits the cores."
     )
     batch_size: Count | None = Field(
-        default=None, description="Images per inference. By default as the device suggests."
+        default=None, description="Images per inference. By default what suits the device."
     )
     max_pixels: Count = Field(
         default=200_000_000, description="Images with more pixels are quarantined undecoded."
@@ -124,7 +126,7 @@ class Settings(BaseSettings):
         default="info", description="The least severe level that is logged."
     )
     transfer_threads: Count = Field(
-        default=8, description="Threads of a worker that read items, and as many that write."
+        default=8, description="Threads of a worker that read items; as many write."
     )
     s3_endpoint_url: Annotated[str | None, Field(pattern=r"^https?://[^@]+$")] = Field(
         default=None,
@@ -137,10 +139,10 @@ class Settings(BaseSettings):
         default="auto", description="Where requests name the bucket: in the path or in the host."
     )
     s3_ca_bundle: Annotated[Path, AfterValidator(_absolute)] | None = Field(
-        default=None, description="Certificates that the service's own is signed by, as PEM."
+        default=None, description="Certificates (PEM) that sign the service's own."
     )
     s3_anonymous: bool = Field(
-        default=False, description="Sign no request: for public buckets, without credentials."
+        default=False, description="Don't sign requests: for public buckets, without credentials."
     )
     s3_requester_pays: bool = Field(
         default=False, description="Pay for requests to buckets whose owners do not."
@@ -152,10 +154,10 @@ class Settings(BaseSettings):
         default=None, description="The key for `aws:kms`. By default the bucket's or account's."
     )
     s3_retry_mode: Literal["standard", "adaptive"] = Field(
-        default="standard", description="`adaptive` also slows down after being told to."
+        default="standard", description="`adaptive` also slows down when the service asks for it."
     )
     s3_max_attempts: Count = Field(
-        default=5, description="How often a request is made before the shard is tried later."
+        default=5, description="How often a request is made before its shard is left for later."
     )
     s3_connect_timeout: Seconds = Field(
         default=10, description="How long a connection to S3 may take to open."
@@ -168,8 +170,8 @@ class Settings(BaseSettings):
     )
     models_directory: Annotated[Path, AfterValidator(_absolute)] = Field(
         default_factory=lambda values: values["home"] / "models",
-        description="Where models from elsewhere are brought to. In a fleet: a directory that "
-        "every machine finds under the same path.",
+        description="Where downloaded models are kept. In a fleet: a directory that every "
+        "machine finds under the same path.",
     )
     catalogue_url: Annotated[str, Field(pattern=r"^(https?|s3)://[^@]+$")] = Field(
         default="https://paddle-model-ecology.bj.bcebos.com/paddlex/official_inference_model/"
@@ -180,13 +182,13 @@ class Settings(BaseSettings):
     engines: str = Field(
         default="paddle",
         pattern=r"^\w+(\.\w+)*(\s*,\s*\w+(\.\w+)*)*$",
-        description="What a worker runs networks with: engines of Regatta, or modules like them "
-        "(they have `offers`, `ways` and `load`), with commas.",
+        description="What a worker runs networks with: Regatta's engines, or modules like them "
+        "(with `offers`, `ways` and `load`), separated by commas.",
     )
     model_memory: Annotated[float, Field(gt=0, le=1)] = Field(
         default=0.25,
-        description="Share of the memory that a worker process keeps loaded models in. Those that "
-        "wait for work make room, the least recently used first.",
+        description="Share of the memory that a worker process may fill with loaded models. Idle "
+        "ones make room, the least recently used first.",
     )
 
     @model_validator(mode="after")
@@ -220,16 +222,16 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - there is no such file
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - nor such a folder
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The sources, the strongest first."""
+        """Return the sources, the strongest first."""
         path = find_settings_file(init_settings())
         return init_settings, env_settings, SettingsFile(settings_cls, path)
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """The settings of this process, with `overrides` from flags; None means not given.
+    """Return the settings of this process; `overrides` come from flags, None means not given.
 
     Raises:
-        UsageError: A value is not allowed, a name in the settings file is unknown, or the file
+        UsageError: a value is not allowed, a name in the settings file is unknown, or the file
             can't be read. The message names the setting, where it came from, and what is allowed.
     """
     given = {name: value for name, value in overrides.items() if value is not None}

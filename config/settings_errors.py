@@ -1,3 +1,5 @@
+"""Explains invalid settings to the person who made them."""
+
 import os
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -14,7 +16,7 @@ from core.errors import UsageError
 def usage_error(
     error: ValidationError, flags: Mapping[str, Any], fields: Mapping[str, FieldInfo]
 ) -> UsageError:
-    """What is wrong with the settings, in words for the person who made them."""
+    """Return what is wrong with the settings, in words for the person who made them."""
     details = [entry for entry in error.errors() if entry["type"] != "default_factory_not_called"]
     messages = [_message(entry, flags, fields) for entry in details]
     names = {str(entry["loc"][0]) for entry in details if entry["loc"]} & set(fields)

@@ -1,3 +1,5 @@
+"""Finds and reads the settings file, `regatta.toml`."""
+
 import os
 import tomllib
 from collections.abc import Mapping
@@ -14,18 +16,18 @@ _PATHS = ("home", "objects", "models_directory")
 
 
 def default_home() -> Path:
-    """`regatta` in the user's data directory."""
+    """Return the default home: `regatta` in the user's data directory."""
     data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
     return Path(data).expanduser() / "regatta"
 
 
 def find_settings_file(flags: Mapping[str, Any]) -> Path | None:
-    """`REGATTA_CONFIG`, else `regatta.toml` in the current directory, else in the home, if any.
+    """Return `REGATTA_CONFIG`, else `regatta.toml` in the current directory or the home, if any.
 
-    The home is what the flags or the environment say: the file that is looked for can't tell.
+    The home comes from the flags or the environment: the file that is sought can't name it.
 
     Raises:
-        UsageError: `REGATTA_CONFIG` names no file.
+        UsageError: `REGATTA_CONFIG` does not name a file.
     """
     named = os.environ.get("REGATTA_CONFIG")
     if named:
@@ -42,10 +44,10 @@ def find_settings_file(flags: Mapping[str, Any]) -> Path | None:
 
 
 def read_settings_file(path: Path) -> dict[str, Any]:
-    """The entries of a settings file; relative paths in it start at its directory.
+    """Return the entries of a settings file; relative paths in it start at its directory.
 
     Raises:
-        UsageError: It can't be read, or is not TOML.
+        UsageError: it can't be read, or is not TOML.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -66,9 +68,9 @@ class SettingsFile(PydanticBaseSettingsSource):
         self._values = {} if path is None else read_settings_file(path)
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - the signature is pydantic's
-        """One entry, its name, and that it is no JSON text."""
+        """Return one entry, its name, and that its value is not JSON text."""
         return self._values.get(field_name), field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        """All entries, known or not: the model names those that it does not know."""
+        """Return all entries, known or not: the model reports those that it does not know."""
         return self._values

@@ -1,4 +1,4 @@
-"""What a network's graph and inputs allow a batch to be."""
+"""How large a network's batches may be, as its graph and its inputs allow."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from typing import Any, Self
 
 
 class Shapes(StrEnum):
-    """How the inputs of a network for different pictures compare."""
+    """How the inputs of a network compare from picture to picture."""
 
     SHARED = "shared"  # one shape for all
     LINES = "lines"  # a few widths, as lines of text have
@@ -16,10 +16,10 @@ class Shapes(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NetworkTraits:
-    """What a batch size goes by, besides the device.
+    """What decides the batch size of a network, apart from the device.
 
-    `largest_batch` is how many inputs the graph can take at once, None for as many as there are;
-    `is_whole` says that the network is a model by itself, and not a part of another.
+    `largest_batch` is how many inputs the graph can take at once, None if there is no limit;
+    `is_whole` says that the network is a whole model rather than a part of one.
     """
 
     shapes: Shapes
@@ -27,14 +27,14 @@ class NetworkTraits:
     is_whole: bool = True
 
     def batch_size(self, wanted: int) -> int:
-        """Return how many inputs one run takes where `wanted` is what a device or a person says."""
+        """Return the inputs per run; `wanted` is what the device or a person asks for."""
         if self.largest_batch is not None:
             return min(wanted, self.largest_batch)
         if self.shapes is Shapes.LINES:
-            # Of several widths; half a batch of one is full sooner, and no slower by the line.
+            # Lines come in several widths: half a batch fills sooner and is no slower per line.
             return max(1, wanted // 2)
-        # What one network of a model gets in a shape of its own would be a batch of copies of
-        # itself; of a whole model's, a person or other models beside it may make one.
+        # Inputs of differing shapes don't share batches, so a part of a model would only get
+        # copies of itself. For a whole model, a person or the models beside it may ask for more.
         return wanted if self.is_whole or self.shapes is Shapes.SHARED else 1
 
     def to_json(self) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Values as plain JSON: written for every version that may read them, read with care.
+"""Reads and writes values as plain JSON that other versions may have written, or may read.
 
-What another version wrote is read by two rules. A key that is missing has its default; a key, or a
-word, that is unknown means something that this version would get wrong by leaving it out, so that
-the whole is left for a newer one.
+Two rules hold for what another version wrote. A missing key has its default. An unknown key or word
+means something that this version would get wrong by ignoring it, so the whole value is left to a
+newer version.
 """
 
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ from core.option import IS_LATER
 def written(value: Any) -> dict[str, Any]:
     """Return a dataclass's fields by their names.
 
-    A field that came with a later version than its class is left out while it has its default:
-    the versions before, which refuse keys that they do not know, can still read the rest.
+    A field that was added to its class later is left out while it has its default: earlier
+    versions, which refuse unknown keys, can still read the rest.
     """
     return {
         field.name: getattr(value, field.name)
@@ -27,10 +27,11 @@ def written(value: Any) -> dict[str, Any]:
 
 
 def known(data: Mapping[str, Any], what: str, *kinds: type[Any]) -> Mapping[str, Any]:
-    """Return `data`, whose keys are fields of these dataclasses; `what` is what one is called.
+    """Return `data` after checking that its keys are fields of these dataclasses.
 
     Raises:
-        NewerError: there are others, or one is missing that has no default.
+        NewerError: a key is unknown, or one without a default is missing; `what` is what the
+            message calls a key.
     """
     found = {field.name: field for kind in kinds for field in fields(kind)}
     unknown = sorted(data.keys() - found.keys())

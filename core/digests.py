@@ -1,4 +1,4 @@
-"""What a job's results hang on, as digests: two jobs are compared without knowing any option."""
+"""Digests of what determines a job's results, so that two jobs can be compared."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -9,7 +9,7 @@ from core.options import JobOptions, ModelRef
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """One of the model, and one of each group of options."""
+    """One digest of the model, and one of each group of options."""
 
     model: str
     rows: str
@@ -19,11 +19,11 @@ class Digests:
 
     @classmethod
     def of(cls, model: ModelRef, options: JobOptions) -> "Digests":
-        """Return those of a job with this model and these options."""
+        """Return the digests of a job with this model and these options."""
         return cls(model=model.digest, **options.digests())
 
     def changed(self, other: "Digests") -> tuple[str, ...]:
-        """Return the names of those that are not the same."""
+        """Return the names of the digests that differ."""
         return tuple(
             each.name
             for each in fields(self)
@@ -31,10 +31,10 @@ class Digests:
         )
 
     def changes_rows(self, other: "Digests") -> bool:
-        """Whether the rows of an item may differ between two jobs.
+        """Return whether the rows of an item may differ between two jobs.
 
-        What limits quarantine has another row. Shards and batches change where rows lie and when
-        they come, pictures nothing of them.
+        Limits count, since they decide what is quarantined. Planning only changes where rows lie
+        and when they come; drawing changes nothing about them.
         """
         return not {"model", "rows", "limits"}.isdisjoint(self.changed(other))
 
@@ -44,5 +44,5 @@ class Digests:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Digests":
-        """Read what `to_json` wrote; of groups that only a later version has, nothing is known."""
+        """Read what `to_json` wrote; groups that only a later version has are ignored."""
         return cls(**{each.name: str(data[each.name]) for each in fields(cls)})

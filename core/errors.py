@@ -13,14 +13,14 @@ class RegattaError(Exception):
 
 
 class UsageError(RegattaError):
-    """What was asked for cannot be done as it was asked; no work was started."""
+    """The request cannot be carried out as it stands; no work was started."""
 
 
 class BadInputError(RegattaError):
     """This one item cannot be processed; its neighbours can.
 
-    `reason` is a short stable code (`decode_failed`, `too_large`, `source_missing` ...) that
-    result rows start with; the message says the details.
+    `reason` is a short stable code (`decode_failed`, `too_large`, `source_missing` ...) with which
+    the reasons in result rows begin; the message gives the details.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -33,26 +33,26 @@ class BadInputError(RegattaError):
 
 
 class RetryableError(RegattaError):
-    """The world was in the way (network, disk full, server busy); the same work may pass later."""
+    """The outside world failed (network, disk, a busy server); the same work may succeed later."""
 
 
 class BlockedError(RetryableError):
-    """Nothing will pass until somebody acts: credentials have expired, a permission is missing.
+    """Nothing will succeed until somebody acts: credentials have expired, a permission is missing.
 
-    Whatever met it is no more to blame than all the rest would be, so that no try is counted.
+    It would happen to any shard, so no try is counted.
     """
 
 
 class FatalError(RegattaError):
-    """The whole job cannot go on: every other item would fail in the same way."""
+    """The whole job cannot go on: every other item would fail the same way."""
 
 
 class StaleError(RegattaError):
-    """Somebody else has this work by now; what was done here is dropped."""
+    """Somebody else has taken over this work; what was done here is dropped."""
 
 
 class NewerError(RegattaError):
-    """A newer Regatta wrote this: it is left for a process that knows what it means."""
+    """A newer Regatta wrote this; it is left to a process that understands it."""
 
     def __init__(self, what: str) -> None:
         super().__init__(

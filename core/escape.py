@@ -1,4 +1,4 @@
-"""Keeps what comes from data from hiding, reordering or steering what people look at."""
+"""Escapes text from data that could hide, reorder or forge what people see."""
 
 import re
 import unicodedata
@@ -10,17 +10,17 @@ _SUSPECT = re.compile(r"[^\x20-\x7e]")  # nearly all text has none of these, and
 
 
 def printable(text: str) -> str:
-    r"""Return text with every character escaped (`\n`, `\x1b`, `\u202e`) that is not to be seen.
+    r"""Return text with every character that should not be shown escaped (`\n`, `\x1b`, `\u202e`).
 
     Those are control characters, what reorders or hides text (bidirectional overrides, zero
-    widths), line separators, blanks of other kinds, and what cannot be encoded at all. HTML is not
-    escaped.
+    widths), line separators, unusual blanks, and what cannot be encoded at all. HTML is
+    not escaped.
     """
     return _SUSPECT.sub(_escape, text)
 
 
 def storable(text: str) -> str:
-    r"""Return text with what cannot be encoded at all, lone surrogates, escaped (`\udc80`)."""
+    r"""Return text in which lone surrogates, which cannot be encoded, are escaped (`\udc80`)."""
     return text.encode(errors="backslashreplace").decode()
 
 
@@ -30,7 +30,7 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def printable_json(text: str) -> str:
-    r"""Return JSON with such characters written as `\uXXXX`: the same JSON, harmless to look at."""
+    r"""Return the same JSON with such characters written as `\uXXXX`, safe to look at."""
     return _SUSPECT.sub(_escape_json, text)
 
 

@@ -1,14 +1,14 @@
-"""A pipe from a child to its supervisor: a byte every few seconds says that the child lives."""
+"""A pipe from a child to its supervisor: a byte every few seconds says that the child is alive."""
 
 import os
 from contextlib import suppress
 
 HEARTBEAT_FD = "REGATTA_HEARTBEAT_FD"
-"""In a child's environment: the number of the pipe's end that it writes to."""
+"""In a child's environment: the file descriptor of its end of the pipe."""
 
 
 class HeartbeatReader:
-    """The supervisor's side, for one run of a child: `write_end` is the child's to inherit."""
+    """The supervisor's end of the pipe, for one run of a child; the child inherits `write_end`."""
 
     def __init__(self) -> None:
         self._read_end, self.write_end = os.pipe()
@@ -19,7 +19,7 @@ class HeartbeatReader:
         os.close(self.write_end)
 
     def beats(self) -> bool:
-        """Whether the child wrote something since this was asked last."""
+        """Return whether the child has written anything since the last call."""
         with suppress(BlockingIOError):
             return bool(os.read(self._read_end, 65_536))
         return False
@@ -30,7 +30,7 @@ class HeartbeatReader:
 
 
 class HeartbeatWriter:
-    """The child's side. A process without a supervisor has no pipe, and beats into the void."""
+    """The child's end of the pipe; without a supervisor there is none, and beats do nothing."""
 
     def __init__(self, fd: int | None) -> None:
         self._fd = fd
@@ -40,14 +40,14 @@ class HeartbeatWriter:
 
     @classmethod
     def of_this_process(cls) -> "HeartbeatWriter":
-        """Take the pipe's end that the environment names; processes started later get none."""
+        """Take the end of the pipe that the environment names; processes started later get none."""
         word = os.environ.pop(HEARTBEAT_FD, None)
         return cls(None if word is None else int(word))
 
     def beat(self) -> None:
-        """Give a sign of life. One that nobody reads is no failure."""
+        """Write a sign of life; it is no failure if nobody reads it."""
         if self._fd is None:
             return
-        # Full: they are read late. Broken: the supervisor is gone, and the kernel says so, too.
+        # Full: the supervisor reads late. Broken: it is gone, and the kernel tells us anyway.
         with suppress(BlockingIOError, BrokenPipeError):
             os.write(self._fd, b".")

@@ -1,14 +1,14 @@
-"""Names for jobs and processes."""
+"""Random ids for jobs and processes."""
 
 import random
 
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford: no i, l, o, u to misread
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no i, l, o, u to misread
 _LENGTH = 10
 
 
 def new_id(rng: random.Random) -> str:
-    """Ten random characters (50 bits), so that a short prefix is enough to name a job.
+    """Return ten random characters (50 bits), so that a short prefix is enough to name a job.
 
-    Time is no part of it on purpose: jobs made in the same minute would share their prefix.
+    Ids deliberately hold no time: jobs made in the same minute would share a prefix.
     """
     return "".join(rng.choice(_ALPHABET) for _ in range(_LENGTH))

@@ -1,12 +1,14 @@
+"""The items of a job, as they were listed."""
+
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ItemRef:
-    """One listed item: what a manifest part holds of it and what a worker needs to fetch it.
+    """One listed item: what an item manifest holds of it and a worker needs to fetch it.
 
     `index` is the item's position in the job's whole listing and its identity within the job.
-    `key` is relative to the source unless `uri` says where the item really lies. `size` (bytes),
+    `key` is relative to the source unless `uri` gives the item's own location. `size` (bytes),
     `etag` and `modified` (seconds since 1970) are as they were when the item was listed.
     """
 

@@ -1,4 +1,4 @@
-"""Job files: a job as TOML, to be kept, read by others and run again.
+"""Job files: a job as TOML, to keep, to share and to run again.
 
 ```toml
 source = "photos/"           # paths start at the file's folder
@@ -8,7 +8,7 @@ min-size = "10kB"
 annotate = false
 ```
 
-Each key but `source` is the long name of an option of `regatta run`.
+Every key except `source` is the long name of an option of `regatta run`.
 """
 
 import json
@@ -30,15 +30,15 @@ _PLACES = frozenset({Kind.PLACE, Kind.MODEL})
 
 
 def parse_job(text: str, folder: Path) -> dict[str, Any]:
-    """Return what a job file in `folder` says, by the names of options in Python, and `source`.
+    """Return what a job file in `folder` says: options by their Python names, and `source`.
 
     Raises:
-        UsageError: it is no TOML, a key is unknown, or a value is none of its option's.
+        UsageError: it is not TOML, a key is unknown, or its option does not take the value.
     """
     try:
         values = tomllib.loads(text)
     except ValueError as error:
-        raise UsageError(f"it is no TOML: {error}") from error
+        raise UsageError(f"it is not TOML: {error}") from error
     said: dict[str, Any] = {}
     for key, value in values.items():
         name = key.replace("-", "_")
@@ -56,9 +56,9 @@ def parse_job(text: str, folder: Path) -> dict[str, Any]:
 
 
 def located(each: Option, value: Any, folder: Path) -> Any:
-    """Return an option's value with its paths, which start at `folder`, made absolute.
+    """Return an option's value with its paths made absolute; they start at `folder`.
 
-    A trailing slash and globs stay as they are. Models without a slash are names.
+    Trailing slashes and globs are kept. Models without a slash are names.
     """
     if isinstance(value, tuple):
         return tuple(located(each, one, folder) for one in value)
@@ -90,7 +90,7 @@ def _unknown(key: str) -> UsageError:
     names = [SOURCE, *(each.name for each in OPTIONS.values())]
     near = get_close_matches(key.replace("_", "-"), names, n=1)
     return UsageError(
-        f"{key!r} is no option of a job",
+        f"{key!r} is not an option of a job",
         hint=f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}",
     )
 
@@ -107,7 +107,7 @@ def _rendered(each: Option, value: Any) -> str:
         return datetime.fromtimestamp(value, UTC).isoformat()
     if isinstance(value, ModelRef):
         raise UsageError(
-            f"the model {value.name!r} has no name that a job file could give",
+            f"the model {value.name!r} has no name that a job file could use",
             hint="register it (`regatta models add`), or name one with --model",
         )
     if isinstance(value, bool):
@@ -119,5 +119,5 @@ def _quoted(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise UsageError(f"{text!a} cannot be written in a job file: it is no UTF-8") from None
+        raise UsageError(f"{text!a} cannot be written in a job file: it is not UTF-8") from None
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,3 +1,5 @@
+"""Object keys: output keys made from source keys, and keys as text."""
+
 import re
 from hashlib import sha256
 
@@ -10,7 +12,7 @@ KEY_BYTES = 900
 """Length of a whole encoded key; S3 stops at 1024, and a job's prefix needs room."""
 
 OUTPUT_SUFFIXES = (".jpg", ".png", ".mp4", ".parquet", ".json", ".html")
-"""What the names of output files end in, and those of output directories never do."""
+"""The suffixes of output files; output directories never end in them."""
 
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 _UPPERCASE = re.compile(rb"[A-Z]")
@@ -19,7 +21,7 @@ _ESCAPED = re.compile("\ufffd(\ufffd|[0-9a-f]{2})")
 
 
 def key_bytes(key: str) -> bytes:
-    """The bytes of a key as its store has them: UTF-8, undecodable bytes as `os.fsdecode` does.
+    """Return the bytes of a key in its store: UTF-8, undecodable bytes as in `os.fsdecode`.
 
     Raises:
         BadInputError: `bad_key` if no sequence of bytes decodes to this key.
@@ -34,12 +36,12 @@ def key_bytes(key: str) -> bytes:
 
 
 def encode_key(key: str, suffix: str) -> str:
-    """The relative object key of an output that is made from a source key.
+    """Return the relative object key of an output that is made from a source key.
 
-    Two source keys never share an output key, not even where upper and lower case are the same,
-    and no output's name is another's directory. The full source name is kept (`a.png` becomes
-    `a.png.jpg`). Only `[A-Za-z0-9._/-]`, `%` and `~` occur; every segment stays a name of its
-    own, so that the result can't leave the directory it is put in. In detail:
+    Two source keys never share an output key, not even on stores that ignore case, and no
+    output's name is another's directory. The full source name is kept (`a.png` becomes
+    `a.png.jpg`). Only `[A-Za-z0-9._/-]`, `%` and `~` occur; every segment remains
+    a plain name, so that the result can't leave the directory it is put in. In detail:
 
     - bytes outside `[A-Za-z0-9._-]` are percent-encoded; so are the dots of `.` and `..` and the
       dot of a directory's output suffix (`x.jpg/a` becomes `x%2Ejpg/a.jpg`); an empty segment is
@@ -70,9 +72,9 @@ def encode_key(key: str, suffix: str) -> str:
 
 
 def key_to_text(key: str) -> str:
-    """A key as text that is valid Unicode, for columns and documents.
+    """Return a key as text that is valid Unicode, for columns and documents.
 
-    Nearly every key is its own text. An undecodable byte (a lone surrogate in the key, see
+    Nearly every key is returned unchanged. An undecodable byte (a lone surrogate in the key, see
     `os.fsdecode`) becomes U+FFFD and two hex digits, and U+FFFD itself is doubled.
     `text_to_key` is the inverse.
 
@@ -90,7 +92,7 @@ def key_to_text(key: str) -> str:
 
 
 def text_to_key(text: str) -> str:
-    """The key that `key_to_text` made this text from."""
+    """Return the key that `key_to_text` made this text from."""
     return text if "\ufffd" not in text else _ESCAPED.sub(_unescape, text)
 
 
@@ -132,7 +134,7 @@ def _cut(encoded: str, segment: bytes) -> str:
 
 
 def _shorten(encoded: list[str], directories: bytes, room: int) -> list[str]:
-    """As many leading directories as fit into `room` beside the digest that replaces the rest."""
+    """Return as many leading directories as fit into `room` beside the digest of the rest."""
     kept: list[str] = []
     room -= 33
     for segment in encoded:

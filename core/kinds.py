@@ -6,32 +6,32 @@ from enum import StrEnum
 
 
 class ShardKind(StrEnum):
-    """What a shard does. Rows may hold words of a newer version: those are left to it."""
+    """What a shard does. Rows may name kinds of a newer version, which are left to it."""
 
     INFER = "infer"  # runs a model over items
     RENDER = "render"  # draws pictures of items from their rows
-    PROBE = "probe"  # opens items to see what is in them, and plans that as its children
-    TRACK = "track"  # follows what was found from frame to frame
+    PROBE = "probe"  # looks into items, and plans what it finds as child shards
+    TRACK = "track"  # follows detections from frame to frame
     STITCH = "stitch"  # joins segments
-    COMPACT = "compact"  # makes few large parts out of many small ones
+    COMPACT = "compact"  # merges many small parts into a few large ones
     PREPARE = "prepare"  # converts, compares, measures and builds what an engine runs
 
 
 class ArtefactRole(StrEnum):
-    """What an object that a commit publishes is."""
+    """What an object that a commit publishes is for."""
 
     ROWS = "rows"
-    VIDEO = "video"  # a segment, or a whole one
+    VIDEO = "video"  # a segment of a video, or all of it
     MASKS = "masks"  # the same, of masks
 
 
 @dataclass(frozen=True, slots=True)
 class KindTraits:
-    """What the control plane has to know of a kind.
+    """What the control plane needs to know about a kind.
 
-    With `needs_engine`, only a worker that offers the job's profile takes it. With `counts`, its
-    items are the job's, each of which ends with a row in one of its parts; other kinds work on
-    what those have made. `makes` says which artefacts a commit may publish.
+    If `needs_engine`, only a worker that offers the job's profile takes it. If `counts`, its items
+    are the job's, and each ends with a row in one of its parts; other kinds work on what those
+    made. `makes` lists the artefacts that a commit may publish.
     """
 
     needs_engine: bool
@@ -62,4 +62,4 @@ COUNT = _those(lambda traits: traits.counts)
 """Kinds whose items are the job's, and whose parts are the job's results."""
 
 BEFORE_KINDS = frozenset({ShardKind.INFER})
-"""What a process of the versions without kinds knows: it runs anything as that."""
+"""What a process of a version without kinds runs: it treats every shard as this kind."""

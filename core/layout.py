@@ -1,4 +1,4 @@
-"""Where things lie under a job's output prefix. Keys only; readers take names from rows."""
+"""Where things lie under a job's output prefix. For writing only; readers take names from rows."""
 
 from core.keys import encode_key
 from core.kinds import ArtefactRole
@@ -14,27 +14,27 @@ ITEMS = "items/"
 def items_part(number: int, plan_attempt: int) -> str:
     """Return the key of part `number` of the item manifest.
 
-    Each planning attempt writes under names of its own: a stalled planner that wakes up can't
-    change a part that others read. `settle` removes the parts that were never committed.
+    Each planning attempt writes under its own names: a stalled planner that wakes up can't change
+    a part that others read. `settle` removes the parts that were never committed.
     """
     return f"{ITEMS}part-{number:05d}-{plan_attempt}.parquet"
 
 
 def part_name(seq: int) -> str:
-    """Return the name of what the job's planned shard `seq` makes."""
+    """Return the name that the job's planned shard `seq` gives its artefacts."""
     return f"{seq:06d}"
 
 
 def child_part(parent: str, number: int) -> str:
-    """Return the name of what child `number` of the shard `parent` makes.
+    """Return the name that child `number` of the shard `parent` gives its artefacts.
 
-    It hangs on what was planned alone, never on when: a second run plans the same names.
+    It depends on what was planned alone, never on timing: a second run plans the same names.
     """
     return f"{parent}-{number:03d}"
 
 
 def part_order(part: str) -> tuple[int, ...]:
-    """Sort parts in the order of the listing, children behind their parent."""
+    """Return the sort key that puts parts in listing order, children after their parent."""
     return tuple(int(number) for number in part.split("-"))
 
 
@@ -51,7 +51,7 @@ _FOLDERS = {
 
 
 def artefact(role: ArtefactRole, part: str, suffix: str) -> str:
-    """Return the final key of what a shard makes beside pictures; `suffix` has its dot."""
+    """Return the final key of an artefact other than a picture; `suffix` includes its dot."""
     return f"{_FOLDERS[role]}/part-{part}{suffix}"
 
 
@@ -69,18 +69,18 @@ def staged_artefact(role: ArtefactRole, part: str, attempt: int, suffix: str) ->
 def mask_image(key: str, model: str | None = None) -> str:
     """Return the key of the label map of the source image `key`.
 
-    `model` is given where several models each make one.
+    `model` is given if several models each make one.
     """
     return f"masks/{encode_key(_of_model(key, model), '.png')}"
 
 
 def cutout_image(key: str, model: str | None = None) -> str:
-    """Return the key of what a matting model leaves of the source image `key`; `model` as there."""
+    """Return the key of what matting cuts out of the source image `key`; `model` as above."""
     return f"cutouts/{encode_key(_of_model(key, model), '.png')}"
 
 
 def annotated_image(key: str, model: str | None = None) -> str:
-    """Return the key of the annotated picture of the source image `key`; `model` as there."""
+    """Return the key of the annotated picture of the source image `key`; `model` as above."""
     return f"annotated/{encode_key(_of_model(key, model), '.jpg')}"
 
 

@@ -1,4 +1,4 @@
-"""What travels through the broker: a doorbell with an address, nothing more."""
+"""What travels through the broker: a doorbell with a shard's address, nothing more."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from core.kinds import NEED_ENGINE, ShardKind
 from core.tasks import TASKS
 
 RUN_SHARD = "regatta.run_shard"
-"""The name of the one Celery task. The scheduler publishes by name; only workers have it."""
+"""The name of the only Celery task. The scheduler publishes by name; only workers define it."""
 
 _INFER_VERSION, _KIND_VERSION = 1, 2
 MEDIA_QUEUE = "media"
@@ -16,20 +16,20 @@ QUEUES = (*TASKS, MEDIA_QUEUE)
 
 
 def queue_for(task: str, kind: ShardKind) -> str:
-    """The queue of a shard: its task's, or `media` for kinds that need no engine."""
+    """Return the queue of a shard: its task's, or `media` for kinds that need no engine."""
     return task if kind in NEED_ENGINE else MEDIA_QUEUE
 
 
 class UnknownMessageError(RegattaError):
-    """A message of a newer version, or none of ours: it is left for a worker that knows it."""
+    """The message is of a newer version, or not Regatta's; it is left to a worker that knows it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShardMessage:
-    """`attempt` is the fencing token: a claim needs the very attempt that was queued.
+    """Names a shard and its attempt, the fencing token: a claim needs the attempt that was queued.
 
-    Whoever reads only version 1 runs any shard as inference, so that all other kinds travel as
-    version 2. What a shard is, its row says.
+    A worker that reads only version 1 runs any shard as inference, so all other kinds travel as
+    version 2. The shard's row says what it is.
     """
 
     shard: int
@@ -46,7 +46,7 @@ class ShardMessage:
         """Read the wire form.
 
         Raises:
-            UnknownMessageError: the version is none of ours, or a field is missing.
+            UnknownMessageError: the version is unknown, or a field is missing.
         """
         version, shard, attempt = (data.get(name) for name in ("version", "shard", "attempt"))
         if (

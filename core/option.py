@@ -1,7 +1,7 @@
-"""How an option is described: once, beside the field that holds its value.
+"""Describes an option once, beside the field that holds its value.
 
-From the descriptions come the command line's options with their help, the keys of job files, the
-checks, and the refusal of what nothing in a job would heed.
+The command line's options with their help, the keys of job files, the checks, and the refusal of
+options that nothing in a job heeds all come from these descriptions.
 """
 
 import dataclasses
@@ -16,11 +16,11 @@ OPTION = "option"
 """The key of an `Option` in a field's metadata."""
 
 IS_LATER = "is_later"
-"""The key that says that a field came with a later version than its class."""
+"""The metadata key of a field that was added to its class in a later version."""
 
 
 class Kind(Enum):
-    """What a value looks like, written and read."""
+    """What kind of value an option takes, and how it is written."""
 
     TEXT = "text"
     WHOLE = "whole number"
@@ -36,13 +36,13 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """An option: `--{name}` on the command line, `name` in a job file.
+    """One option: `--{name}` on the command line, `name` in a job file.
 
-    `default` is what holds if nobody says anything; where that is no value, `otherwise` says in
-    words what is chosen then. `least` and `most` bound numbers, `choices` texts. With
-    `is_repeated` there may be several values. `heeded_by` are traits (`core.tasks`) of models one
-    of which a job needs for the option to mean anything, None if it always does; `needs` is an
-    option that it is about.
+    `default` holds if nothing is said; if it isn't a value, `otherwise` says in words what is
+    chosen. `least` and `most` bound numbers, `choices` texts. With `is_repeated` there may be
+    several values. `heeded_by` lists traits of models (`core.tasks`): the option means something
+    only if a model of the job has one of them; None if it always does. `needs` is the option
+    without which this one means nothing.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Option:
 
     @property
     def bounds(self) -> str:
-        """Which numbers it takes, in words."""
+        """Which numbers the option takes, in words."""
         unit = " bytes" if self.kind is Kind.SIZE else ""
         if self.most is None:
             return f"at least {self.least:g}{unit}"
@@ -80,10 +80,10 @@ class Option:
         return f"between {self.least:g} and {self.most:g}{unit}"
 
     def check(self, value: Any) -> None:
-        """Make sure that a value is within the option's bounds.
+        """Refuse a value that the option does not allow.
 
         Raises:
-            UsageError: it is not.
+            UsageError: the value is out of bounds, or not one of the choices.
         """
         if self.choices and value not in self.choices:
             raise UsageError(f"{self.flag} must be {' or '.join(self.choices)}, not {value!r}")
@@ -101,7 +101,7 @@ class Option:
 def option(
     name: str,
     default: Any,
-    help: str,  # noqa: A002 - as click calls it
+    help: str,  # noqa: A002 - click's name for it
     *,
     heeded_by: Iterable[str] | None = None,
     is_later: bool = False,
@@ -110,7 +110,7 @@ def option(
 ) -> Any:
     """Return a dataclass field that holds an option's value.
 
-    `is_required` fields have no default of their own: the settings say what holds.
+    `is_required` fields have no default of their own: the settings provide it.
     """
     said = Option(
         name,

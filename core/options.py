@@ -1,4 +1,4 @@
-"""What a person chose for a job, frozen with its row."""
+"""The options of a job, frozen with its row."""
 
 import hashlib
 import json
@@ -12,21 +12,21 @@ from core.option import Kind, option
 from core.slicing import Slicing
 
 GREEN = (120, 255, 155)
-"""What matting draws pictures on if nobody says otherwise: few foregrounds have it."""
+"""Matting's default background: few foregrounds have this colour."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowOptions:
-    """What changes a job's rows.
+    """Options that change a job's rows.
 
-    `threshold` of None is the model's own. With `slicing`, detectors look at tiles. `polygons`
-    asks for the outlines of segments.
+    A `threshold` of None is the model's own. With `slicing`, detectors look at tiles as well.
+    `polygons` adds the outlines of segments.
     """
 
     threshold: float | None = option(
         "threshold",
         None,
-        "Only detections or classes with a score above this.",
+        "Keep detections or classes with a score above this.",
         kind=Kind.NUMBER,
         otherwise="the model's own",
         least=0,
@@ -36,7 +36,7 @@ class RowOptions:
     slicing: Slicing | None = option(
         "slice",
         None,
-        "Have detectors look at tiles so large (640x640), too: for small objects in large "
+        "Let detectors look at tiles of this size (640x640) as well: for small objects in large "
         "pictures.",
         kind=Kind.TILE,
         least=32,
@@ -45,7 +45,7 @@ class RowOptions:
     polygons: bool = option(
         "polygons",
         False,
-        "Give the outlines of segments in the results, too.",
+        "Add the outlines of segments to the results.",
         kind=Kind.SWITCH,
         heeded_by=(tasks.SEGMENT,),
     )
@@ -53,16 +53,16 @@ class RowOptions:
 
 @dataclass(frozen=True, slots=True)
 class DrawOptions:
-    """What changes a job's pictures.
+    """Options that change a job's pictures.
 
-    `jpeg_quality` is 1 to 100. `alpha` is how much of a segment's colour covers a picture.
+    `jpeg_quality` is 1 to 100. `alpha` is the opacity of a segment's colour.
     `background` (red, green, blue) is what matting draws pictures on, None for `GREEN`.
     """
 
     jpeg_quality: int = option(
         "jpeg-quality",
         None,
-        "The quality of pictures.",
+        "Quality of the annotated pictures.",
         kind=Kind.WHOLE,
         otherwise="a setting",
         least=1,
@@ -74,7 +74,7 @@ class DrawOptions:
     alpha: float = option(
         "alpha",
         0.5,
-        "How much of a segment's colour covers the picture.",
+        "Opacity of a segment's colour over the picture.",
         kind=Kind.NUMBER,
         least=0,
         most=1,
@@ -84,7 +84,7 @@ class DrawOptions:
     background: tuple[int, int, int] | None = option(
         "background",
         None,
-        "What matting draws its pictures on (white, '#78ff9b').",
+        "Background of matting's pictures (white, '#78ff9b').",
         kind=Kind.COLOUR,
         otherwise="green",
         heeded_by=(tasks.MATTING,),
@@ -94,7 +94,7 @@ class DrawOptions:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What protects workers from decompression bombs."""
+    """Limits that protect workers from decompression bombs."""
 
     max_pixels: int = option(
         "max-pixels",
@@ -118,7 +118,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """What changes a job's shards and batches; None is chosen by the planner."""
+    """Options that change a job's shards and batches; None is chosen by the planner."""
 
     shard_items: int | None = option(
         "shard-items", None, "Items per shard.", kind=Kind.WHOLE, otherwise="by rate", least=1
@@ -136,7 +136,7 @@ class PlanOptions:
 
 @dataclass(frozen=True, slots=True)
 class JobOptions:
-    """What a person chose for a job, by what it changes."""
+    """All options of a job, grouped by what they change."""
 
     drawing: DrawOptions
     limits: Limits
@@ -144,7 +144,7 @@ class JobOptions:
     planning: PlanOptions = PlanOptions()
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values for the job's row and its manifest, without the groups."""
+        """Return plain values for the job's row and its manifest, without the grouping."""
         return {
             name: asdict(value) if isinstance(value, Slicing) else value
             for group in (self.drawing, self.limits, self.rows, self.planning)
@@ -168,7 +168,7 @@ class JobOptions:
 
     @classmethod
     def of(cls, **values: Any) -> "JobOptions":
-        """Return the options with these values, whichever group each belongs to."""
+        """Return the options with these values, each in its group."""
 
         def group(kind: type[Any]) -> Any:
             return kind(**{f.name: values[f.name] for f in fields(kind) if f.name in values})
@@ -176,7 +176,7 @@ class JobOptions:
         return cls(**{name: group(kind) for name, kind in GROUPS.items()})
 
     def but(self, **values: Any) -> "JobOptions":
-        """Return the same options with other values for some, whichever group each belongs to."""
+        """Return the same options with some values changed, whichever group they belong to."""
         groups = {f.name: getattr(self, f.name) for f in fields(self)}
         return JobOptions(
             **{
@@ -186,10 +186,10 @@ class JobOptions:
         )
 
     def digests(self) -> dict[str, str]:
-        """Return a digest of each group, by its name: equal where nothing in it was changed.
+        """Return a digest of each group by name: equal if nothing in the group differs.
 
-        Only what is not the default counts, so that an option that a later version adds changes
-        no digest until somebody uses it.
+        Defaults don't count, so that an option added by a later version changes no digest until
+        somebody uses it.
         """
         return {name: _digest(getattr(self, name)) for name in GROUPS}
 
@@ -200,7 +200,7 @@ GROUPS: Mapping[str, type[Any]] = {
     "limits": Limits,
     "planning": PlanOptions,
 }
-"""The groups of `JobOptions`, by their names there."""
+"""The groups of `JobOptions`, by field name."""
 
 
 def _digest(group: Any) -> str:
@@ -210,16 +210,16 @@ def _digest(group: Any) -> str:
 
 
 SEVERAL = "several"
-"""The task of models that run beside each other."""
+"""The task of several models in one job."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRef:
-    """Which model a job runs. A worker loads it only if the digest is this one.
+    """Which model a job runs. A worker loads it only if its digest is this one.
 
-    A composed model has `parts`, exported models by their roles, and no files but theirs;
-    `settings` says what else it needs to know. The parts of `SEVERAL` are whole models by their
-    names, each of which has rows of its own.
+    A composed model has `parts`, exported models by role, and no files but theirs; `settings` holds
+    whatever else it needs. The parts of `SEVERAL` are whole models by name, each with rows of its
+    own.
     """
 
     name: str
@@ -237,7 +237,7 @@ class ModelRef:
         parts: Mapping[str, "ModelRef"],
         settings: Mapping[str, Any] | None = None,
     ) -> "ModelRef":
-        """Return the model that these parts make; its digest is made of theirs."""
+        """Return the model that these parts make; its digest is made from theirs."""
         digests = {role: part.digest for role, part in parts.items()}
         content = json.dumps([task, digests, settings or {}], sort_keys=True)
         digest = hashlib.sha256(content.encode()).hexdigest()
@@ -245,17 +245,17 @@ class ModelRef:
 
     @property
     def members(self) -> tuple["ModelRef", ...]:
-        """The models that each give an item a row."""
+        """The models, each of which gives an item a row."""
         return tuple(self.parts.values()) if self.task == SEVERAL else (self,)
 
     @property
     def exports(self) -> tuple["ModelRef", ...]:
-        """The exported models that it consists of, itself if it is one."""
+        """The exported models that it consists of; itself if it is one."""
         return tuple(one for part in self.parts.values() for one in part.exports) or (self,)
 
     @property
     def queue(self) -> str:
-        """The task whose workers run this: that of the first member."""
+        """The task whose workers run this model: that of its first member."""
         return self.members[0].task
 
     def to_json(self) -> dict[str, Any]:
@@ -267,7 +267,7 @@ class ModelRef:
             "location": self.location,
         }
         if not self.parts:
-            return data  # as versions without parts know it
+            return data  # the form that versions without parts know
         parts = {role: part.to_json() for role, part in self.parts.items()}
         return data | {"parts": parts, "settings": dict(self.settings)}
 

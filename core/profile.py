@@ -17,7 +17,7 @@ def _read(
     what: str,
     defaults: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """The named fields of `data`; what a newer version added beside them is passed over."""
+    """Return the named fields of `data`, ignoring what a newer version added."""
     data = {**defaults, **data}
     missing = [name for name in fields if name not in data]
     if missing:
@@ -32,9 +32,9 @@ def _read(
 def _joined(version: str, numerics: int) -> str:
     """Write an engine's version with the revision of its numerics: `3.2.2+r2`.
 
-    Workers of an earlier release compare versions and know nothing of revisions: what they read
-    has to differ in the version, or they would take shards whose bytes they can't make. Revision
-    1 is what they run, so it is written as they write it.
+    Workers of an earlier release compare versions and don't know revisions: what they read must
+    differ in the version, or they would take shards whose bytes they can't make. Revision 1 is
+    what they run, so it is written as they write it.
     """
     return version if numerics == 1 else f"{version}+r{numerics}"
 
@@ -43,7 +43,7 @@ _JOINED = re.compile(r"(?P<version>.+)\+r(?P<numerics>[1-9][0-9]*)", re.DOTALL)
 
 
 def _split(values: dict[str, Any]) -> dict[str, Any]:
-    """Take the version apart that `_joined` wrote."""
+    """Split a version that `_joined` wrote."""
     if (found := _JOINED.fullmatch(values["version"])) is None:
         return values
     return {**values, "version": found["version"], "numerics": int(found["numerics"])}
@@ -55,8 +55,8 @@ class EngineOffer:
 
     Two offers are equal exactly when the same network gives the same bits on both, so every
     field names something that changes numerics: `device` is a class of devices
-    (`cpu-avx512`, `cpu-avx2`), never one machine. `numerics` counts the revisions of how Regatta
-    runs networks on that engine: it goes up when the same engine gives other bits than before.
+    (`cpu-avx512`, `cpu-avx2`), never one machine. `numerics` is the revision of how Regatta runs
+    networks on that engine: it goes up when the same engine gives other bits than before.
     """
 
     engine: str
@@ -67,19 +67,19 @@ class EngineOffer:
 
     @property
     def key(self) -> str:
-        """One word for it, as measured rates and verdicts are kept by."""
+        """One string for the offer, under which measured rates and verdicts are kept."""
         version = _joined(self.version, self.numerics)
         return f"{self.engine}/{version}/{self.device}/{self.precision}"
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values under the field names; the revision is part of the version."""
+        """Return plain values by field name; the revision is part of the version."""
         values = dataclasses.asdict(self)
         values["version"] = _joined(self.version, values.pop("numerics"))
         return values
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The offer that `to_json` wrote; unknown keys are ignored.
+        """Read an offer that `to_json` wrote; unknown keys are ignored.
 
         Raises:
             FatalError: a field is missing or of the wrong type.
@@ -89,12 +89,11 @@ class EngineOffer:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Offered:
-    """An offer, and what the worker that makes it says beside it; none of that changes bits.
+    """An offer, and what its worker says beside it; none of that changes bits.
 
-    `rank` says how fast the worker is on this offer, more being faster, on a scale on which a CPU
-    has 1: measured or stated, None if nobody said. `measured` has the ranks of networks that were
-    measured, by their digests, 0 for what can't be run. `batch` is the batch size that suits the
-    device, None if any does.
+    `rank` is the worker's speed on this offer relative to a CPU (1; higher is faster), measured or
+    stated; None if unknown. `measured` holds the ranks of measured networks by digest, 0 for one
+    that can't be run. `batch` is the batch size that suits the device, None if any does.
     """
 
     offer: EngineOffer
@@ -103,20 +102,20 @@ class Offered:
     measured: Mapping[str, float] = dataclasses.field(default_factory=dict, hash=False)
 
     def rank_of(self, digest: str) -> float:
-        """Return how fast the network of this digest runs on it, as far as anybody knows."""
+        """Return how fast the network of this digest runs on the offer, as far as is known."""
         stated = self.rank
         if stated is None:
             stated = _CPU_RANK if self.offer.device.startswith("cpu") else _GPU_RANK
         return self.measured.get(digest, stated)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the offer's own values and what was said beside them, as a heartbeat has it."""
+        """Return the offer's values and what was said beside them, as in a heartbeat."""
         beside = {"rank": self.rank, "batch": self.batch, "measured": dict(self.measured)}
         return self.offer.to_json() | {name: said for name, said in beside.items() if said}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `to_json` wrote, or an offer alone; unknown keys are ignored.
+        """Read what `to_json` wrote, or a bare offer; unknown keys are ignored.
 
         Raises:
             FatalError: a field of the offer is missing or of the wrong type.
@@ -131,7 +130,7 @@ class Offered:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NetworkProfile:
-    """What one network of a job runs on, and how: all that decides its bits beside its inputs.
+    """What one network of a job runs on, and how: all that decides its bits besides its inputs.
 
     `batch_size` is the size of every batch (a partial one is padded), `threads` the math threads
     of each predictor.
@@ -156,11 +155,11 @@ class NetworkProfile:
 class ExecutionProfile:
     """Everything that decides a job's bytes besides its inputs, model and options.
 
-    It is frozen when the job is planned: within one profile every rerun of a shard writes the
-    same bytes. `networks` says by their digests what each network runs on. The fields before it
-    sum that up, as one offer (see `joint_offer`), and stand for networks that are not named: those
-    of jobs that an earlier release froze. `batch_size` is the size that was wanted, of which
-    networks may take less, and `jpeg_quality` (1..100) that of annotated pictures.
+    It is frozen when the job is planned: within one profile every rerun of a shard writes the same
+    bytes. `networks` says what each network runs on, by digest. The fields before it sum that up as
+    one offer (see `joint_offer`), and hold for networks that are not listed: those of jobs that an
+    earlier release froze. `batch_size` is the size that was wanted, of which networks may take
+    less; `jpeg_quality` (1..100) is that of annotated pictures.
 
     Raises:
         UsageError: a number is out of its range.
@@ -192,7 +191,7 @@ class ExecutionProfile:
         jpeg_quality: int,
         networks: Mapping[str, NetworkProfile] = MappingProxyType({}),
     ) -> Self:
-        """The profile of a job on this offer.
+        """Return the profile of a job on this offer.
 
         Raises:
             UsageError: a number is out of its range.
@@ -211,30 +210,30 @@ class ExecutionProfile:
 
     @property
     def offer(self) -> EngineOffer:
-        """What it runs on as one offer: that of its networks, or one that nobody makes."""
+        """What the job runs on as one offer: its networks' own, or one that nobody makes."""
         return EngineOffer(
             self.engine, self.version, self.device, self.precision, numerics=self.numerics
         )
 
     @property
     def offers(self) -> frozenset[EngineOffer]:
-        """What a worker has to offer to take this job's shards, all of it."""
+        """All offers that a worker has to make to take this job's shards."""
         return frozenset(one.offer for one in self.networks.values()) or frozenset({self.offer})
 
     @property
     def key(self) -> str:
-        """One word for what it runs on, as measured rates are kept by."""
+        """One string for what the job runs on, under which measured rates are kept."""
         return self.offer.key
 
     def runs_on(self, offers: Iterable[EngineOffer]) -> bool:
-        """Whether a worker with these offers gives the bytes that this profile promises."""
+        """Return whether a worker with these offers gives the bytes that this profile promises."""
         return self.offers <= set(offers)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values under the field names; the revision is part of the version.
+        """Return plain values by field name; the revision is part of the version.
 
-        `per_network` has what each network runs on; its offer only if they differ. (`networks` is
-        another matter: the ways that a job froze for them, see `store.profiles`.)
+        `per_network` holds what each network runs on, with its offer only if the offers differ.
+        (`networks` is something else: the ways that a job froze for them, see `store.profiles`.)
         """
         values: dict[str, Any] = self.offer.to_json() | {
             "batch_size": self.batch_size,
@@ -254,9 +253,9 @@ class ExecutionProfile:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The profile that `to_json` wrote, of this release or another; unknown keys are ignored.
+        """Read a profile that `to_json` wrote in this release or another; unknown keys are ignored.
 
-        Missing numbers have their defaults, and what is missing for a network is the job's.
+        Missing numbers have their defaults; what a network lacks is taken from the job.
 
         Raises:
             FatalError: a field without default is missing, or one is of the wrong type.
@@ -277,14 +276,14 @@ _CPU_THREADS = 1  # several one-threaded predictors beat one with many threads
 _CPU_RANK, _GPU_RANK = 1.0, 10.0
 
 Choice = Mapping[str, Offered]
-"""What each network of a job is to run on, by the networks' digests."""
+"""What each network of a job is to run on, by digest."""
 
 
 def best_offer(offers: Iterable[Offered], digest: str = "") -> Offered | None:
     """Return the offer of the highest rank for a network.
 
-    Where ranks are equal, everybody chooses the same, and of offers that differ in nothing else
-    the one of the newest numerics.
+    If ranks are equal, every process chooses the same; of offers that differ in nothing else, the
+    one with the newest numerics.
     """
     return min(offers, key=lambda one: _preference(one, digest), default=None)
 
@@ -297,11 +296,11 @@ def _preference(offered: Offered, digest: str) -> tuple[float, bool, str, str, s
 
 
 def best_choice(workers: Iterable[Iterable[Offered]], digests: Iterable[str]) -> Choice | None:
-    """Return the best offers for some networks that one and the same worker makes.
+    """Return the best offers for some networks that a single worker makes.
 
     Args:
-        workers: What each of them offers.
-        digests: The networks'.
+        workers: What each worker offers.
+        digests: The networks.
     """
     known = tuple(digests)
     offered = [offers for each in workers if (offers := tuple(each))]
@@ -318,7 +317,7 @@ def best_choice(workers: Iterable[Iterable[Offered]], digests: Iterable[str]) ->
 
 def _choice_preference(choice: Choice) -> tuple[float, list[Any]]:
     ranks = (one.rank_of(digest) for digest, one in choice.items())
-    # The networks of a job take turns: what counts is the time that they take together.
+    # The networks of a job take turns, so the time that they take together counts.
     time = sum(1 / rank if rank > 0 else math.inf for rank in ranks)
     return time, [_preference(one, digest) for digest, one in sorted(choice.items())]
 
@@ -329,10 +328,10 @@ def _with_least_batch(chosen: Offered, workers: Iterable[Iterable[Offered]]) -> 
 
 
 def joint_offer(offers: Iterable[EngineOffer]) -> EngineOffer:
-    """Return one offer for what networks run on: theirs if it is one, else one that nobody makes.
+    """Return one offer for what networks run on: theirs if there is one, else one nobody makes.
 
-    Workers of earlier releases compare that one, and must not take a job whose networks run on
-    several: of two offers, at least one field holds both values then.
+    Workers of earlier releases compare this one, and must not take a job whose networks run on
+    several: at least one field then holds the values of all of them.
     """
     values = [offer.to_json() for offer in sorted(set(offers), key=lambda offer: offer.key)]
     names = values[0]
@@ -348,16 +347,16 @@ def profile_on(
     batch_size: int | None,
     jpeg_quality: int,
 ) -> ExecutionProfile:
-    """Return what a job runs with: the one place where batch sizes are decided.
+    """Return what a job runs with. Batch sizes are decided here and nowhere else.
 
     Args:
-        choice: What its networks run on.
+        choice: What the job's networks run on.
         networks: What their graphs and inputs allow; empty for a job of an earlier release, whose
             workers go by the graphs themselves.
-        batch_size: What a person said, who wins; None leaves it to devices. Where no network of
-            the job has inputs of one shape, it is image by image then: to pad a batch of many
-            shapes would waste the work.
-        jpeg_quality: That of annotated pictures, 1..100.
+        batch_size: What a person asked for, which wins. None leaves it to the devices, or means
+            one image at a time if no network of the job has inputs of one shape: padding a batch
+            of many shapes would waste the work.
+        jpeg_quality: The quality of annotated pictures, 1..100.
 
     Raises:
         UsageError: a number is out of its range.

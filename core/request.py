@@ -1,4 +1,4 @@
-"""A job as a person asks for it: what was said, and nothing about what was not."""
+"""A job as a person asks for it: only what was said, without any defaults."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -17,10 +17,10 @@ _LONGEST_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What runs, where its results go, and what it is called.
+    """What to run, where the results go, and what the job is called.
 
-    `model` are one or several, which run beside each other: names and paths, or the very models
-    of another job. `detector` finds the people for those that need that.
+    `model` is one model or several, which run side by side: names, paths, or the exact models of
+    another job. `detector` finds the people for models that need it.
     """
 
     model: tuple[str | ModelRef, ...] = option(
@@ -56,25 +56,25 @@ class Terms:
         least=0,
         most=9,
     )
-    tag: tuple[str, ...] = option("tag", (), "A word to find the job by.", is_repeated=True)
+    tag: tuple[str, ...] = option("tag", (), "A word by which to find the job.", is_repeated=True)
 
 
 OPTIONS: Mapping[str, Option] = {
     each.key: each
     for each in options_of(Terms, Selection, RowOptions, Slicing, DrawOptions, PlanOptions, Limits)
 }
-"""All options of a job, by their names in Python, in the order in which help shows them."""
+"""All options of a job, by their Python names, in the order of the help."""
 
 Said = Mapping[str, Any]
-"""Values of options, by their names in `OPTIONS`. What is not there was left open."""
+"""Values of options by their names in `OPTIONS`; missing ones were left open."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """A job over `source`. What `said` leaves open, the settings or the model decide.
+    """A job over `source`. The settings or the model decide what `said` leaves open.
 
-    `inherited` names what was not typed for this job but taken over, as from another job: where
-    nothing in the job heeds it, it is dropped instead of refused.
+    `inherited` names what was not typed for this job but taken over, for example from another job:
+    if nothing in the job heeds it, it is dropped rather than refused.
     """
 
     source: str
@@ -83,24 +83,24 @@ class JobRequest:
 
     @classmethod
     def of(cls, source: str, *models: str | ModelRef, **said: Any) -> "JobRequest":
-        """Return a request for these models; values of None say nothing."""
+        """Return a request for these models; values of None are left open."""
         given = {name: value for name, value in said.items() if value is not None}
         return cls(source, {"model": models, **given} if models else given)
 
     @property
     def terms(self) -> Terms:
-        """What was said about the job itself."""
+        """Return what was said about what runs and what the job is called."""
         return Terms(**self._about(Terms))
 
     def selection(self) -> Selection:
-        """Return what was said about items; ages count back from now."""
+        """Return the item filters; ages count back from now."""
         said = self._about(Selection)
         if isinstance(said.get("since"), str):
             said["since"] = since_of(said["since"])
         return Selection(**said)
 
     def options(self, **settings: Any) -> JobOptions:
-        """Return the job's options; `settings` hold where nothing was said, None for nothing."""
+        """Return the job's options; `settings` fill in what was left open, if given."""
         held = {name: value for name, value in settings.items() if value is not None}
         held |= {name: value for name, value in self.said.items() if name not in _OF_SLICING}
         if "slice" in self.said:
@@ -109,18 +109,18 @@ class JobRequest:
         return JobOptions.of(**held)
 
     def but(self, **said: Any) -> "JobRequest":
-        """Return the same request with more said, by the one who asks now."""
+        """Return the same request with more said, as if typed."""
         return replace(self, said={**self.said, **said}, inherited=self.inherited.difference(said))
 
     def without(self, name: str) -> "JobRequest":
-        """Return the same request with one thing left open."""
+        """Return the same request with one option left open."""
         return replace(self, said={k: v for k, v in self.said.items() if k != name})
 
     def check(self) -> None:
-        """Make sure that all that was said can be meant.
+        """Refuse values that no job could have.
 
         Raises:
-            UsageError: a number is out of bounds, or a name is none.
+            UsageError: a number is out of bounds, or a name is not printable.
             TypeError: there is no such option.
         """
         for name, value in self.said.items():

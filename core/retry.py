@@ -1,4 +1,4 @@
-"""What happens to a shard whose run failed: a pure decision."""
+"""Decides what happens to a shard whose run failed."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,16 +6,16 @@ from enum import StrEnum
 _FIRST_DELAY = 1.0
 _LONGEST_DELAY = 60.0
 _BLOCKED_DELAY = 10.0
-_DOUBLINGS = 6  # more would change nothing but the exponent
+_DOUBLINGS = 6  # beyond this, only the exponent would grow
 
 
 class Failure(StrEnum):
     """Why a run of a shard ended without a result."""
 
     HANDED_BACK = "handed_back"  # drained or paused
-    RETRYABLE = "retryable"  # the world was in the way
-    BLOCKED = "blocked"  # everything is in the same way, until somebody acts
-    LEASE_LOST = "lease_lost"  # no progress in time, but its process lives
+    RETRYABLE = "retryable"  # network, disk or server trouble
+    BLOCKED = "blocked"  # affects every shard until somebody acts
+    LEASE_LOST = "lease_lost"  # no progress in time, but its process is alive
     PROCESS_DIED = "process_died"  # its process is gone
 
 
@@ -36,9 +36,9 @@ class GiveUp:
 def decide(failure: Failure, *, tries: int, max_tries: int) -> RunAgain | GiveUp:
     """Decide from the number of tries so far, the failed one included.
 
-    Tries are counted before a run begins, so whatever kills the process has been counted.
-    A hand-back gives its try back, and so does what everybody else would have met.
-    Delays double: 1, 2, 4 ... 60 seconds.
+    Tries are counted before a run begins, so whatever kills the process has been counted. A
+    hand-back returns its try, and so does a failure that any shard would have had. Delays double:
+    1, 2, 4 ... 60 seconds.
     """
     if failure is Failure.HANDED_BACK:
         return RunAgain(delay=0.0, counts=False, alone=False)

@@ -27,31 +27,31 @@ def media_kind(key: str) -> str | None:
 class Selection:
     """Filters over a listing.
 
-    Patterns are shell globs over the whole key, in which `*` crosses `/`; a pattern without a
-    slash matches the key's last part, too. Sizes are bytes, `since` seconds since the epoch.
+    Patterns are shell globs over the whole key, in which `*` crosses `/`; a pattern without a slash
+    also matches the key's last part. Sizes are bytes, `since` is seconds since the epoch.
     """
 
     include: tuple[str, ...] = option(
-        "include", (), "Only keys like this.", is_repeated=True, metavar="GLOB"
+        "include", (), "Only keys that match this pattern.", is_repeated=True, metavar="GLOB"
     )
     exclude: tuple[str, ...] = option(
-        "exclude", (), "No keys like this.", is_repeated=True, metavar="GLOB"
+        "exclude", (), "No keys that match this pattern.", is_repeated=True, metavar="GLOB"
     )
     min_size: int | None = option(
-        "min-size", None, "Only files at least so large (10kB).", kind=Kind.SIZE, least=0
+        "min-size", None, "Only files of at least this size (10kB).", kind=Kind.SIZE, least=0
     )
     max_size: int | None = option(
-        "max-size", None, "Only files at most so large (20MB).", kind=Kind.SIZE, least=0
+        "max-size", None, "Only files of at most this size (20MB).", kind=Kind.SIZE, least=0
     )
     since: float | None = option(
         "since", None, "Only files changed since (2026-01-31, 36h, 7d).", kind=Kind.SINCE
     )
-    limit: int | None = option("limit", None, "Only so many items.", kind=Kind.WHOLE, least=1)
+    limit: int | None = option("limit", None, "At most this many items.", kind=Kind.WHOLE, least=1)
 
     def passes_over(self, key: str, *, size: int | None, modified: float | None) -> str | None:
-        """Return why an object is no item of the job, or None if it is one.
+        """Return why an object is not an item of the job, or None if it is one.
 
-        What the listing does not know (size or time of a bare list of names) is no reason.
+        What the listing does not know (the size or time of a bare name) is not held against it.
         """
         if self.include and not any(_matches(key, p) for p in self.include):
             return "not included"

@@ -15,8 +15,8 @@ Merge = Literal["nms", "nmm"]
 class Slicing:
     """Tiles of `width` x `height` pixels, whose neighbours overlap by a share of a tile.
 
-    What neighbours both found is merged: of two boxes the better one stays as it is (`nms`), or
-    grows to cover both (`nmm`).
+    What two neighbours both found is merged: the better box stays as it is (`nms`) or grows to
+    cover both (`nmm`).
     """
 
     width: int
@@ -24,7 +24,7 @@ class Slicing:
     overlap: float = option(
         "overlap",
         0.2,
-        "How much of a tile its neighbour shows, too.",
+        "Share of a tile that its neighbour also covers.",
         kind=Kind.NUMBER,
         least=0,
         most=0.9,
@@ -33,8 +33,8 @@ class Slicing:
     merge: Merge = option(
         "merge",
         "nmm",
-        "What becomes of a thing that two tiles show: one box around both (nmm), or the better "
-        "one (nms).",
+        "How to merge a thing that two tiles show: one box around both (nmm), or the better "
+        "box (nms).",
         choices=("nmm", "nms"),
         needs="slice",
     )

@@ -36,7 +36,7 @@ _GLOB = frozenset("*?[")
 class Source:
     """A dataset: `root` is a store's URL, keys of items are relative to it.
 
-    `name` is, under `root`, the glob's pattern, the one file or the manifest; empty for a folder.
+    `name` is the glob's pattern, the file or the manifest, under `root`; empty for a folder.
     """
 
     kind: SourceKind
@@ -51,7 +51,7 @@ def parse_source(text: str) -> Source:
     .lst, .jsonl, .ndjson and .csv a list of items; anything else with a suffix is one file.
 
     Raises:
-        UsageError: the text is empty or no path.
+        UsageError: the text is empty or not a path.
     """
     if not text or "\0" in text:
         raise UsageError("the source is empty", hint="name a folder, a glob or a list of items")

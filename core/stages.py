@@ -1,4 +1,4 @@
-"""The stages of a worker's pipeline, as shards record how long each was busy."""
+"""The stages of a worker's pipeline, for which shards record how long each was busy."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -9,9 +9,9 @@ STAGES = ("fetch", "decode", "predict", "advance", "finish", "upload")
 
 
 def busy_seconds(timings: Iterable[Mapping[str, Any] | None]) -> dict[str, float]:
-    """How many seconds each stage worked, all threads together, in the pipeline's order.
+    """Return how many seconds each stage worked, all threads together, in the pipeline's order.
 
-    `timings` are those of shards; what else they hold is passed over, and so are idle stages.
+    `timings` are those of shards; anything else that they hold is ignored, as are idle stages.
     """
     seconds: Counter[str] = Counter()
     for timing in timings:

@@ -1,6 +1,6 @@
 """What models do: the one table of tasks, with their words, parts, files and traits.
 
-What a task needs beyond names registers under them where it lives: networks, recipes, drawing.
+Whatever else a task needs (networks, recipes, drawing) registers under its name where it lives.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,16 +17,16 @@ OCR = "ocr"
 
 TEXT_DET = "text_det"
 TEXT_REC = "text_rec"
-"""The tasks of networks that are parts of models only."""
+"""The tasks of networks that are only ever parts of models."""
 
 DETECTOR = "detector"
 ORIENTATION = "orientation"
-"""Roles in a composed model that are called otherwise than the task of their network."""
+"""Roles in a composed model whose name is not the task of their network."""
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A part of a composed model: what it is called there, and the task of its export."""
+    """A part of a composed model: its name there, and the task of its export."""
 
     name: str
     task: str
@@ -37,9 +37,9 @@ class Role:
 class Task:
     """What a model can be for.
 
-    `noun` is what one thing is called that such a model finds in a picture. `parts` are those of a
-    composed model for the task, none where no model for it can be composed. `has_masks` says
-    whether each picture gets a mask file, `has_cutouts` whether it is cut out by that.
+    `noun` is the word for one thing that such a model finds in a picture. `parts` are those of a
+    composed model for the task; none if no model for it can be composed. `has_masks` says whether
+    each picture gets a mask file, `has_cutouts` whether it gets a cut-out made with the mask.
     """
 
     name: str
@@ -83,7 +83,7 @@ ROLES: Mapping[str, tuple[Role, ...]] = {task.name: task.parts for task in _ALL 
 
 
 def noun_of(task: str) -> str:
-    """What one thing is called that a model for a task finds; also for tasks that are none here."""
+    """Return the word for one thing that a model for a task finds; also for unknown tasks."""
     return TASK[task].noun if task in TASK else Task(task).noun
 
 
@@ -97,9 +97,9 @@ TRAITS = {
     TOP_DOWN: f"{KEYPOINT}, top-down",
     UNPAIRED: f"{KEYPOINT}, top-down and without a detector of its own",
 }
-"""The traits and how messages call models that have them. Each task is one, of the same name."""
+"""The traits of models, and what messages call models that have them. Each task is a trait, too."""
 
 
 def detections_of(row: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """The detections of a row, or the classes that its picture was given; each has a score."""
+    """Return a row's detections, or the classes that its picture was given; each has a score."""
     return row["detections"] or row["classes"] or ()

@@ -1,4 +1,4 @@
-"""Times as people read them. The database and the code keep seconds since the epoch."""
+"""Times as people read them; the database and the code keep seconds since the epoch."""
 
 from datetime import UTC, datetime
 

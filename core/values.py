@@ -1,4 +1,4 @@
-"""What the values of options look like to people: sizes, ages, tiles, colours."""
+"""Reads and writes the values of options as text: sizes, ages, tiles, colours."""
 
 import re
 import time
@@ -24,7 +24,7 @@ def size_of(text: str) -> int:
     """
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"{text!r} is no size; write 500, 10kB, 2MB or 1.5GiB")
+        raise ValueError(f"{text!r} is not a size; write 500, 10kB, 2MB or 1.5GiB")
     base = 1024 if match[3] else 1000
     return int(float(match[1]) * base ** _POWERS[match[2].lower()])
 
@@ -43,23 +43,23 @@ def since_of(text: str) -> float:
     try:
         return datetime.fromisoformat(text.strip()).timestamp()
     except (ValueError, OverflowError, OSError):
-        raise ValueError(f"{text!r} is no date or age; write 2026-01-31, 36h or 7d") from None
+        raise ValueError(f"{text!r} is not a date or age; write 2026-01-31, 36h or 7d") from None
 
 
 def tile_of(text: str) -> tuple[int, int]:
-    """Return the width and height in pixels that `640x640`, or `640` for both, says.
+    """Return the width and height in pixels of a tile: `640x640`, or `640` for both.
 
     Raises:
         ValueError: the text says none.
     """
     match = _TILE.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"{text!r} is no size of a tile; write 640x640")
+        raise ValueError(f"{text!r} is not the size of a tile; write 640x640")
     return int(match[1]), int(match[2] or match[1])
 
 
 def colour_of(text: str) -> tuple[int, int, int]:
-    """Return red, green and blue, 0 to 255, of a colour as web pages write it: `#78ff9b`.
+    """Return the red, green and blue (0 to 255) of a colour as web pages write it: `#78ff9b`.
 
     Raises:
         ValueError: the text says none.
@@ -69,17 +69,17 @@ def colour_of(text: str) -> tuple[int, int, int]:
     try:
         red, green, blue, *_ = ImageColor.getrgb(text.strip())
     except ValueError:
-        raise ValueError(f"{text!r} is no colour; write white or '#78ff9b'") from None
+        raise ValueError(f"{text!r} is not a colour; write white or '#78ff9b'") from None
     return red, green, blue
 
 
 def read_value(option: Option, value: Any) -> Any:
     """Return what a file says about an option: text as people write it, numbers, lists of either.
 
-    A point in time stays text: an age counts from when it is used.
+    A point in time stays text: an age counts back from when it is used.
 
     Raises:
-        ValueError: it is no such value; the message does not name the option.
+        ValueError: it is not such a value; the message does not name the option.
     """
     if not option.is_repeated:
         return _READERS[option.kind](value)
@@ -88,7 +88,7 @@ def read_value(option: Option, value: Any) -> Any:
 
 
 def plain_value(value: Any) -> Any:
-    """Return an option's value as JSON has it; `read_value` reads it."""
+    """Return an option's value as plain JSON, which `read_value` can read."""
     if isinstance(value, ModelRef):
         return value.to_json()
     return [plain_value(one) for one in value] if isinstance(value, tuple) else value
@@ -96,7 +96,7 @@ def plain_value(value: Any) -> Any:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{value!r} is no text")
+        raise ValueError(f"{value!r} is not text")
     return value
 
 
@@ -106,13 +106,13 @@ def _model(value: Any) -> str | ModelRef:
 
 def _whole(value: Any) -> int:
     if type(value) is not int:
-        raise ValueError(f"{value!r} is no whole number")
+        raise ValueError(f"{value!r} is not a whole number")
     return value
 
 
 def _number(value: Any) -> float:
     if type(value) not in {int, float}:
-        raise ValueError(f"{value!r} is no number")
+        raise ValueError(f"{value!r} is not a number")
     return float(value)
 
 
@@ -147,7 +147,7 @@ def _colour(value: Any) -> tuple[int, int, int]:
 
 def _list(value: list[Any], length: int) -> list[int]:
     if len(value) != length:
-        raise ValueError(f"{value!r} has not {length} numbers")
+        raise ValueError(f"{value!r} is not {length} numbers")
     return [_whole(one) for one in value]
 
 

@@ -1,4 +1,4 @@
-"""What a worker gets to do, and what it says about it."""
+"""What a worker is given to do, and what it reports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,15 +22,15 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class WorkUnit:
-    """One claimed shard with everything that its run depends on.
+    """A claimed shard with everything that its run depends on.
 
-    Its items are the rows `start:stop` of the item manifest at `items_key` under `output`. What
-    it makes is named after `part`, and `spec` says what its kind has to know beside the items.
-    `deaths` counts, for items by their position in the listing, how often each killed an
-    isolated process alone. `previous_part` is the committed part of an earlier generation:
-    only what did not succeed there is run again. `frozen_profile` is None for kinds that need no
-    engine. `profile_number` counts the profiles that the job had before it, and `ways` says how its
-    networks run, by their digests, as far as that is frozen.
+    Its items are the rows `start:stop` of the item manifest at `items_key` under `output`. What it
+    makes is named after `part`; `spec` holds what its kind needs to know besides the items.
+    `deaths` says how often each item, by its position in the listing, killed an isolated process
+    alone. `previous_part` is the committed part of an earlier generation: only what did not
+    succeed there is run again. `frozen_profile` is None for kinds that need no engine.
+    `profile_number` is the number of profiles that the job had before this one; `ways` says how
+    its networks run, by digest, as far as that is frozen.
     """
 
     hold: Hold
@@ -58,7 +58,7 @@ class WorkUnit:
         """What the shard's networks run on.
 
         Raises:
-            FatalError: its kind runs none.
+            FatalError: its kind runs no networks.
         """
         if self.frozen_profile is None:
             raise FatalError(f"shards of the kind {self.kind.value!r} run no networks")
@@ -67,7 +67,7 @@ class WorkUnit:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Items of a shard or a job by what became of them."""
+    """How many items of a shard or a job ended in which way."""
 
     succeeded: int = 0
     skipped: int = 0
@@ -100,4 +100,4 @@ class Directive(StrEnum):
     GO_ON = "go_on"
     HAND_BACK = "hand_back"  # the job is paused
     CANCEL = "cancel"  # the job is being cancelled or has failed
-    STALE = "stale"  # the lease is somebody else's by now
+    STALE = "stale"  # somebody else has the lease by now

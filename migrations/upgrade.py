@@ -74,7 +74,7 @@ def current(url: str) -> str | None:
 
 
 def is_current(url: str) -> bool:
-    """Whether the database is at the newest revision that this version knows.
+    """Return whether the database is at the newest revision that this version knows.
 
     Raises:
         RetryableError: the database could not be reached or stayed locked.

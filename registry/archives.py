@@ -27,7 +27,7 @@ def unpack(archive: Path, into: Path, *, name: str) -> None:
         name: What messages call the archive.
 
     Raises:
-        UsageError: It is no archive, is damaged, cut short or too large, or holds what is refused.
+        UsageError: it is no archive, is damaged, cut short or too large, or holds what is refused.
     """
     try:
         if tarfile.is_tarfile(archive):

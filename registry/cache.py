@@ -76,7 +76,7 @@ def shelve(export: Path, models: Path, digest: str) -> Path:
 
 
 def _is(export: Path, digest: str) -> bool:
-    """Whether an export is whole, and the one of this digest."""
+    """Return whether an export is whole, and the one of this digest."""
     try:
         return export_digest(export) == digest
     except UsageError:
@@ -84,7 +84,7 @@ def _is(export: Path, digest: str) -> bool:
 
 
 def _present(place: Path) -> Path | None:
-    """The directory of the model that lies at a place, if any does."""
+    """Return the directory of the model that lies at a place, if any does."""
     if not place.is_dir():
         return None
     return next((path for path in place.iterdir() if is_export(path)), None)

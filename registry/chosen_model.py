@@ -84,7 +84,7 @@ def complete_models(
 
 
 def _complete(model: ChosenModel, finder: ChosenModel | None) -> ChosenModel:
-    """The model as it can run, with the detector if it needs one."""
+    """Return the model as it can run, with the detector if it needs one."""
     name = model.ref.name
     if model.is_unpaired:
         if finder is None:
@@ -110,7 +110,7 @@ def _complete(model: ChosenModel, finder: ChosenModel | None) -> ChosenModel:
 
 
 def _is_part(task: str, whole: str) -> bool:
-    """Whether models of a task are of no use but in composed ones of another."""
+    """Return whether models of a task are of no use but in composed ones of another."""
     return task not in TASKS and any(role.task == task for role in ROLES[whole])
 
 
@@ -216,7 +216,7 @@ def _with_exports(ref: ModelRef) -> ChosenModel:
 
 
 def _as_it_was(db: Database, ref: ModelRef) -> ChosenModel:
-    """A job's model: where it was then, else what has its name and is the same."""
+    """Return a job's model: where it was then, else what has its name and is the same."""
     known = db.read(lambda s: _registered(s, ref.name))
     places = [ref, *([known] if known is not None and known.digest == ref.digest else [])]
     for place in reversed(places):
@@ -234,7 +234,7 @@ def _registered(session: Session, name: str) -> ModelRef | None:
 
 
 def _checked(ref: ModelRef) -> ExportedModel:
-    """The export of a model whose files are those that its digest is of."""
+    """Return the export of a model whose files are those that its digest is of."""
     export = read_export(Path(ref.location))
     if export_digest(Path(ref.location)) != ref.digest:
         raise UsageError(

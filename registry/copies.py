@@ -18,7 +18,7 @@ def copy_object(location: str, to: Path, *, progress: Progress) -> None:
     """Write an object's content into a file.
 
     Raises:
-        UsageError: There is none, it is too large, or its store can't be asked.
+        UsageError: there is none, it is too large, or its store can't be asked.
     """
     folder, key = split_location(location)
     with _reading(location):
@@ -36,7 +36,7 @@ def copy_folder(location: str, into: Path, *, progress: Progress) -> None:
     """Write every object below a prefix into a directory, under its name there.
 
     Raises:
-        UsageError: There is none, they are too many or too large, or their store can't be asked.
+        UsageError: there is none, they are too many or too large, or their store can't be asked.
     """
     with _reading(location):
         store = open_store(location if location.endswith("/") else f"{location}/")

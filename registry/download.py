@@ -75,7 +75,7 @@ def bring_model(
 
 
 def _archive(source: str, to: Path, progress: Progress) -> Path | None:
-    """The archive that a source is, on this machine; None if it is a directory of some kind."""
+    """Return the archive that a source is, on this machine; None if it is a directory of some kind."""
     if _WEB.match(source):
         download(source, to, progress=progress)
         return to
@@ -90,7 +90,7 @@ def _archive(source: str, to: Path, progress: Progress) -> Path | None:
 
 
 def _local(source: str) -> Path:
-    """The path of a source without a scheme, or with `file://`; other schemes are refused."""
+    """Return the path of a source without a scheme, or with `file://`; other schemes are refused."""
     if _URL.match(source):
         return Path(*split_location(source.rstrip("/")))
     return Path(source).expanduser()

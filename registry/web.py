@@ -25,7 +25,7 @@ _ELSEWHERE = "or get the file in another way and give its path"
 
 
 def without_secrets(url: str) -> str:
-    """A URL as it may be shown and kept: no user, no password, no query (signatures are there).
+    """Return a URL as it may be shown and kept: no user, no password, no query (signatures are there).
 
     What is no URL comes back as it is.
 
@@ -48,7 +48,7 @@ def download(url: str, to: Path, *, progress: Progress) -> None:
     (`HTTPS_PROXY`, `NO_PROXY`, `SSL_CERT_FILE`).
 
     Raises:
-        UsageError: The server can't be reached, refuses, breaks off, or sends too much.
+        UsageError: the server can't be reached, refuses, breaks off, or sends too much.
     """
     import httpx  # noqa: PLC0415 - few commands talk to web servers, and its import takes long
 

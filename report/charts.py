@@ -81,13 +81,13 @@ def bars(values: Mapping[str, float]) -> list[Bar]:
 
 
 def top(counts: Counter[str], limit: int) -> dict[str, float]:
-    """The most frequent first, and ties by name: the same order every time."""
+    """Return the most frequent first, and ties by name: the same order every time."""
     order = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
     return dict(order[:limit])
 
 
 def segments(values: Mapping[str, float]) -> list[Segment]:
-    """A bar of what adds up to a whole, in the order given; the least of them can be seen."""
+    """Return a bar of what adds up to a whole, in the order given; the least of them can be seen."""
     there = {name: value for name, value in values.items() if value > 0}
     whole = sum(there.values())
     lengths = {name: max(_LEAST_SEGMENT, 100 * value / whole) for name, value in there.items()}
@@ -102,7 +102,7 @@ def segments(values: Mapping[str, float]) -> list[Segment]:
 def columns(
     values: Sequence[float], titles: Sequence[str], x_marks: Sequence[tuple[float, str]]
 ) -> ColumnChart:
-    """A column for each value; `x_marks` are places from 0 (left) to 1 (right) with labels."""
+    """Return a column for each value; `x_marks` are places from 0 (left) to 1 (right) with labels."""
     step = round_step(max(values, default=0) / _TICKS)
     top_value = max(1, math.ceil(max(values, default=0) / step)) * step
     base, room = HEIGHT - _BOTTOM, HEIGHT - _BOTTOM - _TOP
@@ -120,7 +120,7 @@ def columns(
 
 
 def round_step(least: float) -> float:
-    """The smallest 1, 2 or 5 times a power of ten that is at least this; 1 for nothing."""
+    """Return the smallest 1, 2 or 5 times a power of ten that is at least this; 1 for nothing."""
     if least <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(least))
@@ -142,7 +142,7 @@ def time_marks(seconds: float) -> list[tuple[float, str]]:
 
 
 def short(value: float) -> str:
-    """A number that fits beside an axis: `0.5`, `800`, `20k`, `1.5M`."""
+    """Return a number that fits beside an axis: `0.5`, `800`, `20k`, `1.5M`."""
     for unit, name in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= (unit if unit > 1e3 else 1e4):  # noqa: PLR2004 - 2,000 is as short as 2k
             return f"{value / unit:g}{name}"

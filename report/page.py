@@ -78,12 +78,12 @@ class Content:
 
 
 def relative_url(key: str) -> str:
-    """The URL of an object for a page that lies at the top of the same output."""
+    """Return the URL of an object for a page that lies at the top of the same output."""
     return quote(key)
 
 
 def render(content: Content, picture_url: PictureUrl) -> str:
-    """The page. The same content gives the same bytes; `now` shows only while a job goes on.
+    """Return the page. The same content gives the same bytes; `now` shows only while a job goes on.
 
     `picture_url` says where the annotated picture of a key can be seen in full.
     """
@@ -151,7 +151,7 @@ def _asset(name: str) -> Markup:
 
 
 def _policy(style: str, script: str) -> str:
-    """A content security policy: nothing from outside, no script or style but the page's own."""
+    """Return a content security policy: nothing from outside, no script or style but the page's own."""
     digests = [
         base64.b64encode(sha256(text.encode()).digest()).decode() for text in (style, script)
     ]

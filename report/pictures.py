@@ -39,7 +39,7 @@ def embed(pictures: Sequence[Picture], output: ObjectStore) -> Iterator[Embedded
     Pictures that are gone, or cannot be read any more, are left out.
 
     Raises:
-        RetryableError: The store cannot be read.
+        RetryableError: the store cannot be read.
     """
     share = min(_LARGEST_BYTES, TOTAL_BYTES // max(1, len(pictures)))
     for picture in pictures:
@@ -53,7 +53,7 @@ def embed(pictures: Sequence[Picture], output: ObjectStore) -> Iterator[Embedded
 
 
 def _fitted(image: NDArray[np.uint8], max_bytes: int) -> tuple[bytes, int, int]:
-    """The largest JPEG of at most `max_bytes`, or the smallest that is tried."""
+    """Return the largest JPEG of at most `max_bytes`, or the smallest that is tried."""
     largest = _scaled(image, _SIDES[0])  # the tries need not begin at 100 megapixels each
     for side in _SIDES:
         small = _scaled(largest, side)

@@ -68,7 +68,7 @@ def _engine(profile: dict[str, Any]) -> Facts:
 
 
 def _models(title: str, ref: ModelRef) -> dict[str, Facts]:
-    """A model, and below it those that it consists of."""
+    """Return a model, and below it those that it consists of."""
     own = {"name": ref.name, "task": ref.task, "digest": ref.digest, "location": ref.location}
     groups = {title: _facts({**own, **ref.settings})}
     for role, part in ref.parts.items():

@@ -121,7 +121,7 @@ def _profile_key(job: Job) -> str | None:
 
 
 def _is_served(job: Job, counts: Tally, workers: Sequence[Process]) -> bool:
-    """Whether some live worker can take the job's shards, or none needs to."""
+    """Return whether some live worker can take the job's shards, or none needs to."""
     if job.state not in LIVE_JOBS or (job.state is JobState.RUNNING and not counts.pending):
         return True
     if job.kind not in KNOWN:  # a newer version's, which alone can say

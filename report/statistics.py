@@ -58,7 +58,7 @@ class Throughput:
 
 
 def throughput(shards: Sequence[Shard]) -> Throughput | None:
-    """The speed over time; None before the first shard has ended.
+    """Return the speed over time; None before the first shard has ended.
 
     Items of a shard count as spread evenly over its last run.
     """

@@ -15,7 +15,7 @@ def visible(value: object, longest: int = _LONGEST) -> str:
 
 
 def number(value: float) -> str:
-    """A number as people write it: `12,345`, `5.73`, `0.018`."""
+    """Return a number as people write it: `12,345`, `5.73`, `0.018`."""
     if float(value).is_integer():
         return f"{value:,.0f}"
     return f"{value:,.1f}" if value >= 100 else f"{value:.3g}"  # noqa: PLR2004
@@ -27,7 +27,7 @@ def plural(count: int, name: str) -> str:
 
 
 def moment(text: str | None) -> str:
-    """An ISO time to the second, with a blank for its T; a dash for none."""
+    """Return an ISO time to the second, with a blank for its T; a dash for none."""
     return "\N{EN DASH}" if text is None else f"{text[:10]} {text[11:19]} UTC"
 
 

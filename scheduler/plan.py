@@ -59,7 +59,7 @@ class _Walk:
     parts: int
 
     def is_over(self, more: int) -> bool:
-        """Whether `more` items beside those planned are all that the job may have."""
+        """Return whether `more` items beside those planned are all that the job may have."""
         return self.selection.limit is not None and self.listed + more >= self.selection.limit
 
 

@@ -1,4 +1,4 @@
-"""What a shard's commit publishes, as its row says it."""
+"""What a shard's commit publishes, as recorded in the shard's row."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,17 +10,17 @@ from store.tables import Shard
 
 
 def part_of(shard: Shard) -> str:
-    """Return what the artefacts of a shard are named after."""
+    """Return the name that the artefacts of a shard share."""
     return part_name(shard.seq) if shard.part is None else shard.part
 
 
 def is_result(shard: Shard) -> bool:
-    """Whether the rows that the shard has committed are results of its job."""
+    """Return whether the rows that the shard has committed are results of its job."""
     return shard.kind in COUNT and shard.part_digest is not None
 
 
 def artefacts_of(shard: Shard) -> list[Artefact]:
-    """Return what the commit of the shard's last result publishes, its rows first."""
+    """Return what the shard's last commit publishes, its rows first."""
     others = [_from_json(said) for said in shard.artefacts or ()]
     if shard.part_attempt is None or shard.part_digest is None:
         return others
@@ -36,7 +36,7 @@ def artefacts_of(shard: Shard) -> list[Artefact]:
 
 
 def artefact_columns(artefacts: Sequence[Artefact]) -> dict[str, Any]:
-    """Return what a row says of artefacts, by column. Rows have theirs, as they always had."""
+    """Return a shard row's columns for artefacts; those of result rows are separate."""
     rows = next((one for one in artefacts if one.role is ArtefactRole.ROWS), None)
     others = [_to_json(one) for one in artefacts if one.role is not ArtefactRole.ROWS]
     return {

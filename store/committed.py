@@ -18,7 +18,7 @@ from store.tables import Job, Shard
 def committed_rows(
     db: Database, job: Job, *, quarantined_only: bool = False
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows of every part that is committed by now, in listing order.
+    """Yield the rows of every part committed so far, in listing order.
 
     With `quarantined_only`, parts without quarantined items are not read.
     """
@@ -42,5 +42,5 @@ def _read(output: ObjectStore, shard: Shard) -> bytes:
         return output.get(rows.key)
     try:
         return output.get(rows.staged)
-    except BadInputError:  # published, and swept away, since the database was asked
+    except BadInputError:  # published, and its staged copy removed, since the database was asked
         return output.get(rows.key)

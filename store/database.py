@@ -1,7 +1,7 @@
 """The job database: SQLite on one machine, PostgreSQL for a fleet; one set of functions.
 
 Work on the database is a function of a session, given to `read` or `write`. It may run again
-after a lock or a lost connection, so it does no I/O of its own and keeps no state.
+after a lock or a lost connection, so it does no other I/O and keeps no state.
 """
 
 import random
@@ -27,12 +27,12 @@ _LONGEST_PAUSE = 0.5
 
 
 class Database:
-    """An engine, and the two ways to use it.
+    """The database engine, and the two ways to use it.
 
     `clock` is the time by which leases are kept, in seconds since the epoch. By default it is
-    the server's, so that leases never depend on a worker's clock; of SQLite, this machine's.
-    `patience` is for how many seconds a database that is locked or away is asked again.
-    `application` is who PostgreSQL's `pg_stat_activity` says we are.
+    the server's, so that leases never depend on a worker's clock; with SQLite, this machine's.
+    `patience` is how many seconds to keep asking a database that is locked or away.
+    `application` is our name in PostgreSQL's `pg_stat_activity`.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Database:
         return float(session.scalar(select(extract("epoch", func.clock_timestamp()))) or 0.0)
 
     def read(self, work: Callable[[Session], T]) -> T:
-        """Run `work` on one moment's state of the database and return what it returns.
+        """Run `work` on a consistent snapshot of the database and return what it returns.
 
         Raises:
             RetryableError: the database could not be reached or stayed locked.
@@ -90,8 +90,8 @@ class Database:
     def _patiently(self, work: Callable[[Session], T], engine: Engine) -> T:
         """Repeat `work` while the database is locked or away, for a bounded time.
 
-        A commit whose answer was lost may have happened: work is compare-and-set throughout, so
-        its second run then finds nothing left to change.
+        A commit whose answer was lost may have happened. All work is compare-and-set, so that its
+        second run then finds nothing left to change.
         """
         deadline = time.monotonic() + self.patience
         pause = 0.02
@@ -102,7 +102,7 @@ class Database:
             except DBAPIError as error:
                 self._give_up_on(error, in_time=time.monotonic() <= deadline)
             except NoConnectionError as error:
-                raise RetryableError(f"{self._name} is asked too much at once: {error}") from error
+                raise RetryableError(f"{self._name} is overloaded: {error}") from error
             else:
                 self._was_there = True
                 return result
@@ -110,14 +110,14 @@ class Database:
             pause = min(_LONGEST_PAUSE, pause * 2)
 
     def _give_up_on(self, error: DBAPIError, *, in_time: bool) -> None:
-        """Raise what an error comes to, unless the work is to be tried again."""
+        """Raise what an error amounts to, unless the work is to be tried again."""
         trouble = self._diagnose(error)
         said = " ".join(str(error.orig).split())
         if trouble.kind is Kind.MISTAKE and not error.connection_invalidated:
             raise error
         if trouble.kind is Kind.UNMIGRATED:
             raise UsageError(f"{self._name} is not migrated: {said}", hint=trouble.hint) from error
-        # Who was let in before waits: a server that is being restored refuses everybody a while.
+        # If it let us in before, wait: a server that is being restored refuses everybody.
         if trouble.kind is Kind.REFUSED and not self._was_there:
             raise UsageError(f"{self._name} cannot be used: {said}", hint=trouble.hint) from error
         if trouble.kind is Kind.FULL or not in_time:

@@ -1,4 +1,4 @@
-"""Where the job database is: the URL as people write it, and as it may be shown."""
+"""The URL of the job database: parsed from what people write, and shown without passwords."""
 
 from sqlalchemy import URL
 from sqlalchemy.engine import make_url
@@ -17,14 +17,14 @@ def parsed(url: str) -> URL:
 
     Raises:
         UsageError: it cannot be read, or names another kind of database. The message doesn't
-            repeat it: nobody knows where in it the password is.
+            repeat it, as the password could be anywhere in it.
     """
     try:
         found = make_url(url)
     except (ArgumentError, ValueError):
         raise UsageError("the database URL cannot be read", hint=_HINT) from None
     if found.get_backend_name() != "sqlite" and url.partition("?")[0].count("@") > 1:
-        # What stands before the last of them would be taken for a host, and said aloud.
+        # What precedes the last @ would be taken for a host, and shown.
         raise UsageError(
             "the database URL cannot be read: it has more than one @",
             hint="write @ as %40 and / as %2F in user and password",

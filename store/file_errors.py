@@ -1,3 +1,5 @@
+"""What the operating system's errors mean for reading or writing a file."""
+
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +24,7 @@ _HINTS = {
 
 @contextmanager
 def reading(key: str) -> Iterator[None]:
-    """Say in our words what the operating system says against reading a key."""
+    """Translate what the operating system says against reading a key into our errors."""
     try:
         yield
     except OSError as error:
@@ -33,7 +35,7 @@ def reading(key: str) -> Iterator[None]:
 
 @contextmanager
 def writing(key: str) -> Iterator[None]:
-    """Say in our words what the operating system says against writing a key."""
+    """Translate what the operating system says against writing a key into our errors."""
     try:
         yield
     except OSError as error:

@@ -1,3 +1,5 @@
+"""Lists the files below a directory in the order of a bucket."""
+
 # Keys are compared as bytes, and pathlib knows no paths of bytes.
 # ruff: noqa: PTH112, PTH116, PTH118
 import os
@@ -11,7 +13,7 @@ from store.file_errors import VANISHED
 def list_files(
     root: bytes, prefix: bytes, start_after: bytes
 ) -> Iterator[tuple[bytes, os.stat_result]]:
-    """The regular files below `root` as relative names with their status, in order of bytes.
+    """Yield the regular files below `root` as relative names with their status, in byte order.
 
     A bucket sorts whole keys, so a directory stands where its name with a `/` sorts: `a-b`,
     `a/b`, `a0`. Directories that lie wholly before `start_after` or beside `prefix` are not read.
@@ -19,7 +21,7 @@ def list_files(
 
     Raises:
         BadInputError: `source_missing` if `root` is no directory.
-        RetryableError: Something below `root` can't be read.
+        RetryableError: something below `root` can't be read.
     """
     if not os.path.isdir(root):
         raise BadInputError("source_missing", f"{os.fsdecode(root)!r} is not a directory")
@@ -48,7 +50,7 @@ def list_files(
 
 
 def _may_hold(key: bytes, prefix: bytes, start_after: bytes) -> bool:
-    """Whether a file, or anything in a directory (its key ends in `/`), is asked for."""
+    """Return whether a file, or anything in a directory (key ends in `/`), is asked for."""
     if not key.endswith(b"/"):
         return key.startswith(prefix) and key > start_after
     is_inside = key.startswith(prefix) or prefix.startswith(key)
@@ -56,7 +58,7 @@ def _may_hold(key: bytes, prefix: bytes, start_after: bytes) -> bool:
 
 
 def _ancestors(root: bytes, folder: bytes) -> list[tuple[int, int]]:
-    """The identities of the directories from `root` to `folder`; none if there is no such."""
+    """Return the identities of the directories from `root` to `folder`; none if it's missing."""
     segments = folder.split(b"/")[:-1]
     if b"\0" in folder or any(segment in {b"", b".", b".."} for segment in segments):
         return []
@@ -70,7 +72,7 @@ def _ancestors(root: bytes, folder: bytes) -> list[tuple[int, int]]:
 
 
 def _names(folder: bytes) -> Iterator[bytes]:
-    """The sorted names in a directory, those of directories with a `/` at the end."""
+    """Return the sorted names in a directory; those of directories end in `/`."""
     try:
         with os.scandir(folder) as entries:
             names = [entry.name + b"/" if _is_folder(entry) else entry.name for entry in entries]
@@ -86,7 +88,7 @@ def _is_folder(entry: os.DirEntry[bytes]) -> bool:
     try:
         return entry.is_dir()
     except OSError:
-        return False  # a link into the dark: asking for its status tells why
+        return False  # a broken link: asking for its status tells why
 
 
 def _status(path: bytes) -> os.stat_result | None:

@@ -1,3 +1,5 @@
+"""A directory as an object store."""
+
 import os
 import re
 import shutil
@@ -23,24 +25,24 @@ class FileObjects:
     """The objects in and below a directory; an `ObjectStore`.
 
     Keys are file names relative to `root`. Symbolic links in it are followed when reading; what
-    is written or deleted stays inside `root` as it resolves. Other than in a bucket, `a` and
+    is written or deleted stays inside `root` once links are resolved. Unlike in a bucket, `a` and
     `a/b` can't both exist. An etag is made of a file's modification time and size.
 
-    A writer that is killed leaves a file `.regatta-<32 hex digits>.tmp` behind: it is never listed
-    and may be deleted any time after.
+    A writer that is killed leaves a file `.regatta-<32 hex digits>.tmp` behind; it is never listed
+    and may be deleted at any time.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
 
     def get(self, key: str, *, if_match: str | None = None, max_bytes: int | None = None) -> bytes:
-        """The file's content; see `ObjectStore.get`."""
+        """Return the file's content; see `ObjectStore.get`."""
         with reading(key), self._open(key) as file:
             before = os.fstat(file.fileno())
             _check_match(key, before, if_match)
             if max_bytes is not None and before.st_size > max_bytes:
                 raise _too_large(key, before.st_size, max_bytes)
-            # Asked for no more than there is: memory for all that is asked for is taken first.
+            # Ask for no more than there is: memory for all of it is reserved first.
             data = file.read(before.st_size + 1)
             if len(data) > before.st_size:
                 data += file.read(-1 if max_bytes is None else max_bytes)
@@ -51,7 +53,7 @@ class FileObjects:
         return data
 
     def open(self, key: str) -> BinaryIO:
-        """The file, opened for reading; see `ObjectStore.open`."""
+        """Return the file, opened for reading; see `ObjectStore.open`."""
         with reading(key):
             return self._open(key)
 
@@ -64,7 +66,7 @@ class FileObjects:
         self._replace(key, lambda file: shutil.copyfileobj(source, file, 1 << 20), durable=durable)
 
     def head(self, key: str) -> ObjectInfo:
-        """What the file system says of the file; see `ObjectStore.head`."""
+        """Return what the file system knows about the file; see `ObjectStore.head`."""
         with reading(key):
             status = self._path(key).stat()
         if not stat.S_ISREG(status.st_mode):
@@ -72,7 +74,7 @@ class FileObjects:
         return _info(key, status)
 
     def exists(self, key: str) -> bool:
-        """Whether the file is there; see `ObjectStore.exists`."""
+        """Return whether the file is there; see `ObjectStore.exists`."""
         try:
             self.head(key)
         except BadInputError as error:
@@ -95,18 +97,18 @@ class FileObjects:
             if stat.S_ISDIR(path.lstat().st_mode):
                 return
             path.unlink()
-        with suppress(OSError):  # the first that still holds something ends it
+        with suppress(OSError):  # stops at the first that still holds something
             while (path := path.parent) != self._root:
                 path.rmdir()
 
     def list(self, prefix: str = "", start_after: str = "") -> Iterator[ObjectInfo]:
-        """The files in order; see `ObjectStore.list`.
+        """Yield the files in order; see `ObjectStore.list`.
 
-        Memory holds the names of the directories on the way to the current file.
+        Memory holds the names in the directories on the way to the current file.
 
         Raises:
-            BadInputError: `source_missing` if there is no such directory as this store's.
-            RetryableError: A directory can't be read: its files must not get lost in silence.
+            BadInputError: `source_missing` if the store's directory does not exist.
+            RetryableError: a directory can't be read: its files must not be lost silently.
         """
         for name, status in list_files(
             os.fsencode(self._root), key_bytes(prefix), key_bytes(start_after)
@@ -115,7 +117,7 @@ class FileObjects:
                 yield _info(os.fsdecode(name), status)
 
     def url(self, key: str) -> str:
-        """The file's absolute `file://` URL."""
+        """Return the file's absolute `file://` URL."""
         return "file://" + quote(os.fsencode(self._path(key)))
 
     def _path(self, key: str) -> Path:
@@ -138,7 +140,7 @@ class FileObjects:
         return path
 
     def _has_link(self, key: str) -> bool:
-        """Whether a directory on the way from the root to a key is a symbolic link."""
+        """Return whether a directory on the way from the root to a key is a symbolic link."""
         folder = self._root
         for name in key.split("/")[:-1]:
             folder /= name
@@ -186,7 +188,7 @@ class FileObjects:
 
 
 def _created(path: Path) -> BinaryIO:
-    """A new file in a directory that may be new, too, and that a `delete` may take away again."""
+    """Return a new file; its directory may be new, too, and a `delete` may remove it again."""
     for _ in range(_CREATE_TRIES):
         with suppress(FileNotFoundError):
             return path.open("xb")

@@ -33,7 +33,7 @@ from core.states import (
 from store.rows import changed, count, printable
 from store.tables import UNHELD, UNPLANNED, Job, Shard, ShardDependency
 
-# New shards, which refer to their job, are not kept waiting by it.
+# This does not block the insertion of new shards, which refer to their job.
 _LOCK = {"key_share": True}
 
 
@@ -53,7 +53,7 @@ def get_job(session: Session, job_id: str) -> Job:
 
 
 def why_newer(job: Job) -> str | None:
-    """Return why only a newer version can do anything about a job, if so."""
+    """Return why only a newer version can work on a job, or None."""
     try:
         ModelRef.from_json(job.model)
         JobOptions.from_json(job.options)
@@ -66,8 +66,8 @@ def why_newer(job: Job) -> str | None:
 def lock_job(session: Session, job_id: str) -> Job:
     """Return the job, which nobody else can change until this transaction ends.
 
-    Who needs locks of a job and of its shards takes the job's first, so that nobody waits in a
-    circle. SQLite locks the whole file anyway.
+    Whoever locks a job and its shards locks the job first, which rules out deadlocks. SQLite locks
+    the whole file anyway.
     """
     return session.get_one(Job, job_id, populate_existing=True, with_for_update=_LOCK)
 
@@ -76,7 +76,7 @@ def find_job(session: Session, ref: str) -> Job:
     """Return the job that a person means: a prefix of its id, or `latest`.
 
     Raises:
-        UsageError: none or several match.
+        UsageError: no job matches, or several do.
     """
     if ref == "latest":
         latest = session.scalars(select(Job).order_by(Job.created_at.desc()).limit(1)).first()
@@ -85,7 +85,7 @@ def find_job(session: Session, ref: str) -> Job:
         return latest
     wanted = ref.lower()
     found: Sequence[Job] = ()
-    if wanted:  # every id begins with nothing: an unset variable must not mean a job
+    if wanted:  # every id begins with "": an unset variable must not name a job
         named = select(Job).where(Job.id.startswith(wanted, autoescape=True))
         found = session.scalars(named.order_by(Job.id).limit(5)).all()
     if len(found) == 1:
@@ -99,7 +99,7 @@ def find_job(session: Session, ref: str) -> Job:
 
 
 def newest_named(session: Session, name: str) -> Job | None:
-    """Return the newest job that is called so."""
+    """Return the newest job of this name."""
     query = select(Job).where(Job.name == name).order_by(Job.created_at.desc(), Job.id)
     return session.scalars(query.limit(1)).first()
 
@@ -116,7 +116,7 @@ def list_jobs(
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """A job's items and shards, as its shards' rows add up: items of those kinds that count.
+    """A job's items and shards, summed over its shards' rows; only kinds whose items count.
 
     listed = succeeded + skipped + quarantined + cancelled + pending, always.
     """
@@ -158,7 +158,7 @@ def _counted(number: SQLColumnExpression[int]) -> ColumnElement[int]:
 
 
 def _quarantined() -> ColumnElement[int]:
-    """Quarantined items for good: those of a reopened shard are pending until it commits."""
+    """Return the items quarantined for good: those of a reopened shard are pending for now."""
     settled = (*ENDED_SHARDS, ShardState.COMMITTED)
     return case((Shard.state.in_(settled), Shard.quarantined), else_=0)
 
@@ -185,7 +185,7 @@ def _add_up(job: Job, rows: Sequence[Sequence[Any]]) -> Tally:
 
 
 def pause(session: Session, job_id: str, *, now: float) -> bool:
-    """Stop a job from starting anything; what runs is handed back by its workers."""
+    """Stop a job from starting anything; workers hand back what runs."""
     if not move_job(session, job_id, JobMoves.PAUSE):
         return False
     recall(session, job_id, now=now)
@@ -193,7 +193,7 @@ def pause(session: Session, job_id: str, *, now: float) -> bool:
 
 
 def resume(session: Session, job_id: str) -> bool:
-    """Let a paused job go on where it was."""
+    """Let a paused job continue where it was."""
     job = lock_job(session, job_id)
     if job.planned_at is not None:
         return move_job(session, job_id, JobMoves.RESUME)
@@ -203,9 +203,9 @@ def resume(session: Session, job_id: str) -> bool:
 def stop(
     session: Session, job_id: str, move: Move[JobState], *, now: float, error: str | None = None
 ) -> bool:
-    """Cancel or fail a job: what has not started is called off at once.
+    """Cancel or fail a job; what has not started is called off at once.
 
-    Running shards are called off by their workers; `settle` ends the job after the last one.
+    Workers call off the running shards; `settle` ends the job after the last one.
     """
     if not move_job(session, job_id, move, **({"error": printable(error)} if error else {})):
         return False
@@ -216,8 +216,8 @@ def stop(
 def call_off(session: Session, *which: ColumnElement[bool], now: float) -> None:
     """Cancel shards; a reopened one goes back to the result that it already has.
 
-    Not one that needs others: they may have another result by now, and the next retry has to
-    bring its own up to that.
+    Except one that needs others: their results may have changed by now, and the next retry has to
+    update its own.
     """
     needs_others = exists().where(ShardDependency.shard_id == Shard.id)
     session.execute(
@@ -239,7 +239,7 @@ def call_off(session: Session, *which: ColumnElement[bool], now: float) -> None:
 
 
 def recall(session: Session, job_id: str, *, now: float) -> None:
-    """Take a job's queued shards back: their messages find another attempt and are dropped."""
+    """Take back a job's queued shards: their messages find another attempt and are dropped."""
     session.execute(
         update(Shard)
         .where(Shard.job_id == job_id, Shard.state.in_(ShardMoves.RECALL.sources))
@@ -250,7 +250,7 @@ def recall(session: Session, job_id: str, *, now: float) -> None:
 def reopen(session: Session, job_id: str, *, now: float) -> int | None:
     """Open a new generation: run again what was quarantined, failed or cancelled.
 
-    What needs the new results runs again, too, and waits for them.
+    Whatever needs the new results runs again as well, and waits for them.
 
     Returns:
         How many shards run again, or None if the job has not ended or has nothing to retry.
@@ -262,7 +262,7 @@ def reopen(session: Session, job_id: str, *, now: float) -> int | None:
         job_id,
         move,
         generation=job.generation + 1,
-        # A planner of the generation before may yet wake up; what it had written was swept away.
+        # A planner of the previous generation may still wake up; what it had written was removed.
         plan_attempt=job.plan_attempt + 1,
         finished_at=None,
         error=None,
@@ -300,7 +300,7 @@ def _reopen(session: Session, job_id: str, which: ColumnElement[bool], *, now: f
 
 
 def unblocked(*which: ColumnElement[bool]) -> Update:
-    """Return the statement that lets waiting shards go whose dependencies have all ended."""
+    """Return the statement that releases waiting shards whose dependencies have all ended."""
     move = ShardMoves.UNBLOCK
     return (
         update(Shard)
@@ -315,7 +315,7 @@ _is_open = _needed.state.not_in(ENDED_SHARDS)
 
 
 def _needs(whom: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether a shard depends on any of these."""
+    """Return whether a shard depends on any of these."""
     return (
         exists()
         .where(ShardDependency.shard_id == Shard.id)
@@ -324,7 +324,7 @@ def _needs(whom: ColumnElement[bool]) -> ColumnElement[bool]:
 
 
 def set_priority(session: Session, job_id: str, priority: int) -> bool:
-    """Change how urgent a job is; the next slots are shared accordingly. False if it has ended."""
+    """Change a job's priority, by which the next slots are shared; False if it has ended."""
     return changed(
         session,
         update(Job).where(Job.id == job_id, Job.state.not_in(ENDED_JOBS)).values(priority=priority),

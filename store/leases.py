@@ -1,7 +1,7 @@
 """A worker's hold on a shard: claim it, keep it, let it go.
 
-Every write compares the attempt, which only ever counts up: whoever was overtaken changes
-nothing and is told so. All of it may be repeated after a lost connection.
+Every write compares the attempt, which only ever counts up: whoever was overtaken changes nothing
+and is told so. Everything here may be repeated after a lost connection.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -31,18 +31,18 @@ from store.tables import UNHELD, Job, Shard
 class Refusal(StrEnum):
     """Why a claim was refused."""
 
-    STALE = "stale"  # run already, queued again since, or its job does not run
-    UNSUITED = "unsuited"  # this worker does not offer the job's profile; it was recalled
-    UNKNOWN_KIND = "unknown_kind"  # nor does it know what to do with it; it was recalled
-    NEWER = "newer"  # this worker is too old to read the job; it was recalled
+    STALE = "stale"  # already ran, was queued again since, or its job is not live
+    UNSUITED = "unsuited"  # this worker does not offer the job's profile; the shard was recalled
+    UNKNOWN_KIND = "unknown_kind"  # this worker does not know its kind; the shard was recalled
+    NEWER = "newer"  # this worker is too old to read the job; the shard was recalled
 
 
-_NEWER_SECONDS = 10.0  # how long a shard of a newer job is kept back: others may be as old
+_NEWER_SECONDS = 10.0  # how long a shard of a newer job is held back: other workers may be as old
 _RECALL_SECONDS = 1.0
 
 
 def held(hold: Hold) -> ColumnElement[bool]:
-    """The condition that the shard is running as this very attempt."""
+    """Return the condition that the shard is running as this very attempt."""
     return (
         (Shard.id == hold.shard)
         & (Shard.attempt == hold.attempt)
@@ -62,15 +62,15 @@ def claim(
 ) -> WorkUnit | Refusal:
     """Take a queued shard. The try is counted here, before anything runs.
 
-    What this worker can't run goes back for another, in a second and without a try: the
-    dispatcher publishes it only while somebody lives who can.
+    A shard that this worker can't run goes back for another within a second, without a try: the
+    dispatcher publishes it only while a live worker can run it.
     """
     shard = session.get(Shard, hold.shard)
     if shard is None or shard.attempt != hold.attempt:
         return Refusal.STALE
     if shard.state is ShardState.RUNNING and shard.worker_id == worker_id:
-        # Either this claim's answer was lost and it is asked again, or the message came twice
-        # to one worker, which holds each attempt once: both get the same unit.
+        # Either the answer to this claim was lost, or the message came twice to one worker,
+        # which holds each attempt once: both get the same unit.
         return _work_unit(session, shard, hold, shard.profile_number)
     queued = (Shard.id == hold.shard) & (Shard.attempt == hold.attempt)
     job = session.get_one(Job, shard.job_id)
@@ -107,7 +107,7 @@ def claim(
 def _refusal(
     shard: Shard, job: Job, kinds: Collection[ShardKind], offers: Iterable[EngineOffer]
 ) -> Refusal | None:
-    """Why a worker with these kinds and offers can't run a shard, if it can't."""
+    """Return why a worker with these kinds and offers can't run a shard, or None if it can."""
     if shard.kind not in kinds:
         return Refusal.UNKNOWN_KIND
     if why_newer(job) is not None:
@@ -115,7 +115,7 @@ def _refusal(
     if shard.kind not in NEED_ENGINE:
         return None
     if job.profile is None:
-        return Refusal.STALE  # it left its profile, and all that was queued was recalled
+        return Refusal.STALE  # it left its profile, and its queued shards were recalled
     profile = ExecutionProfile.from_json(job.profile)
     return None if profile.runs_on(offers) else Refusal.UNSUITED
 
@@ -123,7 +123,7 @@ def _refusal(
 def _work_unit(session: Session, shard: Shard, hold: Hold, number: int) -> WorkUnit:
     job = session.get_one(Job, shard.job_id)
     part, kind = part_of(shard), ShardKind(shard.kind)
-    # That of this attempt: the job may have been moved to another one since.
+    # The profile of this attempt: the job may have been moved to another one since.
     profile = profiles_of(job)[number] if kind in NEED_ENGINE else None
     return WorkUnit(
         hold=hold,
@@ -150,7 +150,7 @@ def _work_unit(session: Session, shard: Shard, hold: Hold, number: int) -> WorkU
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Items done so far in a held shard, and whether that is news since the last renewal."""
+    """Items done so far in a held shard, and whether there are more than at the last renewal."""
 
     done: int
     moved: bool
@@ -159,9 +159,9 @@ class Progress:
 def renew(
     session: Session, progress: Mapping[Hold, Progress], *, now: float, lease_seconds: float
 ) -> dict[Hold, Directive]:
-    """Renew the leases that made progress, and say what to do with each shard held.
+    """Renew the leases that made progress, and say what to do with each held shard.
 
-    A lease that has ended but that nobody has taken away yet is renewed like any other.
+    A lease that has lapsed but not been taken away yet is renewed like any other.
     """
     rows = session.execute(
         select(Shard.id, Shard.attempt, Shard.state, Job.state)
@@ -170,7 +170,7 @@ def renew(
     ).all()
     found = {Hold(row[0], row[1]): (row[2], row[3]) for row in rows}
     directives = {hold: _directive(found.get(hold)) for hold in progress}
-    # In one order for everybody, so that two who renew can't wait for each other.
+    # Always in the same order, so that two renewals can't wait for each other.
     for hold, step in sorted(progress.items(), key=lambda held: held[0].shard):
         if directives[hold] is Directive.GO_ON and step.moved:
             renewed = changed(
@@ -202,9 +202,9 @@ def commit(
 ) -> bool:
     """Make what this attempt staged the shard's result; False if overtaken.
 
-    The shard's children are added with it, by numbers that say which is which: items that the
-    shard did not settle itself are theirs from here on. Repeating a commit that happened is a
-    success: nobody else can have had this attempt.
+    The shard's children are added with it, by number: items that the shard did not settle itself
+    are theirs from now on. Repeating a commit that happened succeeds: nobody else can have had
+    this attempt.
     """
     shard = session.get(Shard, hold.shard, populate_existing=True)
     if shard is None:
@@ -236,7 +236,7 @@ def commit(
 
 
 def is_committed(session: Session, hold: Hold) -> bool:
-    """Whether this very attempt made the shard's result."""
+    """Return whether this very attempt made the shard's result."""
     shard = session.get(Shard, hold.shard, populate_existing=True)
     return shard is not None and shard.part_attempt == hold.attempt
 
@@ -248,7 +248,7 @@ def published(session: Session, hold: Hold) -> bool:
 
 
 def hand_back(session: Session, hold: Hold, *, now: float) -> bool:
-    """Give a shard back unfinished, without using up a try."""
+    """Give back an unfinished shard without using up a try."""
     return _move(
         session,
         held(hold),
@@ -275,7 +275,8 @@ def fail(
             **UNHELD,
             error=printable(error),
             finished_at=now,
-            attempt=Shard.attempt + 1,  # what the overtaken run staged can't meet its tombstone
+            # What the overtaken run staged can't collide with the tombstone then.
+            attempt=Shard.attempt + 1,
             quarantined=Shard.items - Shard.succeeded - Shard.skipped,
         )
     lost_lease = failure in {Failure.LEASE_LOST, Failure.PROCESS_DIED}
@@ -297,13 +298,13 @@ def cancel(session: Session, hold: Hold, *, now: float) -> None:
 
 
 def note_trial(session: Session, hold: Hold, start: int, stop: int) -> bool:
-    """Say which items an isolated process is about to try; False if overtaken."""
+    """Record which items an isolated process is about to try; False if overtaken."""
     trial = {"start": start, "stop": stop}
     return changed(session, update(Shard).where(held(hold)).values(trial=trial))
 
 
 def note_deaths(session: Session, hold: Hold, deaths: Mapping[int, int]) -> bool:
-    """Say how often items have killed an isolated process alone; False if overtaken."""
+    """Record how often items have killed an isolated process alone; False if overtaken."""
     counted = {str(index): times for index, times in deaths.items()}
     return changed(session, update(Shard).where(held(hold)).values(deaths=counted, trial=None))
 

@@ -1,3 +1,5 @@
+"""Opens the store that a path or URL names."""
+
 import os
 import re
 from itertools import islice
@@ -16,18 +18,18 @@ _s3_options = S3Options()
 
 
 def use_s3(options: S3Options) -> None:
-    """Open S3 stores with these options from now on: said once, where a process starts."""
+    """Set the options with which S3 stores are opened, once, where a process starts."""
     global _s3_options  # noqa: PLW0603 - one per process, like the environment it comes from
     _s3_options = options
 
 
 def open_store(url: str) -> ObjectStore:
-    """The store at a location: a directory, as a path or a `file://` URL, or `s3://bucket/prefix`.
+    """Return the store at a directory (a path or `file://` URL) or at `s3://bucket/prefix`.
 
     Nothing is read or created yet.
 
     Raises:
-        UsageError: No store of this kind is known.
+        UsageError: no store of this kind is known.
     """
     if is_s3(url):
         # Its import takes longer than most commands, and few need it.
@@ -38,12 +40,12 @@ def open_store(url: str) -> ObjectStore:
 
 
 def split_location(url: str) -> tuple[str, str]:
-    """The location of the store that an object lies in, and the object's key there.
+    """Return the location of the store that an object lies in, and the object's key there.
 
     `open_store(location).get(key)` reads the object: `/data/a.jpg` is `a.jpg` in `/data`.
 
     Raises:
-        UsageError: No store of this kind is known, or the location names no object.
+        UsageError: no store of this kind is known, or the location names no object.
     """
     if is_s3(url):
         place = S3Location.parse(url)
@@ -57,19 +59,19 @@ def split_location(url: str) -> tuple[str, str]:
 
 
 def is_folder(location: str) -> bool:
-    """Whether there is such a directory, or anything in a bucket below such a prefix.
+    """Return whether there is such a directory, or anything below such a prefix of a bucket.
 
     Raises:
         RegattaError: the bucket does not exist, or cannot be asked.
     """
     if is_s3(location):
         return next(islice(open_store(location).list(), 1), None) is not None
-    # Unlike Path.is_dir, this only says no to names that are too long or not to be looked at.
+    # Unlike Path.is_dir, this says no to names that are too long, or may not be looked at.
     return os.path.isdir(_local_path(location))  # noqa: PTH112
 
 
 def is_object(location: str) -> bool:
-    """Whether there is such a file or object.
+    """Return whether there is such a file or object.
 
     Raises:
         RegattaError: the bucket does not exist, or cannot be asked.
@@ -92,7 +94,7 @@ def _local_path(url: str) -> str:
         raise UsageError(
             f"{scheme[1]}:// is not supported (in {_without_credentials(url)!r})", hint=_SUPPORTED
         )
-    # Only the path of such a URL is ours: `?` and `#` in it would have been encoded.
+    # Only the path of such a URL counts: `?` and `#` in a path would have been encoded.
     parts = urlsplit(url)
     if parts.netloc not in {"", "localhost"} or parts.query or parts.fragment or not parts.path:
         raise UsageError(

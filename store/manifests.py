@@ -1,3 +1,5 @@
+"""Item manifests: the items of a job, as Parquet."""
+
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -19,11 +21,11 @@ _SCHEMA = pa.schema(
 )
 _SCHEMA_KEY = "regatta.items"
 _VERSION = "1"
-_ROW_GROUP_ROWS = 2048  # a shard's slice costs reading at most this many rows beside its own
+_ROW_GROUP_ROWS = 2048  # the most rows that a shard has to read besides its own
 
 
 def encode_items(items: Sequence[ItemRef]) -> bytes:
-    """An item manifest part: Parquet, one row an item, in the order given.
+    """Return an item manifest part: Parquet, one row an item, in the order given.
 
     Equal items give equal bytes. Parquet text is valid UTF-8, so that `key` is the key's text
     as `core.keys.key_to_text` makes it: undecodable bytes of file names are U+FFFD and two hex
@@ -38,12 +40,12 @@ def encode_items(items: Sequence[ItemRef]) -> bytes:
 
 
 def decode_items(data: bytes, start: int = 0, stop: int | None = None) -> list[ItemRef]:
-    """The items of rows `start` to `stop` (exclusive; the end if None) of a manifest part.
+    """Return the items of rows `start` to `stop` (exclusive; the end if None) of a manifest part.
 
     Only the row groups that hold them are decoded. Rows past the end are not an error.
 
     Raises:
-        FatalError: The part is damaged or of another version.
+        FatalError: the part is damaged or of another version.
     """
     with open_table(data, schema_key=_SCHEMA_KEY, version=_VERSION) as file:
         total = file.metadata.num_rows

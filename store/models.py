@@ -40,7 +40,7 @@ def find_model(session: Session, name: str) -> Model:
     """Return a registered model.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: there is no model of that name.
     """
     model = session.get(Model, name)
     if model is None:

@@ -1,3 +1,5 @@
+"""What an object store does, whatever it is made of."""
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
@@ -5,9 +7,9 @@ from typing import BinaryIO, Protocol
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """What a store says of an object: `size` in bytes, `modified` in seconds since 1970.
+    """What a store knows about an object: `size` in bytes, `modified` in seconds since 1970.
 
-    `etag` changes when the object's content does; it means something to the same store only.
+    `etag` changes when the object's content does; it only means something to the same store.
     """
 
     key: str
@@ -22,25 +24,25 @@ class ObjectStore(Protocol):
     A key is a relative path with `/` between its segments; bytes that are no UTF-8 are lone
     surrogates in it, as `os.fsdecode` makes them. Safe to share between threads.
 
-    Every method raises `BadInputError` where the object is at fault (`source_missing`,
-    `access_denied`, `bad_key`), `RetryableError` where the world is (disk full, network), its
-    kind `BlockedError` where somebody has to act first (credentials, permissions), and
-    `FatalError` where the store itself does not exist.
+    Every method raises `BadInputError` if the object is at fault (`source_missing`,
+    `access_denied`, `bad_key`), `RetryableError` if its surroundings are (disk full, network),
+    the subclass `BlockedError` if somebody has to act first (credentials, permissions), and
+    `FatalError` if the store itself does not exist.
     """
 
     def get(self, key: str, *, if_match: str | None = None, max_bytes: int | None = None) -> bytes:
-        """The object's content.
+        """Return the object's content.
 
         Raises:
-            BadInputError: Also `source_changed` if its etag is not `if_match`, and `too_large`
-                if it has more than `max_bytes`, of which no more are read.
+            BadInputError: also `source_changed` if its etag is not `if_match`, and `too_large` if
+                it has more than `max_bytes`; no more than these are read.
         """
         ...
 
     def open(self, key: str) -> BinaryIO:
-        """The object's content as a seekable stream, to be closed by the caller.
+        """Return the object's content as a seekable stream, which the caller closes.
 
-        For what may be large. Reading raises as `get` does, `source_changed` included.
+        For content that may be large. Reading raises as `get` does, `source_changed` included.
         """
         ...
 
@@ -53,33 +55,33 @@ class ObjectStore(Protocol):
         ...
 
     def put_stream(self, key: str, source: BinaryIO, *, durable: bool = False) -> None:
-        """As `put`, from a stream that is read to its end: memory does not grow with it."""
+        """Put an object from a stream that is read to its end; memory does not grow with it."""
         ...
 
     def head(self, key: str) -> ObjectInfo:
-        """What the store knows of the object."""
+        """Return what the store knows about the object."""
         ...
 
     def exists(self, key: str) -> bool:
-        """Whether there is an object under this key."""
+        """Return whether there is an object under this key."""
         ...
 
     def copy(self, src: str, dst: str) -> None:
-        """Put what is under `src` under `dst`, durably; once done, doing it again is harmless."""
+        """Copy what is under `src` to `dst`, durably; repeating it is harmless."""
         ...
 
     def delete(self, key: str) -> None:
-        """Remove the object; there may be none."""
+        """Delete the object, if there is one."""
         ...
 
     def list(self, prefix: str = "", start_after: str = "") -> Iterator[ObjectInfo]:
-        """The objects whose keys start with `prefix` and come after `start_after`.
+        """Yield the objects whose keys start with `prefix` and come after `start_after`.
 
         Keys ascend in the order of their UTF-8 bytes. The listing streams; objects that come or
-        go meanwhile may be in it or not, all others are in it exactly once.
+        go meanwhile may or may not be in it, all others are in it exactly once.
         """
         ...
 
     def url(self, key: str) -> str:
-        """A URL of the object that `store.locations.split_location` takes apart again."""
+        """Return the object's URL, which `store.locations.split_location` can take apart."""
         ...

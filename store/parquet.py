@@ -1,3 +1,5 @@
+"""Writes and reads Parquet files whose bytes depend on their content alone."""
+
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
@@ -11,7 +13,7 @@ from core.errors import FatalError
 def encode_tables(
     schema: pa.Schema, tables: Iterable[pa.Table], *, metadata: dict[str, str]
 ) -> bytes:
-    """A Parquet file with one row group per table.
+    """Return a Parquet file with one row group per table.
 
     Equal tables give equal bytes (with the same version of pyarrow).
     """
@@ -31,10 +33,10 @@ def encode_tables(
 
 
 def open_table(source: bytes | Path, *, schema_key: str, version: str) -> pq.ParquetFile:
-    """A Parquet file that we wrote, its metadata checked; nothing else is read yet.
+    """Open a Parquet file that Regatta wrote and check its metadata; no rows are read yet.
 
     Raises:
-        FatalError: It is damaged, or its schema is not of this version.
+        FatalError: it is damaged, or its schema is not of this version.
     """
     name = "the part" if isinstance(source, bytes) else str(source)
     try:
@@ -54,10 +56,10 @@ def open_table(source: bytes | Path, *, schema_key: str, version: str) -> pq.Par
 
 
 def read_groups(file: pq.ParquetFile, groups: list[int]) -> pa.Table:
-    """The rows of some row groups, read by this thread alone.
+    """Return the rows of some row groups, read by this thread alone.
 
     Raises:
-        FatalError: The file is damaged.
+        FatalError: the file is damaged.
     """
     try:
         return file.read_row_groups(groups, use_threads=False)

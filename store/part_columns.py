@@ -1,4 +1,4 @@
-"""Result rows as the columns of a part's table."""
+"""Turns result rows into the columns of a part's table."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from store.results import ResultRow
 
 
 def table_of(rows: Sequence[ResultRow]) -> pa.Table:
-    """The table that a part holds of some rows."""
+    """Return the table that a part holds of some rows."""
     columns: dict[str, Any] = {
         "index": [row.item.index for row in rows],
         "item": [key_to_text(row.item.key) for row in rows],
@@ -40,7 +40,7 @@ def table_of(rows: Sequence[ResultRow]) -> pa.Table:
 
 def _detections(boxes: Sequence[Detections | None]) -> pa.Array:
     present = [columns for columns in boxes if columns is not None]
-    # The lookup tables of all rows one after another; usually there is a single one.
+    # The label tables of all rows, one after another; usually there is only one.
     starts: dict[tuple[str, ...], int] = {}
     labels: list[str] = []
     firsts = []
@@ -82,7 +82,7 @@ def _keypoints(present: Sequence[Detections]) -> pa.Array:
 
 
 def _values(present: Sequence[Detections], name: str, plain: Callable[[Any], Any]) -> list[Any]:
-    """One value for each detection, None where its model gives none."""
+    """Return one value for each detection, None if its model gives none."""
     values: list[Any] = []
     for columns in present:
         column = getattr(columns, name)
@@ -99,7 +99,7 @@ def _points(polygon: Any) -> list[list[float]]:
 
 
 def _structs(rows: Sequence[Sequence[Any] | None], kind: pa.StructType) -> pa.Array:
-    """Each row's objects, whose attributes are the fields of this kind."""
+    """Return each row's objects as structs of this type, field by attribute."""
     found = [one for row in rows for one in row or ()]
     values = pa.StructArray.from_arrays(
         [pa.array([getattr(one, field.name) for one in found], field.type) for field in kind],
@@ -109,7 +109,7 @@ def _structs(rows: Sequence[Sequence[Any] | None], kind: pa.StructType) -> pa.Ar
 
 
 def _lists(lengths: Sequence[int | None], values: pa.Array) -> pa.Array:
-    """Values as lists of these lengths; None is a missing list."""
+    """Return the values as lists of these lengths; None is a missing list."""
     offsets = np.cumsum([0, *(length or 0 for length in lengths)], dtype=np.int32)
     return pa.ListArray.from_arrays(
         pa.array(offsets),

@@ -1,4 +1,4 @@
-"""Result rows from the columns of a part's table: the inverse of `store.part_columns`."""
+"""Turns the columns of a part's table into result rows: the inverse of `store.part_columns`."""
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -18,13 +18,13 @@ from store.results import ResultRow
 
 
 def rows_of(table: pa.Table) -> Iterator[ResultRow]:
-    """The rows that a table with all columns of the schema holds, one at a time.
+    """Yield the rows of a table that has all columns of the schema, one at a time.
 
-    Of an item there is what rows hold: its place, its key, its size and its ETag. Columns that no
-    detection of a row fills are None, and so are those of a row without detections.
+    Items have only what rows hold: their place, key, size and ETag. Columns that no detection of a
+    row fills are None, and so are those of a row without detections.
 
     Raises:
-        ValueError: No rows can be such.
+        ValueError: no result row could look like this.
     """
     columns = {name: table[name].combine_chunks() for name in table.column_names}
     values: dict[str, Any] = {
@@ -52,7 +52,7 @@ def _structs(lists: pa.ListArray, make: Callable[..., Any]) -> Iterator[tuple[An
 def _lists(
     lists: pa.ListArray, reader: Callable[[Any], Callable[[int, int], Any]]
 ) -> Iterator[Any]:
-    """What a reader of the values of lists reads of each list, None of a missing one."""
+    """Yield what `reader` makes of each list's values, and None for a missing list."""
     read = reader(lists.values)
     valid = lists.is_valid().to_pylist()
     for ends, is_there in zip(pairwise(lists.offsets.to_pylist()), valid, strict=True):
@@ -74,7 +74,7 @@ class _Detected:
         self._labels: dict[tuple[tuple[int, str], ...], tuple[str, ...]] = {}
 
     def between(self, start: int, stop: int) -> Detections:
-        """Those from one place to another."""
+        """Return the detections from `start` to `stop`."""
         class_ids = self._class_ids[start:stop]
         tracks = _all_or_none(self._track_ids[start:stop])
         masks = _all_or_none(self._masks[start:stop])
@@ -91,7 +91,7 @@ class _Detected:
         )
 
     def _table(self, class_ids: NDArray[np.int32], names: list[str]) -> tuple[str, ...]:
-        """What these class ids are looked up in; classes that nothing is of have no name."""
+        """Return a table in which these class ids find their names; other classes have no name."""
         pairs = tuple(sorted(set(zip(class_ids.tolist(), names, strict=True))))
         if pairs not in self._labels:
             table = [""] * (pairs[-1][0] + 1 if pairs else 0)
@@ -109,7 +109,7 @@ class _Floats:
         self._values = lists.values.to_numpy(zero_copy_only=False)
 
     def between(self, start: int, stop: int) -> NDArray[np.float32]:
-        """The values of the lists from one place to another, one list after the other."""
+        """Return the values of the lists from `start` to `stop`, one list after the other."""
         values: NDArray[np.float32] = self._values[self._ends[start] : self._ends[stop]]
         return values
 
@@ -123,7 +123,7 @@ class _Points:
         self._valid = lists.is_valid().to_numpy(zero_copy_only=False)
 
     def stacked(self, start: int, stop: int) -> NDArray[np.float32] | None:
-        """The points (N, K, 3) of N lists of equal length; None where there are none."""
+        """Return the points (N, K, 3) of N lists of equal length; None if there are none."""
         if not self._valid[start:stop].any():
             return None
         return self._points.between(self._ends[start], self._ends[stop]).reshape(
@@ -131,7 +131,7 @@ class _Points:
         )
 
     def each(self, start: int, stop: int) -> tuple[NDArray[np.float32], ...] | None:
-        """The points (M, 2) of each list; None where there are none."""
+        """Return the points (M, 2) of each list; None if there are none."""
         if not self._valid[start:stop].any():
             return None
         ends = self._ends[start : stop + 1].tolist()
@@ -139,5 +139,5 @@ class _Points:
 
 
 def _all_or_none(values: list[Any]) -> tuple[Any, ...] | None:
-    """The values as they are, or None where all are missing."""
+    """Return the values unchanged, or None if all are missing."""
     return None if all(value is None for value in values) else tuple(values)

@@ -1,10 +1,12 @@
+"""The columns of result parts."""
+
 import pyarrow as pa
 
 SCHEMA_KEY = "regatta.schema"
-"""The metadata entry of a result part that holds `VERSION`."""
+"""The metadata key under which a result part holds `VERSION`."""
 
 VERSION = "1"
-"""Columns and fields may be added under the same version; anything else is a new one."""
+"""Adding columns and fields keeps the version; any other change needs a new one."""
 
 ROW_GROUP_ROWS = 512
 

@@ -1,3 +1,5 @@
+"""Result parts: rows as Parquet, written, read, merged, counted and printed."""
+
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -36,7 +38,7 @@ _BY_BADNESS = (
 
 
 def encode_rows(rows: Sequence[ResultRow]) -> bytes:
-    """A result part: Parquet, one row a result, in the order given; equal rows, equal bytes.
+    """Return a result part: Parquet, one row a result, in the order given; equal rows, equal bytes.
 
     Scores and boxes are 32-bit floats. `item` is the text of the key, see
     `core.keys.key_to_text`.
@@ -46,12 +48,12 @@ def encode_rows(rows: Sequence[ResultRow]) -> bytes:
 
 
 def decode_rows(source: bytes | Path) -> Iterator[ResultRow]:
-    """The rows that `encode_rows` wrote, in their order, read one row group at a time.
+    """Yield the rows that `encode_rows` wrote, in their order, reading one row group at a time.
 
-    Of an item, a row holds its place, its key, its size and its ETag; see `store.part_rows`.
+    Items have only their place, key, size and ETag; see `store.part_rows`.
 
     Raises:
-        FatalError: The part is damaged or of another version.
+        FatalError: the part is damaged or of another version.
     """
     with open_table(source, schema_key=SCHEMA_KEY, version=VERSION) as file:
         for group in range(file.num_row_groups):
@@ -63,20 +65,20 @@ def decode_rows(source: bytes | Path) -> Iterator[ResultRow]:
 
 
 def merge_rows(old: bytes, new: Sequence[ResultRow]) -> bytes:
-    """The part with all rows of the items in `new` replaced, in the order of the listing.
+    """Return the part with all rows of the items in `new` replaced, in listing order.
 
-    Rows of items that the old part lacks are added. The bytes are those of a part that was
+    Rows of items that the old part lacks are added. The bytes are those of a part
     encoded from the same rows at once.
 
     Raises:
-        FatalError: The old part is damaged or of another version.
+        FatalError: the old part is damaged or of another version.
     """
     with open_table(old, schema_key=SCHEMA_KEY, version=VERSION) as file:
         kept = _completed(read_groups(file, list(range(file.num_row_groups))))
     table = table_of(new)
     replaced = pc.is_in(kept["index"], value_set=table["index"].combine_chunks())
     merged = pa.concat_tables([kept.filter(pc.invert(replaced)), table])
-    # Frames of one item stay in their order: the sort is stable.
+    # The sort is stable, so the frames of an item stay in order.
     order = np.argsort(merged["index"].to_numpy(), kind="stable")
     merged = merged.take(pa.array(order))
     slices = range(0, len(merged), ROW_GROUP_ROWS)
@@ -84,10 +86,10 @@ def merge_rows(old: bytes, new: Sequence[ResultRow]) -> bytes:
 
 
 def count_states(part: bytes) -> Counter[str]:
-    """How many items of a part are in which state: of several rows, that of the worst.
+    """Count a part's items by state; an item with several rows counts as the worst of them.
 
     Raises:
-        FatalError: The part is damaged or of another version.
+        FatalError: the part is damaged or of another version.
     """
     with open_table(part, schema_key=SCHEMA_KEY, version=VERSION) as file:
         table = read_groups(file, list(range(file.num_row_groups)))
@@ -98,10 +100,10 @@ def count_states(part: bytes) -> Counter[str]:
 
 
 def unsucceeded(part: bytes) -> set[int]:
-    """The positions of the items that have no success in a part: what a retry runs again.
+    """Return the positions of the items without a success in a part: what a retry runs again.
 
     Raises:
-        FatalError: The part is damaged or of another version.
+        FatalError: the part is damaged or of another version.
     """
     with open_table(part, schema_key=SCHEMA_KEY, version=VERSION) as file:
         table = read_groups(file, list(range(file.num_row_groups)))
@@ -111,13 +113,13 @@ def unsucceeded(part: bytes) -> set[int]:
 
 
 def iter_rows(source: bytes | Path) -> Iterator[dict[str, Any]]:
-    """The rows of a part as `regatta results --format ndjson` prints them, one at a time.
+    """Yield the rows of a part as `regatta results --format ndjson` prints them, one at a time.
 
-    Numbers that are stored in 32 bits get the fewest digits that tell them apart. Fields that a
-    detection does not have are absent; those of a row are None. All text is valid Unicode.
+    32-bit numbers get the fewest digits that identify them. Fields that a detection does not have
+    are absent; those that a row does not have are None. All text is valid Unicode.
 
     Raises:
-        FatalError: The part is damaged or of another version.
+        FatalError: the part is damaged or of another version.
     """
     with open_table(source, schema_key=SCHEMA_KEY, version=VERSION) as file:
         for group in range(file.num_row_groups):
@@ -125,7 +127,7 @@ def iter_rows(source: bytes | Path) -> Iterator[dict[str, Any]]:
 
 
 def _completed(table: pa.Table) -> pa.Table:
-    """The table with all columns: one of an earlier version may lack those that came later."""
+    """Return the table with all columns: an earlier version may have had fewer."""
     columns = [
         table[field.name] if field.name in table.column_names else pa.nulls(len(table), field.type)
         for field in SCHEMA
@@ -148,7 +150,7 @@ def _printed(table: pa.Table) -> Iterator[dict[str, Any]]:
 
 
 def _entries(lists: pa.ListArray) -> Iterator[list[dict[str, Any]] | None]:
-    """The lists of a column of detections, classes or segments, one row at a time."""
+    """Yield the lists of a column of detections, classes or segments, one row at a time."""
     structs = lists.values
     columns = {
         field.name: _plain(structs.field(field.name))
@@ -169,12 +171,12 @@ def _entries(lists: pa.ListArray) -> Iterator[list[dict[str, Any]] | None]:
 
 
 def _plain(array: pa.Array) -> list[Any]:
-    """The values of a column of floats, of lists of such columns, or of what prints as it is."""
+    """Return a column as plain values; floats, also in lists, become `_shortest`."""
     if pa.types.is_float32(array.type):
         return list(_shortest(array).tolist())
     if not pa.types.is_list(array.type):
         return list(array.to_pylist())
-    # A slice of an array has all values of the whole: the offsets say which are its own.
+    # A slice of an array still holds the values of the whole: the offsets say which are its own.
     values, offsets = _plain(array.values), array.offsets.to_pylist()
     return [
         values[start:stop] if is_there else None
@@ -185,5 +187,5 @@ def _plain(array: pa.Array) -> list[Any]:
 
 
 def _shortest(numbers: pa.Array) -> Any:
-    """32-bit floats as the 64-bit floats with the fewest digits that still are the same number."""
+    """Return 32-bit floats as the 64-bit floats with the fewest digits that round to them."""
     return pc.cast(pc.cast(numbers, pa.string()), pa.float64()).to_numpy()

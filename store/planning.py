@@ -1,6 +1,6 @@
 """Planning as leased, fenced work: parts, shards and cursor move in one transaction.
 
-What a shard finds while it runs becomes shards of its own, its children, with its commit.
+What a shard finds while it runs becomes new shards, its children, when it commits.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ from store.tables import UNPLANNED, Job, Shard, ShardDependency
 
 @dataclass(frozen=True, slots=True)
 class PlanHold:
-    """A claim on a job's planning; `attempt` fences it like a shard's."""
+    """A claim on a job's planning, fenced by `attempt` as a shard's is."""
 
     job: str
     attempt: int
@@ -31,9 +31,9 @@ class PlanHold:
 class NewShard:
     """A shard over the rows `start:stop` of the item manifest `items_key`.
 
-    It waits for the shards of this job that make the parts named in `needs`. `items` says how
-    many items it has to settle, where these are not all its rows: of several children of one
-    item only one does. `spec` is what its kind has to know beside the items.
+    It waits for the shards of this job that make the parts named in `needs`. `items` is how many
+    items it has to settle, if these are not all its rows: of several children of an item only one
+    settles it. `spec` is what its kind needs to know besides the items.
     """
 
     kind: ShardKind
@@ -57,7 +57,7 @@ def claim_plan(
 ) -> PlanHold | None:
     """Take the planning of the most urgent job of these kinds that nobody plans, if any.
 
-    `without` are jobs that are left to others.
+    `without` are jobs to leave to others.
     """
     job = session.scalars(
         select(Job)
@@ -97,14 +97,14 @@ def commit_plan_part(
     now: float,
     lease_seconds: float,
 ) -> bool:
-    """Add a staged part's shards and move the cursor behind it; False if overtaken.
+    """Add a staged part's shards and move the cursor past it; False if overtaken.
 
     Repeating a commit that happened changes nothing more: the cursor is already there.
     """
     job = lock_job(session, hold.job)
     if job.plan_attempt == hold.attempt and job.plan_cursor == dict(cursor):
         return True
-    # Read before the update below, which the session's own copy of the job follows.
+    # Read before the update below, which also changes the session's copy of the job.
     first = job.shards
     items = sum(shard.stop - shard.start for shard in shards)
     moved = changed(
@@ -124,9 +124,9 @@ def commit_plan_part(
 
 
 def add_children(session: Session, parent: Shard, children: Mapping[int, NewShard]) -> None:
-    """Add what a shard found, by numbers that say what it is: a second run gives the same.
+    """Add what a shard found as children, by numbers that are the same in a second run.
 
-    Who is there already stays as it is. The caller has locked the job.
+    Children that exist already stay as they are. The caller has locked the job.
     """
     names = {number: child_part(part_of(parent), number) for number in children}
     known = _ids(session, parent.job_id, names.values())
@@ -141,7 +141,7 @@ def add_children(session: Session, parent: Shard, children: Mapping[int, NewShar
 
 
 def _add(session: Session, job_id: str, shards: Mapping[int, tuple[str | None, NewShard]]) -> None:
-    """Add shards by their seq, each with its name if it is not that of its seq."""
+    """Add shards by `seq`, each with its own name unless `seq` names it."""
     if not shards:
         return
     session.execute(
@@ -189,7 +189,7 @@ def _ids(session: Session, job_id: str, names: Iterable[str]) -> dict[str, int]:
 
 
 def finish_plan(session: Session, hold: PlanHold, *, now: float) -> bool:
-    """The listing has ended: the job is running; False if overtaken."""
+    """Mark the listing as ended, so that the job is running; False if overtaken."""
     job = lock_job(session, hold.job)
     if job.plan_attempt != hold.attempt:
         return False
@@ -197,7 +197,7 @@ def finish_plan(session: Session, hold: PlanHold, *, now: float) -> bool:
 
 
 def fail_plan(session: Session, hold: PlanHold, *, now: float, error: str) -> bool:
-    """The listing cannot be read: the job fails; False if overtaken."""
+    """Fail a job whose listing cannot be read; False if overtaken."""
     if lock_job(session, hold.job).plan_attempt != hold.attempt:
         return False
     return stop(session, hold.job, JobMoves.FAIL, now=now, error=error)

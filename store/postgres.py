@@ -8,14 +8,14 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, ProgrammingError
 from core.errors import UsageError
 from store.trouble import MISTAKE, UNMIGRATED, Kind, Trouble
 
-# Writes see each row as it is when they change it: compare-and-set needs no more than that.
-# A read sees one moment, as on SQLite; of reads alone this costs nothing and fails never.
+# Writes see each row as it is when they change it, which is all that compare-and-set needs. A read
+# sees one moment, as on SQLite; for reads alone this costs nothing and never fails.
 READS: dict[str, Any] = {"isolation_level": "REPEATABLE READ"}
 WRITES: dict[str, Any] = {}
 
-# The server gives up before we do, so that nothing is left running there when we ask again.
+# The server gives up before we do, so that nothing still runs there when we ask again.
 _OPTIONS = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
-# A peer that vanished without a word is noticed within half a minute.
+# A peer that vanished silently is noticed within half a minute.
 _CONNECTION: dict[str, Any] = {
     "connect_timeout": 10,
     "keepalives_idle": 15,
@@ -28,7 +28,7 @@ _POOL: dict[str, Any] = {
     "max_overflow": 5,
     "pool_timeout": 30,
     "pool_recycle": 1800,
-    "pool_use_lifo": True,  # what a busy moment opened is then closed by the next recycle
+    "pool_use_lifo": True,  # connections opened in a busy moment are closed by the next recycle
 }
 
 _AWAY = "see that the server runs and can be reached; `regatta doctor` looks"
@@ -36,15 +36,15 @@ _FULL = "make room on the server's disk"
 _REFUSED = "correct REGATTA_DATABASE_URL, or create the user or the database"
 
 # Connection, transaction rollback, resources, operator intervention, system; see the manual's
-# appendix A. Beside these: a lock not had in time, a session timed out, a server that is not
-# the primary any more.
+# appendix A. Besides these: a lock timeout, a session timeout, a server that is no longer the
+# primary.
 _PASSING_CLASSES = ("08", "40", "53", "57", "58")
 _PASSING_STATES = frozenset({"55P03", "25P03", "25P04", "25006"})
 _FULL_STATE = "53100"
 _UNMIGRATED_STATES = frozenset({"42P01", "42703", "3F000"})
 _REFUSED_CLASSES = ("28", "3D")
 _REFUSED_STATE = "42501"
-# While a connection is being made, libpq hands over the server's words only.
+# While a connection is being made, libpq only passes on the server's words.
 _REFUSED_WORDS = (
     "authentication failed",
     "no password supplied",
@@ -57,8 +57,8 @@ _REFUSED_WORDS = (
 def open_engine(url: URL, *, application: str) -> Engine:
     """Return an engine; nothing is connected yet.
 
-    What the URL says of the connection (timeouts, TLS, name of the application) comes before
-    what is said here. `application` is what the server lists the sessions as.
+    What the URL says about the connection (timeouts, TLS, application name) takes precedence over
+    what is set here. `application` is the name under which the server lists the sessions.
 
     Raises:
         UsageError: the driver that the URL names is not installed.
@@ -76,7 +76,7 @@ def open_engine(url: URL, *, application: str) -> Engine:
 
 
 def diagnose(error: DBAPIError) -> Trouble:
-    """Say what an error means, by its SQLSTATE where the driver knows it."""
+    """Return what an error means, by its SQLSTATE if the driver knows it."""
     state = getattr(error.orig, "sqlstate", None)
     if state is None:
         return _diagnose_unnumbered(error)

@@ -1,4 +1,4 @@
-"""Heartbeats: which workers and schedulers live, and what they can run."""
+"""Heartbeats: which workers and schedulers are alive, and what they can run."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ _FORGOTTEN_SECONDS = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What a process says of itself. A scheduler has no slots, queues or offers.
+    """What a process says about itself. A scheduler has no slots, queues or offers.
 
     `kinds` are those of the shards that a worker runs, or a scheduler plans and dispatches.
     """
@@ -37,7 +37,7 @@ class Heartbeat:
 
 
 def draining(heartbeat: Heartbeat) -> Heartbeat:
-    """The heartbeat of a process that takes no more work."""
+    """Return the heartbeat of a process that takes no more work."""
     return replace(heartbeat, draining=True)
 
 
@@ -67,7 +67,7 @@ def beat(session: Session, heartbeat: Heartbeat, *, now: float) -> None:
 
 
 def leave(session: Session, process_id: str) -> None:
-    """Forget a process that ends in order."""
+    """Remove a process that ends in order."""
     session.execute(delete(Process).where(Process.id == process_id))
 
 
@@ -81,19 +81,19 @@ def live(session: Session, role: str, *, now: float, within: float) -> Sequence[
 
 
 def offers_of(process: Process) -> tuple[EngineOffer, ...]:
-    """What a worker said that it can run."""
+    """Return what a worker said that it can run."""
     return tuple(EngineOffer.from_json(offer) for offer in process.offers)
 
 
 def knows(process: Process, kind: ShardKind) -> bool:
-    """Whether a process said that it knows this kind; those of the versions before said nothing."""
+    """Return whether a process knows this kind; versions before kinds said nothing about it."""
     return kind.value in (BEFORE_KINDS if process.kinds is None else process.kinds)
 
 
 def takes(worker: Process, queue: str, kind: ShardKind, profile: ExecutionProfile | None) -> bool:
-    """Whether a worker can run shards of this kind from a queue, under a profile if it needs one.
+    """Return whether a worker can run shards of this kind from a queue, under a profile if needed.
 
-    Before a job's profile is frozen, any offer may become it.
+    As long as a job's profile isn't frozen, any offer may become it.
     """
     return (
         queue in worker.queues
@@ -103,20 +103,20 @@ def takes(worker: Process, queue: str, kind: ShardKind, profile: ExecutionProfil
 
 
 def offered(workers: Iterable[Process], queue: str) -> list[EngineOffer]:
-    """What those of the workers that serve a queue can run, each offer once, in a fixed order."""
+    """Return what the workers that serve a queue can run, each offer once, in a fixed order."""
     found = {o for w in workers if queue in w.queues for o in offers_of(w)}
     return sorted(found, key=lambda offer: offer.key)
 
 
 def offered_by_each(workers: Iterable[Process], queue: str) -> list[tuple[Offered, ...]]:
-    """What each of the workers that serve a queue offers, with what it says beside it."""
+    """Return what each worker that serves a queue offers, with what it says beside it."""
     return [
         tuple(map(Offered.from_json, worker.offers)) for worker in workers if queue in worker.queues
     ]
 
 
 def alive_ids(session: Session, ids: Iterable[str], *, now: float, within: float) -> set[str]:
-    """Which of these processes were heard of lately."""
+    """Return which of these processes were heard from lately."""
     return set(
         session.scalars(
             select(Process.id).where(
@@ -127,12 +127,12 @@ def alive_ids(session: Session, ids: Iterable[str], *, now: float, within: float
 
 
 def forget_silent(session: Session, *, now: float) -> None:
-    """Drop the rows of processes that nobody has heard of for a day."""
+    """Drop the rows of processes that nobody has heard from for a day."""
     session.execute(delete(Process).where(Process.heartbeat_at < now - _FORGOTTEN_SECONDS))
 
 
 def forget(session: Session, host: str, pid: int) -> int:
-    """Drop the rows of a process that is known to have died, so that its shards go on at once.
+    """Drop the rows of a process that is known to have died, so that its shards move on at once.
 
     Returns:
         How many rows there were.

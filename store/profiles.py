@@ -1,8 +1,7 @@
 """A job's execution profiles: the one it is frozen to, and those that it was moved from.
 
-Profiles are numbered from 0, in the order in which the job had them: the number of the present one
-is that of the past ones. Every attempt at a shard runs under one profile to its end, and every
-committed part says which its rows come from.
+Profiles are numbered from 0 in the order in which the job had them. Every attempt at a shard runs
+under one profile to its end, and every committed part says which profiles its rows come from.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,10 +53,10 @@ def freeze_profile(session: Session, job_id: str, profile: ExecutionProfile) -> 
 
 
 def leave_profile(session: Session, job_id: str, *, now: float) -> bool:
-    """Free what is left of a job from its profile, to be frozen to what is offered next.
+    """Free the rest of a job from its profile, so that it is frozen to what is offered next.
 
-    What runs at this moment may end, and commit, under the profile that it began with. A job whose
-    profile is not frozen stays as it is.
+    Running shards may end, and commit, under the profile that they began with. A job whose profile
+    is not frozen stays as it is.
 
     Returns:
         False if the job is neither live nor paused, or has nothing left to do.
@@ -68,7 +67,7 @@ def leave_profile(session: Session, job_id: str, *, now: float) -> bool:
     if job.state not in _MOVABLE or not is_open:
         return False
     if job.profile is not None:
-        # What was queued for the old profile must not be claimed under a number that it lost.
+        # Shards queued for the old profile must not be claimed under its old number.
         recall(session, job_id, now=now)
         session.execute(
             update(Job)
@@ -99,16 +98,16 @@ def freeze_way(
 
 
 def ways_of(profile: Mapping[str, Any]) -> dict[str, Way]:
-    """Return the ways that a profile, as JSON, has frozen for networks, by their digests."""
+    """Return the ways that a profile, as JSON, has frozen for networks, by digest."""
     known = profile.get(_NETWORKS, {})
     return {digest: Way(said["way"]) for digest, said in known.items() if "way" in said}
 
 
 def part_profiles(shard: Shard) -> dict[int, int]:
-    """How many items of the shard's part stand (succeeded or were skipped) from which profile.
+    """Return how many of the part's items stand (succeeded or were skipped) by profile number.
 
-    The last number is that of the last run, which all other rows of the part come from; earlier
-    ones are there only if items stand from them.
+    The last number is that of the last run, from which all other rows of the part come; earlier
+    ones are included only if items stand from them.
     """
     if shard.part_attempt is None:
         return {}
@@ -118,7 +117,7 @@ def part_profiles(shard: Shard) -> dict[int, int]:
 
 
 def part_profiles_after(shard: Shard, *, standing: int) -> dict[str, int]:
-    """The same, as the column has it, after this attempt; in all `standing` items stand then."""
+    """Return the same as JSON, after this attempt left `standing` items in all."""
     before = {number: items for number, items in part_profiles(shard).items() if items}
     gained = max(0, standing - sum(before.values()))
     last = shard.profile_number

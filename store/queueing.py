@@ -1,4 +1,4 @@
-"""What the dispatcher asks: who has how much to do, and take the next shards of a job."""
+"""What the dispatcher needs: how much each job has to do, and the queueing of its next shards."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -17,7 +17,7 @@ from store.tables import Job, Shard
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """A live job's shards of one kind on one queue: how many could be queued, how many are.
+    """A live job's shards of one kind on one queue: how many are ready, how many outstanding.
 
     `profile` is what a worker must offer to run them, if anything.
     """
@@ -33,8 +33,8 @@ class Demand:
 def demands(session: Session, queue: str, *, now: float) -> list[Demand]:
     """Return what live jobs have ready or outstanding on `queue`, the oldest job first.
 
-    Without a frozen profile a job has nothing that needs an engine: nobody knows yet who may run
-    it. Kinds that this version doesn't know are left to a newer scheduler.
+    Shards that need an engine are not counted before the job's profile is frozen: nobody knows yet
+    who may run them. Kinds that this version doesn't know are left to a newer scheduler.
     """
     ready = case(((Shard.state == ShardState.PENDING) & (Shard.available_at <= now), 1), else_=0)
     out = case((Shard.state.in_(OUTSTANDING_SHARDS), 1), else_=0)
@@ -69,11 +69,10 @@ def queue_next(
 ) -> list[Hold]:
     """Queue a job's next shards of a kind, each under a new attempt.
 
-    They are to be published after the commit.
+    The caller publishes them after the commit.
     """
     # Shared with other dispatchers; a pause or a cancellation waits, and then sees what we queued.
-    # The same holds for who moves the job to another profile: what needs one and has none is not
-    # queued.
+    # So does a move to another profile: what needs one and has none is not queued.
     job = select(Job.id).where(Job.id == job_id, Job.state.in_(LIVE_JOBS))
     if kind in NEED_ENGINE:
         job = job.where(Job.profile.is_not(None))
@@ -124,8 +123,8 @@ def overdue(
 ) -> Mapping[ShardKind, list[Hold]]:
     """Take queued shards that nobody claimed since `since`, to be published once more.
 
-    `served` are the jobs and kinds that somebody lives for. All others go back to pending: their
-    messages would only be refused again and again, and meanwhile take the place of others.
+    `served` are the jobs and kinds that a live worker can run. All others go back to pending: their
+    messages would be refused again and again, and take the place of others.
     """
     rows = session.execute(
         select(Shard.id, Shard.attempt, Shard.job_id, Shard.kind)
@@ -156,7 +155,7 @@ def overdue(
 
 
 def _queued_on(queue: str) -> ColumnElement[bool]:
-    """The condition that a shard's message should be lying in a queue, and that it is ours."""
+    """Return the condition that the message of a shard we know should be lying in a queue."""
     return and_(Shard.queue == queue, Shard.state == ShardState.QUEUED, Shard.kind.in_(KNOWN))
 
 

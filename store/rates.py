@@ -1,4 +1,4 @@
-"""How fast jobs go, and how fast a model runs on an engine: measured, for people and planners."""
+"""Speeds of jobs, and of models on engines: measured, for people and planners."""
 
 from collections.abc import Mapping
 
@@ -55,7 +55,7 @@ def pace(
 ) -> dict[str, float]:
     """Return the items a second of jobs over the last `window` seconds, in one query.
 
-    `started` says when each job began. Items of a shard count as spread evenly over its run.
+    `started` says when each job began. A shard's items count as spread evenly over its run.
     """
     since = now - window
     rows = session.execute(
@@ -83,7 +83,7 @@ def pace(
 
 
 def stage_seconds(session: Session, job_id: str) -> dict[str, float]:
-    """Return how many seconds each stage was busy with the shards of a job that ended lately."""
+    """Return how many seconds each stage was busy with a job's shards that ended lately."""
     ended = (ShardState.COMMITTED, ShardState.DONE)
     rows = session.scalars(
         select(Shard.timings)
@@ -95,7 +95,7 @@ def stage_seconds(session: Session, job_id: str) -> dict[str, float]:
 
 
 def _within(begin: float, end: float | None, since: float) -> float:
-    """Which share of a run lies after `since`; all of one that ended at once, or nobody knows."""
+    """Return the share of a run after `since`; 1 if it ended at once or its start is unknown."""
     if begin >= since or end is None or end <= begin:
         return 1.0
     return max(0.0, (end - since) / (end - begin))

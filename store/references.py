@@ -1,4 +1,4 @@
-"""References between jobs: who reads what another job made."""
+"""References between jobs: which jobs read what another job made."""
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -8,7 +8,7 @@ from store.tables import JobReference
 
 
 def add(session: Session, job_id: str, refers_to: str, why: str) -> None:
-    """Say that a job reads what another made; saying it again changes nothing."""
+    """Record that a job reads what another made; repeating it changes nothing."""
     reference = {"job_id": job_id, "refers_to": refers_to, "why": why}
     session.execute(new_or_known(session, JobReference, reference).on_conflict_do_nothing())
 
@@ -19,7 +19,7 @@ def references_of(session: Session, job_id: str) -> dict[str, str]:
 
 
 def referring_to(session: Session, job_id: str) -> dict[str, str]:
-    """Return why others refer to a job, by their ids: while any do, it must stay."""
+    """Return why others refer to a job, by their ids: while any do, the job must stay."""
     return _why(session, JobReference.job_id, JobReference.refers_to == job_id)
 
 

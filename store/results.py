@@ -15,9 +15,9 @@ from predictions.detections import Detections
 class ResultRow:
     """What became of one item, or of one frame of it, under one model.
 
-    `item` is the source as it was read. `width` and `height` are those of the upright image,
-    `pts` is in seconds. `detections` is None where the item has no result, and holds no boxes
-    where nothing was found. `mask`, `cutout` and `annotated` are keys under the job's output.
+    `item` is the source as it was read. `width` and `height` are those of the upright image, `pts`
+    is in seconds. `detections` is None if the item has no result, and has no boxes if nothing was
+    found. `mask`, `cutout` and `annotated` are keys under the job's output.
     `reason` begins with a short code (see `core.errors.BadInputError`).
     """
 
@@ -38,9 +38,9 @@ class ResultRow:
     reason: str | None = None
 
     def answer(self, mask: NDArray[Any] | None = None, legend: Legend = NO_LEGEND) -> Answer:
-        """What the model said of the picture, as it can be drawn again.
+        """What the model said about the picture, in a form that can be drawn again.
 
-        `mask` is what the file has that `self.mask` names (`vision.draw.by_task.decode_mask_of`).
+        `mask` is the content of the file `self.mask` (`vision.draw.by_task.decode_mask_of`).
         """
         return Answer(self.detections, self.classes, self.segments, mask, legend)
 
@@ -56,7 +56,7 @@ class ResultRow:
         frame: int | None = None,
         pts: float | None = None,
     ) -> "ResultRow":
-        """The row of what has no result; `size` is its width and height, if known."""
+        """Return the row of an item without a result; `size` is its width and height, if known."""
         width, height = size or (None, None)
         return cls(
             item=item,

@@ -14,7 +14,7 @@ def count(session: Session, statement: UpdateBase) -> int:
 
 
 def printable(text: str) -> str:
-    """Return text as a database can store it: what is no Unicode is spelled out."""
+    """Return text as a database can store it: what is not Unicode is spelled out."""
     return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")
 
 
@@ -23,15 +23,15 @@ def new_or_known(
 ) -> sqlite.Insert:
     """Return an INSERT to which the caller adds what happens if the row is there already.
 
-    Looking first and inserting then is a race that two sessions can both lose.
+    Looking first and then inserting is a race that two sessions can both lose.
     """
     if session.get_bind().dialect.name == "sqlite":
         return sqlite.insert(table).values(values)
     from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - 20 ms that SQLite need not wait
 
-    return cast("sqlite.Insert", postgresql.insert(table).values(values))  # both say it alike
+    return cast("sqlite.Insert", postgresql.insert(table).values(values))  # the same in both
 
 
 def changed(session: Session, statement: UpdateBase) -> bool:
-    """Whether the statement found a row that still was as it expected."""
+    """Return whether the statement found its row as expected."""
     return count(session, statement) > 0

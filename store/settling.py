@@ -1,4 +1,4 @@
-"""What the scheduler tidies up: lapsed leases, unpublished parts, jobs at their end."""
+"""Finds what the scheduler has to tidy up: lapsed leases, unpublished parts, jobs at their end."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _UNSTARTED = Shard.state.in_({ShardState.WAITING, ShardState.PENDING, ShardState
 
 @dataclass(frozen=True, slots=True)
 class Lapsed:
-    """A running shard whose lease has ended, or whose worker is known to be gone."""
+    """A running shard whose lease has lapsed, or whose worker is known to be gone."""
 
     hold: Hold
     job_id: str
@@ -31,7 +31,7 @@ class Lapsed:
 
 
 def lapsed(session: Session, *, now: float, limit: int = 100) -> list[Lapsed]:
-    """Return running shards that nobody holds any more."""
+    """Return the running shards that nobody holds any more."""
     gone = not_(exists().where(Process.id == Shard.worker_id))
     rows = session.execute(
         select(Shard.id, Shard.attempt, Shard.job_id, Shard.worker_id, Job.state)
@@ -88,7 +88,7 @@ def without_tombstone(session: Session, *, limit: int = 100) -> Sequence[Shard]:
 
 
 def bury(session: Session, hold: Hold, *, digest: str, size: int) -> bool:
-    """Note that the rows of a failed shard's items lie under its final key."""
+    """Record that the rows of a failed shard's items lie under its final key."""
     which = (Shard.id == hold.shard, Shard.attempt == hold.attempt, _NO_TOMBSTONE)
     shard = session.scalars(
         select(Shard).where(*which).execution_options(populate_existing=True)
@@ -109,15 +109,15 @@ def bury(session: Session, hold: Hold, *, digest: str, size: int) -> bool:
 
 
 def has_waiting(session: Session) -> bool:
-    """Whether any shard waits for others."""
+    """Return whether any shard waits for others."""
     query = select(Shard.id).where(Shard.state == ShardState.WAITING).limit(1)
     return session.scalar(query) is not None
 
 
 def unblock(session: Session) -> int:
-    """Let the shards go whose dependencies have all ended; return how many.
+    """Release the shards whose dependencies have all ended; return how many.
 
-    A failed one has ended, too: who depends on it goes on with what is there.
+    A failed dependency has ended, too: whoever needs it goes on with what is there.
     """
     return count(session, unblocked())
 
@@ -128,7 +128,7 @@ _UNFINISHED = exists().where(
 
 
 def at_their_end(session: Session) -> Sequence[Job]:
-    """Return the jobs of which nothing is left to do but to end them."""
+    """Return the jobs that have nothing left to do but to end."""
     return session.scalars(
         select(Job)
         .where(
@@ -151,7 +151,7 @@ def end(session: Session, job: Job, move: Move[JobState], *, now: float) -> bool
 
 
 def stands(session: Session, job: Job) -> bool:
-    """Whether a job has neither moved nor been retried since it was read."""
+    """Return whether a job has neither moved nor been retried since it was read."""
     return session.scalar(select(Job.id).where(*_as_read(job))) is not None
 
 
@@ -165,7 +165,7 @@ def parts_of(session: Session, job_id: str) -> Sequence[Shard]:
 
 
 def results_of(session: Session, job_id: str) -> Sequence[Shard]:
-    """Return the shards of a job that have committed anything, children behind their parents."""
+    """Return the shards of a job that have committed anything, children after their parents."""
     found = session.scalars(
         select(Shard).where(Shard.job_id == job_id, Shard.part_attempt.is_not(None))
     ).all()
@@ -173,5 +173,5 @@ def results_of(session: Session, job_id: str) -> Sequence[Shard]:
 
 
 def items_keys(session: Session, job_id: str) -> set[str]:
-    """Return the item manifest parts that a job's shards are slices of."""
+    """Return the item manifest parts of which a job's shards are slices."""
     return set(session.scalars(select(Shard.items_key).where(Shard.job_id == job_id).distinct()))

@@ -21,7 +21,7 @@ _UNMIGRATED = ("no such table", "no such column", "has no column named")
 
 
 def open_engine(url: URL, *, busy_seconds: float) -> Engine:
-    """Return an engine; the file's folder is made, the file by its first use."""
+    """Return an engine; the file's folder is created now, the file by its first use."""
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": busy_seconds})
@@ -31,7 +31,7 @@ def open_engine(url: URL, *, busy_seconds: float) -> Engine:
 
 
 def diagnose(error: DBAPIError) -> Trouble:
-    """Say what an error means; SQLite tells by its words."""
+    """Return what an error means; SQLite only tells by its words."""
     if not isinstance(error.orig, sqlite3.OperationalError):
         return MISTAKE
     text = str(error.orig)
@@ -44,7 +44,7 @@ def diagnose(error: DBAPIError) -> Trouble:
 
 def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
     # The driver must not open transactions by itself: its deferred ones fail at once when a
-    # reader turns writer, whatever the busy timeout.
+    # reader becomes a writer, whatever the busy timeout.
     connection.isolation_level = None
     with _cursor(connection) as cursor:
         cursor.execute("PRAGMA journal_mode=WAL")

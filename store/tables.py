@@ -25,7 +25,7 @@ from core.kinds import ShardKind
 from core.states import JobState, ShardState
 from core.ways import Way
 
-_JSON = JSON(none_as_null=True)  # so that `IS NULL` finds what is missing
+_JSON = JSON(none_as_null=True)  # so that `IS NULL` finds missing values
 # States are stored as the words that people read, and a new one needs no migration.
 _WORD = Enum(
     StrEnum,
@@ -34,13 +34,13 @@ _WORD = Enum(
     length=16,
     values_callable=lambda words: [word.value for word in words],
 )
-# Kinds, too; but a row whose kind only a newer version knows must be readable, and left to it.
+# So are kinds; but a row whose kind only a newer version knows must still be readable.
 _KIND = String(16)
-_BIG = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only INTEGER keys
+_BIG = BigInteger().with_variant(Integer, "sqlite")  # SQLite only counts up INTEGER keys
 
 
 class Base(DeclarativeBase):
-    """Names constraints alike on every database, so that migrations can name them."""
+    """The base of all tables. It names constraints alike on every database, for migrations."""
 
     metadata = MetaData(
         naming_convention={
@@ -59,7 +59,7 @@ class Base(DeclarativeBase):
 
 
 class Model(Base):
-    """A registered model: a name for a directory, as its export's digest fixes it."""
+    """A registered model: a name for a directory whose content the export's digest fixes."""
 
     __tablename__ = "models"
 
@@ -79,7 +79,7 @@ class Job(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
-    # Of the shards that its planner plans.
+    # The kind of the shards that its planner plans.
     kind: Mapped[str] = mapped_column(
         _KIND, default=ShardKind.INFER.value, server_default=text("'infer'")
     )
@@ -87,12 +87,12 @@ class Job(Base):
     source: Mapped[str]
     output: Mapped[str]
     model: Mapped[dict[str, Any]]
-    # What batches of its networks may be, by their digests; None if an earlier release wrote it.
+    # Traits of its networks (`core.batching`), by digest; null if an earlier release wrote the row.
     networks: Mapped[dict[str, Any] | None]
     options: Mapped[dict[str, Any]]
     selection: Mapped[dict[str, Any]]
-    # What was asked (`core.request`), and what holds for each model in the end, its own threshold
-    # among it. Null: versions that kept neither wrote the row.
+    # What was asked for (`core.request`), and the effective values for each model, such as its own
+    # threshold. Null if a version that kept neither wrote the row.
     request: Mapped[dict[str, Any] | None]
     effective: Mapped[dict[str, Any] | None]
     tags: Mapped[list[Any]]
@@ -100,15 +100,15 @@ class Job(Base):
     state: Mapped[JobState]
     priority: Mapped[int]
     generation: Mapped[int] = mapped_column(default=0)
-    # What it is frozen to, and what it was moved from, the oldest first (`store.profiles`).
+    # The profile it is frozen to, and those it was moved from, oldest first (`store.profiles`).
     profile: Mapped[dict[str, Any] | None]
     past_profiles: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
     created_at: Mapped[float]
     started_at: Mapped[float | None]
     finished_at: Mapped[float | None]
     error: Mapped[str | None]
-    # Planning: a leased, fenced walk over the listing. `plan_cursor` says after which key it
-    # goes on; it moves in the transaction that adds the shards up to there.
+    # Planning: a leased, fenced walk over the listing. It continues after `plan_cursor`, which
+    # moves in the transaction that adds the shards up to there.
     planned_at: Mapped[float | None]
     plan_owner: Mapped[str | None]
     plan_lease_until: Mapped[float | None]
@@ -121,7 +121,7 @@ class Job(Base):
 
 
 class JobReference(Base):
-    """`job_id` reads what `refers_to` made, which therefore must stay."""
+    """`job_id` reads what `refers_to` made, so the latter must stay."""
 
     __tablename__ = "job_references"
 
@@ -139,22 +139,22 @@ class Shard(Base):
         Index(None, "state", "available_at"),
         Index(None, "job_id", "state"),
         Index(None, "queue", "state"),
-        Index(None, "job_id", "part", unique=True),  # rows without a name of their own don't clash
+        Index(None, "job_id", "part", unique=True),  # rows without a name don't clash
     )
 
     id: Mapped[int] = mapped_column(_BIG, primary_key=True, autoincrement=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
-    # Planned shards count up from 0 in the order of the listing, children down from -1 as they
-    # come: nothing but the order of running hangs on a child's.
+    # Planned shards count up from 0 in listing order, children down from -1 as they come: a
+    # child's number decides nothing but the order of running.
     seq: Mapped[int]
-    part: Mapped[str | None]  # a child's name, which its artefacts are called after
+    part: Mapped[str | None]  # a child's name, after which its artefacts are named
     kind: Mapped[str] = mapped_column(_KIND)
     queue: Mapped[str]
     items_key: Mapped[str]
     start: Mapped[int]
     stop: Mapped[int]
-    items: Mapped[int]  # those that it has to settle: what it left to its children is theirs
-    spec: Mapped[dict[str, Any] | None]  # what its kind has to know beside the items
+    items: Mapped[int]  # those that it has to settle itself; the rest is left to its children
+    spec: Mapped[dict[str, Any] | None]  # what its kind needs to know besides the items
     state: Mapped[ShardState]
     attempt: Mapped[int] = mapped_column(default=0)  # the fencing token: only ever counts up
     tries: Mapped[int] = mapped_column(default=0)  # runs that count against the limit
@@ -164,16 +164,16 @@ class Shard(Base):
     finished_at: Mapped[float | None]
     lease_until: Mapped[float | None]
     worker_id: Mapped[str | None]
-    progress: Mapped[int] = mapped_column(default=0)  # items of the running attempt, for people
+    progress: Mapped[int] = mapped_column(default=0)  # items done so far, for display
     error: Mapped[str | None]
     # A suspect was running when its process died; it runs alone until it has committed.
     suspect: Mapped[bool] = mapped_column(default=False)
     deaths: Mapped[dict[str, Any]] = mapped_column(default=dict)
     trial: Mapped[dict[str, Any] | None]
-    # Which of the job's profiles its last attempt ran under.
+    # The number of the job's profile that the last attempt ran under.
     profile_number: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     # The committed part. A reopened shard keeps it: only its quarantined items run again. Digest
-    # and size are those of its rows; `artefacts` are all others.
+    # and size are those of the rows; `artefacts` are everything else.
     part_attempt: Mapped[int | None]
     part_digest: Mapped[str | None]
     part_size: Mapped[int | None]
@@ -182,8 +182,8 @@ class Shard(Base):
     skipped: Mapped[int] = mapped_column(default=0)
     quarantined: Mapped[int] = mapped_column(default=0)
     timings: Mapped[dict[str, Any] | None]
-    # How many items of the part succeeded or were skipped under which of the job's profiles.
-    # Null: all of them under the first, as before jobs could be moved.
+    # How many items of the part succeeded or were skipped, by the number of the job's profile.
+    # Null: all under the first, as before jobs could be moved.
     part_profiles: Mapped[dict[str, Any] | None]
 
 
@@ -217,12 +217,12 @@ class Process(Base):
     slots: Mapped[int] = mapped_column(default=0)
     queues: Mapped[list[Any]]
     offers: Mapped[list[Any]]
-    # The kinds of shards that a worker runs, or a scheduler plans. Null: of a version before kinds.
+    # The kinds of shards that a worker runs, or a scheduler plans. Null: a version before kinds.
     kinds: Mapped[list[Any] | None]
 
 
 class Rate(Base):
-    """How many items a second one process ran of a model on an engine, lately."""
+    """How many items a second one process lately ran of a model on an engine."""
 
     __tablename__ = "rates"
 
@@ -233,7 +233,7 @@ class Rate(Base):
 
 
 class Verdict(Base):
-    """In which way a network runs on an engine: how a comparison with plain Paddle came out."""
+    """The way in which a network runs on an engine, as a comparison with plain Paddle decided."""
 
     __tablename__ = "verdicts"
 

@@ -7,11 +7,11 @@ from enum import StrEnum
 class Kind(StrEnum):
     """What to do about an error."""
 
-    PASSING = "passing"  # locked, away, overtaken: the same work may pass in a moment
-    FULL = "full"  # it passes, but not in a moment
-    REFUSED = "refused"  # the server does not let us in; waiting changes nothing
-    UNMIGRATED = "unmigrated"  # tables or columns that this version needs are not there
-    MISTAKE = "mistake"  # ours
+    PASSING = "passing"  # locked, away, overtaken: the same work may succeed in a moment
+    FULL = "full"  # it will pass, but not in a moment
+    REFUSED = "refused"  # the server does not let us in; waiting does not help
+    UNMIGRATED = "unmigrated"  # tables or columns that this version needs are missing
+    MISTAKE = "mistake"  # our own mistake
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""Verdicts: in which way a network runs on an engine, as a comparison with plain Paddle found.
+"""Verdicts: in which way a network runs on an engine, as a comparison with plain Paddle decided.
 
-The first writer wins and everybody obeys: two workers that compare at once may see differently
-close calls, and one network must not run in two ways.
+The first writer wins and everybody obeys: two workers that compare at the same time may judge a
+close call differently, and one network must not run in two ways.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ from store.rows import new_or_known
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How the network of this digest runs on `engine` (an offer's key), and what was seen."""
+    """How the network of this digest runs on `engine` (an offer's key), and what was measured."""
 
     digest: str
     engine: str
@@ -34,7 +34,7 @@ def verdict_of(session: Session, digest: str, engine: str) -> Verdict | None:
 
 
 def give_verdict(session: Session, verdict: Verdict) -> Verdict:
-    """Give a verdict on a network unless there is one; return the one that stands."""
+    """Record a verdict on a network unless there is one; return the one that stands."""
     values = {
         "digest": verdict.digest,
         "engine": verdict.engine,

@@ -118,7 +118,7 @@ def _any_broker(url: str) -> Finding:
 
 
 def _redis_py_url(url: str) -> str:
-    """The same server as redis-py writes it: Celery has a scheme of its own for sockets."""
+    """Return the same server as redis-py writes it: Celery has a scheme of its own for sockets."""
     if not url.startswith("redis+socket://"):
         return url
     return f"unix://{unquote(url.removeprefix('redis+socket://'))}"

@@ -46,6 +46,6 @@ def check_database(settings: Settings) -> Iterator[Finding]:
 
 
 def is_there(settings: Settings) -> bool:
-    """Whether the database can exist: a file that is not there yet is no failure."""
+    """Return whether the database can exist: a file that is not there yet is no failure."""
     path = Path(settings.database_url.removeprefix("sqlite:///"))
     return not settings.database_url.startswith("sqlite:") or path.exists()

@@ -10,7 +10,7 @@ from registry.web import Progress
 
 
 def is_shown() -> bool:
-    """Whether anybody looks on."""
+    """Return whether anybody looks on."""
     return sys.stderr.isatty()
 
 

@@ -54,7 +54,7 @@ def server_command(home: Home) -> list[str]:
 
 
 def answers(path: Path) -> bool:
-    """Whether a server listens at the socket and has loaded its data."""
+    """Return whether a server listens at the socket and has loaded its data."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(_ANSWER_SECONDS)

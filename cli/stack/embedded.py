@@ -133,7 +133,7 @@ class Stack:
         )
 
     def _has_ended(self) -> bool:
-        """Whether the keeper that this command started has ended; its remains are collected."""
+        """Return whether the keeper that this command started has ended; its remains are collected."""
         if self._keeper is None:
             return True
         ended = os.waitpid(self._keeper, os.WNOHANG)[0] != 0
@@ -143,7 +143,7 @@ class Stack:
 
 
 def _reason(said: str) -> str:
-    """The line of a keeper's log that says why it gave up."""
+    """Return the line of a keeper's log that says why it gave up."""
     errors = [line for line in said.splitlines() if line.startswith("error: ")]
     if errors:
         return errors[-1].removeprefix("error: ")

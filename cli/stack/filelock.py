@@ -59,6 +59,6 @@ class FileLock:
 
 
 def is_held(path: Path) -> bool:
-    """Whether somebody holds the lock alone. Whoever tries to take it meanwhile tries again."""
+    """Return whether somebody holds the lock alone. Whoever tries to take it meanwhile tries again."""
     with FileLock(path) as lock:
         return not lock.try_shared()

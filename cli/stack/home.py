@@ -53,7 +53,7 @@ class Home:
         return self.path / "logs"
 
     def log(self, name: str) -> Path:
-        """The log of one process."""
+        """Return the log of one process."""
         return self.logs / f"{name}.log"
 
     @property

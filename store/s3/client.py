@@ -1,3 +1,5 @@
+"""The boto3 client for S3, and its credentials."""
+
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,7 @@ from store.s3.options import S3Options
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
-_RENEW_SECONDS = 10.0  # making a client takes a while, and each of many threads may ask for it
+_RENEW_SECONDS = 10.0  # making a client takes a while, and many threads may ask for it
 
 # A client may be shared between threads, but not its making.
 _making = threading.Lock()
@@ -21,12 +23,12 @@ _made: "dict[S3Options, tuple[Session, S3Client, float]]" = {}
 
 
 def s3_client(options: S3Options) -> "S3Client":
-    """The client for these options, the same one each time.
+    """Return the client for these options, the same one each time.
 
     Credentials are looked up once and refreshed by whatever provides them.
 
     Raises:
-        BlockedError: the profile, a file or the endpoint that it is told to use does not do.
+        BlockedError: the profile, a file or the endpoint that it is to use is not usable.
     """
     with _making:
         if options not in _made:
@@ -35,7 +37,7 @@ def s3_client(options: S3Options) -> "S3Client":
 
 
 def s3_credentials(options: S3Options) -> tuple[str, str, str | None]:
-    """The key, its secret and token that the client signs with, good for ten minutes at least.
+    """Return the key, secret and token that the client signs with, good for ten minutes or more.
 
     Raises:
         NoCredentialsError: there are none.
@@ -53,7 +55,7 @@ def s3_credentials(options: S3Options) -> tuple[str, str, str | None]:
 
 
 def look_up_credentials_again(options: S3Options) -> None:
-    """Make the next request with a new client: somebody may have renewed what is in a file."""
+    """Make the next request use a new client: the credentials in a file may have been renewed."""
     with _making:
         if options in _made and time.monotonic() - _made[options][2] > _RENEW_SECONDS:
             del _made[options]

@@ -1,3 +1,5 @@
+"""What S3's errors mean, in Regatta's own errors."""
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +29,7 @@ from store.s3.client import look_up_credentials_again
 from store.s3.options import S3Options
 
 CUT_SHORT = (IncompleteReadError, ResponseStreamingError, ReadTimeoutError, HTTPError)
-"""What reading a body may raise that was promised whole; asking for the rest may do."""
+"""What reading a body may raise when it is cut short; asking for the rest may help."""
 
 _NOT_SIGNED = (
     NoCredentialsError,
@@ -75,7 +77,7 @@ _PASSING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked of a bucket, so that an error can say it; `key` is the whole key, or a prefix.
+    """What is asked of a bucket, for error messages; `key` is the whole key, or a prefix.
 
     `permission` is what the bucket's policy has to allow for it.
     """
@@ -87,7 +89,7 @@ class Request:
 
     @property
     def url(self) -> str:
-        """What it is about."""
+        """The URL of what is asked for."""
         return f"s3://{self.bucket}/{self.key}"
 
     @property
@@ -99,7 +101,7 @@ class Request:
 
 @contextmanager
 def asking(request: Request, options: S3Options) -> Iterator[None]:
-    """Say in our words what S3, or the way to it, says against a request."""
+    """Translate what S3, or the connection to it, says against a request."""
     try:
         yield
     except ClientError as error:
@@ -111,7 +113,7 @@ def asking(request: Request, options: S3Options) -> Iterator[None]:
 
 
 def _refused(request: Request, error: ClientError, options: S3Options) -> RegattaError:
-    """Translate an answer of S3's that is an error."""
+    """Translate an error that S3 answered with."""
     answer: dict[str, Any] = dict(error.response.get("Error", {}))
     code = str(answer.get("Code", ""))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
@@ -133,7 +135,7 @@ def _refused(request: Request, error: ClientError, options: S3Options) -> Regatt
 
 
 def _unreadable(request: Request, code: str, status: int, what: str) -> BadInputError:
-    """Translate what is said against one object: its neighbours may be as they should."""
+    """Translate an error about one object: its neighbours may be fine."""
     if code in {"PreconditionFailed", "412"}:
         return BadInputError("source_changed", f"{what}: it is not what it was when it was listed")
     if code == "InvalidObjectState":
@@ -152,7 +154,7 @@ def _unreadable(request: Request, code: str, status: int, what: str) -> BadInput
 
 
 def _forbidden(request: Request, code: str, status: int, what: str) -> RegattaError:
-    """Translate what is said against writing, deleting or listing: the others will hear it, too."""
+    """Translate an error about writing, deleting or listing: other requests will meet it, too."""
     if code in _DENIED or status == HTTPStatus.FORBIDDEN:
         return BlockedError(f"{what}: it may not {request.verb}", hint=request.grant)
     if code == "KeyTooLongError":

@@ -1,3 +1,5 @@
+"""Pages of a bucket's listing."""
+
 import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def bare(etag: str) -> str:
-    """An etag without its quotes, as inventories have it."""
+    """Return an etag without its quotes, as S3's inventories have it."""
     return etag.strip('"')
 
 
@@ -23,7 +25,7 @@ def list_page(
     token: str | None,
     options: S3Options,
 ) -> tuple[list[ObjectInfo], str | None]:
-    """A page of a listing, whole keys in it, and the token of the next one if there is more."""
+    """Return a page of a listing with whole keys, and the next page's token if there is one."""
     where: dict[str, Any] = {"ContinuationToken": token} if token else {"StartAfter": start_after}
     answer = client.list_objects_v2(
         Bucket=bucket,
@@ -39,6 +41,6 @@ def _infos(contents: Any) -> Iterator[ObjectInfo]:
     for entry in contents:
         # A key that ends in a slash stands for a folder, in consoles and tools alike.
         if not entry["Key"].endswith("/"):
-            # As `HEAD` has it, which knows no fractions.
+            # Like `HEAD`, which knows no fractions of a second.
             modified = float(math.floor(entry["LastModified"].timestamp()))
             yield ObjectInfo(entry["Key"], entry["Size"], bare(entry["ETag"]), modified)

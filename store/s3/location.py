@@ -1,3 +1,5 @@
+"""`s3://` URLs."""
+
 import re
 from dataclasses import dataclass
 
@@ -8,15 +10,15 @@ _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
 
 
 def is_s3(url: str) -> bool:
-    """Whether a location is an `s3://` URL."""
+    """Return whether a location is an `s3://` URL."""
     return url[: len(_SCHEME)].lower() == _SCHEME
 
 
 @dataclass(frozen=True, slots=True)
 class S3Location:
-    """A bucket and what comes after it: a key, or the beginning of keys.
+    """A bucket and what follows it: a key, or the beginning of keys.
 
-    In the URL a key is written as it is: nothing in it is encoded, `%`, `?` and `#` are its own.
+    Keys are not encoded in the URL: `%`, `?` and `#` stand for themselves.
     """
 
     bucket: str
@@ -27,7 +29,7 @@ class S3Location:
         """Read `s3://bucket` or `s3://bucket/key`.
 
         Raises:
-            UsageError: there is no bucket in it that could exist, or its key is no text.
+            UsageError: it names no bucket that could exist, or its key is not text.
         """
         bucket, _, key = url[len(_SCHEME) :].partition("/")
         if not _BUCKET.fullmatch(bucket):

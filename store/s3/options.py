@@ -1,3 +1,5 @@
+"""How to talk to S3."""
+
 from dataclasses import dataclass
 from typing import Literal
 
@@ -6,11 +8,11 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class S3Options:
-    """How S3 is spoken to; whose credentials are used is left to their usual places.
+    """How to talk to S3; whose credentials are used is left to their usual places.
 
-    Those are the environment, the shared configuration files with their profiles, and what the
-    machine or its container was given. `connections` are the most that are open at once, and
-    `reader` is what small objects are read with.
+    These are the environment, the shared configuration files with their profiles, and what the
+    machine or its container was given. At most `connections` are open at once; `reader` is what
+    small objects are read with.
     """
 
     endpoint_url: str | None = None

@@ -1,3 +1,5 @@
+"""Reads small objects of a bucket with little CPU."""
+
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -26,9 +28,9 @@ _REST_SECONDS = 300.0
 class Reader:
     """Reads whole objects of a bucket through obstore, which takes a fraction of boto3's CPU.
 
-    It knows one answer, the object. Whatever else comes of a request is None here, and left to
-    boto3 to ask for again and to say in words. Where that is the rule, it rests for a while:
-    boto3 follows a bucket to another region, and this does not.
+    It understands one answer only: the object. For any other it returns None, and boto3 asks again
+    and explains. If that happens every time, it rests for a while: boto3 follows a bucket to
+    another region, which this does not.
     """
 
     def __init__(self, bucket: str, options: S3Options) -> None:
@@ -38,12 +40,12 @@ class Reader:
         self._rests_until = float("-inf")
 
     def get(self, key: str, *, if_match: str | None, max_bytes: int | None) -> bytes | None:
-        """The object, or None if boto3 has to be asked.
+        """Return the object, or None if boto3 has to be asked.
 
         Raises:
-            BadInputError: `too_large`, of what was answered.
+            BadInputError: `too_large`, going by the answer.
         """
-        # What obstore would read as another key must not be asked of it.
+        # Keys that obstore would read as other keys must not be asked of it.
         if key.startswith("/") or time.monotonic() < self._rests_until:
             return None
         try:
@@ -72,7 +74,7 @@ class Reader:
 
 @lru_cache(maxsize=16)
 def reader(bucket: str, options: S3Options) -> Reader:
-    """The reader of a bucket, the same one each time: it keeps connections."""
+    """Return the reader of a bucket, the same one each time: it keeps connections."""
     return Reader(bucket, options)
 
 
@@ -87,7 +89,7 @@ def _config(options: S3Options) -> dict[str, Any]:
     )
     return {
         "region": region,
-        # AWS answers a path as well as a host, and so does nearly everybody else.
+        # AWS accepts the bucket in the path as well as in the host, and so do nearly all others.
         "virtual_hosted_style_request": False,
         "request_payer": options.requester_pays,
         "retry_config": {

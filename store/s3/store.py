@@ -1,3 +1,5 @@
+"""A bucket, or a prefix of one, as an object store."""
+
 import io
 from collections.abc import Iterator
 from contextlib import closing
@@ -37,7 +39,7 @@ class S3Objects:
         self._options = options
 
     def get(self, key: str, *, if_match: str | None = None, max_bytes: int | None = None) -> bytes:
-        """The object's content; see `ObjectStore.get`."""
+        """Return the object's content; see `ObjectStore.get`."""
         request = self._request("read", "s3:GetObject", key)
         if self._options.reader == "boto3":
             return self._read_on(request, if_match, max_bytes)
@@ -49,7 +51,7 @@ class S3Objects:
         return data
 
     def open(self, key: str) -> BinaryIO:
-        """The object's content as a stream that can be sought; see `ObjectStore.open`."""
+        """Return the object's content as a seekable stream; see `ObjectStore.open`."""
         request = self._request("read", "s3:GetObject", key)
 
         def fetch(offset: int, etag: str | None) -> Any:
@@ -79,13 +81,13 @@ class S3Objects:
             upload(self._client, self._bucket, request.key, source, self._options)
 
     def head(self, key: str) -> ObjectInfo:
-        """What S3 says of the object; see `ObjectStore.head`."""
+        """Return what S3 knows about the object; see `ObjectStore.head`."""
         request = self._request("read", "s3:GetObject", key)
         with asking(request, self._options):
             return replace(self._head(request), key=key)
 
     def exists(self, key: str) -> bool:
-        """Whether the object is there; see `ObjectStore.exists`."""
+        """Return whether the object is there; see `ObjectStore.exists`."""
         try:
             self.head(key)
         except BadInputError as error:
@@ -95,7 +97,7 @@ class S3Objects:
         return True
 
     def copy(self, src: str, dst: str) -> None:
-        """Copy an object within the bucket, without moving it here; see `ObjectStore.copy`."""
+        """Copy an object within the bucket, without downloading it; see `ObjectStore.copy`."""
         read = self._request("read", "s3:GetObject", src)
         write = self._request("write", "s3:PutObject", dst)
         with asking(read, self._options):
@@ -115,7 +117,7 @@ class S3Objects:
                 raise
 
     def list(self, prefix: str = "", start_after: str = "") -> Iterator[ObjectInfo]:
-        """The objects in order; see `ObjectStore.list`. Memory holds a page.
+        """Yield the objects in order; see `ObjectStore.list`. Memory holds a page.
 
         Raises:
             FatalError: there is no such bucket.
@@ -143,7 +145,7 @@ class S3Objects:
                 return
 
     def url(self, key: str) -> str:
-        """The object's `s3://` URL."""
+        """Return the object's `s3://` URL."""
         return S3Location(self._bucket, self._whole(key)).url
 
     @property
@@ -173,7 +175,7 @@ class S3Objects:
         return self._client.get_object(Bucket=self._bucket, Key=request.key, **pays, **more)
 
     def _read_on(self, request: Request, if_match: str | None, max_bytes: int | None) -> bytes:
-        """Read a whole object, and again where its body was cut short."""
+        """Read a whole object, again if its body was cut short."""
         failures = 0
         while True:
             try:
@@ -213,4 +215,4 @@ class S3Objects:
 
 
 class _CutShortError(Exception):
-    """The body ended before its promised length, or did not go on."""
+    """The body ended before its promised length, or stalled."""

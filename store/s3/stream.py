@@ -1,3 +1,5 @@
+"""An object's content as a stream that survives broken connections."""
+
 import io
 import time
 from collections.abc import Callable
@@ -10,20 +12,20 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 Fetch = Callable[[int, str | None], "GetObjectOutputTypeDef"]
-"""Asks for an object from an offset on, and that its etag be still this one."""
+"""Requests an object from an offset on, provided that its etag is still this one."""
 
 _FIRST_PAUSE = 0.1
 
 
 def pause(failures: int) -> None:
-    """Wait before what has failed so often is tried again: 0.1, 0.2, 0.4 ... 3.2 seconds."""
+    """Wait before the next attempt after so many failures: 0.1, 0.2, 0.4 ... 3.2 seconds."""
     time.sleep(_FIRST_PAUSE * 2.0 ** min(failures - 1, 5))
 
 
 class S3Stream(io.RawIOBase):
     """An object's content, read on from where a connection broke; a seek begins a new request.
 
-    What comes is of one version: if the object is replaced meanwhile, the rest is refused as
+    All of it is of one version: if the object is replaced meanwhile, the rest is refused as
     `source_changed`.
     """
 
@@ -39,19 +41,19 @@ class S3Stream(io.RawIOBase):
         self._body = first["Body"]
 
     def readable(self) -> bool:
-        """Yes."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Yes, at the price of a request."""
+        """Return True: a seek costs a request."""
         return True
 
     def tell(self) -> int:
-        """The offset of the next byte."""
+        """Return the offset of the next byte."""
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to an offset; nothing is asked for until something is read there."""
+        """Go to an offset; nothing is requested until something is read there."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         target = base + offset
         if target < 0:
@@ -62,7 +64,7 @@ class S3Stream(io.RawIOBase):
         return target
 
     def readinto(self, buffer: Any, /) -> int:
-        """Read what comes next, at most a bufferful; 0 at the end."""
+        """Read the next bytes, at most a bufferful; return how many, 0 at the end."""
         view = memoryview(buffer).cast("B")
         wanted = min(len(view), self._size - self._position)
         if wanted <= 0:
@@ -73,7 +75,7 @@ class S3Stream(io.RawIOBase):
         return len(data)
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._drop()
         super().close()
 

@@ -1,3 +1,5 @@
+"""Uploads to S3, and copies within it."""
+
 import mimetypes
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -10,11 +12,11 @@ if TYPE_CHECKING:
 
 _PART_BYTES = 16 * MIB
 _PARALLEL = 4
-_QUEUED = 2  # parts of a stream that are in memory beside those being sent
+_QUEUED = 2  # parts of a stream held in memory besides those being sent
 
 
 def said_of(key: str, options: S3Options) -> dict[str, str]:
-    """What an upload says of an object beside its content."""
+    """Return what an upload says about an object besides its content."""
     kind, _ = mimetypes.guess_type(key)
     return {
         "ContentType": kind or "application/octet-stream",
@@ -24,7 +26,7 @@ def said_of(key: str, options: S3Options) -> dict[str, str]:
 
 
 def _in_parts(threshold: int) -> TransferConfig:
-    """How what is larger than `threshold` is moved: some parts at a time, in bounded memory."""
+    """Return how to move content above `threshold`: a few parts at a time, in bounded memory."""
     config = TransferConfig(
         multipart_threshold=threshold,
         multipart_chunksize=_PART_BYTES,
@@ -35,7 +37,7 @@ def _in_parts(threshold: int) -> TransferConfig:
 
 
 def upload(client: "S3Client", bucket: str, key: str, source: BinaryIO, options: S3Options) -> None:
-    """Put a stream of any length under a key; if it breaks off, nothing of it stays."""
+    """Upload a stream of any length under a key; if it breaks off, nothing of it remains."""
     client.upload_fileobj(
         source,
         bucket,
@@ -48,12 +50,12 @@ def upload(client: "S3Client", bucket: str, key: str, source: BinaryIO, options:
 def server_side_copy(
     client: "S3Client", bucket: str, src: str, dst: str, size: int, options: S3Options
 ) -> None:
-    """Copy an object of this size within the bucket, in parts if it is too large for one."""
+    """Copy an object of this size within the bucket, in parts if one request can't copy it."""
     source: Any = {"Bucket": bucket, "Key": src}
     if size > options.copy_bytes:
         config = _in_parts(options.copy_bytes)
         client.copy(source, bucket, dst, ExtraArgs=said_of(dst, options), Config=config)
         return
-    # The kind of content comes along by itself; encryption does not.
+    # The content type is copied by itself; encryption is not.
     said: Any = {**options.asks_encryption, **options.asks_payment}
     client.copy_object(Bucket=bucket, Key=dst, CopySource=source, **said)

@@ -1,6 +1,6 @@
-"""Migrates the database of `REGATTA_DATABASE_URL` and answers in JSON, for who can't import it.
+"""Migrates the database of `REGATTA_DATABASE_URL` in a process of its own; answers in JSON.
 
-The module's argument `upgrade` brings it to the newest revision; `check` only looks.
+The argument `upgrade` brings it to the newest revision; `check` only looks.
 """
 
 import json

@@ -1,12 +1,11 @@
 """Brings a job database's tables to this version of Regatta, and back.
 
-The revisions are part of the package and need no file of settings, so this works from any
-directory. Each function does its whole work in one transaction: a failed migration leaves the
-database as it was, and of several processes that start at once one migrates while the others
-wait.
+The revisions are part of the package and need no configuration file, so this works from any
+directory. Each function does all its work in one transaction: a failed migration leaves the
+database as it was, and if several processes start at once, one migrates and the others wait.
 
-On PostgreSQL a migration waits only shortly for a table, since whoever comes after it waits
-behind it; it lets go and tries again instead, for as long as the database is patient.
+On PostgreSQL a migration waits only briefly for a table, since everyone after it has to queue
+behind it; instead it lets go and tries again, for as long as `Database.patience` allows.
 """
 
 import sqlite3
@@ -27,11 +26,11 @@ from store.database import Database
 
 HEAD = "head"
 
-_ONE_AT_A_TIME = 0x52656761747461  # "Regatta"; the number of the lock is ours in our own database
+_ONE_AT_A_TIME = 0x52656761747461  # "Regatta"; locks in our own database are ours
 _PATIENCE_SECONDS = 60.0
 _LOOK_SECONDS = 10.0
 _POSTGRES_LIMITS = (
-    # For the other migrations, which may take their time.
+    # For other processes' migrations, which may take a while.
     "SET LOCAL lock_timeout = '10min'",
     "SET LOCAL statement_timeout = '10min'",
     f"SELECT pg_advisory_xact_lock({_ONE_AT_A_TIME})",
@@ -106,8 +105,8 @@ def _migrate(url: str, step: Callable[[Config], None]) -> None:
 
 
 def _let_tables_go(connection: sqlite3.Connection, _record: Any) -> None:
-    # Copying a table drops the old one, and dropping it would delete, by foreign keys, the rows
-    # that refer to it. Inside a transaction this setting can no longer be changed.
+    # Copying a table drops the old one, and by its foreign keys that would delete the rows that
+    # refer to it. Inside a transaction this setting can no longer be changed.
     connection.execute("PRAGMA foreign_keys=OFF").close()
 
 

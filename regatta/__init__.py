@@ -1,7 +1,8 @@
-"""What is installed of Regatta. Importing it puts Regatta's own code first on the path.
+"""The installed package of Regatta. Importing it puts Regatta's own code first on the path.
 
-The code calls its packages `core`, `worker` and so on. In a checkout they lie beside this package,
-in an installation inside it: only the name `regatta` is taken where others install, too.
+The code's packages are called `core`, `worker` and so on. In a checkout they lie beside this
+package, in an installation inside it: where others install as well, only the name `regatta` is
+taken.
 """
 
 import sys

@@ -18,16 +18,17 @@ _DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, ValueErr
 def unpack(archive: Path, into: Path, *, name: str) -> None:
     """Unpack a tar archive (compressed or not) or a zip file into an existing directory.
 
-    What it is, its bytes tell. Links, devices and names that lead out of the directory are
-    refused, not passed over: an archive with such things is none that an export is sent in.
+    Its bytes tell which kind it is. Links, devices and names that lead out of the directory are
+    refused rather than skipped: no archive of an export has them.
 
     Args:
         archive: The file.
-        into: Where to; what was unpacked before an error stays there.
+        into: The directory; what was unpacked before an error stays there.
         name: What messages call the archive.
 
     Raises:
-        UsageError: it is no archive, is damaged, cut short or too large, or holds what is refused.
+        UsageError: it is not an archive, is damaged, cut short or too large, or holds what is
+            refused.
     """
     try:
         if tarfile.is_tarfile(archive):
@@ -36,8 +37,8 @@ def unpack(archive: Path, into: Path, *, name: str) -> None:
             _unpack_zip(archive, into, name)
         else:
             raise UsageError(
-                f"{name} is no tar or zip archive, or only a part of one",
-                hint="see that the address leads to the archive itself, and get it again",
+                f"{name} is not a tar or zip archive, or only part of one",
+                hint="check that the address leads to the archive itself, and get it again",
             )
     except tarfile.FilterError as error:
         raise _refused(name, str(error)) from error
@@ -69,7 +70,7 @@ def _unpack_zip(archive: Path, into: Path, name: str) -> None:
                 raise _refused(name, f"{member.filename!r} leads out of the archive")
             try:
                 packed.extract(member, into)
-            except (RuntimeError, NotImplementedError) as error:  # passwords, odd compressions
+            except (RuntimeError, NotImplementedError) as error:  # passwords, unusual compression
                 raise UsageError(f"{name} cannot be unpacked: {error}") from error
 
 

@@ -1,4 +1,4 @@
-"""The directory that models are brought to: each lies under its digest, whole or not at all."""
+"""The directory for downloaded models: each lies under its digest, complete or not at all."""
 
 import shutil
 import tempfile
@@ -16,10 +16,10 @@ _ABANDONED_SECONDS = 24 * 3600.0
 
 @contextmanager
 def incoming(models: Path) -> Iterator[Path]:
-    """A directory beside the models' places, so that a rename is enough; gone at the end.
+    """Provide a temporary directory on the models' disk, so that models can be moved by a rename.
 
     Raises:
-        UsageError: it can't be made, or what is done in it meets a full disk.
+        UsageError: it can't be made, or the disk fills up while it is in use.
     """
     try:
         models.mkdir(parents=True, exist_ok=True)
@@ -27,7 +27,7 @@ def incoming(models: Path) -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(prefix=_INCOMING, dir=models))
     except OSError as error:
         raise UsageError(
-            f"models cannot be brought to {models}: {error.strerror}",
+            f"models cannot be downloaded to {models}: {error.strerror}",
             hint="set REGATTA_MODELS_DIRECTORY to a directory that you can write",
         ) from error
     try:
@@ -35,14 +35,14 @@ def incoming(models: Path) -> Iterator[Path]:
     except OSError as error:
         raise UsageError(
             f"the model cannot be written to {models}: {error.strerror or error}",
-            hint="see that the disk is not full",
+            hint="check that the disk is not full",
         ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _forget_abandoned(models: Path) -> None:
-    """Remove what commands that were killed left behind."""
+    """Remove what killed commands left behind."""
     for folder in models.glob(f"{_INCOMING}*"):
         with suppress(OSError):
             if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
@@ -50,9 +50,9 @@ def _forget_abandoned(models: Path) -> None:
 
 
 def shelve(export: Path, models: Path, digest: str) -> Path:
-    """Move an export to its place, unless it is there already, whole; return where it lies.
+    """Move an export to its place, unless it is there already and intact; return the place.
 
-    `export` has to be in a directory of `incoming`.
+    `export` has to be in a directory from `incoming`.
     """
     place = models / digest
     if place.exists():
@@ -67,7 +67,7 @@ def shelve(export: Path, models: Path, digest: str) -> Path:
     export.rename(target)
     try:
         staged.rename(place)
-    except OSError:  # somebody else brought it meanwhile
+    except OSError:  # somebody else downloaded it meanwhile
         known = _present(place)
         if known is None:
             raise
@@ -76,7 +76,7 @@ def shelve(export: Path, models: Path, digest: str) -> Path:
 
 
 def _is(export: Path, digest: str) -> bool:
-    """Return whether an export is whole, and the one of this digest."""
+    """Return whether an export is intact, and the one of this digest."""
     try:
         return export_digest(export) == digest
     except UsageError:
@@ -84,7 +84,7 @@ def _is(export: Path, digest: str) -> bool:
 
 
 def _present(place: Path) -> Path | None:
-    """Return the directory of the model that lies at a place, if any does."""
+    """Return the directory of the model at a place, or None if there is none."""
     if not place.is_dir():
         return None
     return next((path for path in place.iterdir() if is_export(path)), None)

@@ -1,4 +1,4 @@
-"""A model's card: what is known of it, for people, and whether that fits together."""
+"""A model's card: what people may want to know about it, and doubts about its outputs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,15 +13,15 @@ from vision.exports.licence import stated_licence
 from vision.ops.preprocess import Preprocessor
 
 Tried = Mapping[str, Any]
-"""What came of running a network once; see `worker.smoke`."""
+"""The result of running a network once; see `worker.smoke`."""
 
 _SCORES = 4  # dimensions of a segmentation's scores, [B,classes,H,W]
 
 
 def model_card(export: ExportedModel, source: str, tried: Tried | None) -> dict[str, Any]:
-    """Return what is kept of a model beside its name, task, digest and place.
+    """Return what is kept about a model besides its name, task, digest and place.
 
-    `source` is where it came from. What only running it tells is None if it was not tried.
+    `source` is where it came from. What only running it reveals is None if it was not tried.
     """
     shape = Preprocessor(export.ops).fixed_shape
     return {
@@ -44,7 +44,7 @@ def model_card(export: ExportedModel, source: str, tried: Tried | None) -> dict[
 
 
 def _comparison(tried: Tried) -> dict[str, Any]:
-    """Return which way of which engine was found right, and by which figures."""
+    """Return which way of which engine was found to be right, and by which figures."""
     return {
         "engine": tried["offer"],
         "way": tried["way"],
@@ -54,7 +54,7 @@ def _comparison(tried: Tried) -> dict[str, Any]:
 
 
 def composed_card(ref: ModelRef, source: str) -> dict[str, Any]:
-    """Return what is kept of a composed model: its parts, as jobs refer to them."""
+    """Return the card of a composed model: its parts, as jobs refer to them."""
     data = ref.to_json()
     return {
         "export_name": None,
@@ -67,11 +67,11 @@ def composed_card(ref: ModelRef, source: str) -> dict[str, Any]:
 
 
 def doubts(export: ExportedModel, outputs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return what is odd about the outputs of an export, but stops no job.
+    """Return what is odd about the outputs of an export but stops no job.
 
     Raises:
-        UsageError: every job would fail: these outputs are none of a model for this task, or its
-            class list is not theirs.
+        UsageError: every job would fail: no model for this task has such outputs, or the class
+            list does not fit them.
     """
     if export.task == CLASSIFY:
         _check_classes(export, outputs)

@@ -1,4 +1,4 @@
-"""From what a person calls a model to the model that a job runs."""
+"""Finds the model that a job runs, from what a person calls it."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -28,8 +28,8 @@ _SETTINGS = {KEYPOINT: frozenset({"people"})}
 class ChosenModel:
     """A model that is as it was registered, and the exports that it consists of.
 
-    `exports` are by their roles; a model that is not composed has the role "". `beside` are the
-    models of a job that has several.
+    `exports` are by role; a model that is not composed has the role "". `beside` are the models of
+    a job that has several.
     """
 
     ref: ModelRef
@@ -38,17 +38,17 @@ class ChosenModel:
 
     @property
     def members(self) -> tuple["ChosenModel", ...]:
-        """The models that each give an item a row."""
+        """The models, each of which gives an item a row."""
         return self.beside or (self,)
 
     @property
     def networks(self) -> Mapping[str, NetworkTraits]:
-        """What batches of its networks may be, by their digests."""
+        """The traits of its networks, which decide their batches, by digest."""
         return network_traits(self.ref, self.exports.values())
 
     @property
     def is_unpaired(self) -> bool:
-        """Whether it is a top-down keypoint model that has no detector yet."""
+        """Whether this is a top-down keypoint model that has no detector yet."""
         if self.ref.task != "keypoint" or self.ref.parts:
             return False
         return self.exports[""].arch != BOTTOM_UP
@@ -68,13 +68,13 @@ def find_models(db: Database, names: Sequence[str | ModelRef]) -> list[ChosenMod
 def complete_models(
     db: Database, found: Sequence[ChosenModel], *, detector: str | ModelRef | None
 ) -> ChosenModel:
-    """Return the model that these make, side by side if they are several.
+    """Return the model that these make up, side by side if they are several.
 
     Top-down keypoint models need a `detector`, named in the same ways, which finds the people.
 
     Raises:
-        UsageError: the task of a model is none that this version runs, it does not go with the
-            detector, or two have the same name.
+        UsageError: this version does not run the task of a model, a model and the detector do not
+            go together, or two models have the same name.
     """
     finder = None if detector is None else _found(db, detector)
     chosen = [_complete(model, finder) for model in found]
@@ -110,7 +110,7 @@ def _complete(model: ChosenModel, finder: ChosenModel | None) -> ChosenModel:
 
 
 def _is_part(task: str, whole: str) -> bool:
-    """Return whether models of a task are of no use but in composed ones of another."""
+    """Return whether models of a task are only of use as parts of models for another."""
     return task not in TASKS and any(role.task == task for role in ROLES[whole])
 
 
@@ -139,7 +139,7 @@ def compose(
     parts: Mapping[str, ChosenModel],
     settings: Mapping[str, Any] | None = None,
 ) -> ChosenModel:
-    """Return the model that these parts make, by their roles.
+    """Return the model that these parts make, by role.
 
     Raises:
         UsageError: a part is missing, is for another task, or does not go with the others.
@@ -205,7 +205,7 @@ def _found(db: Database, name: str | ModelRef) -> ChosenModel:
     elif Path(name).expanduser().is_dir():
         ref = describe(Path(name).expanduser())
     else:
-        db.read(lambda s: find_model(s, name))  # says what is missing, and what would do
+        db.read(lambda s: find_model(s, name))  # says what is missing, and what would help
         raise AssertionError(name)
     return _with_exports(ref)
 
@@ -216,14 +216,14 @@ def _with_exports(ref: ModelRef) -> ChosenModel:
 
 
 def _as_it_was(db: Database, ref: ModelRef) -> ChosenModel:
-    """Return a job's model: where it was then, else what has its name and is the same."""
+    """Return a job's model: from its place then, else an equal one of its name."""
     known = db.read(lambda s: _registered(s, ref.name))
     places = [ref, *([known] if known is not None and known.digest == ref.digest else [])]
     for place in reversed(places):
         with suppress(UsageError):
             return _with_exports(place)
     raise UsageError(
-        f"the model {ref.name!r} ({ref.digest[:12]}) is not there any more as that job had it",
+        f"the model {ref.name!r} ({ref.digest[:12]}) is no longer there as that job had it",
         hint="put its files back, or name another one with --model",
     )
 
@@ -234,7 +234,7 @@ def _registered(session: Session, name: str) -> ModelRef | None:
 
 
 def _checked(ref: ModelRef) -> ExportedModel:
-    """Return the export of a model whose files are those that its digest is of."""
+    """Return the exports of a model, after checking its files against its digest."""
     export = read_export(Path(ref.location))
     if export_digest(Path(ref.location)) != ref.digest:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""A TOML file that makes one model of several: which parts there are, and how they are used.
+"""A TOML file that makes one model from several: its parts, and how they are used.
 
 ```toml
 task = "keypoint"
@@ -29,8 +29,8 @@ _KEYS = frozenset({"task", "parts", "options"})
 class Composition:
     """What a file says, checked.
 
-    `parts` are by role, in the order of `ROLES`; each names a registered model or is the absolute
-    path of an export. `options` are the task's own, and for it to check.
+    `parts` are by role, in the order of `ROLES`; each is a registered name or the absolute path
+    of an export. `options` belong to the task, which checks them.
     """
 
     task: str
@@ -39,20 +39,20 @@ class Composition:
 
 
 def read_composition(path: Path) -> Composition:
-    """Read a file that names a model's parts. A part that looks like a path is made absolute.
+    """Read a file that names a model's parts, and make parts that are paths absolute.
 
     `picodet` is a name; `./picodet`, `../models/picodet`, `models/picodet`, `~/picodet` and
     `/models/picodet` are paths, as names hold no slash.
 
     Raises:
-        UsageError: the file can't be read, is no TOML, or its task, a role or a part is unknown,
-            missing or no text.
+        UsageError: the file can't be read, is not TOML, or its task, a role or a part is unknown,
+            missing or not text.
     """
     values = _read(path)
     unknown = sorted(set(values) - _KEYS)
     if unknown:
         raise UsageError(
-            f"{path}: {', '.join(unknown)} is not known here",
+            f"{path}: {', '.join(unknown)} is unknown",
             hint="a composed model has a task, [parts] and [options]",
         )
     task = values.get("task")
@@ -63,7 +63,7 @@ def read_composition(path: Path) -> Composition:
         )
     options = values.get("options", {})
     if not isinstance(options, dict):
-        raise UsageError(f"{path}: options is no table", hint="write [options] and lines below it")
+        raise UsageError(f"{path}: options is not a table", hint="write [options], lines below it")
     return Composition(task, _parts(values.get("parts"), task, path), options)
 
 

@@ -1,4 +1,4 @@
-"""Copies what lies in an object store to this machine's disk."""
+"""Copies objects from an object store to this machine's disk."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -18,7 +18,7 @@ def copy_object(location: str, to: Path, *, progress: Progress) -> None:
     """Write an object's content into a file.
 
     Raises:
-        UsageError: there is none, it is too large, or its store can't be asked.
+        UsageError: there is none, it is too large, or its store can't be read.
     """
     folder, key = split_location(location)
     with _reading(location):
@@ -33,10 +33,10 @@ def copy_object(location: str, to: Path, *, progress: Progress) -> None:
 
 
 def copy_folder(location: str, into: Path, *, progress: Progress) -> None:
-    """Write every object below a prefix into a directory, under its name there.
+    """Write every object below a prefix into a directory, under its relative name.
 
     Raises:
-        UsageError: there is none, they are too many or too large, or their store can't be asked.
+        UsageError: there are none, too many or too large ones, or their store can't be read.
     """
     with _reading(location):
         store = open_store(location if location.endswith("/") else f"{location}/")
@@ -51,7 +51,7 @@ def copy_folder(location: str, into: Path, *, progress: Progress) -> None:
             )
         target, done = FileObjects(into), 0
         for info in found:
-            if info.key.endswith("/"):  # how consoles show an empty folder
+            if info.key.endswith("/"):  # how consoles mark an empty folder
                 continue
             with closing(store.open(info.key)) as source:
                 target.put_stream(info.key, source)
@@ -61,11 +61,11 @@ def copy_folder(location: str, into: Path, *, progress: Progress) -> None:
 
 @contextmanager
 def _reading(location: str) -> Iterator[None]:
-    """Say of which location it is that a store says something."""
+    """Say which location the store's error is about."""
     try:
         yield
     except (BadInputError, FatalError, RetryableError) as error:
         raise UsageError(
             f"{location} cannot be read: {error}",
-            hint=error.hint or "see that the location is right and that you may read it",
+            hint=error.hint or "check the location, and that you may read it",
         ) from error

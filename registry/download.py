@@ -1,4 +1,4 @@
-"""Brings models from elsewhere into a directory of this machine, each under its digest."""
+"""Downloads models into a directory of this machine, each under its digest."""
 
 import hashlib
 import re
@@ -25,22 +25,22 @@ _MOST_NAMED = 5
 def bring_model(
     source: str, models: Path, *, sha256: str | None, progress: Progress, shows_progress: bool
 ) -> Path:
-    """Return the local directory of a model's export, having brought it if it was elsewhere.
+    """Return the local directory of a model's export, after downloading it if needed.
 
-    A local directory is the answer itself. A local archive, what is at an http(s):// or s3://
-    address, and a repository of the hub come to `models/<digest>/<name>`: complete or not at all,
-    and what is there already is not written again.
+    A local directory is returned as it is. A local archive, what lies at an http(s):// or s3://
+    address, and a repository of the hub go to `models/<digest>/<name>`: complete or not at all, and
+    what is there already is not written again.
 
     Args:
         source: A path, or a URL with one of these schemes, `hf://` or `file://`.
-        models: The directory that models are brought to; made if need be.
-        sha256: What an archive's own digest must be, or else the model's; None checks nothing.
-        progress: Is told how much has come.
-        shows_progress: Whether what shows progress by itself (the hub) may do so.
+        models: The directory for downloaded models; created if needed.
+        sha256: The digest that the archive, or a directory's model, must have; None checks nothing.
+        progress: Called with the number of bytes received.
+        shows_progress: Whether the hub, which has bars of its own, may show them.
 
     Raises:
-        UsageError: there is no such thing, it can't be got, is damaged, not what `sha256` says,
-            or holds no export, or several.
+        UsageError: it does not exist, can't be downloaded, is damaged, has another digest than
+            `sha256`, or holds no export, or several.
     """
     expected, shown = _digest_of(sha256), without_secrets(source)
     if not _URL.match(source) or source.lower().startswith("file://"):
@@ -66,7 +66,7 @@ def bring_model(
         export = _the_export(content, shown)
         try:
             digest = export_digest(export)
-        except UsageError as error:  # of a directory that is gone in a moment
+        except UsageError as error:  # of a directory that is about to be removed
             said = str(error).replace(str(content), shown)
             raise UsageError(said, hint=error.hint) from error
         if archive is None and expected is not None:
@@ -75,7 +75,7 @@ def bring_model(
 
 
 def _archive(source: str, to: Path, progress: Progress) -> Path | None:
-    """Return the archive that a source is, on this machine; None if it is a directory of some kind."""
+    """Return a source's archive on this machine, or None if the source is a directory."""
     if _WEB.match(source):
         download(source, to, progress=progress)
         return to
@@ -90,14 +90,14 @@ def _archive(source: str, to: Path, progress: Progress) -> Path | None:
 
 
 def _local(source: str) -> Path:
-    """Return the path of a source without a scheme, or with `file://`; other schemes are refused."""
+    """Return the path of a source without a scheme or with `file://`; refuse other schemes."""
     if _URL.match(source):
         return Path(*split_location(source.rstrip("/")))
     return Path(source).expanduser()
 
 
 def _name_of(source: str) -> str:
-    """What to call the directory of a model whose archive has none of its own."""
+    """Return a name for the directory of a model whose archive has none of its own."""
     path = source if _URL.match(source) is None else unquote(urlsplit(source).path)
     name = _ARCHIVE.sub("", path.rstrip("/").rpartition("/")[2].partition("@")[0])
     return re.sub(r"[^\w.+-]", "_", name).strip(".")[:100]
@@ -112,7 +112,7 @@ def _the_export(content: Path, shown: str) -> Path:
         names = ", ".join(str(path.relative_to(content)) for path in found[:_MOST_NAMED])
         raise UsageError(
             f"{shown} holds {len(found)} models: {names}",
-            hint="unpack it and add the directory of the one that is meant",
+            hint="unpack it and add the directory of the one that you mean",
         )
     files = [
         str(path.relative_to(content)) for path in sorted(content.rglob("*")) if path.is_file()
@@ -120,8 +120,8 @@ def _the_export(content: Path, shown: str) -> Path:
     held = ", ".join(files[:_MOST_NAMED]) or "nothing"
     raise UsageError(
         f"{shown} holds no exported model; it holds {held}",
-        hint="what is wanted is what the Paddle tool's export script wrote, with infer_cfg.yml, "
-        "deploy.yaml or inference.yml; checkpoints of a training are none",
+        hint="what is needed is the output of the Paddle tool's export script, with infer_cfg.yml, "
+        "deploy.yaml or inference.yml; training checkpoints will not do",
     )
 
 
@@ -130,7 +130,7 @@ def _digest_of(sha256: str | None) -> str | None:
         return None
     digest = sha256.strip().lower().removeprefix("sha256:")
     if not _SHA256.fullmatch(digest):
-        raise UsageError(f"{sha256!r} is no SHA-256", hint="it has 64 hexadecimal digits")
+        raise UsageError(f"{sha256!r} is not a SHA-256", hint="it has 64 hexadecimal digits")
     return digest
 
 
@@ -143,5 +143,5 @@ def _compare(expected: str, found: str, what: str, source: str) -> None:
     if expected != found:
         raise UsageError(
             f"{what} {source} has the SHA-256 {found}, not {expected}",
-            hint="it is another version, or was tampered with: check where the digest is from",
+            hint="it is another version, or was tampered with: check where the digest comes from",
         )

@@ -30,12 +30,12 @@ def traits_of(model: ChosenModel) -> frozenset[str]:
 def heeded(
     request: JobRequest, models: Sequence[ChosenModel], source: SourceKind
 ) -> tuple[JobRequest, list[str]]:
-    """Return the request without what it inherited and nothing in the job heeds; and why, each.
+    """Return the request without inherited options that nothing in the job heeds, and why for each.
 
     `models` are those that the request names, before they get their detector.
 
     Raises:
-        UsageError: the same is true of something that was typed.
+        UsageError: an option that was typed is heeded by nothing.
     """
     dropped = []
     present = frozenset().union(*map(traits_of, models))
@@ -94,9 +94,9 @@ def _not_by_networks(each: Option, models: Sequence[ChosenModel]) -> str | None:
 
 
 def effective(chosen: ChosenModel, options: JobOptions) -> dict[str, dict[str, Any]]:
-    """Return what holds for each model that gives rows, by its name.
+    """Return the effective values for each model that gives rows, by name.
 
-    That is its task, and the value of each option that it heeds, its own threshold among them.
+    These are its task, and the value of each option that it heeds, such as its own threshold.
     """
     return {model.ref.name: _effective(model, options) for model in chosen.members}
 
@@ -121,7 +121,7 @@ def _effective(model: ChosenModel, options: JobOptions) -> dict[str, Any]:
 
 
 def own_threshold(model: ChosenModel) -> float:
-    """Return the score above which a model keeps what it finds, unless somebody says otherwise."""
+    """Return the score above which a model keeps detections unless somebody says otherwise."""
     if model.ref.task == OCR:
         return LEAST_LINE_SCORE
     if model.ref.task == KEYPOINT:

@@ -1,4 +1,4 @@
-"""Gets a model's repository from Hugging Face's hub, or from a mirror of it."""
+"""Downloads a model's repository from Hugging Face's hub, or from a mirror of it."""
 
 import os
 import re
@@ -15,8 +15,8 @@ SCHEME = "hf://"
 _REPOSITORY = re.compile(r"hf://([\w.-]+/[\w.-]+?)/?(?:@([\w./-]+))?")
 _OFFICIAL = "https://huggingface.co"
 
-# What exports consist of, and what says whose they are: beside them, repositories often hold the
-# same network for other programs, many times as large.
+# The files of exports, and those that say whose they are. Repositories often hold the same network
+# for other programs as well, many times as large.
 _WANTED = [
     *("*.yml", "*.yaml", "*.json", "*.pdmodel", "*.pdiparams", "*__model__", "*__params__"),
     *("*.txt", "*LICENSE*", "*README*", "*COPYING*", "*NOTICE*"),
@@ -35,7 +35,7 @@ class HubRepository:
         """Read `hf://org/name` or `hf://org/name@revision`.
 
         Raises:
-            UsageError: it is no such address.
+            UsageError: it is not such an address.
         """
         found = _REPOSITORY.fullmatch(address)
         if found is None:
@@ -46,14 +46,14 @@ class HubRepository:
 
 
 def download_repository(repository: HubRepository, into: Path, *, shows_progress: bool) -> None:
-    """Write a repository's files, as far as an export needs them, into a directory.
+    """Write the files of a repository that an export needs into a directory.
 
-    `HF_ENDPOINT` names a mirror, `HF_TOKEN` opens what is not for everybody. Progress, if shown,
-    is the hub's own.
+    `HF_ENDPOINT` names a mirror, `HF_TOKEN` opens what is not public. Progress, if shown, is the
+    hub's own.
 
     Raises:
-        UsageError: there is no such repository or revision, it is not for everybody, is too large,
-            or the hub can't be reached.
+        UsageError: there is no such repository or revision, it is not public or too large, or the
+            hub can't be reached.
     """
     # Few commands need the hub, and its import takes long.
     import httpx  # noqa: PLC0415
@@ -71,7 +71,7 @@ def download_repository(repository: HubRepository, into: Path, *, shows_progress
         _check_limits(where, {file.rfilename: file.size or 0 for file in info.siblings or ()})
         snapshot_download(
             repository.name,
-            revision=info.sha,  # what was looked at, whatever is pushed meanwhile
+            revision=info.sha,  # the commit that was looked at, whatever is pushed meanwhile
             local_dir=into,
             allow_patterns=_WANTED,
             endpoint=endpoint,
@@ -83,7 +83,7 @@ def download_repository(repository: HubRepository, into: Path, *, shows_progress
         ) from error
     except errors.GatedRepoError as error:
         raise UsageError(
-            f"{where} is not for everybody",
+            f"{where} is not public",
             hint="agree to its terms on its page, and set HF_TOKEN to your access token",
         ) from error
     except errors.RepositoryNotFoundError as error:
@@ -95,7 +95,7 @@ def download_repository(repository: HubRepository, into: Path, *, shows_progress
         raise UsageError(f"{repository.name!r} cannot be a repository's name: {error}") from error
     except (OSError, httpx.HTTPError) as error:
         raise _unreachable(where, error) from error
-    shutil.rmtree(into / ".cache", ignore_errors=True)  # the hub's own notes on what it got
+    shutil.rmtree(into / ".cache", ignore_errors=True)  # the hub's own notes on its downloads
 
 
 def _check_limits(where: str, sizes: Mapping[str, int]) -> None:
@@ -107,6 +107,6 @@ def _check_limits(where: str, sizes: Mapping[str, int]) -> None:
 def _unreachable(where: str, error: Exception) -> UsageError:
     said = str(error).partition("\n")[0] or type(error).__name__
     return UsageError(
-        f"{where} cannot be got: {said}",
+        f"{where} cannot be downloaded: {said}",
         hint="check the network, HTTPS_PROXY and HF_ENDPOINT, and that the disk is not full",
     )

@@ -1,4 +1,4 @@
-"""Gets one file from a web server."""
+"""Downloads one file from a web server."""
 
 import logging
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from core.errors import UsageError
 from registry.archives import LARGEST_BYTES
 
 Progress = Callable[[int, int | None], None]
-"""Is told how many bytes have come, and of how many if that is known."""
+"""Called with the bytes received, and their total if known."""
 
 
 if TYPE_CHECKING:
@@ -25,19 +25,19 @@ _ELSEWHERE = "or get the file in another way and give its path"
 
 
 def without_secrets(url: str) -> str:
-    """Return a URL as it may be shown and kept: no user, no password, no query (signatures are there).
+    """Return a URL as it may be shown and kept: no user, no password, no query (with signatures).
 
-    What is no URL comes back as it is.
+    Anything but a URL is returned unchanged.
 
     Raises:
-        UsageError: it looks like a URL, and is none.
+        UsageError: it looks like a URL but is not valid.
     """
     if "://" not in url:
         return url
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise UsageError(f"that is no address: {error}", hint="check how it is written") from error
+        raise UsageError(f"that is not an address: {error}", hint="check its spelling") from error
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
@@ -52,10 +52,10 @@ def download(url: str, to: Path, *, progress: Progress) -> None:
     """
     import httpx  # noqa: PLC0415 - few commands talk to web servers, and its import takes long
 
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells addresses with their secrets
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs addresses with their secrets
     shown = without_secrets(url)
     timeout = httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS)
-    # What is counted and written are the file's own bytes: a .tar.gz must stay one.
+    # The file's own bytes are counted and written: a .tar.gz must stay one.
     headers = {"Accept-Encoding": "identity"}
     try:
         with (
@@ -65,10 +65,10 @@ def download(url: str, to: Path, *, progress: Progress) -> None:
             _check(answer.status_code, answer.reason_phrase, shown)
             _write(answer, to, shown, progress)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-        raise UsageError(f"{shown!r} is no web address: {error}") from error
+        raise UsageError(f"{shown!r} is not a web address: {error}") from error
     except httpx.HTTPError as error:
         raise UsageError(
-            f"{shown} cannot be got: {error or type(error).__name__}",
+            f"{shown} cannot be downloaded: {error or type(error).__name__}",
             hint=f"check the network, and HTTPS_PROXY if there is a proxy; try again, {_ELSEWHERE}",
         ) from error
 
@@ -78,12 +78,12 @@ def _check(status: int, phrase: str, shown: str) -> None:
         raise UsageError(f"there is nothing at {shown} ({status})", hint="check the address")
     if status in _DENIED:
         raise UsageError(
-            f"{shown} is not for everybody: the server said {status} {phrase}",
+            f"{shown} is not public: the server said {status} {phrase}",
             hint=f"use an address with a signature or https://user:password@host/..., {_ELSEWHERE}",
         )
     if not 200 <= status < 300:  # noqa: PLR2004 - HTTP's own numbers
         raise UsageError(
-            f"{shown} cannot be got: the server said {status} {phrase}",
+            f"{shown} cannot be downloaded: the server said {status} {phrase}",
             hint=f"try again later, {_ELSEWHERE}",
         )
 

@@ -62,7 +62,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class ColumnChart:
-    """Columns over a common base line, with both axes."""
+    """Columns over a common baseline, with both axes."""
 
     columns: tuple[Column, ...]
     x_ticks: tuple[Tick, ...]
@@ -75,7 +75,7 @@ class ColumnChart:
 
 
 def bars(values: Mapping[str, float]) -> list[Bar]:
-    """Bars in the order given; the longest fills the width."""
+    """Return bars in the order given; the longest fills the width."""
     longest = max(values.values(), default=0) or 1
     return [Bar(label, value, round(100 * value / longest, 2)) for label, value in values.items()]
 
@@ -87,7 +87,7 @@ def top(counts: Counter[str], limit: int) -> dict[str, float]:
 
 
 def segments(values: Mapping[str, float]) -> list[Segment]:
-    """Return a bar of what adds up to a whole, in the order given; the least of them can be seen."""
+    """Return a bar of parts that add up to a whole, in the order given; the least stay visible."""
     there = {name: value for name, value in values.items() if value > 0}
     whole = sum(there.values())
     lengths = {name: max(_LEAST_SEGMENT, 100 * value / whole) for name, value in there.items()}
@@ -102,7 +102,7 @@ def segments(values: Mapping[str, float]) -> list[Segment]:
 def columns(
     values: Sequence[float], titles: Sequence[str], x_marks: Sequence[tuple[float, str]]
 ) -> ColumnChart:
-    """Return a column for each value; `x_marks` are places from 0 (left) to 1 (right) with labels."""
+    """Return a column for each value; `x_marks` labels places from 0 (left) to 1 (right)."""
     step = round_step(max(values, default=0) / _TICKS)
     top_value = max(1, math.ceil(max(values, default=0) / step)) * step
     base, room = HEIGHT - _BOTTOM, HEIGHT - _BOTTOM - _TOP
@@ -120,7 +120,7 @@ def columns(
 
 
 def round_step(least: float) -> float:
-    """Return the smallest 1, 2 or 5 times a power of ten that is at least this; 1 for nothing."""
+    """Return the least 1, 2 or 5 times a power of ten that is not below this; 1 for nothing."""
     if least <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(least))
@@ -128,7 +128,7 @@ def round_step(least: float) -> float:
 
 
 def time_marks(seconds: float) -> list[tuple[float, str]]:
-    """Round times from 0 to at most `seconds`, as `columns` takes them; a handful."""
+    """Return a handful of round times from 0 to at most `seconds`, as `columns` takes them."""
     if seconds < _TICKS:
         return [(0, "0 s"), (1, f"{seconds:.3g} s")]
     step = next((step for step in _TIME_STEPS if seconds / step <= _TICKS + 1), _TIME_STEPS[-1])
@@ -142,7 +142,7 @@ def time_marks(seconds: float) -> list[tuple[float, str]]:
 
 
 def short(value: float) -> str:
-    """Return a number that fits beside an axis: `0.5`, `800`, `20k`, `1.5M`."""
+    """Return a number short enough for an axis: `0.5`, `800`, `20k`, `1.5M`."""
     for unit, name in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= (unit if unit > 1e3 else 1e4):  # noqa: PLR2004 - 2,000 is as short as 2k
             return f"{value / unit:g}{name}"

@@ -1,4 +1,4 @@
-"""The page: one HTML file that holds its style, its script, its charts and its pictures."""
+"""The page: one HTML file with its style, script, charts and pictures inside."""
 
 import base64
 import json
@@ -35,7 +35,7 @@ from vision.palette import colour_of
 
 
 def outcome(state: JobState, counts: Tally) -> str:
-    """Say what a person wants to know first: how many items of how many succeeded."""
+    """Say what people want to know first: how many items of how many succeeded."""
     if not counts.listed:
         return "No items were listed." if state in ENDED_JOBS else "No items are listed yet."
     items = plural(counts.listed, "item")
@@ -67,7 +67,7 @@ PictureUrl = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Everything that a page shows. `now` is the time of a look at a job that still goes on."""
+    """Everything that a page shows. `now` is the time of a look at a job that is still going."""
 
     job: Job
     counts: Tally
@@ -78,14 +78,14 @@ class Content:
 
 
 def relative_url(key: str) -> str:
-    """Return the URL of an object for a page that lies at the top of the same output."""
+    """Return the URL of an object, for a page at the top of the same output."""
     return quote(key)
 
 
 def render(content: Content, picture_url: PictureUrl) -> str:
-    """Return the page. The same content gives the same bytes; `now` shows only while a job goes on.
+    """Return the page. The same content gives the same bytes; `now` is only shown during a job.
 
-    `picture_url` says where the annotated picture of a key can be seen in full.
+    `picture_url` returns where the annotated picture of a key can be seen at full size.
     """
     job, statistics = content.job, content.statistics
     style, script = _asset("report.css"), _asset("report.js")
@@ -151,7 +151,7 @@ def _asset(name: str) -> Markup:
 
 
 def _policy(style: str, script: str) -> str:
-    """Return a content security policy: nothing from outside, no script or style but the page's own."""
+    """Return a content security policy: nothing from outside, only the page's style and script."""
     digests = [
         base64.b64encode(sha256(text.encode()).digest()).decode() for text in (style, script)
     ]
@@ -194,7 +194,7 @@ def _hex(class_id: int) -> str:
 def _cards(
     pictures: Iterable[Embedded], labels: Sequence[str], picture_url: PictureUrl
 ) -> list[dict[str, Any]]:
-    """What the gallery shows; labels go to the script as their places among `labels`."""
+    """Return what the gallery shows; the script gets labels as their indices in `labels`."""
     place = {label: number for number, label in enumerate(labels)}
     return [
         {

@@ -1,4 +1,4 @@
-"""Annotated pictures, made small enough for a page that carries them itself."""
+"""Annotated pictures, made small enough to be embedded in a page."""
 
 import base64
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from vision.decode import decode_image
 from vision.encode import encode_jpeg
 
 TOTAL_BYTES = 2_400_000
-"""Of all pictures of a page as JPEG; base64 makes a third more of it."""
+"""The most bytes for all pictures of a page, as JPEG; base64 adds a third."""
 
 _LARGEST_BYTES = 240_000
 _SIDES = (1280, 1024, 800, 640, 480, 320, 160)
@@ -34,9 +34,9 @@ class Embedded:
 
 
 def embed(pictures: Sequence[Picture], output: ObjectStore) -> Iterator[Embedded]:
-    """The pictures with their pixels, each as large as its share of the page allows.
+    """Yield the pictures with their pixels, each as large as its share of the page allows.
 
-    Pictures that are gone, or cannot be read any more, are left out.
+    Pictures that are gone, or can no longer be read, are left out.
 
     Raises:
         RetryableError: the store cannot be read.

@@ -1,4 +1,4 @@
-"""Where a job's results come from: enough to make them again."""
+"""Where a job's results come from: enough to reproduce them."""
 
 import dataclasses
 from typing import Any
@@ -13,7 +13,7 @@ Facts = dict[str, str]
 
 
 def provenance(job: Job) -> dict[str, Facts]:
-    """Names and values, in groups, as a page lists them."""
+    """Return names and values, in groups, as a page lists them."""
     return {
         "Job": _facts(
             {
@@ -37,7 +37,7 @@ def provenance(job: Job) -> dict[str, Facts]:
 
 
 def _engines(job: Job) -> dict[str, Facts]:
-    """What the job is frozen to, and before it, by their numbers, what it was moved from."""
+    """List the engines that the job is frozen to and those it was moved from, by profile number."""
     groups = {
         f"Engine of profile {number}": _engine(profile)
         for number, profile in enumerate(job.past_profiles)
@@ -68,7 +68,7 @@ def _engine(profile: dict[str, Any]) -> Facts:
 
 
 def _models(title: str, ref: ModelRef) -> dict[str, Facts]:
-    """Return a model, and below it those that it consists of."""
+    """Return a model, and below it the models that it consists of."""
     own = {"name": ref.name, "task": ref.task, "digest": ref.digest, "location": ref.location}
     groups = {title: _facts({**own, **ref.settings})}
     for role, part in ref.parts.items():
@@ -77,7 +77,7 @@ def _models(title: str, ref: ModelRef) -> dict[str, Facts]:
 
 
 def _facts(values: dict[str, Any]) -> Facts:
-    """What was chosen, in words; what was left open is not listed."""
+    """Return what was chosen, in words, without what was left open."""
     words = {name.replace("_", " "): _word(value) for name, value in values.items()}
     return {name: word for name, word in words.items() if word}
 

@@ -1,4 +1,4 @@
-"""A job at this moment, as `status` shows it: counts, speed, what it waits for."""
+"""A job at this moment, as `status` shows it: counts, speed, what it is waiting for."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,7 +32,7 @@ def snapshot(db: Database, settings: Settings, job_id: str) -> Snapshot:
 
 
 def snapshots(db: Database, settings: Settings, jobs: Sequence[Job]) -> list[Snapshot]:
-    """Return the snapshots of jobs: the same few queries for any number."""
+    """Return the snapshots of jobs, with the same few queries for any number."""
     return db.read(lambda s: _take(s, db, settings, jobs))
 
 
@@ -80,7 +80,7 @@ def _describe(job: Job, counts: Tally, rate: float | None, workers: Sequence[Pro
         "error": job.error,
         "needs_newer": why_newer(job) if job.state not in ENDED_JOBS else None,
         "queue_without_consumer": None if is_served else queue_for(job.task, ShardKind(job.kind)),
-        # Which of the two it is: workers serve the queue, but with other offers than the job's.
+        # One of two cases: workers serve the queue, but their offers are not the job's.
         "profile_without_worker": _profile_key(job) if instead else None,
         "offered_instead": [offer.key for offer in instead],
         "networks": _networks(job),
@@ -88,7 +88,7 @@ def _describe(job: Job, counts: Tally, rate: float | None, workers: Sequence[Pro
 
 
 def _networks(job: Job) -> list[dict[str, str]]:
-    """In which way each network of the job runs, as far as it is known, and why."""
+    """Return in which way each network of the job runs, as far as known, and why."""
     known = (job.profile or {}).get("networks", {})
     if why_newer(job) is not None:
         return []
@@ -97,7 +97,7 @@ def _networks(job: Job) -> list[dict[str, str]]:
 
 
 def _shares(seconds: Mapping[str, float]) -> dict[str, float]:
-    """Which part of the work each stage did, 0 to 1."""
+    """Return the share of the work that each stage did, 0 to 1."""
     total = sum(seconds.values())
     return {stage: round(busy / total, 3) for stage, busy in seconds.items()}
 
@@ -110,7 +110,7 @@ def _average(job: Job, counts: Tally) -> float | None:
 
 
 def _eta(job: Job, counts: Tally, rate: float | None) -> float | None:
-    """Seconds to go; unknown until everything is listed and something has run."""
+    """Return the seconds left; unknown until everything is listed and something has run."""
     if job.state is not JobState.RUNNING or not rate:
         return None
     return round(max(0, counts.pending - counts.in_progress) / rate, 1)
@@ -121,10 +121,10 @@ def _profile_key(job: Job) -> str | None:
 
 
 def _is_served(job: Job, counts: Tally, workers: Sequence[Process]) -> bool:
-    """Return whether some live worker can take the job's shards, or none needs to."""
+    """Return whether a live worker can take the job's shards, or none is needed."""
     if job.state not in LIVE_JOBS or (job.state is JobState.RUNNING and not counts.pending):
         return True
-    if job.kind not in KNOWN:  # a newer version's, which alone can say
+    if job.kind not in KNOWN:  # only the newer version can tell
         return True
     profile = None if job.profile is None else ExecutionProfile.from_json(job.profile)
     kind = ShardKind(job.kind)

@@ -1,4 +1,4 @@
-"""What a job's result rows add up to, in memory that does not grow with them."""
+"""What a job's result rows add up to, in constant memory."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 
 class EvenSample(Generic[T]):
-    """At most `limit` things of a stream of unknown length, evenly spread over all of it.
+    """At most `limit` things of a stream of unknown length, evenly spread over it.
 
-    Every stride-th thing is kept; the stride doubles, and every other thing is let go, whenever
-    twice the limit is reached. No randomness: the same stream gives the same sample.
+    Every stride-th thing is kept; whenever twice the limit is reached, the stride doubles and every
+    other thing is dropped. No randomness: the same stream gives the same sample.
     """
 
     def __init__(self, limit: int) -> None:
@@ -26,7 +26,7 @@ class EvenSample(Generic[T]):
         self._kept: list[T] = []
 
     def add(self, thing: T) -> None:
-        """Look at the stream's next thing."""
+        """Take in the stream's next thing."""
         if self._seen % self._stride == 0:
             self._kept.append(thing)
             if len(self._kept) >= 2 * self._limit:
@@ -35,7 +35,7 @@ class EvenSample(Generic[T]):
         self._seen += 1
 
     def pick(self, count: int) -> list[T]:
-        """`count` of what was kept (up to the limit), in the order of the stream."""
+        """Return `count` of the kept things (at most the limit), in the order of the stream."""
         count = min(count, self._limit, len(self._kept))
         return [self._kept[place * len(self._kept) // count] for place in range(count)]
 
@@ -45,7 +45,7 @@ BINS = 48
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """`rates` are items a second in equal slices of the time from `begin`, `seconds` long."""
+    """`rates` are items a second in equal slices of the time, from `begin` on, `seconds` long."""
 
     begin: float
     seconds: float
@@ -53,14 +53,14 @@ class Throughput:
 
     @property
     def mean(self) -> float:
-        """Items a second over all of the time."""
+        """The items a second over all of the time."""
         return sum(self.rates) / len(self.rates)
 
 
 def throughput(shards: Sequence[Shard]) -> Throughput | None:
     """Return the speed over time; None before the first shard has ended.
 
-    Items of a shard count as spread evenly over its last run.
+    A shard's items count as spread evenly over its last run.
     """
     runs = [
         (shard.started_at, shard.finished_at, shard.succeeded + shard.skipped + shard.quarantined)
@@ -112,7 +112,7 @@ class Setback:
 
 @dataclass
 class Statistics:
-    """Counts of detections and quarantined items; `scores` has bins of equal width from 0 to 1."""
+    """Counts of detections and quarantined items; `scores` has equal bins from 0 to 1."""
 
     rows: int = 0
     detections: Counter[str] = field(default_factory=Counter)
@@ -134,7 +134,7 @@ class Statistics:
             self._count(row)
 
     def gallery(self) -> list[Picture]:
-        """Pictures from all over the job, those with detections first in line for a place."""
+        """Return pictures from all over the job, preferring those with detections."""
         found = self._found.pick(GALLERY)
         empty = self._empty.pick(GALLERY - len(found))
         return sorted([*found, *empty], key=lambda picture: picture.order)

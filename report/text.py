@@ -1,4 +1,4 @@
-"""Text from data as a page shows it."""
+"""Text from data, as a page shows it."""
 
 from core.escape import printable
 
@@ -6,7 +6,7 @@ _LONGEST = 300
 
 
 def visible(value: object, longest: int = _LONGEST) -> str:
-    """Printable text, its middle cut if too long; the template escapes its HTML."""
+    """Return printable text, its middle cut out if too long; the template escapes its HTML."""
     text = str(value)
     if len(text) > longest:
         half = (longest - 1) // 2
@@ -22,17 +22,17 @@ def number(value: float) -> str:
 
 
 def plural(count: int, name: str) -> str:
-    """`1 item`, `12,345 items`."""
+    """Return a count with its noun: `1 item`, `12,345 items`."""
     return f"{count:,} {name}{'' if count == 1 else 's'}"
 
 
 def moment(text: str | None) -> str:
-    """Return an ISO time to the second, with a blank for its T; a dash for none."""
+    """Return an ISO time to the second, with a blank instead of its T; a dash for none."""
     return "\N{EN DASH}" if text is None else f"{text[:10]} {text[11:19]} UTC"
 
 
 def duration(seconds: float) -> str:
-    """`7.2 s`, `3 min 05 s`, `2 h 07 min`."""
+    """Return a duration: `7.2 s`, `3 min 05 s`, `2 h 07 min`."""
     if seconds < 60:  # noqa: PLR2004
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

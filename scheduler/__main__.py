@@ -68,7 +68,7 @@ def main() -> int:
 
 
 def _look_into(db: Database) -> None:
-    """Find out now that the database refuses us or has no tables; one that is away may come."""
+    """Check now that the database lets us in and has tables; one that is away may come back."""
     with suppress(RetryableError):
         db.read(lambda s: processes.live(s, SCHEDULER, now=db.now(s), within=0.0))
 

@@ -1,4 +1,4 @@
-"""Finds out what a person means by a source, and whether it can be read at all."""
+"""Works out what a person means by a source, and whether it can be read at all."""
 
 import glob
 import os
@@ -29,13 +29,13 @@ class Dataset:
 
 
 def locate(text: str, *, must_exist: bool = True) -> Dataset:
-    """Make a source absolute and see that it can be read.
+    """Make a source absolute and check that it can be read.
 
-    A folder may be written without its slash, and a file keeps its name even if it looks like
-    a glob. If `must_exist` is false, nothing is asked of a bucket.
+    A folder may be written without its slash, and a file counts as a file even if its name looks
+    like a glob. If `must_exist` is false, no bucket is asked.
 
     Raises:
-        UsageError: there is nothing there, it cannot be read, or it holds nothing to run on.
+        UsageError: nothing is there, it cannot be read, or it holds nothing to run on.
     """
     path = _absolute(text)
     with _reading(path):
@@ -79,7 +79,7 @@ def _absolute(text: str) -> str:
 
 
 def _of_file(path: str) -> str:
-    """Return how to write a file so that it is understood as one."""
+    """Return the spelling that makes a file be understood as one."""
     kind = parse_source(path).kind
     if kind.is_manifest:
         return path
@@ -96,7 +96,7 @@ def _of_file(path: str) -> str:
 
 @contextmanager
 def _reading(path: str) -> Iterator[None]:
-    """Say of which source it is that a store says something."""
+    """Say which source the store's error is about."""
     try:
         yield
     except BadInputError as error:
@@ -116,7 +116,7 @@ def _check_readable(source: Source) -> None:
 
 
 def why_passed_over(found: Listed, selection: Selection) -> str | None:
-    """Return why a listed object is no item of a job, or None if it is one."""
+    """Return why a listed object is not an item of a job, or None if it is one."""
     kind = media_kind(found.key)
     if kind is None:
         return "not an image"
@@ -127,7 +127,7 @@ def why_passed_over(found: Listed, selection: Selection) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a job would be: its items, their bytes where known, what is passed over and why."""
+    """What a job would be: its items, their bytes if known, what is passed over and why."""
 
     items: int
     size: int

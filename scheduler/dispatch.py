@@ -1,8 +1,8 @@
 """The dispatcher: keeps each queue shallow and shares its slots between jobs.
 
-What pauses, cancels or re-prioritises a job works at once because only a few messages per
-worker are ever out. The database is the truth and the queue a doorbell: a shard is queued
-and committed first and published after; a message that got lost is published again.
+Pausing, cancelling and re-prioritising a job work at once because only a few messages per worker
+are ever out. The database is the truth and the queue a doorbell: a shard is queued and committed
+first and published afterwards; a message that gets lost is published again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +35,7 @@ class Claimant:
 def allocate(free: int, claimants: Sequence[Claimant]) -> dict[str, int]:
     """Share `free` slots so that outstanding shards are in proportion to 2^priority.
 
-    Each slot goes to the job that has least for its weight, so that every job gets one before
+    Each slot goes to the job that has the least for its weight, so that every job gets one before
     any gets its whole share; ties go to the higher priority, then to the earlier claimant.
     A job without ready shards or room leaves its share to the others.
     """
@@ -52,7 +52,7 @@ def allocate(free: int, claimants: Sequence[Claimant]) -> dict[str, int]:
     return {job_id: slots for job_id, slots in given.items() if slots}
 
 
-_DEPTH = 2  # outstanding shards per slot: one that runs, one that waits at the door
+_DEPTH = 2  # outstanding shards per slot: one running, one waiting in the queue
 
 _log = structlog.get_logger()
 
@@ -69,7 +69,7 @@ class Dispatcher:
         self._republish_seconds = republish_seconds
 
     def tick(self) -> int:
-        """Publish what there is room for; return how many messages."""
+        """Publish as many messages as there is room for; return their number."""
         return sum(self._serve(queue) for queue in QUEUES)
 
     def _serve(self, queue: str) -> int:
@@ -113,9 +113,9 @@ class Dispatcher:
         served: Sequence[tuple[str, ShardKind]],
         now: float,
     ) -> int:
-        """Publish once more what nobody claimed in time, but never breed copies.
+        """Publish again what nobody claimed in time, but never pile up copies.
 
-        Only as many as the queue lacks (a backlog is no loss), and no more than live workers
+        Only as many as the queue lacks (a backlog is not a loss), and no more than live workers
         have slots. What none of them would take is taken back instead.
         """
         since = now - self._republish_seconds
@@ -156,7 +156,7 @@ def _usable(demand: Demand, rooms: _Rooms) -> int:
 
 
 def _claimants(wanted: Iterable[Demand], rooms: _Rooms) -> list[Claimant]:
-    """Give each job room only on the workers that can run it; all its kinds share its slots."""
+    """Give each job room only on the workers that can run it; its kinds share their slots."""
     claimants = []
     for job_id, group in groupby(wanted, key=lambda demand: demand.job_id):
         demands_ = list(group)

@@ -17,14 +17,14 @@ _BROKEN = (OperationalError, RedisError, OSError)
 
 
 class Doorbell:
-    """Rings workers. Not for sharing between threads."""
+    """Rings the workers' doorbell. Not to be shared between threads."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._app = Celery("regatta-scheduler", set_as_current=False)
         self._app.conf.update(settings)
 
     def ring(self, queue: str, holds: Iterable[Hold], kind: ShardKind = ShardKind.INFER) -> None:
-        """Publish a message for each hold of a shard of this kind.
+        """Publish a message for each of these holds on shards of one kind.
 
         Raises:
             RetryableError: the broker is away; some may have been published.

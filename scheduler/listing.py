@@ -1,4 +1,4 @@
-"""Reads a source: a stream of what lies there, from any point that was reached before."""
+"""Reads a source: streams what it lists, from any point reached before."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ _WHOLE = re.compile(r"\d{1,18}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An object of the listing, and the cursor to go on behind it."""
+    """A listed object, and the cursor from which to continue after it."""
 
     key: str
     cursor: Mapping[str, Any]
@@ -34,10 +34,10 @@ class Listed:
 
 
 def listing(source: Source, cursor: Mapping[str, Any] | None) -> Iterator[Listed]:
-    """Yield the source's objects behind `cursor`, in a fixed order, with bounded memory.
+    """Yield the source's objects after `cursor`, in a fixed order, with bounded memory.
 
     Raises:
-        UsageError: a manifest's line cannot be read; it is named.
+        UsageError: a line of a list cannot be read; the message names it.
         BadInputError, RetryableError, FatalError: as the store raises them.
     """
     store = open_store(source.root)
@@ -99,14 +99,14 @@ def _records(text: io.TextIOWrapper, source: Source) -> Iterator[tuple[int, Mapp
         try:
             row = next(reader, None)
         except csv.Error as error:
-            raise _bad(source, reader.reader.line_num, f"no CSV: {error}") from error
+            raise _bad(source, reader.reader.line_num, f"not CSV: {error}") from error
         if row is None:
             return
         yield reader.line_num, row
 
 
 def _rows(text: io.TextIOWrapper, source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Yield each line's number and what it says; blank lines and comments say nothing."""
+    """Yield each line's number and content, without blank lines and comments."""
     is_json = source.kind is SourceKind.JSONL
     for number, line in enumerate(text, start=1):
         bare = line.rstrip("\r\n")
@@ -118,11 +118,11 @@ def _object(line: str, number: int, source: Source) -> Mapping[str, Any]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise _bad(source, number, f"no JSON: {error}") from error
+        raise _bad(source, number, f"not JSON: {error}") from error
     if isinstance(row, str):
         return {"key": row}
     if not isinstance(row, dict):
-        raise _bad(source, number, f"no JSON object: {line[:80]}")
+        raise _bad(source, number, f"not a JSON object: {line[:80]}")
     return row
 
 
@@ -136,10 +136,10 @@ def _item(row: Mapping[str, Any], number: int, source: Source) -> Listed:
         raise _bad(source, number, str(error)) from error
     size = row.get("size") or None
     if size is not None and not _WHOLE.fullmatch(str(size)):
-        raise _bad(source, number, f"size {size!r} is no whole number of bytes")
+        raise _bad(source, number, f"size {size!r} is not a whole number of bytes")
     etag = row.get("etag") or None
     if etag is not None and not isinstance(etag, str):
-        raise _bad(source, number, f"etag {etag!r} is no text")
+        raise _bad(source, number, f"etag {etag!r} is not text")
     elsewhere = name.startswith("/") or urlsplit(name).scheme in {"file", "s3"}
     return Listed(
         name,

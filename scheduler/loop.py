@@ -1,7 +1,7 @@
 """The scheduler's loop: one process, two threads, any number of them side by side.
 
-Planning reads listings and may take its time, so it turns in a thread of its own; everything
-else is short.
+Planning reads listings and may take a while, so it runs in a thread of its own; everything else is
+short.
 """
 
 import threading
@@ -29,7 +29,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The scheduler's settings, all in seconds but `max_tries`."""
+    """The scheduler's settings, all in seconds except `max_tries`."""
 
     lease_seconds: float
     heartbeat_seconds: float
@@ -38,12 +38,12 @@ class Timing:
 
     @property
     def worker_ttl(self) -> float:
-        """For how long after its last heartbeat a worker's slots are counted on."""
+        """How long after its last heartbeat a worker's slots still count."""
         return max(self.lease_seconds, self.silence)
 
     @property
     def silence(self) -> float:
-        """After how long without a heartbeat a process that lost its lease counts as dead."""
+        """How long after its last heartbeat a process that lost its lease counts as dead."""
         return 3 * self.heartbeat_seconds
 
 
@@ -67,7 +67,7 @@ class Scheduler:
         self.settler = Settler(db)
 
     def tick(self) -> None:
-        """Turn everything but the planner once; one part's trouble doesn't stop the others."""
+        """Run everything but the planner once; trouble in one part doesn't stop the others."""
         for turn in (
             self._beat,
             self.profiler.tick,
@@ -78,7 +78,7 @@ class Scheduler:
             _quietly(turn)
 
     def run(self, stop: threading.Event) -> None:
-        """Turn until `stop` is set, then leave in order."""
+        """Run until `stop` is set, then leave in order."""
         planning = threading.Thread(target=self._plan, args=(stop,), name="planner")
         planning.start()
         _log.info("scheduler started", id=self._heartbeat.id)
@@ -106,7 +106,7 @@ class Scheduler:
 
 
 def _quietly(turn: Callable[[], object]) -> bool:
-    """Run one turn; what may pass later, and what nobody foresaw, is logged and tried again."""
+    """Run one turn; log whatever fails, to try it again."""
     try:
         return bool(turn())
     except RegattaError as error:

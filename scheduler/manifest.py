@@ -1,4 +1,4 @@
-"""The final manifest: what a job was, and where its parts lie."""
+"""The final manifest: what a job was, and where its parts are."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ _FORMAT_VERSION = 1
 def job_manifest(
     job: Job, state: JobState, tally: Tally, shards: Sequence[Shard], *, finished: float
 ) -> dict[str, Any]:
-    """Return the content of `manifest.json` of a job that ends as `state`.
+    """Return the content of `manifest.json` for a job that ends as `state`.
 
     `shards` are those that have committed anything, in listing order.
     """
@@ -49,7 +49,7 @@ def job_manifest(
         "request": job.request,
         "effective": job.effective,
         "digests": _digests(job),
-        # The last one: a job may end, or be called off, after it was freed from its profile.
+        # The last one: a job may end, or be called off, after leaving its profile.
         "profile": profiles[-1] if profiles else None,
         "profiles": profiles,
         "regatta": job.version,
@@ -79,7 +79,7 @@ def job_manifest(
 
 
 def _digests(job: Job) -> dict[str, str] | None:
-    """What the results hang on; None where only a newer version could say."""
+    """Return the digests that determine the results; None if only a newer version could tell."""
     try:
         options, model = JobOptions.from_json(job.options), ModelRef.from_json(job.model)
     except NewerError:
@@ -99,6 +99,6 @@ def _part(shard: Shard) -> dict[str, Any]:
         "quarantined": shard.quarantined,
         "timings": shard.timings,
         "profile": numbers[-1] if shard.kind in NEED_ENGINE else None,
-        # Only where rows stand from an earlier one: most parts were made in one go.
+        # Only if rows from an earlier profile stand: most parts were made in one go.
         **({"profiles": numbers} if len(numbers) > 1 else {}),
     }

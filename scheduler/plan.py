@@ -1,8 +1,8 @@
 """The planner: turns a source into item manifests and shards, part by part.
 
 A part of the listing is written to the job's output first; its shard rows, the counts and the
-cursor are then committed together. Whoever takes over goes on behind the cursor, and what a
-killed planner had written but not committed is never read. Memory is one part's.
+cursor are then committed together. Whoever takes over continues after the cursor, and what a
+killed planner had written but not committed is never read. Memory holds one part.
 """
 
 import time
@@ -32,7 +32,7 @@ from store.rates import rate_of
 from store.tables import Job
 
 SHARD_SECONDS = 60.0
-FIRST_SHARD_ITEMS = 256  # where nothing was measured yet
+FIRST_SHARD_ITEMS = 256  # until something was measured
 _SMALLEST_SHARD, _LARGEST_SHARD = 32, 4096
 _PART_ITEMS = 20_000
 _PART_SECONDS = 5.0
@@ -47,7 +47,7 @@ _log = structlog.get_logger()
 
 @dataclass(slots=True)
 class _Walk:
-    """A planning in progress: what is known of the job, and where its listing stands."""
+    """A planning in progress: what is known about the job, and how far its listing got."""
 
     hold: planning.PlanHold
     job: Job
@@ -59,7 +59,7 @@ class _Walk:
     parts: int
 
     def is_over(self, more: int) -> bool:
-        """Return whether `more` items beside those planned are all that the job may have."""
+        """Return whether `more` items besides those planned are all that the job may have."""
         return self.selection.limit is not None and self.listed + more >= self.selection.limit
 
 
@@ -71,12 +71,12 @@ class _Part:
 
 
 class Planner:
-    """Plans jobs one part a `tick`, so that a long listing does not bury the others.
+    """Plans jobs one part a `tick`, so that a long listing does not hold up the others.
 
     Any number of planners may run at once.
 
-    `monotonic` paces the parts: shards must become ready, and leases renewed, while a long
-    listing goes on.
+    `monotonic` paces the parts: during a long listing, shards must become ready and leases must be
+    renewed.
     """
 
     def __init__(
@@ -100,14 +100,14 @@ class Planner:
             self._walks.append(claimed)
         if not self._walks:
             return False
-        # It comes back only if it goes on. A listing that broke must not pass for one that ended:
-        # after an error that nobody foresaw its lease lapses, and it is read again from the cursor.
+        # It comes back only if it goes on. A broken listing must not pass for one that ended: after
+        # an unforeseen error its lease lapses, and it is read again from the cursor.
         walk = self._walks.popleft()
         try:
             if self._advance(walk):
                 self._walks.append(walk)
         except RetryableError:
-            self._release(walk)  # whoever is next goes on behind the cursor
+            self._release(walk)  # whoever is next continues after the cursor
             raise
         except RegattaError as error:
             self._fail(walk, error)
@@ -158,7 +158,7 @@ class Planner:
         )
 
     def _shard_items(self, job: Job) -> int:
-        """About a minute of one worker's work, by the rate measured last."""
+        """Return about a minute of one worker's work, by the rate measured last."""
         pinned = JobOptions.from_json(job.options).planning.shard_items
         if pinned is not None:
             return pinned
@@ -172,7 +172,7 @@ class Planner:
         return round(min(_LARGEST_SHARD, max(_SMALLEST_SHARD, rate * SHARD_SECONDS)))
 
     def _advance(self, walk: _Walk) -> bool:
-        """Plan the next part; False when the walk is over or somebody else's."""
+        """Plan the next part; False when the walk is over or somebody else has it."""
         part = self._read_part(walk)
         if part.cursor is not None and not self._commit(walk, part):
             _log.info("planning was taken over or stopped", job=walk.job.id)

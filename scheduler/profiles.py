@@ -16,7 +16,7 @@ _log = structlog.get_logger()
 
 
 def profile_for(job: Job, workers: Iterable[Process]) -> ExecutionProfile | None:
-    """Return what a job would be frozen to, if these are the workers that live.
+    """Return what a job would be frozen to, given these live workers.
 
     None if none of them serves its queue.
     """

@@ -1,4 +1,4 @@
-"""The reaper: takes shards back from workers that are gone or have stopped moving."""
+"""The reaper: takes shards back from workers that are gone or have stopped making progress."""
 
 import structlog
 
@@ -13,7 +13,7 @@ _log = structlog.get_logger()
 class Reaper:
     """Ends lapsed leases (`tick`).
 
-    A worker that was silent for `silence` seconds when its lease had ended counts as dead.
+    A worker that has been silent for `silence` seconds when its lease ends counts as dead.
     """
 
     def __init__(self, db: Database, *, silence: float, max_tries: int) -> None:

@@ -1,6 +1,6 @@
 """The settler: publishes what was committed, buries what failed, and ends jobs.
 
-Every step may be repeated: copies write the same bytes, and the moves compare first.
+Every step may be repeated: copies write the same bytes, and moves compare first.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from store.objects import ObjectStore
 from store.parts import ResultRow, encode_rows, merge_rows, unsucceeded
 from store.tables import Job, Shard
 
-_GRACE_SECONDS = 5.0  # workers publish their own parts; what is older was left behind
+_GRACE_SECONDS = 5.0  # workers publish their own parts; older ones were left behind
 
 T = TypeVar("T")
 
@@ -71,7 +71,7 @@ class Settler:
         return self._db.write(lambda s: leases.published(s, hold))
 
     def _bury(self, shard: Shard) -> bool:
-        """Write a row for every item that a failed shard leaves behind: none may be silent."""
+        """Write a row for every item that a failed shard leaves behind: none may vanish."""
         job, output = self._output(shard)
         if (why := why_newer(job)) is not None:
             if job.id not in self._left:
@@ -89,7 +89,7 @@ class Settler:
         key = results_part(part_of(shard))
         if shard.part_digest is None:
             part = encode_rows(rows if shard.part_attempt is None else [])
-        else:  # a retry that failed: what had succeeded before stands
+        else:  # a failed retry: what succeeded before stands
             before = output.get(key)
             redone = unsucceeded(before)
             part = merge_rows(before, [row for row in rows if row.item.index in redone])
@@ -100,7 +100,7 @@ class Settler:
         return self._db.write(lambda s: settling.bury(s, hold, digest=digest, size=len(part)))
 
     def _end(self, job: Job) -> bool:
-        """Write the final manifest and end the job; a job that was retried meanwhile goes on."""
+        """Write the final manifest and end the job, unless it was retried meanwhile."""
         counts = self._db.read(lambda s: tally(s, [job]))[job.id]
         move = _last_move(job.state, counts)
         now = self._db.read(self._db.now)
@@ -115,10 +115,10 @@ class Settler:
         return ended
 
     def _sweep(self, job: Job, output: ObjectStore) -> None:
-        """Remove staged parts and what overtaken planners wrote.
+        """Remove staged parts, and what overtaken planners wrote.
 
-        Another settler may have ended the job meanwhile, and a retry be under way. What was there
-        while the job still stood is nobody's any more; what came later is the retry's.
+        Another settler may have ended the job meanwhile, and a retry may be under way. What existed
+        before the job ended belongs to nobody; what came later belongs to the retry.
         """
         found = [info.key for prefix in (ATTEMPTS, ITEMS) for info in output.list(prefix)]
         committed, stands = self._db.read(
@@ -132,7 +132,7 @@ class Settler:
 
 
 def _alone(step: Callable[[T], bool], thing: T, job_id: str) -> bool:
-    """Take one step; where one job's output cannot be written, or is odd, the others go on."""
+    """Take one step; if one job's output cannot be written, or is odd, the others go on."""
     try:
         return step(thing)
     except RegattaError as error:
@@ -147,6 +147,6 @@ def _last_move(state: JobState, counts: Tally) -> Move[JobState]:
         return JobMoves.END_CANCELLED
     if state is JobState.FAILING:
         return JobMoves.END_FAILED
-    # A shard whose items don't count may have failed as well; a retry has to be able to run it.
+    # A shard whose items don't count may also have failed; a retry has to be able to run it.
     is_whole = not counts.quarantined and not counts.shards.get(ShardState.FAILED)
     return JobMoves.SUCCEED if is_whole else JobMoves.END_PARTIAL

@@ -1,6 +1,6 @@
-"""Accepts a job: everything that can be checked without work is checked, then one row is written.
+"""Accepts a job: checks everything that can be checked without work, then writes one row.
 
-What is refused here costs nobody anything. What is accepted is the scheduler's from then on.
+A refused request costs nothing; an accepted job is the scheduler's from then on.
 """
 
 import random
@@ -30,7 +30,7 @@ from store.tables import Job
 
 @dataclass(frozen=True, slots=True)
 class JobDefaults:
-    """What the settings say where a request says nothing.
+    """What the settings say about everything that a request leaves open.
 
     `objects` is the location under which a job without an output gets one of its own.
     """
@@ -45,10 +45,10 @@ class JobDefaults:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A checked request: what of its job is settled before there is one.
+    """A checked request: what is settled about its job before there is one.
 
-    `effective` is what holds for each model (`registry.heeding`). `dropped` says what the request
-    had inherited that nothing in the job heeds, and why; `request` is without it.
+    `effective` are the values that hold for each model (`registry.heeding`). `dropped` names
+    inherited options that nothing in the job heeds, and says why; `request` is without them.
     """
 
     request: JobRequest
@@ -77,7 +77,7 @@ def submit(
 
 
 def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
-    """Check everything about a request but its output; nothing is written.
+    """Check everything about a request except its output, and write nothing.
 
     Raises:
         UsageError: the request cannot be carried out as it stands.
@@ -121,7 +121,7 @@ def accept(
 
 
 def _usable_output(db: Database, output: str, source: str, job_id: str) -> str:
-    """Return the output with an absolute path, after something was written there and removed."""
+    """Return the output with an absolute path, after a test write."""
     place = locate_output(output)
     read = parse_source(source)
     is_walked = read.kind in {SourceKind.FOLDER, SourceKind.GLOB}
@@ -152,13 +152,13 @@ def locate_output(output: str) -> str:
     """Return an output as an absolute path.
 
     Raises:
-        UsageError: it is no location.
+        UsageError: it is not a location.
     """
     return locate(f"{output.rstrip('/')}/", must_exist=False).source.rstrip("/")
 
 
 def _write(session: Session, draft: Draft, job_id: str, output: str, now: float) -> Job:
-    # A commit whose answer was lost is asked for again: the row may be there by now.
+    # A commit whose answer was lost is repeated: the row may be there already.
     job = session.get(Job, job_id)
     terms = draft.request.terms
     if job is None:

@@ -38,7 +38,7 @@ class ResultRow:
     reason: str | None = None
 
     def answer(self, mask: NDArray[Any] | None = None, legend: Legend = NO_LEGEND) -> Answer:
-        """What the model said about the picture, in a form that can be drawn again.
+        """Return what the model said about the picture, in a form that can be drawn again.
 
         `mask` is the content of the file `self.mask` (`vision.draw.by_task.decode_mask_of`).
         """

@@ -1,4 +1,4 @@
-"""Verdicts on networks; the profiles that a job had, and under which its parts were made."""
+"""Verdicts on networks; a job's past profiles, and the profiles that its parts were made under."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,7 +19,7 @@ def upgrade() -> None:
         sa.Column("compared_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("digest", "engine", name="pk_verdicts"),
     )
-    # Defaults in the database: the version before goes on writing rows without these columns.
+    # Defaults in the database: the previous version still writes rows without these columns.
     op.add_column(
         "jobs",
         sa.Column("past_profiles", sa.JSON(), nullable=False, server_default=sa.text("'[]'")),

@@ -22,7 +22,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["refers_to"], ["jobs.id"], name="fk_job_references_refers_to"),
     )
     op.create_index("ix_job_references_refers_to", "job_references", ["refers_to"])
-    # A default in the database: the version before goes on writing rows without this column.
+    # A default in the database: the previous version still writes rows without this column.
     op.add_column(
         "jobs",
         sa.Column("kind", sa.String(16), nullable=False, server_default=sa.text("'infer'")),

@@ -1,4 +1,4 @@
-"""What batches of a job's networks may be, for whoever freezes its profile."""
+"""Traits of a job's networks, for whoever freezes its profile."""
 
 import sqlalchemy as sa
 from alembic import op

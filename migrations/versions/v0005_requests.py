@@ -1,4 +1,4 @@
-"""What was asked of a job, and what holds for its models in the end."""
+"""The request behind a job, and the effective values for its models."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -127,7 +127,7 @@ def test_digests_that_do_not_match(
 
 @pytest.mark.parametrize("digest", ["", "abc", "g" * 64])
 def test_what_is_no_digest(model: Path, models: Path, digest: str) -> None:
-    assert "no SHA-256" in str(refusal(model, models, digest))
+    assert "not a SHA-256" in str(refusal(model, models, digest))
 
 
 def test_an_archive_without_a_model(models: Path, tmp_path: Path) -> None:

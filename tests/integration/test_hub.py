@@ -88,14 +88,14 @@ def test_what_the_hub_refuses(web: Web, tmp_path: Path) -> None:
     assert "HF_TOKEN" in (error.hint or "")
     web.pages[path] = Page(status=403, headers={"X-Error-Code": "GatedRepo"})
     error = refusal("hf://boats/yolo", tmp_path / "into")
-    assert "not for everybody" in str(error)
+    assert "not public" in str(error)
     assert "HF_TOKEN" in (error.hint or "")
 
 
 def test_nobody_listens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{free_port()}")
     error = refusal("hf://boats/yolo", tmp_path / "into")
-    assert "cannot be got" in str(error)
+    assert "cannot be downloaded" in str(error)
     assert "HF_ENDPOINT" in (error.hint or "")
 
 

@@ -148,20 +148,20 @@ def test_csv_has_a_header(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("x.jsonl", '"a.jpg"\n\n{"key": \n', "line 3: no JSON:"),
-        ("x.jsonl", '"a.jpg"\n[1]\n', "line 2: no JSON object"),
-        ("x.jsonl", "[" * 100_000, "line 1: no JSON:"),
+        ("x.jsonl", '"a.jpg"\n\n{"key": \n', "line 3: not JSON:"),
+        ("x.jsonl", '"a.jpg"\n[1]\n', "line 2: not a JSON object"),
+        ("x.jsonl", "[" * 100_000, "line 1: not JSON:"),
         ("x.jsonl", '{"file": "a.jpg"}\n', "line 1: none of the fields key, item,"),
         ("x.jsonl", '{"key": 5}\n', "line 1: none of the fields"),
         ("x.jsonl", '""\n', "line 1: none of the fields"),
-        ("x.jsonl", '{"key": "a.jpg", "size": 1.5}\n', "line 1: size 1.5 is no whole number"),
-        ("x.jsonl", '{"key": "a.jpg", "size": -1}\n', "line 1: size -1 is no whole number"),
+        ("x.jsonl", '{"key": "a.jpg", "size": 1.5}\n', "line 1: size 1.5 is not a whole number"),
+        ("x.jsonl", '{"key": "a.jpg", "size": -1}\n', "line 1: size -1 is not a whole number"),
         ("x.jsonl", f'{{"key": "a.jpg", "size": {10**30}}}\n', "line 1: size 1000"),
-        ("x.jsonl", '{"key": "a.jpg", "etag": 5}\n', "line 1: etag 5 is no text"),
+        ("x.jsonl", '{"key": "a.jpg", "etag": 5}\n', "line 1: etag 5 is not text"),
         ("x.jsonl", '"a.jpg"\n"\\ud800.jpg"\n', "line 2: .* is not text"),
         ("x.csv", "name\na.jpg\n", "line 2: none of the fields"),
-        ("x.csv", 'key,size\n"a\nb.jpg",x\n', "line 3: size 'x' is no whole number"),
-        ("x.csv", "key\na.jpg\n" + "b" * 200_000 + "\n", "line 3: no CSV: field larger"),
+        ("x.csv", 'key,size\n"a\nb.jpg",x\n', "line 3: size 'x' is not a whole number"),
+        ("x.csv", "key\na.jpg\n" + "b" * 200_000 + "\n", "line 3: not CSV: field larger"),
     ],
 )
 def test_lines_that_cannot_be_read_are_named(

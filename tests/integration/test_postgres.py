@@ -118,7 +118,7 @@ def test_who_waits_for_each_other_is_told_apart(bench: Bench, db: Database) -> N
 def test_too_few_connections_are_said_to_be_so(db: Database) -> None:
     held = [db.engine.connect() for _ in range(10)]
     db.engine.pool._timeout = 0.01  # type: ignore[attr-defined]
-    with pytest.raises(RetryableError, match="too much at once"):
+    with pytest.raises(RetryableError, match="overloaded"):
         db.read(lambda s: s.execute(text("SELECT 1")))
     for connection in held:
         connection.close()

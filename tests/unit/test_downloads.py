@@ -52,11 +52,11 @@ def test_redirections_are_followed(web: Web, to: Path) -> None:
 
 def test_but_not_out_of_the_web(web: Web, to: Path) -> None:
     web.pages["/a"] = Page(status=302, headers={"Location": "file:///etc/passwd"})
-    assert "no web address" in str(refusal(f"{web.url}/a", to))
+    assert "not a web address" in str(refusal(f"{web.url}/a", to))
 
 
 @pytest.mark.parametrize(
-    ("status", "said"), [(404, "nothing at"), (403, "not for everybody"), (503, "said 503")]
+    ("status", "said"), [(404, "nothing at"), (403, "not public"), (503, "said 503")]
 )
 def test_what_the_server_refuses(web: Web, to: Path, status: int, said: str) -> None:
     web.pages["/a?signature=secret"] = Page(status=status)
@@ -69,13 +69,13 @@ def test_what_the_server_refuses(web: Web, to: Path, status: int, said: str) -> 
 def test_a_connection_that_breaks_off(web: Web, to: Path) -> None:
     web.pages["/a"] = Page(b"x" * 1000, sent=400)
     error = refusal(f"{web.url}/a", to)
-    assert "cannot be got" in str(error)
+    assert "cannot be downloaded" in str(error)
     assert "give its path" in (error.hint or "")
 
 
 def test_nobody_listens(to: Path) -> None:
     error = refusal(f"http://user:secret@127.0.0.1:{free_port()}/a?key=secret", to)
-    assert "cannot be got" in str(error)
+    assert "cannot be downloaded" in str(error)
     assert "HTTPS_PROXY" in (error.hint or "")
 
 

@@ -48,20 +48,20 @@ def test_values_are_written_as_people_write_them() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("treshold = 0.5", "'treshold' is no option", "'threshold'"),
-        ("batch_sise = 2", "'batch_sise' is no option", "'batch-size'"),
-        ("[options]\nthreshold = 0.5", "'options' is no option", "threshold"),
-        ("zzzzzz = 1", "is no option", "there are source, model"),
-        ("threshold = '0.5'", "threshold: '0.5' is no number", None),
+        ("treshold = 0.5", "'treshold' is not an option", "'threshold'"),
+        ("batch_sise = 2", "'batch_sise' is not an option", "'batch-size'"),
+        ("[options]\nthreshold = 0.5", "'options' is not an option", "threshold"),
+        ("zzzzzz = 1", "is not an option", "there are source, model"),
+        ("threshold = '0.5'", "threshold: '0.5' is not a number", None),
         ("annotate = 1", "annotate: 1 is neither true nor false", None),
-        ("priority = true", "priority: True is no whole number", None),
-        ("min-size = '5 apples'", "min-size: '5 apples' is no size", None),
-        ("slice = '640,480'", "is no size of a tile", None),
-        ("background = [1, 2]", "has not 3 numbers", None),
-        ("since = 'yesterday'", "no date or age", None),
-        ("model = 3", "model: 3 is no text", None),
-        ("source = ''", "source: '' is no text", None),
-        ("source", "it is no TOML", None),
+        ("priority = true", "priority: True is not a whole number", None),
+        ("min-size = '5 apples'", "min-size: '5 apples' is not a size", None),
+        ("slice = '640,480'", "is not the size of a tile", None),
+        ("background = [1, 2]", "is not 3 numbers", None),
+        ("since = 'yesterday'", "not a date or age", None),
+        ("model = 3", "model: 3 is not text", None),
+        ("source = ''", "source: '' is not text", None),
+        ("source", "it is not TOML", None),
     ],
 )
 def test_what_a_job_file_may_not_say(text: str, message: str, hint: str | None) -> None:
@@ -104,7 +104,7 @@ def test_a_moment_is_written_as_a_date() -> None:
 
 
 def test_what_no_job_file_can_say() -> None:
-    with pytest.raises(UsageError, match="no UTF-8"):
+    with pytest.raises(UsageError, match="not UTF-8"):
         render_job("/photos/\udcff/", {})
     with pytest.raises(UsageError, match="has no name"):
         render_job("/photos/", {"model": (ModelRef("both", "keypoint", "d", ""),)})

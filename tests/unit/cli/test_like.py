@@ -118,7 +118,7 @@ def test_a_model_is_the_very_one_of_that_job(
     bench: Bench, regatta: Regatta, first: Job, model: Path
 ) -> None:
     moved = model.rename(model.with_name("moved"))
-    assert "not there any more as that job had it" in refused(regatta, "--like", first.id)
+    assert "no longer there as that job had it" in refused(regatta, "--like", first.id)
     ref = describe(moved)
     named = ModelRef("exported", ref.task, ref.digest, ref.location)
     bench.db.write(lambda s: models.add_model(s, named, {}, now=1.0))
@@ -232,7 +232,7 @@ def test_paths_of_a_job_file_start_at_it_and_what_is_typed_wins(
         ("treshold = 1", "did you mean 'threshold'?"),
         ("model = 'm'", "names no source"),
         ("source = 'photos/'", "Missing option '--model'"),
-        ("source", "it is no TOML"),
+        ("source", "it is not TOML"),
         ("threshold = 2\nmodel = 'm'\nsource = 'photos/'", "--threshold must be between 0 and 1"),
     ],
 )

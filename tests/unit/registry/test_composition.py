@@ -75,8 +75,8 @@ def test_nothing_at_all(file: Path) -> None:
         (POSE + 'tracker = "b"', "has no part 'tracker'"),
         (POSE.replace('"picodet"', "7"), "detector is 7"),
         (POSE.replace('"picodet"', '" "'), "detector is ' '"),
-        (POSE + "[option]\na = 1", "option is not known"),
-        ("options = 1\n" + POSE, "options is no table"),
+        (POSE + "[option]\na = 1", "option is unknown"),
+        ("options = 1\n" + POSE, "options is not a table"),
         ("#" * (1 << 20) + "#", "too large"),
     ],
 )

@@ -45,7 +45,7 @@ def run_again(ref: str) -> None:
 
 
 def move_on(ref: str) -> None:
-    """Move what is left of a job, ended or not, onto what workers offer now.
+    """Move the rest of a job, ended or not, onto what workers offer now.
 
     Raises:
         UsageError: nothing is left of it, or it is being called off.
@@ -59,7 +59,7 @@ def move_on(ref: str) -> None:
         for line in _from_and_to(job, profile_for(job, workers)):
             say(line)
         if running := running_shards(db, job.id):
-            say(f"{count(running, 'shard')} under way may end on what it began with")
+            say(f"{count(running, 'shard')} under way may finish on what it began with")
         if job.state is JobState.PAUSED:
             say(f"the job is paused; go on with: regatta resume {job.id}")
         warn_if_nobody_schedules(db, settings)
@@ -93,7 +93,7 @@ def _from_and_to(job: Job, profile: ExecutionProfile | None) -> list[str]:
 
 
 def _stranded(job: Job, workers: Sequence[Process]) -> str | None:
-    """Return that no worker offers what the job was frozen to, if that can be known."""
+    """Say that no worker offers what the job was frozen to, if that can be told."""
     offered = processes.offered(workers, job.task)
     if job.profile is None or not offered:
         return None

@@ -33,13 +33,13 @@ from store.jobs import get_job
 from store.locations import open_store
 from store.tables import Job
 
-_SHARD_ITEMS = 32  # so that a few shards are under way, and progress moves
+_SHARD_ITEMS = 32  # so that there are several shards, and progress moves
 _FAILED = 1
 
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    """What became of the job: how well it agrees with the truth, and what is not as planned."""
+    """What became of the job: how well it agrees with the truth, and what did not go as planned."""
 
     verdict: Verdict
     surprises: tuple[str, ...]
@@ -99,7 +99,7 @@ def demo(ctx: click.Context, /, *, task: str, scenes: int, seed: int, show: bool
 
 
 def _drawn(place: Path, scenes: int, seed: int) -> Dataset:
-    """Return the dataset at this place, drawn now if it is not there from an earlier demo."""
+    """Return the dataset at this place, drawn now unless an earlier demo left it there."""
     label = f"drawing {scenes:,} scenes"
     with click.progressbar(range(scenes), label=label, file=sys.stderr) as bar:
         return dataset_at(place, scenes, seed=seed, drawn=lambda _: bar.update(1))
@@ -113,14 +113,14 @@ def _look_into(db: Database, end: Snapshot, dataset: Dataset, task: str) -> _Fin
 
 
 def _surprises(db: Database, job: Job, items: dict[str, Any], dataset: Dataset) -> Iterator[str]:
-    """What is not as it was planned."""
+    """Return what did not go as planned."""
     if items["succeeded"] != dataset.sound:
         yield f"{items['succeeded']:,} of {dataset.sound:,} sound pictures have results"
     reasons = {row["item"]: row["reason"] or "" for row in quarantined_rows(db, job)}
     for name in sorted(reasons.keys() | dataset.broken.keys()):
         planned, came = dataset.broken.get(name), reasons.get(name, "no quarantine")
         if planned is None or not came.startswith(planned):
-            yield f"{name}: planned was {planned or 'a result'}, what came is {came}"
+            yield f"{name}: expected {planned or 'a result'}, got {came}"
 
 
 def _conclusion(finding: _Finding, dataset: Dataset, report: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`--dry-run`: what a job would do, without a job."""
+"""`--dry-run`: what a job would do, without creating it."""
 
 import math
 from typing import Any

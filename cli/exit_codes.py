@@ -13,5 +13,5 @@ _BY_STATE = {
 
 
 def exit_code(state: str) -> int:
-    """Return the exit code of a command that waited for a job and saw it end like this."""
+    """Return the exit code of a command that waited for a job which ended in this state."""
     return _BY_STATE[JobState(state)]

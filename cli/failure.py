@@ -1,4 +1,4 @@
-"""What a command says when it fails, and the exit code it leaves with."""
+"""What a command says when it fails, and the exit code that it returns."""
 
 import threading
 import traceback

@@ -1,4 +1,4 @@
-"""`regatta health`: does a process of ours live on this host? For the checks of containers."""
+"""`regatta health`: is a process of ours alive on this host? For container health checks."""
 
 import socket
 
@@ -17,9 +17,9 @@ _PATIENCE_SECONDS = 3.0
 @click.argument("role", required=False, type=click.Choice([processes.WORKER, processes.SCHEDULER]))
 @click.pass_context
 def health(ctx: click.Context, /, *, role: str | None) -> None:
-    """Say whether a worker or scheduler on this host was heard of lately; exit code 1 if not.
+    """Say whether a worker or scheduler is alive on this host; exit code 1 if not.
 
-    It is seen by its heartbeat in the job database, so a process that hangs is not healthy.
+    Its heartbeat in the job database counts, so a process that hangs is not healthy.
     """
     settings = load_settings()
     db = Database(settings.database_url, patience=_PATIENCE_SECONDS)
@@ -34,6 +34,6 @@ def health(ctx: click.Context, /, *, role: str | None) -> None:
         ]
     finally:
         db.close()
-    say(f"{host}: {', '.join(found)}" if found else f"{host}: no {' or '.join(roles)} lives here")
+    say(f"{host}: {', '.join(found)}" if found else f"{host}: no {' or '.join(roles)} is alive")
     if not found:
         ctx.exit(FAILED)

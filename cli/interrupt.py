@@ -1,4 +1,4 @@
-"""What Ctrl-C means while `run` waits: hand back what runs, and say how to go on."""
+"""What Ctrl-C does while `run` waits: hand back what runs, and say how to go on."""
 
 import signal
 import time
@@ -17,9 +17,9 @@ _TICK_SECONDS = 0.1
 
 
 def hand_back(db: Database, job_id: str, *, patience: float) -> None:
-    """Pause a job and wait, so many seconds at most, until nothing of it runs.
+    """Pause a job and wait, at most `seconds`, until nothing of it runs.
 
-    Another Ctrl-C leaves at once: the job is paused by then.
+    Another Ctrl-C leaves at once: by then the job is paused.
     """
     say("pausing; what runs is handed back (Ctrl-C once more leaves at once)")
     try:
@@ -41,7 +41,7 @@ def hand_back(db: Database, job_id: str, *, patience: float) -> None:
 
 @contextmanager
 def terminate_as_interrupt() -> Iterator[None]:
-    """Treat SIGTERM like Ctrl-C while this is entered."""
+    """Treat SIGTERM like Ctrl-C inside this context."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt

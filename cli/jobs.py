@@ -1,4 +1,4 @@
-"""`regatta jobs`: the jobs there are."""
+"""`regatta jobs`: lists the jobs."""
 
 import click
 
@@ -35,7 +35,7 @@ def jobs(*, states: tuple[str, ...], tag: str | None, limit: int, form: str | No
 
 
 def print_jobs(found: list[Snapshot], form: str) -> None:
-    """Print snapshots, a job a line."""
+    """Print snapshots, one job a line."""
     flat = found if form in {"json", "ndjson"} else [_flat(job) for job in found]
     print_records(flat, _COLUMNS, form)
 

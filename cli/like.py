@@ -29,7 +29,7 @@ _LARGEST_FILE = 1 << 20  # bytes: nobody writes more by hand
 
 @dataclass(frozen=True, slots=True)
 class Inherited:
-    """A source, options, and what the results of who had them hang on, if there were any."""
+    """A source, options, and the digests that their results depend on, if there were results."""
 
     source: str | None
     said: Said
@@ -37,9 +37,9 @@ class Inherited:
 
 
 def like_job(db: Database, ref: str) -> Inherited:
-    """Return what another job says: by its id, the start of it, its name, or its manifest.
+    """Return what another job says: found by its id, a prefix of it, its name, or its manifest.
 
-    Models are the very ones of that job. Its output is its own and not taken over.
+    Models are exactly those of that job. Its output is not taken over.
 
     Raises:
         UsageError: there is no such job.
@@ -72,15 +72,15 @@ def like_file(path: Path) -> Inherited:
     """Return what a job file says.
 
     Raises:
-        UsageError: it cannot be read, or does not say what it may.
+        UsageError: it cannot be read, or says what it may not.
     """
     path = path.expanduser().absolute()
     try:
         with path.open("rb") as file:
-            # A longer one is cut short, and then most likely no TOML.
+            # A longer one is cut short, and then most likely not TOML.
             said = parse_job(file.read(_LARGEST_FILE).decode("utf-8"), path.parent)
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise UsageError(
             f"the job file {path} cannot be read: {why}",
             hint="a source that ends in .toml is a job file (see docs/jobs.md)",
@@ -91,7 +91,7 @@ def like_file(path: Path) -> Inherited:
 
 
 def named(db: Database, said: Said) -> Said:
-    """Return the same with models by names or absolute paths, where they have such."""
+    """Return the same with models by name or absolute path where possible."""
 
     def name(model: str | ModelRef) -> str | ModelRef:
         known = db.read(lambda s: s.get(Model, model if isinstance(model, str) else model.name))
@@ -130,7 +130,7 @@ def _like_manifest(ref: str) -> Inherited:
         raise UsageError(f"the manifest {place!r} cannot be read: {error}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            f"{place!r} is no manifest of a job",
+            f"{place!r} is not a job's manifest",
             hint=f"a job leaves {MANIFEST} in its output when it ends",
         ) from error
 
@@ -140,11 +140,11 @@ def _inherited(job: Mapping[str, Any]) -> Inherited:
     selection = Selection.from_json(job["selection"])
     if job.get("request") is not None:
         said = dict(JobRequest.from_json(job["request"]).said)
-    else:  # of a version that kept what came of it only
+    else:  # of a version that only kept what came of it
         said = _as_said(options, selection, job)
     for name in ("output", "detector"):
         said.pop(name, None)
-    # The ages and settings of then.
+    # Ages and settings as they were then.
     if selection.since is not None:
         said["since"] = selection.since
     said |= {"max_pixels": options.limits.max_pixels}
@@ -164,14 +164,14 @@ def _inherited(job: Mapping[str, Any]) -> Inherited:
 
 
 def _is_pair(model: ModelRef) -> bool:
-    """Return whether a composed model is a keypoint model that was given a detector (`--detector`)."""
+    """Return whether a composed model is a keypoint model with its `--detector`."""
     if model.task != "keypoint" or model.parts.keys() != {DETECTOR, KEYPOINT} or model.settings:
         return False
     return model.name == f"{model.parts[KEYPOINT].name}+{model.parts[DETECTOR].name}"
 
 
 def _as_said(options: JobOptions, selection: Selection, job: Mapping[str, Any]) -> dict[str, Any]:
-    """What is not the default, as if somebody had said it."""
+    """Return what is not the default, as if somebody had said it."""
     said = {
         each.name: getattr(group, each.name)
         for group in (selection, options.rows, options.drawing)

@@ -1,4 +1,4 @@
-"""The command line: `regatta`. Each command's module is imported only when it is used."""
+"""The command line: `regatta`. Each command's module is only imported when it is used."""
 
 import gc
 import importlib
@@ -14,10 +14,10 @@ COMMANDS = {
     "run": ("cli.run", "Run a model over a dataset, here and now, and wait for it."),
     "demo": ("cli.demo", "Run everything here, on pictures that Regatta draws itself."),
     "up": ("cli.up", "Run everything on this machine, in the foreground."),
-    "submit": ("cli.submit", "Hand a job to whoever runs the stack."),
+    "submit": ("cli.submit", "Hand a job to a running stack."),
     "jobs": ("cli.jobs", "List jobs, newest first."),
-    "status": ("cli.status", "Show how a job, or everything that is under way, goes."),
-    "results": ("cli.results", "Print what was found, while the job still runs, too."),
+    "status": ("cli.status", "Show how a job, or everything under way, is going."),
+    "results": ("cli.results", "Print what was found, even while the job still runs."),
     "report": ("cli.report", "Write an HTML page about a job: charts, pictures, failures."),
     "cancel": ("cli.steering", "Stop a job for good; what is done stays."),
     "pause": ("cli.steering", "Stop a job for now."),
@@ -29,18 +29,18 @@ COMMANDS = {
     "worker": ("cli.processes", "Run a worker, in the foreground."),
     "scheduler": ("cli.processes", "Run a scheduler, in the foreground."),
     "db": ("cli.db", "Look after the job database."),
-    "health": ("cli.health", "Say whether a worker or scheduler lives on this host."),
+    "health": ("cli.health", "Say whether a worker or scheduler is alive on this host."),
     "doctor": ("cli.doctor.command", "Check everything that Regatta depends on."),
     "completion": ("cli.completion", "Print the shell's completion script."),
 }
-"""Where each command is, and its line in the overview."""
+"""Where each command is defined, and its line in the overview."""
 
 
 def _imported(name: str) -> ModuleType:
-    """Import a module whose objects the garbage collector never looks at.
+    """Import a module and exempt its objects from garbage collection.
 
-    They stay to the end. Going through them, while there are ever more of them and once more when
-    the process ends, would take a quarter of the time of a short command.
+    They live to the end anyway. Scanning them while they grow in number, and again when the process
+    ends, would take a quarter of the time of a short command.
     """
     if name in sys.modules:
         return sys.modules[name]
@@ -60,7 +60,7 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Return the command of this name; now its module is imported."""
+        """Return the command of this name, importing its module."""
         if cmd_name not in COMMANDS:
             return None
         command = getattr(_imported(COMMANDS[cmd_name][0]), cmd_name)
@@ -68,12 +68,12 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Return the overview, without importing anything."""
+        """Write the overview without importing any command."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        """Run a command and leave the process with its exit code."""
+        """Run a command and end the process with its exit code."""
         extra["standalone_mode"] = False
         try:
             code = super().main(*args, **extra)

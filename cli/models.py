@@ -25,7 +25,7 @@ check_option = click.option(
 
 @click.group(epilog="Example: regatta models add picodet exports/picodet_xs_320_coco_lcnet")
 def models() -> None:
-    """Name the models that jobs run. A name stands for exactly one content, by its digest."""
+    """Name the models that jobs run. Each name stands for exactly one content, by its digest."""
 
 
 @models.command(
@@ -38,9 +38,9 @@ Example: regatta models add poses poses.toml"""
 )
 @click.argument("name")
 @click.argument("source")
-@click.option("--task", help="What it must be for; an error if it is not.")
+@click.option("--task", help="The task that the model must be for.")
 @click.option(
-    "--sha256", help="What the archive's digest must be; a directory's is the model's own."
+    "--sha256", help="The digest that the archive must have; of a directory, the model's own."
 )
 @check_option
 def add(*, name: str, source: str, task: str | None, sha256: str | None, check: bool) -> None:
@@ -48,10 +48,10 @@ def add(*, name: str, source: str, task: str | None, sha256: str | None, check: 
 
     SOURCE is a directory, an archive (.tar, .tar.gz, .zip), an https:// address of one, s3://
     (an archive, or a prefix with the export's files below it), or hf://org/name[@revision]. What
-    is not a directory of this machine is brought here first. The model is run once.
+    is not a directory on this machine is downloaded first. The model is run once as a check.
 
-    Or SOURCE is a TOML file that makes one model of several, such as a detector and a keypoint
-    model: it has a task, and names or paths under [parts].
+    SOURCE can also be a TOML file that makes one model of several, such as a detector and a
+    keypoint model: it has a task, and names or paths under [parts].
     """
     register(name, source, task=task, sha256=sha256, check=check)
 
@@ -59,7 +59,7 @@ def add(*, name: str, source: str, task: str | None, sha256: str | None, check: 
 @models.command(epilog="Example: regatta models pull PP-YOLOE_plus-S --as people")
 @click.argument("official", metavar="NAME")
 @click.option("--as", "name", metavar="OTHER", help="What to call it.  [default: NAME]")
-@click.option("--sha256", help="What the archive's digest must be.")
+@click.option("--sha256", help="The digest that the archive must have.")
 @check_option
 def pull(*, official: str, name: str | None, sha256: str | None, check: bool) -> None:
     """Download an official Paddle model and register it; `models catalogue` lists them."""
@@ -73,10 +73,10 @@ def pull(*, official: str, name: str | None, sha256: str | None, check: bool) ->
 @click.option("--task", help="Only models for this task.")
 @format_option
 def catalogue(*, text: str | None, task: str | None, form: str | None) -> None:
-    """List official Paddle models, those with TEXT in their name if it is given.
+    """List official Paddle models; with TEXT, those that have it in their name.
 
-    The list is Regatta's own and asks nobody; `models pull` gets the models from Paddle's server,
-    or from the mirror that the setting `catalogue_url` names.
+    The list is part of Regatta and needs no network; `models pull` downloads the models from
+    Paddle's server, or from the mirror that the setting `catalogue_url` names.
     """
     base = load_settings().catalogue_url
     wanted = (text or "").lower()
@@ -103,7 +103,7 @@ def list_(*, form: str | None) -> None:
 @click.argument("name")
 @format_option
 def show(*, name: str, form: str | None) -> None:
-    """Show everything that is known of a model."""
+    """Show everything that is known about a model."""
     form = chosen(form)
     with opened() as (_, db):
         model = db.read(lambda s: find_model(s, name))
@@ -133,7 +133,7 @@ def _record(model: Model) -> dict[str, Any]:
 
 
 def _verdicts(db: Database, model: Model) -> list[dict[str, Any]]:
-    """How each of a model's networks runs on each engine that it was compared on."""
+    """Return how each of a model's networks runs on each engine that it was compared on."""
     ref = model_ref(model)
     parts = ref.parts or {"": ref}
     roles = {part.digest: role for role, part in parts.items()}

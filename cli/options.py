@@ -22,10 +22,10 @@ format_option = click.option(
     "--format",
     "form",
     type=click.Choice(FORMATS),
-    help="How to print; a table on a terminal, ndjson elsewhere, if not given.",
+    help="How to print.  [default: table on a terminal, ndjson elsewhere]",
 )
 
-watch_option = click.option("--watch", is_flag=True, help="Go on showing it until it ends.")
+watch_option = click.option("--watch", is_flag=True, help="Keep showing it until it ends.")
 
 _MORE_JOB_OPTIONS = (
     click.option(
@@ -44,7 +44,7 @@ _MORE_JOB_OPTIONS = (
 
 
 def job_options(command: F) -> F:
-    """Give a command the options that describe a job (`core.request`)."""
+    """Add the options that describe a job (`core.request`) to a command."""
     for option in reversed((*map(click_option, OPTIONS.values()), *_MORE_JOB_OPTIONS)):
         command = option(command)
     return command

@@ -1,4 +1,4 @@
-"""What the values of options look like on the command line."""
+"""The values of options, as they are written on the command line."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from core.values import colour_of, since_of, size_of, tile_of
 
 
 class Written(click.ParamType[Any]):
-    """A value that people write as text, which `read` understands or refuses (ValueError)."""
+    """A value written as text, which `read` understands or refuses (ValueError)."""
 
     def __init__(self, name: str, read: Callable[[str], Any]) -> None:
         self.name = name

@@ -12,15 +12,15 @@ from core.messages import QUEUES
 
 
 @click.command(epilog="Example: regatta worker --devices 0,1 --queues detect --models picodet")
-@click.option("--queues", help=f"What to serve, with commas: {','.join(QUEUES)}.  [default: all]")
+@click.option("--queues", help=f"Queues to serve, with commas: {','.join(QUEUES)}.  [default: all]")
 @click.option("--concurrency", type=click.IntRange(min=1), help="Shards at the same time.")
 @click.option(
     "--devices",
     default="auto",
     show_default=True,
-    help="auto (every GPU, else the CPU), cpu, or numbers of GPUs, with commas.",
+    help="auto (every GPU, else the CPU), cpu, or numbers of GPUs, separated by commas.",
 )
-@click.option("--models", help="Registered models to load before taking work, with commas.")
+@click.option("--models", help="Registered models to load before taking work, separated by commas.")
 @click.pass_context
 def worker(
     ctx: click.Context,
@@ -33,9 +33,9 @@ def worker(
 ) -> None:
     """Run a worker process on each device until SIGTERM or Ctrl-C, and keep them running.
 
-    What dies or hangs is started again. A signal drains all of them: what they cannot finish in
-    time is handed back; a second signal hands it back at once. The exit code is 0 if all ended in
-    order, 1 if one had to be killed, 130 after a second signal.
+    A process that dies or hangs is started again. A signal drains all of them: what they cannot
+    finish in time is handed back; a second signal hands it back at once. The exit code is 0 if all
+    ended in order, 1 if one had to be killed, 130 after a second signal.
     """
     # The other commands of this module need none of this.
     from cli.stack.devices import find_devices  # noqa: PLC0415
@@ -77,7 +77,7 @@ def _require_broker(settings: Settings) -> None:
 
 
 def _require_models(settings: Settings) -> None:
-    """Say at once if a model to load is not registered, instead of once per process."""
+    """Refuse a model that is not registered now, instead of once per process."""
     names = [name for name in _names(settings.preload or None) if name]
     if not names:
         return
@@ -90,5 +90,5 @@ def _require_models(settings: Settings) -> None:
 
 
 def _become(command: list[str], told: dict[str, str]) -> NoReturn:
-    # In this process's place: signals of a supervisor reach the process itself.
+    # In this process's place, so that a supervisor's signals reach the process itself.
     os.execve(command[0], command, told)  # noqa: S606

@@ -13,19 +13,19 @@ _WIDTH = 100
 _INTRODUCTION = """\
 # Commands
 
-Each section is what `--help` prints. stdout is data, stderr is talk: results can be piped
-while progress stays on the terminal. A JOB is the start of a job's id, or `latest`.
+Each section is what `--help` prints. Data goes to stdout, everything else to stderr: results can be
+piped while progress stays on the terminal. A JOB is the start of a job's id, or `latest`.
 
 | exit code | meaning |
 | --- | --- |
 | 0 | everything succeeded |
 | 1 | failed |
-| 2 | it was asked for in a way that cannot be done; no work was started |
+| 2 | the request cannot be carried out as it stands; no work was started |
 | 3 | partial: the job has ended, and some items are quarantined |
 | 4 | cancelled |
 | 130 | interrupted |
 
-Codes 0, 1, 3 and 4 speak of the job for the commands that wait for one: `run`, and `submit` and
+Codes 0, 1, 3 and 4 are about the job for commands that wait for one: `run`, and `submit` and
 `status` with `--watch`.
 """
 

@@ -1,4 +1,4 @@
-"""What `models add` and `models pull` have in common: from an address to a registered model."""
+"""What `models add` and `models pull` share: registering the model behind an address."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,16 +27,16 @@ _NAME_LENGTH = 100
 
 
 def check_name(name: str) -> None:
-    """Refuse what would confuse as a model's name."""
+    """Refuse names for a model that would be confusing."""
     if not name.isprintable() or not name.strip() or "/" in name or len(name) > _NAME_LENGTH:
         raise UsageError(f"{name!r} cannot be a model's name", hint="use letters, digits, . _ -")
 
 
 def register(name: str, source: str, *, task: str | None, sha256: str | None, check: bool) -> None:
-    """Bring a model here if need be, look at it, try it, and give it its name.
+    """Download a model if needed, inspect it, try it, and give it its name.
 
     Raises:
-        UsageError: nothing was registered, and why.
+        UsageError: nothing was registered; the message says why.
     """
     check_name(name)
     if source.endswith(".toml") and Path(source).expanduser().is_file():
@@ -63,7 +63,7 @@ def register(name: str, source: str, *, task: str | None, sha256: str | None, ch
         say(f"warning: {doubt}")
     ran = "not tried"
     if tried is not None:
-        # What jobs obey is the first verdict, which need not be this trial's.
+        # Jobs obey the first verdict, which need not be this trial's.
         found = tried if verdict is None else {"way": verdict.way, "why": verdict.report["why"]}
         ran = f"{tried['milliseconds']:g} ms a picture, {way_of(found)}"
     say(f"model {name}: {ref.task}, {export.arch}, {len(export.labels)} classes, {ran}")
@@ -71,7 +71,7 @@ def register(name: str, source: str, *, task: str | None, sha256: str | None, ch
 
 
 def way_of(comparison: Mapping[str, Any]) -> str:
-    """Say how a network runs, and why: `onednn`, or `plain (differs: boxes 0.5)`."""
+    """Return how a network runs, and why: `onednn`, or `plain (differs: boxes 0.5)`."""
     way, why = comparison["way"], comparison["why"]
     if way is None:
         return f"plain until its ways can be compared ({why})"
@@ -81,7 +81,7 @@ def way_of(comparison: Mapping[str, Any]) -> str:
 def _add(
     session: Session, ref: ModelRef, card: dict[str, Any], tried: Tried | None, *, now: float
 ) -> Verdict | None:
-    """Write the model; return the verdict that stands on its ways, if its trial came to one."""
+    """Write the model; return the verdict that stands on its ways, if its trial led to one."""
     add_model(session, ref, card, now=now)
     if tried is None or tried["way"] is None:
         return None
@@ -91,7 +91,7 @@ def _add(
 
 
 def _register_composed(name: str, path: Path, *, task: str | None) -> None:
-    """Give a name to the model that a TOML file makes of others, which were tried as they came."""
+    """Give a name to the model that a TOML file makes from others, which were tried when added."""
     composition = read_composition(path)
     if task is not None and task != composition.task:
         raise UsageError(f"{path} is for the task {composition.task!r}, not {task!r}")

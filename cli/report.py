@@ -29,7 +29,7 @@ def report(*, job: str, output: str | None, show: bool) -> None:
     """Write a page about JOB: counts, charts, pictures, what went wrong, how it was made.
 
     The page is one file that needs no network. It can be made while the job runs, and shows
-    what is committed by then. Its location is printed.
+    what is committed so far. Its location is printed.
     """
     with opened() as (_, db):
         url = write_report(db, job_of(db, job), output)

@@ -1,4 +1,4 @@
-"""From the command line, job files and other jobs to what is asked for."""
+"""Turns the command line, job files and other jobs into a request."""
 
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ from store.database import Database
 def drafted(
     ctx: click.Context, db: Database, settings: Settings, source: str | None, like: str | None
 ) -> Draft:
-    """Return the checked request that a command's words make, and say what it left out.
+    """Return the checked request that a command's arguments make, and say what it left out.
 
-    What was typed wins over a job file that is the source, and that over what the job is `like`.
+    What was typed wins over a job file given as the source, which wins over `like`.
 
     Raises:
         click.UsageError: the source or the model is missing.
@@ -60,7 +60,7 @@ def saved(db: Database, draft: Draft, path: Path) -> None:
     """Write a job file of a checked request.
 
     Raises:
-        UsageError: it is there already or cannot be written, or a model has no name to write.
+        UsageError: it exists already or cannot be written, or a model has no name to write.
     """
     if path.suffix.lower() != SUFFIX:
         raise UsageError(f"{path} would not be taken for a job file", hint=f"end it in {SUFFIX}")
@@ -86,7 +86,7 @@ def job_defaults(settings: Settings) -> JobDefaults:
 
 
 def _typed(ctx: click.Context) -> dict[str, Any]:
-    """Return the options that were written on the command line, paths made absolute."""
+    """Return the options that were typed on the command line, with absolute paths."""
     return {
         name: located(each, ctx.params[name], Path.cwd())
         for name, each in OPTIONS.items()

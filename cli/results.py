@@ -1,4 +1,4 @@
-"""`regatta results`: what was found."""
+"""`regatta results`: prints what was found."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,15 +27,19 @@ _CSV = (
 
 @click.command(epilog="Example: regatta results latest --label person --min-score 0.5 --format csv")
 @job_argument
-@click.option("--item", "items", multiple=True, metavar="GLOB", help="Only items like this.")
+@click.option(
+    "--item", "items", multiple=True, metavar="GLOB", help="Only items whose names match."
+)
 @click.option("--label", "labels", multiple=True, help="Only detections with this label.")
-@click.option("--min-score", type=click.FloatRange(0, 1), help="Only detections at least so sure.")
+@click.option(
+    "--min-score", type=click.FloatRange(0, 1), help="Only detections that score this or more."
+)
 @click.option(
     "--state",
     "states",
     multiple=True,
     type=click.Choice([state.value for state in ItemState]),
-    help="Only items that ended like this.",
+    help="Only items that ended in this state.",
 )
 @format_option
 def results(
@@ -82,7 +86,7 @@ def _is_like(item: str, pattern: str) -> bool:
 
 
 def _narrowing(labels: frozenset[str], min_score: float | None) -> Callable[[Row], Row | None]:
-    """Return what leaves only the wanted detections of a row, and None of a row without any."""
+    """Return a function that keeps the wanted detections of a row, or gives None if it has none."""
 
     def wanted(found: Mapping[str, Any]) -> bool:
         return (not labels or found["label"] in labels) and found["score"] >= (min_score or 0.0)
@@ -107,7 +111,7 @@ def _table_row(row: Row) -> Row:
 
 
 def _csv_rows(rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield a line per detection; an item without any keeps one line, so that none is silent."""
+    """Yield a line per detection; an item without any keeps one line, so that none disappears."""
     for row in rows:
         for one in detections_of(row) or ({},):
             yield {**row, **_csv_detection(one)}

@@ -1,4 +1,4 @@
-"""`regatta run`: submit, work and wait, in one go."""
+"""`regatta run`: submits a job, works on it and waits for it."""
 
 import time
 from pathlib import Path
@@ -31,7 +31,7 @@ from store.jobs import resume as resume_job
 )
 @click.argument("source", required=False)
 @job_options
-@click.option("--resume", "resume", metavar="JOB", help="Go on with a job instead.")
+@click.option("--resume", "resume", metavar="JOB", help="Continue this job instead.")
 @format_option
 @click.pass_context
 def run(
@@ -46,12 +46,12 @@ def run(
     form: str | None,
     **_: Any,
 ) -> None:
-    """Run a model over SOURCE on this machine, show how it goes, and sum up.
+    """Run a model over SOURCE on this machine, show the progress, and sum up.
 
     SOURCE is a folder, a glob, an image, or a list of items (.txt, .jsonl, .csv), here or in a
     bucket (s3://...); or a job file (.toml), which says all of this.
-    What is needed (broker, scheduler, worker) is started, and shared with other commands.
-    Ctrl-C hands back what runs and prints the command that goes on with it.
+    Broker, scheduler and worker are started as needed, and shared with other commands.
+    Ctrl-C hands back what runs and prints the command that continues the job.
     """
     settings = load_settings()
     if resume and _says_more(ctx):
@@ -74,7 +74,7 @@ def run(
 
 
 def _says_more(ctx: click.Context) -> bool:
-    """Return whether something about the job was written beside `--resume`: it would not be heeded."""
+    """Return whether something about the job was given besides `--resume`, to no effect."""
     return any(
         ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
         for name in ctx.params

@@ -20,17 +20,17 @@ from store.locations import use_s3
 from store.s3.options import S3Options
 from store.tables import Job, Process
 
-_PATIENCE_SECONDS = 10.0  # a person waits; loops have more
+_PATIENCE_SECONDS = 10.0  # a person is waiting; loops have more patience
 
 
 def say(message: str) -> None:
-    """Say something that is talk, not data."""
+    """Print a message that is not data to stderr."""
     click.echo(printable(message), err=True)
 
 
 @contextmanager
 def open_database(settings: Settings) -> Iterator[Database]:
-    """The job database, closed at the end. One machine's own is made if need be.
+    """Open the job database, and close it at the end. A single machine's own is created if needed.
 
     Raises:
         UsageError: it has no tables of ours.
@@ -43,7 +43,7 @@ def open_database(settings: Settings) -> Iterator[Database]:
             if not db.is_sqlite:
                 raise UsageError(
                     f"the database {redacted(db.url)} has no tables of Regatta's",
-                    hint="`regatta db upgrade` makes them",
+                    hint="`regatta db upgrade` creates them",
                 )
             upgrade(settings.database_url)
         yield db
@@ -52,19 +52,19 @@ def open_database(settings: Settings) -> Iterator[Database]:
 
 
 def _is_ready(session: Session) -> bool:
-    """Return whether the tables are there; one machine's own are also to be those of this version."""
+    """Return whether the tables exist; a single machine's must also be up to date."""
     found = inspect(session.connection())
     if not found.has_table(Job.__tablename__):
         return False
     if session.get_bind().dialect.name != "sqlite":
         return True
-    # What the last revision added.
+    # The column that the last revision added.
     return any(column["name"] == "effective" for column in found.get_columns(Job.__tablename__))
 
 
 @contextmanager
 def opened() -> Iterator[tuple[Settings, Database]]:
-    """This process's settings and its job database."""
+    """Provide this process's settings and its job database."""
     settings = load_settings()
     with open_database(settings) as db:
         yield settings, db
@@ -74,20 +74,20 @@ def job_of(db: Database, ref: str) -> Job:
     """Return the job that a person means.
 
     Raises:
-        UsageError: none or several match.
+        UsageError: no job matches, or several do.
     """
     return db.read(lambda s: find_job(s, ref))
 
 
 def live_processes(db: Database, settings: Settings, role: str) -> list[Process]:
-    """Return the workers or schedulers that live."""
+    """Return the live workers or schedulers."""
     return list(
         db.read(lambda s: processes.live(s, role, now=db.now(s), within=settings.lease_seconds))
     )
 
 
 def warn_if_nobody_schedules(db: Database, settings: Settings) -> None:
-    """Say so if nothing will happen to a job, because no scheduler lives."""
+    """Warn if nothing will happen to a job because no scheduler is alive."""
     try:
         if live_processes(db, settings, processes.SCHEDULER):
             return
@@ -97,6 +97,6 @@ def warn_if_nobody_schedules(db: Database, settings: Settings) -> None:
 
 
 def running_shards(db: Database, job_id: str) -> int:
-    """Return how many shards of a job run at this moment."""
+    """Return how many shards of a job are running."""
     counts = db.read(lambda s: tally(s, [get_job(s, job_id)]))[job_id]
     return counts.shards.get(ShardState.RUNNING, 0)

@@ -1,4 +1,4 @@
-"""`regatta status`: how a job, or everything that is under way, goes."""
+"""`regatta status`: how a job, or everything under way, is going."""
 
 import click
 
@@ -32,7 +32,7 @@ from store.jobs import list_jobs
 @format_option
 @click.pass_context
 def status(ctx: click.Context, /, *, job: str | None, watch: bool, form: str | None) -> None:
-    """Show how JOB goes, or everything that is under way.
+    """Show how JOB, or everything under way, is going.
 
     JOB is the start of a job's id, or `latest`. With --watch, the exit code is the job's.
     """

@@ -19,7 +19,7 @@ from store.tables import Job
 @click.command(epilog="Example: regatta cancel latest")
 @job_argument
 def cancel(*, job: str) -> None:
-    """Stop JOB for good; what is done stays, and `retry` takes it up again."""
+    """Stop JOB for good; what is done stays, and `retry` continues it."""
     with opened() as (settings, db):
         found = job_of(db, job)
         move = JobMoves.CANCEL
@@ -42,7 +42,7 @@ def pause(*, job: str) -> None:
 @click.command(epilog="Example: regatta resume 4k2")
 @job_argument
 def resume(*, job: str) -> None:
-    """Let the paused JOB go on where it was."""
+    """Let the paused JOB continue where it was."""
     with opened() as (settings, db):
         found = job_of(db, job)
         _change(db, found, "resume", lambda s: jobs.resume(s, found.id))
@@ -56,8 +56,8 @@ def resume(*, job: str) -> None:
 def retry(*, job: str, reprofile: bool) -> None:
     """Run again what JOB left quarantined, failed or cancelled; what succeeded stays.
 
-    A job keeps the engine and class of machines that it began on. Where no worker offers them any
-    more, --reprofile moves what is left onto what workers offer now, also of a job that has not
+    A job keeps the engine and class of machines that it began on. If no worker offers them any
+    more, --reprofile moves what is left onto what workers offer now, even if the job has not
     ended; the manifest says which part was made on what.
     """
     if reprofile:
@@ -70,7 +70,7 @@ def retry(*, job: str, reprofile: bool) -> None:
 @job_argument
 @click.argument("number", type=PRIORITY)
 def priority(*, job: str, number: int) -> None:
-    """Give JOB the priority NUMBER (0 to 9), also while it runs; each step doubles its share."""
+    """Give JOB the priority NUMBER (0 to 9), even while it runs; each step doubles its share."""
     with opened() as (_, db):
         found = job_of(db, job)
         if found.state in ENDED_JOBS:

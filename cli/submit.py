@@ -1,4 +1,4 @@
-"""`regatta submit`: hand a job to whoever runs the stack."""
+"""`regatta submit`: hands a job to a running stack."""
 
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ def submit(
     form: str | None,
     **_: Any,
 ) -> None:
-    """Hand a job over SOURCE to whoever runs the stack, and print the job's id.
+    """Hand a job over SOURCE to a running stack, and print the job's id.
 
     SOURCE is a folder, a glob, an image, or a list of items (.txt, .jsonl, .csv), here or in a
     bucket (s3://...); or a job file (.toml), which says all of this.

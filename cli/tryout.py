@@ -14,13 +14,13 @@ _SKIP = "--no-check registers it untried"
 
 
 def try_model(settings: Settings, directory: Path) -> dict[str, Any]:
-    """Return what came of it, see `worker.smoke`.
+    """Return the result of running a model once, see `worker.smoke`.
 
-    A process of its own, as a network can take its process with it, and Paddle takes seconds to
+    It runs in a process of its own: a network can crash its process, and Paddle takes seconds to
     import.
 
     Raises:
-        UsageError: the network cannot be run here, and why.
+        UsageError: the network cannot be run here; the message says why.
     """
     try:
         result = subprocess.run(
@@ -40,7 +40,7 @@ def try_model(settings: Settings, directory: Path) -> dict[str, Any]:
         last = result.stderr.strip().rpartition("\n")[2] or "it says nothing"
         raise UsageError(
             f"running the model in {directory} ended its process with {result.returncode}: {last}",
-            hint=f"`regatta doctor` looks at Paddle; {_SKIP}",
+            hint=f"`regatta doctor` checks Paddle; {_SKIP}",
         ) from None
     if "error" in answer:
         raise UsageError(

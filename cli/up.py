@@ -22,10 +22,10 @@ _LOOK_TICKS = 10
 @click.command(epilog="Example: REGATTA_HOME=/data/regatta regatta up")
 @click.pass_context
 def up(ctx: click.Context, /) -> None:
-    """Run broker, scheduler and worker here until Ctrl-C, and show what they say.
+    """Run broker, scheduler and worker here until Ctrl-C, and show their logs.
 
     Jobs come from other terminals: `regatta submit` with the same REGATTA_HOME. What runs when
-    it stops is handed back, and goes on the next time.
+    it stops is handed back, and continues the next time.
     """
     settings = load_settings()
     with Stack(settings, say) as stack:
@@ -44,7 +44,7 @@ def up(ctx: click.Context, /) -> None:
             except KeyboardInterrupt:
                 say("stopping; what runs is handed back")
         if not stack.await_stop():
-            say("other commands still use the stack: it goes on until they have left")
+            say("other commands still use the stack: it keeps running until they have left")
         _print_news(tails)
     ctx.exit(INTERRUPTED)
 
@@ -69,7 +69,7 @@ def _print_news(tails: "list[Tail]") -> None:
 
 
 class Tail:
-    """What a log gets from now on, line by line."""
+    """What is added to a log from now on, line by line."""
 
     def __init__(self, name: str, home: Home) -> None:
         self._name = name
@@ -78,8 +78,8 @@ class Tail:
         self._rest = b""
 
     def news(self) -> list[str]:
-        """Return the whole lines that came since the last time, behind the process's name."""
-        if self._size() < self._at:  # it was put aside, and a new one begun
+        """Return the whole lines added since the last call, prefixed with the process's name."""
+        if self._size() < self._at:  # it was rotated, and a new one begun
             self._at = 0
         if self._size() == self._at:
             return []

@@ -1,4 +1,4 @@
-"""How well a demo's results agree with the truth, for each task that it can show."""
+"""Judges how well a demo's results agree with the truth, for each task that it can show."""
 
 import io
 import json
@@ -21,12 +21,12 @@ _LEAST_AGREEMENT = 0.7
 _LEAST_OVERLAP = 0.55
 _LEAST_SIMILARITY = 0.65
 _LEAST_READ = 0.5
-_ENOUGH_NAMES = 20  # of fewer, chance alone may have read too few
+_ENOUGH_NAMES = 20  # of fewer names, too few may be read by mere chance
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What to say about the agreement, and what is less than it should be."""
+    """What to say about the agreement, and what falls short."""
 
     lines: tuple[str, ...]
     doubts: tuple[str, ...]
@@ -67,7 +67,7 @@ def _of_segments(dataset: Dataset, rows: Rows, output: ObjectStore) -> Verdict:
 
 
 def _labels(png: bytes) -> NDArray[np.uint8]:
-    """Return the numbers of a grey picture's pixels, or of one with a palette."""
+    """Return the pixel values of a grey picture, or of one with a palette."""
     with Image.open(io.BytesIO(png)) as picture:
         return np.asarray(picture, np.uint8)
 
@@ -130,4 +130,4 @@ VERDICTS: dict[str, Callable[[Dataset, Rows, ObjectStore], Verdict]] = {
     "classify": _of_classes,
     "ocr": _of_names,
 }
-"""By task: judges a job's rows and, where they name files, those in its output."""
+"""By task: judges a job's rows and the files in its output that they name."""

@@ -16,7 +16,7 @@ _LOOK_SECONDS = 2.0
 
 
 def work(db: Database, settings: Settings, job_id: str) -> Snapshot | None:
-    """Run the stack until the job has ended; None if it was interrupted, or paused by others."""
+    """Run the stack until the job ends; return None if it was interrupted, or paused by others."""
     try:
         with Stack(settings, say) as stack:
             try:
@@ -42,7 +42,7 @@ def work(db: Database, settings: Settings, job_id: str) -> Snapshot | None:
 
 
 class _Look:
-    """Sees now and then that the stack still is there, and starts it again if it is not."""
+    """Checks now and then that the stack is still there, and starts it again if it is not."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack

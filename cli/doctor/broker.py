@@ -1,4 +1,4 @@
-"""Is the broker there, does it keep what it is given, and does it know the time?"""
+"""Checks that the broker is there, keeps what it is given, and agrees about the time."""
 
 import time
 from collections.abc import Iterator
@@ -90,7 +90,7 @@ def _persistence(info: dict[str, Any], *, snapshots: bool) -> Finding:
         return Finding("broker persistence", Status.OK, "append-only file")
     if snapshots:
         return Finding("broker persistence", Status.OK, "snapshots")
-    # A warning: the database knows what was queued, and the scheduler sends it again.
+    # Only a warning: the database knows what was queued, and the scheduler sends it again.
     return Finding(
         "broker persistence",
         Status.WARNING,
@@ -103,7 +103,7 @@ def _snapshots(client: "Redis") -> bool:
     try:
         return bool(client.config_get("save").get("save"))
     except ResponseError:
-        return True  # a managed server that hides its configuration looks after that itself
+        return True  # a managed server that hides its configuration takes care of that itself
 
 
 def _any_broker(url: str) -> Finding:
@@ -118,7 +118,7 @@ def _any_broker(url: str) -> Finding:
 
 
 def _redis_py_url(url: str) -> str:
-    """Return the same server as redis-py writes it: Celery has a scheme of its own for sockets."""
+    """Return the URL of the same server for redis-py: Celery has its own scheme for sockets."""
     if not url.startswith("redis+socket://"):
         return url
     return f"unix://{unquote(url.removeprefix('redis+socket://'))}"

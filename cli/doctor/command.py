@@ -35,7 +35,7 @@ _CHECKS: dict[str, Callable[[Settings], Iterable[Finding]]] = {
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Run every check; a check that cannot be made is a finding like any other."""
+    """Run every check; one that cannot be made is a finding like any other."""
     use_s3(S3Options(**settings.s3))
     return [found for name, check in _CHECKS.items() for found in _made(name, check, settings)]
 
@@ -46,7 +46,7 @@ def _made(
     found = []
     try:
         for finding in check(settings):
-            found.append(finding)  # noqa: PERF402 - what was found before an error is kept
+            found.append(finding)  # noqa: PERF402 - keeps what was found before an error
     except RegattaError as error:
         found.append(Finding(name, Status.FAILED, str(error), error.hint))
     except Exception as error:
@@ -62,10 +62,10 @@ _COLUMNS = ("check", "status", "found")
 @format_option
 @click.pass_context
 def doctor(ctx: click.Context, /, *, form: str | None) -> None:
-    """Check everything that Regatta depends on, and say how to mend what is not in order.
+    """Check everything that Regatta depends on, and say how to fix what is not in order.
 
     Database, broker, results, disk, clocks, timing, packages, Paddle with oneDNN, GPU and TensorRT,
-    and whether somebody works for every queue. Exit code 1 if anything failed; warnings do not.
+    and whether every queue has a worker. Exit code 1 if anything failed; warnings do not count.
     """
     findings = examine(load_settings())
     print_records([asdict(finding) for finding in findings], _COLUMNS, chosen(form))

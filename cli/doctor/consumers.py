@@ -1,4 +1,4 @@
-"""Does somebody work for every job that is under way?"""
+"""Checks that every job under way has a scheduler and workers."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ _PATIENCE_SECONDS = 3.0
 
 
 def check_consumers(settings: Settings) -> Iterator[Finding]:
-    """Yield who lives, and each queue whose shards wait for a worker that is not there."""
+    """Yield who is alive, and each queue whose shards wait for a worker."""
     if not is_there(settings):
         yield Finding("consumers", Status.SKIPPED, "there is no database to ask")
         return
@@ -27,13 +27,13 @@ def check_consumers(settings: Settings) -> Iterator[Finding]:
         workers = live_processes(db, settings, processes.WORKER)
         schedulers = live_processes(db, settings, processes.SCHEDULER)
         waiting = db.read(waiting_queues)
-    except (RegattaError, DBAPIError):  # away, or without tables: the database's check says so
+    except (RegattaError, DBAPIError):  # away, or without tables: the check of the database says so
         yield Finding("consumers", Status.SKIPPED, "the database cannot be asked")
         return
     finally:
         db.close()
     served = {queue for worker in workers if not worker.draining for queue in worker.queues}
-    # Between two commands of one machine nothing runs, and that is as it should be.
+    # On a single machine nothing runs between two commands, which is as it should be.
     severity = Status.WARNING if settings.broker_url is None else Status.FAILED
     deserted = {queue: shards for queue, shards in waiting.items() if queue not in served}
     for queue, shards in deserted.items():
@@ -47,7 +47,7 @@ def check_consumers(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "consumers",
             severity,
-            "jobs are under way, and no scheduler lives",
+            "jobs are under way, but no scheduler is alive",
             "start one: regatta scheduler",
         )
     if not deserted and (schedulers or not waiting):

@@ -1,4 +1,4 @@
-"""Is the job database there, migrated, and of the same opinion about the time?"""
+"""Checks that the job database is there, migrated, and agrees about the time."""
 
 import time
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def check_database(settings: Settings) -> Iterator[Finding]:
     """Yield what was found; nothing is changed."""
     url = redacted(settings.database_url)
     if not is_there(settings):
-        yield Finding("database", Status.SKIPPED, f"{url} is made by the first command")
+        yield Finding("database", Status.SKIPPED, f"{url} is created by the first command")
         return
     db = Database(settings.database_url, patience=_PATIENCE_SECONDS)
     try:
@@ -46,6 +46,6 @@ def check_database(settings: Settings) -> Iterator[Finding]:
 
 
 def is_there(settings: Settings) -> bool:
-    """Return whether the database can exist: a file that is not there yet is no failure."""
+    """Return whether the database can exist: a file that is not there yet is not a failure."""
     path = Path(settings.database_url.removeprefix("sqlite:///"))
     return not settings.database_url.startswith("sqlite:") or path.exists()

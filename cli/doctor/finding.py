@@ -15,7 +15,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`found` says what is, `mend` what to do about it where that is not as it should be."""
+    """What a check found; `mend` says what to do about it if it is not as it should be."""
 
     check: str
     status: Status

@@ -1,4 +1,4 @@
-"""Are the installed packages the ones that Regatta was tested with?"""
+"""Checks that the installed packages are those that Regatta was tested with."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +13,7 @@ from config.settings import Settings
 
 _LOCK = Path(__file__).parents[2] / "requirements.lock"  # beside the code, if at all
 _RIVALS = (
-    # Each of a group writes the same files: the last one installed wins, in parts.
+    # The packages of a group write the same files: the last one installed wins, partly.
     (
         "opencv-python-headless",
         "opencv-python",
@@ -26,7 +26,7 @@ _SHOWN = 5
 
 
 def check_packages(_settings: Settings) -> Iterator[Finding]:
-    """Look at this environment's packages."""
+    """Check this environment's packages."""
     wanted = metadata.requires("regatta") or []
     lock = _LOCK.read_text(encoding="utf-8") if _LOCK.exists() else ""
     yield from judge(installed(), wanted, lock)
@@ -76,7 +76,7 @@ def _unfit(packages: Mapping[str, str], wanted: Iterable[str]) -> Iterator[Findi
         if required.marker is not None and not required.marker.evaluate({"extra": ""}):
             continue
         name = canonicalize_name(required.name)
-        # The GPU build is a package of its own name, and of versions of its own.
+        # The GPU build is a package with a name and versions of its own.
         if name == "paddlepaddle" and "paddlepaddle-gpu" in packages:
             continue
         version = packages.get(name)
@@ -84,13 +84,13 @@ def _unfit(packages: Mapping[str, str], wanted: Iterable[str]) -> Iterator[Findi
             yield Finding(
                 "packages",
                 Status.FAILED,
-                f"{name} is {version or 'missing'}, and has to be {required.specifier or 'there'}",
+                f"{name} is {version or 'missing'}, but has to be {required.specifier or 'there'}",
                 f"pip install '{required.name}{required.specifier}'",
             )
 
 
 def _differences(packages: Mapping[str, str], lock: str) -> Iterator[str]:
-    """Yield the packages that the lock has in another version; what is missing, `_unfit` knows."""
+    """Yield packages that the lock has in another version; `_unfit` reports missing ones."""
     for line in re.findall(r"^[A-Za-z0-9][^\\\n]*==[^\\\n]*", lock, re.MULTILINE):
         locked = Requirement(line)
         if locked.marker is not None and not locked.marker.evaluate():

@@ -1,4 +1,4 @@
-"""Does Paddle work here, and as fast as it can? A worker's process tries it and says."""
+"""Checks that Paddle works here, and as fast as it can, by trying it in a worker's process."""
 
 import json
 import subprocess
@@ -59,7 +59,7 @@ def _onednn(answer: dict[str, Any]) -> Finding:
         return Finding("onednn", Status.OK, f"runs every kind of interpolation correctly{around}")
     return Finding(
         "onednn",
-        # Where a GPU does the work, nobody waits for oneDNN.
+        # With a GPU, oneDNN does not matter.
         Status.WARNING if answer["gpus"] else Status.FAILED,
         f"cannot be used as it should: {answer['onednn_error']}; without it, inference is 3 to 15 "
         "times slower",
@@ -82,7 +82,7 @@ def _gpu(answer: dict[str, Any], gpus: list[str]) -> Finding:
             "gpu",
             Status.FAILED,
             f"paddlepaddle is for GPUs, but finds none: {answer['gpu_error'] or 'no device'}",
-            "see that `nvidia-smi` lists one, in the container, too (`gpus: all`)",
+            "check that `nvidia-smi` lists one, also in the container (`gpus: all`)",
         )
     return Finding("gpu", Status.SKIPPED, "none; the CPU does the work")
 

@@ -1,4 +1,4 @@
-"""Can results be written, and is there room for them?"""
+"""Checks that results can be written, and that there is room for them."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ def check_objects(settings: Settings) -> Iterator[Finding]:
     """Write, read and delete an object where jobs without `--output` write."""
     store = open_store(settings.objects)
     key, data = f".regatta-doctor-{uuid4().hex}", b"regatta"
-    mend = "see that it can be written there, or set REGATTA_OBJECTS"
+    mend = "make it writable, or set REGATTA_OBJECTS"
     try:
         store.put(key, data)
         intact = store.get(key) == data
@@ -35,7 +35,7 @@ def check_objects(settings: Settings) -> Iterator[Finding]:
 
 
 def check_disk(settings: Settings) -> Iterator[Finding]:
-    """Look at the room in the home, and where the results are if that is a directory."""
+    """Check the free space in the home, and where the results are if that is a directory."""
     folders = [settings.home]
     if isinstance(open_store(settings.objects), FileObjects):
         folders.append(Path(os.path.join(*split_location(settings.objects))))  # noqa: PTH118

@@ -1,4 +1,4 @@
-"""Do clocks agree, and do the settings that are times fit each other?"""
+"""Checks that clocks agree, and that the settings that are times fit together."""
 
 from collections.abc import Iterator
 
@@ -9,9 +9,9 @@ _NOTICEABLE_SECONDS, _HARMFUL_SECONDS = 1.0, 5.0
 
 
 def clock_finding(server: str, there: float, before: float, after: float) -> Finding:
-    """Return what is to be said of a server's time `there`, asked for between two of our own.
+    """Return a finding on a server's time `there`, asked for between two times of our own.
 
-    The time that the question took is nobody's skew.
+    The time that the question took does not count as skew.
     """
     skew = there - after if there > after else min(0.0, there - before)
     name = f"clock ({server.removeprefix('the ')})"
@@ -28,7 +28,7 @@ def clock_finding(server: str, there: float, before: float, after: float) -> Fin
 
 
 def check_timing(settings: Settings) -> Iterator[Finding]:
-    """Yield what does not fit; that leases outlast lost heartbeats, the settings see to."""
+    """Yield what does not fit; the settings themselves see that leases outlast lost heartbeats."""
     visibility, republish = settings.visibility_seconds, settings.republish_seconds
     lease, stall, hang = settings.lease_seconds, settings.stall_seconds, settings.hang_seconds
     found = list[Finding]()
@@ -58,7 +58,7 @@ def check_timing(settings: Settings) -> Iterator[Finding]:
                 "hang",
                 Status.WARNING,
                 f"hang_seconds ({hang:g}) is less than lease_seconds ({lease:g}): a busy machine "
-                "costs workers their lives",
+                "gets workers killed",
                 f"set REGATTA_HANG_SECONDS to {lease:g} or more",
             )
         )

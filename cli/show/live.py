@@ -46,11 +46,11 @@ class LiveView:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Give the terminal back."""
+        """Release the terminal."""
         self._live.stop()
 
     def show(self, snapshot: Snapshot) -> None:
-        """Redraw."""
+        """Redraw the bar."""
         is_warm = time.monotonic() - self._started > WARM_UP_SECONDS
         self._live.update(render(snapshot, is_warm=is_warm))
 

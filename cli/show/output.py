@@ -1,4 +1,4 @@
-"""Prints records as people or programs want them: table, JSON, NDJSON, CSV."""
+"""Prints records the way people or programs want them: table, JSON, NDJSON, CSV."""
 
 import csv
 import json
@@ -11,18 +11,18 @@ import click
 
 from core.escape import printable, printable_json
 
-_FIRST_ROWS = 200  # the rows by which a streamed table finds its widths
+_FIRST_ROWS = 200  # the rows that decide the column widths of a streamed table
 
 Record = Mapping[str, Any]
 
 
 def chosen(form: str | None) -> str:
-    """Return the format to print in: what was asked for, else what suits stdout."""
+    """Return the format to print in: the one asked for, else what suits stdout."""
     return form or ("table" if sys.stdout.isatty() else "ndjson")
 
 
 def print_object(record: Record, form: str) -> None:
-    """Print one record: JSON formats get one object."""
+    """Print one record; JSON formats get one object."""
     if form == "table":
         width = max((len(key) for key in record), default=0)
         for key, value in record.items():
@@ -34,7 +34,7 @@ def print_object(record: Record, form: str) -> None:
 
 
 def print_records(records: Iterable[Record], columns: Sequence[str], form: str) -> None:
-    """Print records as they come. `columns` are those of tables and CSV; JSON has every field."""
+    """Print records as they come, `columns` in tables and CSV, all fields in JSON."""
     if form == "table":
         _print_table(records, columns)
     elif form == "csv":
@@ -51,7 +51,7 @@ def print_records(records: Iterable[Record], columns: Sequence[str], form: str) 
 
 
 def cell(value: Any) -> str:
-    """Return a value as one line of a table shows it."""
+    """Return a value as a table shows it, on one line."""
     if value is None:
         return "-"
     if isinstance(value, float):
@@ -84,7 +84,7 @@ def _csv_cell(value: Any, tame: Any) -> Any:
 
 
 def _print_table(records: Iterable[Record], columns: Sequence[str]) -> None:
-    """Print a table whose widths come from its first rows: later ones may stick out."""
+    """Print a table whose widths come from its first rows; later ones may stick out."""
     from rich.cells import cell_len  # noqa: PLC0415 - only tables need it
 
     rows = ([cell(record.get(name)) for name in columns] for record in records)

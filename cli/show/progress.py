@@ -1,4 +1,4 @@
-"""Shows a job until it has ended: a line now and then, or a live bar (`cli.show.live`)."""
+"""Shows a job until it ends: a line now and then, or a live bar (`cli.show.live`)."""
 
 import sys
 import time
@@ -45,7 +45,7 @@ def progress_view() -> View:
 class LineView:
     """A line on stderr whenever the state changes, and every few seconds.
 
-    `monotonic` is the clock, for tests.
+    `monotonic` is the clock; tests pass their own.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -93,9 +93,9 @@ def watch(
     between: Callable[[], object] = lambda: None,
     until_rest: bool = False,
 ) -> Snapshot:
-    """Show a job until it has ended (or was paused, with `until_rest`); return how it ended.
+    """Show a job until it ends (or is paused, with `until_rest`); return its state.
 
-    `between` is called between any two looks.
+    `between` is called between any two snapshots.
     """
     states = RESTING_JOBS if until_rest else ENDED_JOBS
     while True:

@@ -17,7 +17,7 @@ from store.database import Database
 from store.jobs import get_job
 from store.tables import Job
 
-_CHEAP_ITEMS = 20_000  # reading more rows than this only to count labels takes too long
+_CHEAP_ITEMS = 20_000  # reading more rows than this just to count labels takes too long
 _TOP_LABELS = 10
 _QUARANTINED_SHOWN = 10
 
@@ -40,7 +40,7 @@ def summary(db: Database, end: Snapshot, seconds: float | None) -> Iterator[str]
         yield f"  error        {printable(end['error'])}"
     names = {model.task for model in ModelRef.from_json(job.model).members}
     tasks = [TASK[name] for name in names if name in TASK]
-    if names != {MATTING}:  # which finds nothing, and only has masks
+    if names != {MATTING}:  # a segmentation, which has masks only
         yield from _found(db, job, items["listed"])
     yield f"  results      {printable(job.output)}/results/"
     if job.options.get("annotate"):

@@ -1,4 +1,4 @@
-"""Shows how much of a model has come, on a terminal."""
+"""Shows how much of a model has been downloaded."""
 
 import sys
 from collections.abc import Iterator
@@ -10,16 +10,16 @@ from registry.web import Progress
 
 
 def is_shown() -> bool:
-    """Return whether anybody looks on."""
+    """Return whether stderr is a terminal."""
     return sys.stderr.isatty()
 
 
 @contextmanager
 def transfer(what: str) -> Iterator[Progress]:
-    """Show a bar that moves; where nobody looks on, say once what comes and how much.
+    """Show a moving bar; if stderr is not a terminal, say once what is downloaded and how much.
 
-    Nothing is shown before something has come: directories of this machine have no way to go, and
-    the hub shows bars of its own.
+    Nothing is shown before bytes arrive: local directories need no download, and the hub shows bars
+    of its own.
     """
     with ExitStack() as stack:
         yield _Transfer(what, stack)
@@ -57,6 +57,6 @@ class _Transfer:
         )
         bars = bar.Progress(*columns, console=Console(stderr=True), transient=True)
         self._stack.enter_context(bars)
-        name = self._what.rstrip("/").rpartition("/")[2]  # a whole address would leave no room
+        name = self._what.rstrip("/").rpartition("/")[2]  # an address would leave no room
         task = bars.add_task(printable(name), total=None)
         return lambda done, total: bars.update(task, completed=done, total=total)

@@ -10,7 +10,7 @@ _MINUTE, _HOUR = 60, 3600
 _TENTHS_BELOW = 10
 
 WARM_UP_SECONDS = 20.0
-"""How long a job may wait before a person is told what for; a new worker needs a while."""
+"""How long a job may wait before people are told why; a new worker needs a while."""
 
 
 def duration(seconds: float | None) -> str:
@@ -38,12 +38,12 @@ def count(number: int, noun: str) -> str:
 
 
 def tallied(counts: Mapping[str, int]) -> str:
-    """Return what is not zero: `3 done, 1 running`."""
+    """Return the counts that are not zero: `3 done, 1 running`."""
     return ", ".join(f"{number:,} {name}" for name, number in counts.items() if number) or "none"
 
 
 def done_of(snapshot: Snapshot) -> int:
-    """Return how many items have a result or are about to."""
+    """Return how many items have a result, or are about to have one."""
     items = snapshot["items"]
     return int(items["listed"] - items["pending"] + snapshot["in_progress"])
 
@@ -67,14 +67,14 @@ def progress_line(snapshot: Snapshot) -> str:
 
 
 def stages_line(snapshot: Snapshot) -> str | None:
-    """Return how the work is shared between the stages of the pipeline, once that is known."""
+    """Return how the stages of the pipeline share the work, once that is known."""
     if not snapshot["stages"]:
         return None
     return "  ".join(f"{stage} {share:.0%}" for stage, share in snapshot["stages"].items())
 
 
 def profile_without_worker(job_id: str, profile: str, offered: Sequence[str]) -> str:
-    """Return that no worker offers what a job was frozen to, and the way out."""
+    """Say that no worker offers what a job was frozen to, and how to move it."""
     return (
         f"no live worker offers {profile}, to which this job was frozen (workers offer "
         f"{', '.join(offered)}): `regatta retry {job_id} --reprofile` moves what is "
@@ -83,14 +83,14 @@ def profile_without_worker(job_id: str, profile: str, offered: Sequence[str]) ->
 
 
 def plain_networks(snapshot: Snapshot) -> list[str]:
-    """Return the networks that run in the slow way, and why."""
+    """Return the networks that run the slow way, and why."""
     return [
         f"{one['network']}: {one['why']}" for one in snapshot["networks"] if one["way"] == Way.PLAIN
     ]
 
 
 def beginning(snapshot: Snapshot) -> str | None:
-    """Return what a job that has items and no results yet is waiting for."""
+    """Return what a job that has items but no results yet is waiting for."""
     shards = snapshot["shards"]
     if not snapshot["items"]["listed"] or done_of(snapshot) or snapshot["state"] in RESTING_JOBS:
         return None
@@ -102,7 +102,7 @@ def beginning(snapshot: Snapshot) -> str | None:
 
 
 def waiting_for(snapshot: Snapshot) -> str | None:
-    """Return what keeps a job from going on, if it is that nobody can do what is next."""
+    """Return what keeps a job from going on, if nobody can do what comes next."""
     if snapshot["needs_newer"]:
         return f"this job {snapshot['needs_newer']}"
     if snapshot["profile_without_worker"]:

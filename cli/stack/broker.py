@@ -19,7 +19,7 @@ def broker_url(home: Home) -> str:
 
 
 def server_binary() -> str:
-    """Return the server's program: the system's own, else the one that Regatta installs.
+    """Return the server's program: the system's, else the one that Regatta installs.
 
     Raises:
         RegattaError: there is neither.
@@ -33,18 +33,18 @@ def server_binary() -> str:
             return str(program)
     raise RegattaError(
         "no Redis server was found",
-        hint="install redis-server, or set REGATTA_BROKER_URL to a server of yours",
+        hint="install redis-server, or set REGATTA_BROKER_URL to your own server",
     )
 
 
 def server_command(home: Home) -> list[str]:
-    """Return the command line of a home's broker: on a socket that only this user can open."""
+    """Return the command line of a home's broker, on a socket that only this user can open."""
     options = {
         "port": "0",
         "unixsocket": str(home.socket),
         "unixsocketperm": "700",
         "dir": str(home.redis),
-        # The queue is only a doorbell: a second's messages may get lost.
+        # The queue is only a doorbell: a second's worth of messages may get lost.
         "appendonly": "yes",
         "appendfsync": "everysec",
         "save": "",

@@ -1,4 +1,4 @@
-"""A process that is kept running."""
+"""A child process that is kept running."""
 
 import ctypes
 import os
@@ -13,7 +13,7 @@ from core.heartbeat_pipe import HEARTBEAT_FD, HeartbeatReader
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 10.0
 _HEALTHY_SECONDS = 30.0
-_START_SECONDS = 900.0  # importing, and loading models beforehand
+_START_SECONDS = 900.0  # importing, and preloading models
 _DUMP_SECONDS = 2.0
 _LARGEST_LOG = 20 * 1024 * 1024
 _PR_SET_PDEATHSIG = 1  # see prctl(2)
@@ -22,11 +22,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Child:
-    """One process of ours: started, started again when it dies or hangs, stopped.
+    """One child process: started, restarted when it dies or hangs, stopped.
 
-    It gets SIGTERM from the kernel when its parent dies, whatever killed that. `monotonic` values
-    are the caller's. Without a `log` it talks where its parent does. With `hang_seconds` it has
-    to give signs of life, see `core.heartbeat_pipe`, from its first one on.
+    The kernel sends it SIGTERM when its parent dies, however that happens. `monotonic` values are
+    the caller's. Without a `log` it writes where its parent does. With `hang_seconds` it has to
+    keep giving signs of life (`core.heartbeat_pipe`) after the first one.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Child:
         return self._process is not None or self._restart_at is not None
 
     def start(self, now: float) -> None:
-        """Start the process; what it says goes to its log."""
+        """Start the process; its output goes to its log."""
         environment = self._environment
         if self._hang_seconds is not None:
             self._heartbeat = HeartbeatReader()
@@ -88,9 +88,9 @@ class Child:
         self._silent_from = now + _START_SECONDS
 
     def died(self, now: float) -> tuple[int, int] | None:
-        """Return pid and exit code if the process has died since it was asked last.
+        """Return pid and exit code if the process has died since the last call.
 
-        Its restart is then due after a pause, longer each time it dies young.
+        Its restart is then due after a pause, which grows each time it dies young.
         """
         if self._process is None or self._process.poll() is None:
             return None
@@ -102,14 +102,14 @@ class Child:
         return pid, code
 
     def restart_if_due(self, now: float) -> bool:
-        """Start a dead process again once its pause is over; whether it was started."""
+        """Start a dead process again once its pause is over; return whether it was started."""
         if self._restart_at is None or now < self._restart_at:
             return False
         self.start(now)
         return True
 
     def give_up(self) -> None:
-        """Do not start it again."""
+        """Give up on the process: it is not started again."""
         self._restart_at = None
 
     def end_if_hung(self, now: float) -> bool:
@@ -139,12 +139,12 @@ class Child:
             self._process.terminate()
 
     def kill(self) -> None:
-        """End the process at once, if it runs."""
+        """Kill the process, if it runs."""
         if self._process is not None:
             self._process.kill()
 
     def await_end(self, patience: float) -> int | None:
-        """Wait for the end, and bring it about after `patience` seconds; return the exit code."""
+        """Wait for the end, killing it after `patience` seconds; return the exit code."""
         if self._process is None:
             return None
         try:
@@ -173,7 +173,7 @@ def _opened(log: Path) -> int:
 def _die_with(parent: int) -> Callable[[], None]:
     def prepare() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it died in the meantime, so that no signal will come
+        if os.getppid() != parent:  # it died in the meantime, so no signal will come
             os._exit(1)
 
     return prepare

@@ -1,7 +1,7 @@
-"""The devices that workers are pinned to, found without waking any of them up.
+"""Finds the devices that workers are pinned to, without waking any of them up.
 
-CUDA must not be initialised here: a process that did so holds memory on every GPU, and its
-children cannot use CUDA after a fork. The driver's own tool and /proc say what there is.
+CUDA must not be initialised here: it would hold memory on every GPU, and children could not use
+CUDA after a fork. The driver's own tool and /proc say what there is.
 """
 
 import os
@@ -24,7 +24,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One device: its name in logs, and the environment that shows a process this one alone."""
+    """One device: its name in logs, and the environment that shows it alone to a process."""
 
     name: str
     environment: Mapping[str, str]
@@ -40,7 +40,7 @@ def find_devices(wanted: str, driver: Path = _DRIVER) -> list[Device]:
     names if it is set, else all that the driver lists, else the CPU.
 
     Raises:
-        UsageError: it is none of these, names a device twice, or one that is not there.
+        UsageError: it is none of these, or names a device twice, or one that does not exist.
     """
     if wanted == "cpu":
         return [CPU]
@@ -71,7 +71,7 @@ def listed_gpus(driver: Path = _DRIVER) -> list[str]:
             _ASK, capture_output=True, text=True, timeout=_ASK_SECONDS, check=False
         )
     except FileNotFoundError:
-        # Some containers have the driver and not its tool. Its numbers are in this order.
+        # Some containers have the driver without its tool. Its numbers are in this order.
         return [str(number) for number, _ in enumerate(driver.glob("*/information"))]
     except (OSError, subprocess.TimeoutExpired) as error:
         _log.warning("nvidia-smi cannot be asked for GPUs", error=str(error))
@@ -84,7 +84,7 @@ def listed_gpus(driver: Path = _DRIVER) -> list[str]:
 
 
 def _gpu(name: str) -> Device:
-    # CUDA's own order is by speed; the driver's tool counts by bus, and people go by that.
+    # CUDA's own order is by speed; the driver's tool counts by bus, which is what people use.
     return Device(f"gpu{name}", {_VISIBLE: name, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"})
 
 

@@ -1,4 +1,4 @@
-"""A command's hold on the embedded stack: started if need be, shared with the other commands."""
+"""A command's hold on the embedded stack: started if needed, shared with other commands."""
 
 import os
 import signal
@@ -20,9 +20,9 @@ _PAUSE_SECONDS = 0.03
 
 
 class Stack:
-    """The stack of the settings' home, for as long as this is entered.
+    """The stack of the settings' home, for as long as this context lasts.
 
-    `say` is told what a person has to wait for.
+    `say` is called with what a person has to wait for.
     """
 
     def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
@@ -59,7 +59,7 @@ class Stack:
         self.close()
 
     def close(self) -> None:
-        """Leave. Whoever leaves last makes the keeper stop the stack."""
+        """Leave. The keeper stops the stack once the last user has left."""
         if self._users is not None:
             self._users.close()
             self._users = None
@@ -73,7 +73,7 @@ class Stack:
         return self._usable() or self._start()
 
     def await_stop(self) -> bool:
-        """Leave, and wait until the stack has stopped; False if others use it, so that it stays."""
+        """Leave, and wait until the stack has stopped; return False if others still use it."""
         self.close()
         until = time.monotonic() + _LEAVE_SECONDS
         with FileLock(self.home.users_lock) as users:
@@ -115,8 +115,8 @@ class Stack:
         return state
 
     def _spawn(self) -> None:
-        # Not subprocess: the keeper outlives this command on purpose, in a session of its own,
-        # so that Ctrl-C in this terminal is not for it.
+        # Not subprocess: the keeper deliberately outlives this command, in a session of its own,
+        # so that Ctrl-C in this terminal does not reach it.
         appending = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         self._keeper = os.posix_spawn(
             sys.executable,
@@ -133,7 +133,7 @@ class Stack:
         )
 
     def _has_ended(self) -> bool:
-        """Return whether the keeper that this command started has ended; its remains are collected."""
+        """Return whether the keeper that this command started has ended, and reap it."""
         if self._keeper is None:
             return True
         ended = os.waitpid(self._keeper, os.WNOHANG)[0] != 0

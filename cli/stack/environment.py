@@ -1,4 +1,4 @@
-"""The environment of child processes: they are told every setting, and read no file again."""
+"""The environment of child processes: they get every setting from it, and read no file again."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ _RUN_MODULE = str(Path(__file__).with_name("run_module.py"))
 
 
 def environment(settings: Settings, **changes: str) -> dict[str, str]:
-    """Return this process's environment with the settings in it, `changes` before them."""
+    """Return this process's environment with the settings in it; `changes` come before them."""
     values = {name: getattr(settings, name) for name in type(settings).model_fields}
     told = {name: str(value) for name, value in (values | changes).items() if value is not None}
     ours = {f"REGATTA_{name.upper()}": value for name, value in told.items()}

@@ -14,11 +14,11 @@ class FileLock:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def try_shared(self) -> bool:
-        """Take it shared, if nobody holds it alone."""
+        """Try to take it shared; fails while somebody holds it alone."""
         return self._try(fcntl.LOCK_SH)
 
     def try_alone(self) -> bool:
-        """Take it alone, if nobody else holds it at all."""
+        """Try to take it alone; fails while anybody else holds it."""
         return self._try(fcntl.LOCK_EX)
 
     def wait_shared(self) -> None:
@@ -59,6 +59,6 @@ class FileLock:
 
 
 def is_held(path: Path) -> bool:
-    """Return whether somebody holds the lock alone. Whoever tries to take it meanwhile tries again."""
+    """Return whether somebody holds the lock alone; this blocks takers for an instant."""
     with FileLock(path) as lock:
         return not lock.try_shared()

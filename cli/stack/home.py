@@ -1,4 +1,4 @@
-"""Where the embedded stack of a home keeps its files, and what its keeper says there."""
+"""Where the embedded stack of a home keeps its files, and what its keeper writes about it."""
 
 import hashlib
 import json
@@ -20,36 +20,36 @@ class Home:
 
     - `users_lock`: every command that uses the stack holds it shared; the keeper stops the stack
       once it gets it for itself;
-    - `start_lock`: held while a command looks whether a keeper lives, and starts one;
-    - `keeper_lock`: held by the keeper as long as it lives;
-    - `state`: what the keeper runs, see `cli.stack.home`.
+    - `start_lock`: held while a command checks whether a keeper is alive, and starts one;
+    - `keeper_lock`: held by the keeper as long as it is alive;
+    - `state`: what the keeper runs, see `StackState`.
     """
 
     path: Path
 
     @property
     def users_lock(self) -> Path:
-        """Held, shared, by whoever uses the stack."""
+        """The lock that every user of the stack holds, shared."""
         return self.path / "users.lock"
 
     @property
     def start_lock(self) -> Path:
-        """Held by whoever is about to start a keeper."""
+        """The lock that whoever is about to start a keeper holds."""
         return self.path / "start.lock"
 
     @property
     def keeper_lock(self) -> Path:
-        """Held by the keeper."""
+        """The lock that the keeper holds."""
         return self.path / "keeper.lock"
 
     @property
     def state(self) -> Path:
-        """What the keeper runs."""
+        """The file that says what the keeper runs."""
         return self.path / "stack.json"
 
     @property
     def logs(self) -> Path:
-        """A file per process."""
+        """The directory of the logs, a file per process."""
         return self.path / "logs"
 
     def log(self, name: str) -> Path:
@@ -58,12 +58,12 @@ class Home:
 
     @property
     def redis(self) -> Path:
-        """Redis's own data."""
+        """The directory of Redis's own data."""
         return self.path / "redis"
 
     @property
     def runtime(self) -> Path:
-        """A short path for sockets, of this user and this home alone."""
+        """A short path for sockets, for this user and this home alone."""
         name = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]
         base = os.environ.get("XDG_RUNTIME_DIR", "")
         if base.startswith("/") and len(os.fsencode(base)) < _SOCKET_BYTES // 2:
@@ -72,14 +72,14 @@ class Home:
 
     @property
     def socket(self) -> Path:
-        """Where Redis listens."""
+        """The socket on which Redis listens."""
         return self.runtime / "redis.sock"
 
     def prepare(self) -> None:
-        """Make the directories.
+        """Create the directories.
 
         Raises:
-            UsageError: one cannot be made, or is not this user's own.
+            UsageError: one cannot be created, or does not belong to this user.
         """
         try:
             for folder in (self.path, self.logs, self.redis):
@@ -91,7 +91,7 @@ class Home:
                 f"{error.filename!r} cannot be made: {error.strerror}",
                 hint="set REGATTA_HOME to a directory that you can write",
             ) from error
-        # Anybody may make a directory in /tmp, and whoever owns it owns the broker in it.
+        # Anybody may create a directory in /tmp, and whoever owns it owns the broker in it.
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
             raise UsageError(f"{self.runtime} is somebody else's", hint="set XDG_RUNTIME_DIR")
         self.runtime.chmod(0o700)
@@ -106,7 +106,7 @@ class Home:
 
 @dataclass(frozen=True, slots=True)
 class StackState:
-    """The keeper, whether its stack can be used, where its broker is, and what runs in it."""
+    """The keeper, whether its stack is ready, where its broker is, and what runs in it."""
 
     keeper: ProcessId
     ready: bool
@@ -114,7 +114,7 @@ class StackState:
     children: dict[str, ProcessId] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
-        """Replace the file at once: readers see all of the old or all of the new."""
+        """Replace the file at once: readers see all of the old one or all of the new."""
         data = {
             "keeper": self.keeper.to_json(),
             "ready": self.ready,
@@ -127,7 +127,7 @@ class StackState:
 
 
 def read_state(path: Path) -> StackState | None:
-    """Return what the last keeper wrote; None if there was none, or nobody can read it."""
+    """Return what the last keeper wrote; None if there was none, or it can't be read."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         return StackState(

@@ -1,7 +1,7 @@
 """Keeps the embedded stack of one home running: the module `cli.stack.keeper`.
 
-It is started by the first command that needs the stack and stops when the last one has left,
-however that left: the kernel releases the locks of killed processes.
+The first command that needs the stack starts it. It stops when the last one has left, however that
+ended: the kernel releases the locks of killed processes.
 """
 
 import os
@@ -63,7 +63,7 @@ class Keeper:
                 self._start()
                 self._watch(users)
             finally:
-                with suppress(OSError):  # a full disk must not keep anything running
+                with suppress(OSError):  # a full disk must not keep it from stopping
                     self._write_state(ready=False)
                 self._stop_children()
                 self._home.clean()
@@ -120,16 +120,16 @@ class Keeper:
             if child.restart_if_due(now):
                 changed = True
         if changed:
-            with suppress(OSError):  # with the disk full, they still have to be kept running
+            with suppress(OSError):  # even if the disk is full, they have to be kept running
                 self._write_state(ready=True)
 
     def _forget(self, name: str, pid: int) -> None:
-        """Let the scheduler know at once, instead of when the dead one's leases end."""
+        """Tell the scheduler at once, instead of when the dead process's leases end."""
         if name != "redis":
             report_death(self._settings.database_url, pid)
 
     def _stop_children(self) -> None:
-        """Stop the workers first: they hand back what they run. Their broker goes last."""
+        """Stop the workers first: they hand back what they run. The broker goes last."""
         workers = [child for child in self._children if child.name.startswith(WORKER)]
         for child in workers:
             child.terminate()
@@ -145,7 +145,7 @@ class Keeper:
         self._children.clear()
 
     def _end_leftovers(self) -> Mapping[str, ProcessId]:
-        """End what a killed keeper left behind, before its files are used again; return it."""
+        """End what a killed keeper left running, before its files are used again; return it."""
         before = read_state(self._home.state)
         if before is None:
             return {}
@@ -168,7 +168,7 @@ class Keeper:
 
 
 def main() -> int:
-    """Keep the stack of `REGATTA_HOME`, unless somebody does already."""
+    """Keep the stack of `REGATTA_HOME`, unless somebody already does."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -191,7 +191,7 @@ def main() -> int:
 
 
 def _take(lock: FileLock) -> bool:
-    """Take the lock; somebody who only looks whether it is held has it for an instant."""
+    """Take the lock; a process that checks whether it is held has it for an instant."""
     until = time.monotonic() + _LOCK_SECONDS
     while not lock.try_alone():
         if time.monotonic() > until:

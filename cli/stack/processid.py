@@ -15,7 +15,7 @@ _STATE_FIELD = 0
 
 @dataclass(frozen=True, slots=True)
 class ProcessId:
-    """A process by its number, the tick it was started at, and the boot that counts the ticks."""
+    """A process by its number, the tick at which it started, and the boot that counts the ticks."""
 
     pid: int
     started: int
@@ -38,7 +38,7 @@ class ProcessId:
 
     @property
     def lives(self) -> bool:
-        """Whether this very process still runs."""
+        """Return whether this very process is still running."""
         fields = _stat(self.pid)
         return (
             fields is not None
@@ -48,7 +48,7 @@ class ProcessId:
         )
 
     def end(self, patience: float) -> None:
-        """Ask it to end, wait so many seconds at most, and kill it then."""
+        """Ask it to end, wait at most `patience` seconds, then kill it."""
         for number, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, 5.0)):
             until = time.monotonic() + seconds
             if self.lives:

@@ -1,7 +1,7 @@
 """Runs a module of Regatta's: `python -P cli/stack/run_module.py MODULE [ARGUMENT ...]`.
 
-Regatta's own code comes first on the path. This file is started by its name, not as a module, so
-that nothing on `PYTHONPATH` can take its place.
+Regatta's own code comes first on the path. This file is run by its path, not as a module, so that
+nothing on `PYTHONPATH` can take its place.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""The database's tables, as the migrations (a process of their own) see them."""
+"""The database's tables, seen through the migrations, which run in a process of their own."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from core.errors import RegattaError
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """Which revision a database is at, and whether it is this version's newest."""
+    """The revision of a database, and whether it is the newest that this version knows."""
 
     name: str | None
     is_current: bool
@@ -27,7 +27,7 @@ def upgrade(database_url: str) -> Revision:
 
 
 def look(database_url: str) -> Revision:
-    """Return where the database stands.
+    """Return the revision of the database.
 
     Raises:
         RegattaError: it cannot be reached.
@@ -36,7 +36,7 @@ def look(database_url: str) -> Revision:
 
 
 def _ask(what: str, database_url: str) -> Revision:
-    # The URL may hold a password: not for the command line, which everybody can read.
+    # The URL may hold a password, which must not be on the command line for all to read.
     result = subprocess.run(
         python_module("migrations", what),
         env={**os.environ, "REGATTA_DATABASE_URL": database_url},
@@ -50,7 +50,7 @@ def _ask(what: str, database_url: str) -> Revision:
         last = result.stderr.strip().rpartition("\n")[2]
         raise RegattaError(
             f"the migrations failed: {last or f'exit code {result.returncode}'}",
-            hint="`regatta doctor` looks at the database",
+            hint="`regatta doctor` checks the database",
         ) from None
     if "error" in answer:
         raise RegattaError(answer["error"], hint=answer["hint"])

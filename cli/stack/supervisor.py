@@ -21,13 +21,13 @@ from core.errors import RegattaError
 from store.database import Database
 from store.processes import WORKER, forget
 
-_PATIENCE_SECONDS = 2.0  # whoever looks after processes has others to look after
+_PATIENCE_SECONDS = 2.0  # a supervisor has other processes to look after
 
 _log = structlog.get_logger()
 
 
 def report_death(database_url: str, pid: int) -> None:
-    """Take a process of this host off the list of the living.
+    """Remove a dead process of this host from the list of live ones.
 
     If the database cannot be reached, its leases end by themselves.
     """
@@ -43,7 +43,7 @@ def report_death(database_url: str, pid: int) -> None:
 _TICK_SECONDS = 0.2
 _CLOSE_SECONDS = 10.0  # to hand back and free models, after the drain
 _AT_ONCE_SECONDS = 5.0
-_ENDED = (OK, -signal.SIGTERM)  # the latter if it was asked before it had begun
+_ENDED = (OK, -signal.SIGTERM)  # the latter if the signal came before it had begun
 
 
 def device_workers(
@@ -53,9 +53,9 @@ def device_workers(
     log: Callable[[str], Path] | None = None,
     **changes: str,
 ) -> list[Child]:
-    """Return a worker for each device, not started: pinned to it, with its share of the cores.
+    """Return an unstarted worker for each device: pinned to it, with its share of the cores.
 
-    They are called `worker` or `worker-<device>`; `log` says where one of that name talks to.
+    They are called `worker` or `worker-<device>`; `log` returns the log of the one of that name.
     """
     cores = shares(settings.cores or available_cores(), len(devices))
     command = python_module("worker", *arguments)
@@ -73,10 +73,10 @@ def device_workers(
 
 
 class Supervisor:
-    """Starts the children, starts again what dies or hangs, and stops all of them in order.
+    """Starts the children, restarts what dies or hangs, and stops all of them in order.
 
-    One child's death or hang is no concern of the others. `stop` is asked at every turn how
-    many signals to stop have come: the first one drains, the second one is final.
+    One child's death or hang does not affect the others. `stop` is asked at every turn how many
+    stop signals have come: the first one drains, the second one is final.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Supervisor:
     def run(self, pause: Callable[[], object]) -> int:
         """Keep the children running until told to stop; return this process's exit code.
 
-        `pause` is called between two looks. The code is 0 if every child drained, 130 if a second
+        `pause` is called between two turns. The code is 0 if every child drained, 130 if a second
         signal cut that short, 1 if one had to be killed, and 2 if no child can do what was asked.
         """
         for child in self._children:
@@ -118,7 +118,7 @@ class Supervisor:
                 pid, code = death
                 _log.error("worker died", process=child.name, pid=pid, code=code)
                 self._died(pid)
-                if code == USAGE:  # it says why; it would say so again
+                if code == USAGE:  # it said why, and would say the same again
                     child.give_up()
             if child.restart_if_due(now):
                 _log.info("worker started again", process=child.name)

@@ -64,7 +64,7 @@ def test_a_demo_that_does_not_go_as_planned_says_so(paddle_terminal: Terminal) -
     ended = paddle_terminal.run(*command)
     assert ended.code == 1
     assert "11 of 12 sound pictures have results" in ended.out
-    assert "race-1/0000.jpg: planned was a result, what came is not_an_image" in ended.out
+    assert "race-1/0000.jpg: expected a result, got not_an_image" in ended.out
     assert "only 0% of the things were found" in ended.out
 
 

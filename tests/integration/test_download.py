@@ -162,7 +162,7 @@ def test_damaged_and_hostile_archives(model: Path, models: Path, tmp_path: Path)
         ("ftp://host/boats.tar", "ftp:// is not supported"),
         ("hf://boats", "names no repository"),
         ("nowhere/at/all", "no model directory"),
-        ("https://user:secret@[bad/boats.tar", "no address"),
+        ("https://user:secret@[bad/boats.tar", "not an address"),
     ],
 )
 def test_sources_that_are_none(models: Path, source: str, said: str) -> None:

@@ -80,7 +80,7 @@ def test_a_job_that_waits_for_workers_that_are_gone_is_moved(
     assert result.exit_code == 0, result.stderr
     assert f"moves from {KEY} to what workers offer next\n" in result.stderr
     assert "runs again" not in result.stderr
-    assert ("1 shard under way may end" in result.stderr) is (state is JobState.RUNNING)
+    assert ("1 shard under way may finish" in result.stderr) is (state is JobState.RUNNING)
     assert ("regatta resume abc" in result.stderr) is (state is JobState.PAUSED)
     job = bench.read_job("abc")
     assert (job.state, job.profile, job.past_profiles) == (state, None, [PROFILE.to_json()])

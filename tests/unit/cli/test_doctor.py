@@ -300,7 +300,7 @@ def test_work_that_waits_for_nobody(
     assert result.exit_code == 1
     said = [e["found"] for e in json.loads(result.stdout) if e["check"] == "consumers"]
     assert "2 shards wait in the queue 'detect', which no live worker serves" in said
-    assert "jobs are under way, and no scheduler lives" in said
+    assert "jobs are under way, but no scheduler is alive" in said
     heartbeat = processes.Heartbeat("w", processes.WORKER, "h", 1, "0", queues=("detect",))
     bench.db.write(lambda s: processes.beat(s, heartbeat, now=time.time()))
     result = regatta("doctor", "--format", "json")

@@ -31,4 +31,4 @@ def test_one_of_another_host_or_a_silent_one_is_not(
     beat(bench, "worker", host=host, ago=ago)
     result = regatta("health", "worker")
     assert result.exit_code == 1
-    assert "no worker lives here" in result.stderr
+    assert "no worker is alive" in result.stderr

@@ -166,7 +166,7 @@ def test_jobs_of_versions_that_kept_no_request(
     [
         ("nosuch", "no job 'nosuch'"),
         ("/nowhere/manifest.json", "cannot be read"),
-        ("photos/other.json", "is no manifest of a job"),
+        ("photos/other.json", "is not a job's manifest"),
         ("nosuch.toml", "cannot be read"),
     ],
 )

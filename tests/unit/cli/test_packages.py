@@ -60,7 +60,7 @@ def test_the_gpu_s_paddle_stands_for_the_other(tmp_path: Path) -> None:
 def test_another_major_of_numpy_fails(tmp_path: Path) -> None:
     [(status, found, mend), (less, _, _)] = findings(tmp_path, GOOD | {"numpy": "3.0.1"})
     assert (status, less) == ("failed", "warning")
-    assert found == "numpy is 3.0.1, and has to be <3,>=1.26"
+    assert found == "numpy is 3.0.1, but has to be <3,>=1.26"
     assert mend == "pip install 'numpy<3,>=1.26'"
 
 

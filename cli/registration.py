@@ -17,7 +17,7 @@ from core.ways import Way
 from registry.cards import Tried, composed_card, model_card
 from registry.chosen_model import choose_composed, describe
 from registry.composition import read_composition
-from registry.download import bring_model
+from registry.download import download_model
 from registry.web import without_secrets
 from store.models import add_model
 from store.verdicts import Verdict, give_verdict
@@ -45,7 +45,7 @@ def register(name: str, source: str, *, task: str | None, sha256: str | None, ch
     shown = without_secrets(source)
     with opened() as (settings, db):
         with transfer(shown) as progress:
-            directory = bring_model(
+            directory = download_model(
                 source,
                 settings.models_directory,
                 sha256=sha256,

@@ -21,11 +21,11 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunAgain:
-    """Back to pending, after `delay` seconds; `alone` in an isolated one-slot process."""
+    """Back to pending, after `delay` seconds; `as_suspect` in an isolated one-slot process."""
 
     delay: float
     counts: bool
-    alone: bool
+    as_suspect: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,10 @@ def decide(failure: Failure, *, tries: int, max_tries: int) -> RunAgain | GiveUp
     1, 2, 4 ... 60 seconds.
     """
     if failure is Failure.HANDED_BACK:
-        return RunAgain(delay=0.0, counts=False, alone=False)
+        return RunAgain(delay=0.0, counts=False, as_suspect=False)
     if failure is Failure.BLOCKED:
-        return RunAgain(delay=_BLOCKED_DELAY, counts=False, alone=False)
+        return RunAgain(delay=_BLOCKED_DELAY, counts=False, as_suspect=False)
     if tries >= max_tries:
         return GiveUp()
     delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(tries - 1, _DOUBLINGS))
-    return RunAgain(delay=delay, counts=True, alone=failure is Failure.PROCESS_DIED)
+    return RunAgain(delay=delay, counts=True, as_suspect=failure is Failure.PROCESS_DIED)

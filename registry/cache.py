@@ -49,7 +49,7 @@ def _forget_abandoned(models: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def shelve(export: Path, models: Path, digest: str) -> Path:
+def keep(export: Path, models: Path, digest: str) -> Path:
     """Move an export to its place, unless it is there already and intact; return the place.
 
     `export` has to be in a directory from `incoming`.

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from core.errors import UsageError
 from registry.archives import unpack
-from registry.cache import incoming, shelve
+from registry.cache import incoming, keep
 from registry.copies import copy_folder, copy_object
 from registry.hub import SCHEME, HubRepository, download_repository
 from registry.web import Progress, download, without_secrets
@@ -22,7 +22,7 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 _MOST_NAMED = 5
 
 
-def bring_model(
+def download_model(
     source: str, models: Path, *, sha256: str | None, progress: Progress, shows_progress: bool
 ) -> Path:
     """Return the local directory of a model's export, after downloading it if needed.
@@ -71,7 +71,7 @@ def bring_model(
             raise UsageError(said, hint=error.hint) from error
         if archive is None and expected is not None:
             _compare(expected, digest, "the model at", source)
-        return shelve(export, models, digest)
+        return keep(export, models, digest)
 
 
 def _archive(source: str, to: Path, progress: Progress) -> Path | None:

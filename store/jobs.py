@@ -30,7 +30,7 @@ from core.states import (
     ShardMoves,
     ShardState,
 )
-from store.rows import changed, count, printable
+from store.rows import changed, column_text, count
 from store.tables import UNHELD, UNPLANNED, Job, Shard, ShardDependency
 
 # This does not block the insertion of new shards, which refer to their job.
@@ -207,7 +207,7 @@ def stop(
 
     Workers call off the running shards; `settle` ends the job after the last one.
     """
-    if not move_job(session, job_id, move, **({"error": printable(error)} if error else {})):
+    if not move_job(session, job_id, move, **({"error": column_text(error)} if error else {})):
         return False
     call_off(session, Shard.job_id == job_id, Shard.state != ShardState.RUNNING, now=now)
     return True

@@ -24,7 +24,7 @@ from store.artefacts import artefact_columns, part_of
 from store.jobs import call_off, lock_job, why_newer
 from store.planning import NewShard, add_children
 from store.profiles import part_profiles_after, present_number, profiles_of, ways_of
-from store.rows import changed, printable
+from store.rows import changed, column_text
 from store.tables import UNHELD, Job, Shard
 
 
@@ -273,7 +273,7 @@ def fail(
             held(hold),
             ShardMoves.EXHAUST,
             **UNHELD,
-            error=printable(error),
+            error=column_text(error),
             finished_at=now,
             # What the overtaken run staged can't collide with the tombstone then.
             attempt=Shard.attempt + 1,
@@ -286,9 +286,9 @@ def fail(
         ShardMoves.LAPSE if lost_lease else ShardMoves.RETRY,
         **UNHELD,
         tries=Shard.tries if verdict.counts else Shard.tries - 1,
-        suspect=shard.suspect or verdict.alone,
+        suspect=shard.suspect or verdict.as_suspect,
         available_at=now + verdict.delay,
-        error=printable(error),
+        error=column_text(error),
     )
 
 

@@ -15,7 +15,7 @@ from core.profile import ExecutionProfile
 from core.states import LIVE_JOBS, JobState, ShardState
 from core.ways import Way
 from store.jobs import lock_job, recall
-from store.rows import changed, printable
+from store.rows import changed, column_text
 from store.tables import Job, Shard
 
 _NETWORKS = "networks"
@@ -91,7 +91,7 @@ def freeze_way(
     frozen = ways_of(job.profile)
     if digest in frozen:
         return frozen[digest]
-    said = {"way": way.value, "why": printable(why)}
+    said = {"way": way.value, "why": column_text(why)}
     profile = {**job.profile, _NETWORKS: {**job.profile.get(_NETWORKS, {}), digest: said}}
     session.execute(update(Job).where(Job.id == job_id).values(profile=profile))
     return way

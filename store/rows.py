@@ -7,15 +7,17 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.sql.dml import UpdateBase
 
+from core.escape import storable
+
 
 def count(session: Session, statement: UpdateBase) -> int:
     """Run a statement that changes rows and return how many it changed."""
     return cast("CursorResult[Any]", session.execute(statement)).rowcount
 
 
-def printable(text: str) -> str:
-    """Return text as a database can store it: what is not Unicode is spelled out."""
-    return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")
+def column_text(text: str) -> str:
+    """Return text as a database can store it: lone surrogates and NUL are escaped."""
+    return storable(text).replace("\0", "\\0")
 
 
 def new_or_known(

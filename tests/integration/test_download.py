@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from core.errors import UsageError
-from registry.download import bring_model
+from registry.download import download_model
 from store.locations import open_store, use_s3
 from store.s3.client import s3_client
 from store.s3.options import S3Options
@@ -41,15 +41,15 @@ def bucket(moto_server: Server) -> Iterator[str]:
     use_s3(S3Options())
 
 
-def bring(source: object, models: Path, sha256: str | None = None) -> Path:
-    return bring_model(
+def fetch(source: object, models: Path, sha256: str | None = None) -> Path:
+    return download_model(
         str(source), models, sha256=sha256, progress=lambda *_: None, shows_progress=False
     )
 
 
 def refusal(source: object, models: Path, sha256: str | None = None) -> UsageError:
     with pytest.raises(UsageError) as caught:
-        bring(source, models, sha256)
+        fetch(source, models, sha256)
     assert caught.value.hint
     if models.is_dir():
         assert list(models.iterdir()) == [], "nothing half stays behind"
@@ -63,8 +63,8 @@ def archive(folder: Path, data: bytes, name: str = "boats_infer.tar") -> Path:
 
 
 def test_a_directory_of_this_machine_stays_where_it_is(model: Path, models: Path) -> None:
-    assert bring(model, models) == model
-    assert bring(f"file://{model}", models) == model
+    assert fetch(model, models) == model
+    assert fetch(f"file://{model}", models) == model
     assert not models.exists()
 
 
@@ -73,7 +73,7 @@ def test_archives_of_this_machine(model: Path, models: Path, tmp_path: Path, bel
     files = files_in(model, below)
     digest = export_digest(model)
     for number, data in enumerate((tar_of(files, "w:gz"), zip_of(files))):
-        place = bring(archive(tmp_path / str(number), data), models)
+        place = fetch(archive(tmp_path / str(number), data), models)
         assert place.parent == models / digest
         assert place.name == (below.split("/")[-2] if below else "boats_infer")
         assert files_in(place) == files_in(model)
@@ -84,12 +84,12 @@ def test_from_a_web_server(web: Web, model: Path, models: Path) -> None:
     data = tar_of(files_in(model, "boats_infer/"))
     web.pages["/paddle3.0.0/boats_infer.tar?sign=1"] = Page(data)
     url = f"{web.url}/paddle3.0.0/boats_infer.tar?sign=1"
-    place = bring(url, models, hashlib.sha256(data).hexdigest().upper())
+    place = fetch(url, models, hashlib.sha256(data).hexdigest().upper())
     assert place == models / export_digest(model) / "boats_infer"
     web.pages["/archive.tar"] = Page(tar_of(files_in(model)))
-    assert bring(f"{web.url}/archive.tar", models / "other").name == "archive"
+    assert fetch(f"{web.url}/archive.tar", models / "other").name == "archive"
     before = place.stat().st_ino
-    assert bring(url, models).stat().st_ino == before
+    assert fetch(url, models).stat().st_ino == before
 
 
 def test_from_a_bucket(bucket: str, model: Path, models: Path) -> None:
@@ -97,14 +97,14 @@ def test_from_a_bucket(bucket: str, model: Path, models: Path) -> None:
     for name, content in files_in(model).items():
         open_store(bucket).put(f"m/v3/{name}", content)
     for source, name in ((f"{bucket}/m/boats.tgz", "boats"), (f"{bucket}/m/v3", "boats")):
-        assert bring(source, models) == models / export_digest(model) / name
+        assert fetch(source, models) == models / export_digest(model) / name
     assert "nothing below" in str(refusal(f"{bucket}/none/", models / "other"))
 
 
 def test_from_the_hub(web: Web, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", web.url)
     serve(web, revision="main")
-    place = bring("hf://boats/yolo@main", models)
+    place = fetch("hf://boats/yolo@main", models)
     assert place == models / export_digest(place) / "yolo"
     assert set(files_in(place)) == set(FILES) - {"pytorch_model.safetensors"}
     other = models.parent / "other"
@@ -122,7 +122,7 @@ def test_digests_that_do_not_match(
     assert "another version" in (error.hint or "")
     assert "the archive" in str(refusal(archive(tmp_path, data), models, digest))
     assert export_digest(model) in str(refusal(model, models, digest))
-    bring(model, models, export_digest(model))
+    fetch(model, models, export_digest(model))
 
 
 @pytest.mark.parametrize("digest", ["", "abc", "g" * 64])
@@ -171,25 +171,25 @@ def test_sources_that_are_none(models: Path, source: str, said: str) -> None:
 
 def test_a_damaged_copy_is_replaced(model: Path, models: Path, tmp_path: Path) -> None:
     packed = archive(tmp_path, tar_of(files_in(model)))
-    place = bring(packed, models)
+    place = fetch(packed, models)
     for damage in (
         lambda: (place / "model.pdiparams").write_bytes(b"damaged"),
         (place / "model.pdiparams").unlink,
         lambda: (place / "infer_cfg.yml").write_text("{"),
     ):
         damage()
-        assert bring(packed, models) == place
+        assert fetch(packed, models) == place
         assert files_in(place) == files_in(model)
     for file in place.iterdir():
         file.unlink()
-    assert files_in(bring(packed, models)) == files_in(model)
+    assert files_in(fetch(packed, models)) == files_in(model)
 
 
 def test_several_at_once(model: Path, models: Path, tmp_path: Path) -> None:
     packed = archive(tmp_path, tar_of(files_in(model)))
     found: list[Path] = []
     threads = [
-        threading.Thread(target=lambda: found.append(bring(packed, models))) for _ in range(8)
+        threading.Thread(target=lambda: found.append(fetch(packed, models))) for _ in range(8)
     ]
     for thread in threads:
         thread.start()
@@ -205,10 +205,10 @@ def test_somebody_else_was_faster(
     model: Path, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     packed = archive(tmp_path, tar_of(files_in(model)))
-    place = bring(packed, models)
+    place = fetch(packed, models)
     before = place.stat().st_ino
     monkeypatch.setattr(Path, "exists", lambda _: False)  # when it was looked for
-    assert bring(packed, models) == place
+    assert fetch(packed, models) == place
     assert place.stat().st_ino == before
 
 
@@ -216,7 +216,7 @@ def test_what_killed_commands_left_is_removed(model: Path, models: Path, tmp_pat
     for name in (".incoming-old", ".incoming-new"):
         (models / name / "content").mkdir(parents=True)
     os.utime(models / ".incoming-old", (0, 0))
-    bring(archive(tmp_path, tar_of(files_in(model))), models)
+    fetch(archive(tmp_path, tar_of(files_in(model))), models)
     assert {path.name for path in models.iterdir()} == {".incoming-new", export_digest(model)}
 
 

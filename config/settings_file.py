@@ -34,7 +34,7 @@ def find_settings_file(flags: Mapping[str, Any]) -> Path | None:
         path = Path(named).expanduser().absolute()
         if not path.is_file():
             raise UsageError(
-                f"REGATTA_CONFIG names {named!r}, which is no file",
+                f"REGATTA_CONFIG names {named!r}, which is not a file",
                 hint="correct it, or unset it to use regatta.toml",
             )
         return path

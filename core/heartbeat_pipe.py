@@ -45,7 +45,7 @@ class HeartbeatWriter:
         return cls(None if word is None else int(word))
 
     def beat(self) -> None:
-        """Write a sign of life; it is no failure if nobody reads it."""
+        """Write a sign of life; nobody has to read it."""
         if self._fd is None:
             return
         # Full: the supervisor reads late. Broken: it is gone, and the kernel tells us anyway.

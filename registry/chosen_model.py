@@ -260,6 +260,6 @@ def _check_people(
     people = settings.get("people", [])
     if not isinstance(people, list) or not all(isinstance(label, str) for label in people):
         raise UsageError(
-            f"people is {people!r}, no list of classes", hint='write people = ["rower"]'
+            f"people is {people!r}, not a list of classes", hint='write people = ["rower"]'
         )
     people_classes(exports[DETECTOR].labels, people)

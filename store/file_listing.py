@@ -20,7 +20,7 @@ def list_files(
     Symbolic links are followed, except to a directory that the link lies in.
 
     Raises:
-        BadInputError: `source_missing` if `root` is no directory.
+        BadInputError: `source_missing` if `root` is not a directory.
         RetryableError: something below `root` can't be read.
     """
     if not os.path.isdir(root):

@@ -39,7 +39,7 @@ class S3Location:
                 hint="write s3://bucket/prefix; credentials come from the environment or ~/.aws",
             )
         if "\0" in key or not _is_text(key):
-            raise UsageError(f"{url!r} is no S3 key", hint="keys are valid UTF-8 without NUL")
+            raise UsageError(f"{url!r} is not an S3 key", hint="keys are valid UTF-8 without NUL")
         return cls(bucket, key)
 
     @property

@@ -316,7 +316,7 @@ PEOPLE = 'task = "keypoint"\n[parts]\ndetector = "./people"\nkeypoint = "./pose"
             'task = "ocr"\n[parts]\ntext_det = "./det"\ntext_rec = "./rec"\n[options]\nx = 1',
             "no option x",
         ),
-        (PEOPLE + 'people = "person"', "no list of classes"),
+        (PEOPLE + 'people = "person"', "not a list of classes"),
         (PEOPLE + 'people = ["rower"]', "no class 'rower'"),
     ],
 )

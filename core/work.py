@@ -76,13 +76,18 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """An object that a commit publishes: it is copied from `staged` to `key`."""
+    """An object that a commit publishes: it is copied from `staged` to `key`.
+
+    `legends` belong to rows: what pictures need beside them, by the models' names
+    (`predictions.legend`), as JSON. Models that need nothing are not among them.
+    """
 
     role: ArtefactRole
     staged: str
     key: str
     digest: str
     size: int
+    legends: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from core.layout import results_part
 from core.options import JobOptions, ModelRef
 from core.states import JobState
 from core.times import iso
-from store.artefacts import artefacts_of, is_result, part_of
+from store.artefacts import artefacts_of, is_result, legends_of, part_of
 from store.jobs import Tally
 from store.profiles import part_profiles, profiles_of
 from store.tables import Job, Shard
@@ -26,6 +26,7 @@ def job_manifest(
     `shards` are those that have committed anything, in listing order.
     """
     profiles = profiles_of(job)
+    legends = {name: said for shard in shards for name, said in legends_of(shard).items()}
     return {
         "format": _FORMAT_VERSION,
         "job": {
@@ -49,6 +50,7 @@ def job_manifest(
         "request": job.request,
         "effective": job.effective,
         "digests": _digests(job),
+        **({"legends": legends} if legends else {}),
         # The last one: a job may end, or be called off, after it was freed from its profile.
         "profile": profiles[-1] if profiles else None,
         "profiles": profiles,

@@ -180,7 +180,7 @@ class Shard(Base):
     # Which of the job's profiles its last attempt ran under.
     profile_number: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     # The committed part. A reopened shard keeps it: only its quarantined items run again. Digest
-    # and size are those of its rows; `artefacts` are all others.
+    # and size are those of its rows; `artefacts` are all others, and the legends of the rows.
     part_attempt: Mapped[int | None]
     part_digest: Mapped[str | None]
     part_size: Mapped[int | None]

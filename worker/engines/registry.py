@@ -51,10 +51,12 @@ class Engines:
 def engines_named(names: str) -> Engines:
     """Return the engines that a list with commas names: those of `SHIPPED`, or any modules.
 
+    An empty list names none: such a worker runs what needs no engine.
+
     Raises:
         UsageError: there is none of a name, or it is no engine.
     """
-    return Engines(_engine(name.strip()) for name in names.split(","))
+    return Engines(_engine(name.strip()) for name in names.split(",") if name.strip())
 
 
 def _engine(name: str) -> Engine:

@@ -32,7 +32,8 @@ class Infer(KindRunner):
     def run(self, run: ShardRun) -> Outcome:
         """Return the shard's rows; see `KindRunner.run`."""
         part = self._part(run)
-        return Outcome((Product(ArtefactRole.ROWS, ".parquet", part),), _counts(part))
+        rows = Product(ArtefactRole.ROWS, ".parquet", part, run.legends)
+        return Outcome((rows,), counts_of(part))
 
     def committed(self, run: ShardRun, seconds: float) -> None:
         """Note the rate of the model on its engine, by which shards are sized."""
@@ -69,7 +70,8 @@ class Infer(KindRunner):
             self.pipeline.models.release(model)
 
 
-def _counts(part: bytes) -> Counts:
+def counts_of(part: bytes) -> Counts:
+    """Return what became of a part's items."""
     states = count_states(part)
     return Counts(
         succeeded=states[ItemState.SUCCEEDED],

@@ -9,6 +9,7 @@ from typing import Protocol
 from core.kinds import ArtefactRole
 from core.work import Counts
 from store.planning import NewShard
+from predictions.legend import Legend
 from worker.run import ShardRun
 
 
@@ -16,12 +17,14 @@ from worker.run import ShardRun
 class Product:
     """An artefact to be staged: its bytes, or a file of them where they may be many.
 
-    `suffix` ends its name, dot included. A file is the runner's own to remove.
+    `suffix` ends its name, dot included. A file is the runner's own to remove. `legends` are those
+    of the models whose rows it holds, by their names, as far as these need any.
     """
 
     role: ArtefactRole
     suffix: str
     content: bytes | Path
+    legends: Mapping[str, Legend] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,12 @@ class WorkUnit:
             raise FatalError(f"shards of the kind {self.kind.value!r} run no networks")
         return self.frozen_profile
 
+    @property
+    def jpeg_quality(self) -> int:
+        """The quality of pictures: where networks run, that of what they are frozen to."""
+        frozen = self.frozen_profile
+        return self.options.drawing.jpeg_quality if frozen is None else frozen.jpeg_quality
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:

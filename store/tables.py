@@ -154,7 +154,8 @@ class Shard(Base):
     # Planned shards count up from 0 in the order of the listing, children down from -1 as they
     # come: nothing but the order of running hangs on a child's.
     seq: Mapped[int]
-    part: Mapped[str | None]  # a child's name, which its artefacts are called after
+    # What its artefacts are named after, where that is not its seq: a child's name, for one.
+    part: Mapped[str | None]
     kind: Mapped[str] = mapped_column(_KIND)
     queue: Mapped[str]
     items_key: Mapped[str]

@@ -12,6 +12,8 @@ from worker.engines.protocol import Engine
 SHIPPED: Mapping[str, str] = MappingProxyType({"paddle": "worker.engines.paddle.engine"})
 """The modules of Regatta's own engines, by the names that people call them."""
 
+NONE = "none"
+
 _NEEDED = ("offers", "ways", "load")
 
 
@@ -51,12 +53,14 @@ class Engines:
 def engines_named(names: str) -> Engines:
     """Return the engines that a list with commas names: those of `SHIPPED`, or any modules.
 
-    An empty list names none: such a worker runs what needs no engine.
+    `NONE` instead of a list names none: such a worker runs what needs no engine.
 
     Raises:
         UsageError: there is none of a name, or it is no engine.
     """
-    return Engines(_engine(name.strip()) for name in names.split(",") if name.strip())
+    if names == NONE:
+        return Engines(())
+    return Engines(_engine(name.strip()) for name in names.split(","))
 
 
 def _engine(name: str) -> Engine:

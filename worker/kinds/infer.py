@@ -5,14 +5,12 @@ from dataclasses import dataclass
 
 from core.items import ItemRef
 from core.kinds import ArtefactRole
-from core.states import ItemState
-from core.work import Counts
 from store import rates
 from store.database import Database
 from store.locations import open_store
 from store.manifests import decode_items
-from store.parts import ResultRow, count_states, encode_rows, merge_rows, unsucceeded
-from worker.kinds.kind import KindRunner, Outcome, Product
+from store.parts import ResultRow, encode_rows, merge_rows, unsucceeded
+from worker.kinds.kind import KindRunner, Outcome, Product, counts_of
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.source import as_it_is_now
 from worker.run import ShardRun
@@ -61,20 +59,11 @@ class Infer(KindRunner):
     def _rows(self, run: ShardRun, items: Sequence[ItemRef]) -> list[ResultRow]:
         run.fix_ways(self.chooser.choose(run, items))
         if run.unit.suspect:
-            return run_alone(run, items, self.db, stall_seconds=self.stall_seconds)
+            size = run.unit.profile.batch_size
+            return run_alone(run, items, self.db, at_once=size, stall_seconds=self.stall_seconds)
         model = self.pipeline.models.acquire(run.unit.model, run.unit.profile, run.unit.ways)
         try:
             return self.pipeline.rows(run, items, model)
         finally:
             run.halved_to = model.halved_to
             self.pipeline.models.release(model)
-
-
-def counts_of(part: bytes) -> Counts:
-    """Return what became of a part's items."""
-    states = count_states(part)
-    return Counts(
-        succeeded=states[ItemState.SUCCEEDED],
-        skipped=states[ItemState.SKIPPED],
-        quarantined=states[ItemState.QUARANTINED],
-    )

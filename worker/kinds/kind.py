@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Protocol
 
 from core.kinds import ArtefactRole
+from core.states import ItemState
 from core.work import Counts
-from store.planning import NewShard
 from predictions.legend import Legend
+from store.parts import count_states
+from store.planning import NewShard
 from worker.run import ShardRun
 
 
@@ -57,3 +59,14 @@ class KindRunner(Protocol):
 
     def committed(self, run: ShardRun, seconds: float) -> None:
         """Take note that the run, which took so long, has become the shard's result."""
+        del run, seconds
+
+
+def counts_of(part: bytes) -> Counts:
+    """Return what became of a part's items."""
+    states = count_states(part)
+    return Counts(
+        succeeded=states[ItemState.SUCCEEDED],
+        skipped=states[ItemState.SKIPPED],
+        quarantined=states[ItemState.QUARANTINED],
+    )

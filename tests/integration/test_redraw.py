@@ -13,9 +13,10 @@ from core.items import ItemRef
 from core.kinds import ShardKind
 from core.layout import part_name, results_part
 from core.options import JobOptions
+from core.retry import Failure
 from core.selection import Selection
 from core.states import JobState
-from core.work import Hold
+from core.work import Hold, WorkUnit
 from scheduler.plan import Planner
 from scheduler.redraw import accept, check
 from scheduler.settle import Settler
@@ -129,6 +130,12 @@ class Studio:
     def close(self) -> None:
         self.pipeline.close()
         self.drawing.close()
+
+
+@pytest.fixture
+def bench(sqlite_bench: Bench) -> Bench:
+    """On SQLite: what differs between databases is tested with shards of any kind."""
+    return sqlite_bench
 
 
 @pytest.fixture
@@ -251,11 +258,12 @@ def test_a_suspect_is_drawn_in_a_process_of_its_own(
     monkeypatch.setenv("REGATTA_HOME", str(studio.bench.root))
     job = studio.accept()
     studio.plan(job)
-    studio.bench.db.write(
-        lambda s: s.execute(
-            update(Shard).where(Shard.job_id == job.id).values(suspect=True, deaths={"2": 2})
-        )
-    )
+    hold = studio.queue(job)[0]
+    assert isinstance(studio.bench.claim(hold, offers=()), WorkUnit)
+    assert studio.bench.fail(hold, Failure.PROCESS_DIED)
+    studio.bench.clock.now += 60.0
+    guilty = update(Shard).where(Shard.id == hold.shard).values(deaths={"2": 2})
+    studio.bench.db.write(lambda s: s.execute(guilty))
     assert studio.painter.run(studio.queue(job)[0]) == "done"
     rows = {row["item"]: row for row in iter_rows(studio.part(job.id, 0))}
     assert rows["002.png"]["reason"].startswith("killed_process")

@@ -19,9 +19,8 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from benchmarks.cpu import family_cpu_seconds, parent
 from benchmarks.databases import add_options, database
-from benchmarks.figures import Figure, options, quiet, report
+from benchmarks.figures import Figure, family_cpu_seconds, options, parent, quiet, report
 from benchmarks.planning import make_list
 from benchmarks.stack import Stack
 from store.database import Database

@@ -1,16 +1,80 @@
-"""What a benchmark found, beside what was hoped for: printed, and kept as JSON."""
+"""Figures of runs: CPU seconds, tables for people, JSON for programs."""
 
 import json
 import logging
 import os
 import platform
+import sys
 from argparse import ArgumentParser
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import structlog
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU seconds of a process, and of its children that have ended and were waited for."""
+    fields = _fields(pid)
+    return sum(int(field) for field in fields[11:15]) / _TICKS
+
+
+def family_cpu_seconds(pid: int) -> float:
+    """CPU seconds of a process and of all its descendants, ended or alive."""
+    return cpu_seconds(pid) + sum(family_cpu_seconds(child) for child in children(pid))
+
+
+def children(pid: int) -> list[int]:
+    """The living children of a process."""
+    listed = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for path in listed for child in path.read_text(encoding="ascii").split()]
+
+
+def parent(pid: int) -> int:
+    """The parent of a process."""
+    return int(_fields(pid)[1])
+
+
+def _fields(pid: int) -> list[str]:
+    # The name before the last parenthesis may hold spaces.
+    text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    return text.rpartition(")")[2].split()
+
+
+def rows(path: Path) -> Iterator[str]:
+    """One row for each figure of a file, the benchmark named in the first."""
+    written = json.loads(path.read_text(encoding="utf-8"))
+    how = ", ".join(
+        f"{key.replace('_', ' ')} {value}"
+        for key, value in written["how"].items()
+        if key not in {"cores", "python"}
+    )
+    name = f"**{written['benchmark']}** ({how})"
+    for figure in written["figures"]:
+        verdict = {None: "", True: ", met", False: ", **not met**"}[figure["met"]]
+        goal = f"{figure['goal']}{verdict}" if figure["goal"] else ""
+        value = f"{_rounded(figure['value'])} {figure['unit']}".strip()
+        yield f"| {name} | {figure['name'].strip()} | {value} | {goal} |"
+        name = ""
+
+
+def _rounded(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:,.3g}"
+
+
+def main(paths: list[str]) -> int:
+    print("| benchmark | figure | value | goal |\n| --- | --- | --- | --- |")
+    for path in paths:
+        for row in rows(Path(path)):
+            print(row)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from store.s3 import S3Objects
-from store.s3_client import s3_client
-from store.s3_location import S3Location
-from store.s3_options import S3Options
+from store.s3.client import s3_client
+from store.s3.location import S3Location
+from store.s3.options import S3Options
+from store.s3.store import S3Objects
 from tests.buckets.motoserver import moto
 from tests.buckets.server import ACCESS_KEY, SECRET_KEY
 

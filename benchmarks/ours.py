@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from config.memory import available_memory
+from config.machine import available_memory
 from core.items import ItemRef
 from core.kinds import ShardKind
 from core.options import JobOptions, ModelRef

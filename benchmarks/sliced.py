@@ -33,7 +33,7 @@ from sample.world import new_world
 from store.parts import iter_rows
 from vision.exports.export import read_export
 from worker.engines.paddle import engine as paddle
-from worker.networks.detectors import detector_of
+from worker.networks.by_task import detector_of
 from worker.networks.network import stacked
 
 CORES = len(os.sched_getaffinity(0))

@@ -20,8 +20,7 @@ from core.profile import ExecutionProfile, NetworkProfile
 from core.ways import Way
 from sample.pictures import sample_pictures
 from vision.exports.export import export_digest, read_export
-from vision.exports.exported import ExportedModel
-from vision.exports.input_shapes import traits_of
+from vision.exports.exported import ExportedModel, traits_of
 from worker.engines.paddle import engine as paddle
 from worker.engines.protocol import Predictor
 from worker.networks.by_task import network_of

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from core.digests import Digests
 from core.errors import BadInputError, UsageError
 from core.job_file import SOURCE, SUFFIX, parse_job
+from core.kinds import ShardKind
 from core.layout import MANIFEST
 from core.option import Kind
 from core.options import JobOptions, ModelRef
@@ -49,6 +50,11 @@ def like_job(db: Database, ref: str) -> Inherited:
     if ref.lower().endswith(".json") or "/" in ref:
         return _like_manifest(ref)
     job = db.read(lambda s: _found(s, ref))
+    if job.kind != ShardKind.INFER:
+        raise UsageError(
+            f"job {job.id} runs no model: it is of the kind {job.kind!r}",
+            hint="name a job that `run` or `submit` made",
+        )
     return _inherited(
         {
             "source": job.source,

@@ -18,7 +18,7 @@ from registry.cards import Tried, composed_card, model_card
 from registry.chosen_model import choose_composed, describe
 from registry.composition import read_composition
 from registry.download import bring_model
-from store.downloads import without_secrets
+from registry.web import without_secrets
 from store.models import add_model
 from store.verdicts import Verdict, give_verdict
 from vision.exports.export import read_export

@@ -10,7 +10,7 @@ from core.escape import printable
 from core.layout import REPORT
 from report.page import Content, relative_url, render
 from report.pictures import embed
-from report.statistics import read_findings
+from report.statistics import read_statistics
 from store.committed import committed_rows
 from store.database import Database
 from store.jobs import tally
@@ -42,13 +42,13 @@ def write_report(db: Database, job: Job, file: str | None = None) -> str:
     """Write a job's page into `file`, or beside its results, and return the page's URL."""
     pictures = open_store(job.output)
     folder, name = split_location(file) if file else (job.output, REPORT)
-    findings = read_findings(committed_rows(db, job))
+    statistics = read_statistics(committed_rows(db, job))
     content = Content(
         job=job,
         counts=db.read(lambda s: tally(s, [job]))[job.id],
         shards=db.read(lambda s: parts_of(s, job.id)),
-        findings=findings,
-        pictures=list(embed(findings.gallery(), pictures)),
+        statistics=statistics,
+        pictures=list(embed(statistics.gallery(), pictures)),
         now=db.read(db.now),
     )
     page = render(content, pictures.url if file else relative_url)

@@ -10,9 +10,9 @@ import click
 from cli.options import format_option, job_argument
 from cli.session import job_of, opened
 from cli.show.output import chosen, print_records
-from core.findings import detections_of
 from core.options import ModelRef
 from core.states import ItemState
+from core.tasks import detections_of
 from store.committed import committed_rows
 
 Row = dict[str, Any]
@@ -28,8 +28,8 @@ _CSV = (
 @click.command(epilog="Example: regatta results latest --label person --min-score 0.5 --format csv")
 @job_argument
 @click.option("--item", "items", multiple=True, metavar="GLOB", help="Only items like this.")
-@click.option("--label", "labels", multiple=True, help="Only finds with this label.")
-@click.option("--min-score", type=click.FloatRange(0, 1), help="Only finds so sure.")
+@click.option("--label", "labels", multiple=True, help="Only detections with this label.")
+@click.option("--min-score", type=click.FloatRange(0, 1), help="Only detections at least so sure.")
 @click.option(
     "--state",
     "states",
@@ -49,8 +49,8 @@ def results(
 ) -> None:
     """Print what JOB found so far: every committed result, in listing order.
 
-    JSON formats print a row an item, CSV a line a find: a detection, or a class that the picture
-    was given. With --label or --min-score, items without such a find are left out.
+    JSON formats print a row for each item, CSV a line for each detection (or each class that a
+    picture was given). With --label or --min-score, items without any such are left out.
     """
     keep = _filter(items, frozenset(states))
     narrow = _narrowing(frozenset(labels), min_score)
@@ -82,13 +82,13 @@ def _is_like(item: str, pattern: str) -> bool:
 
 
 def _narrowing(labels: frozenset[str], min_score: float | None) -> Callable[[Row], Row | None]:
-    """Return what leaves only the wanted finds of a row, and None of a row without any."""
+    """Return what leaves only the wanted detections of a row, and None of a row without any."""
 
     def wanted(found: Mapping[str, Any]) -> bool:
         return (not labels or found["label"] in labels) and found["score"] >= (min_score or 0.0)
 
     def narrow(row: Row) -> Row | None:
-        found = [find for find in detections_of(row) if wanted(find)]
+        found = [one for one in detections_of(row) if wanted(one)]
         kind = "detections" if row["detections"] else "classes"
         return {**row, kind: found} if found else None
 
@@ -107,12 +107,12 @@ def _table_row(row: Row) -> Row:
 
 
 def _csv_rows(rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield a line per find; an item without any keeps one line, so that none is silent."""
+    """Yield a line per detection; an item without any keeps one line, so that none is silent."""
     for row in rows:
-        for find in detections_of(row) or ({},):
-            yield {**row, **_csv_find(find)}
+        for one in detections_of(row) or ({},):
+            yield {**row, **_csv_detection(one)}
 
 
-def _csv_find(find: Mapping[str, Any]) -> Row:
-    box = dict(zip(("x1", "y1", "x2", "y2"), find.get("box", ()), strict=False))
-    return {name: find.get(name) for name in ("label", "class_id", "score", "text")} | box
+def _csv_detection(one: Mapping[str, Any]) -> Row:
+    box = dict(zip(("x1", "y1", "x2", "y2"), one.get("box", ()), strict=False))
+    return {name: one.get(name) for name in ("label", "class_id", "score", "text")} | box

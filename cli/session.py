@@ -17,7 +17,7 @@ from store.database import Database
 from store.database_url import redacted
 from store.jobs import find_job, get_job, tally
 from store.locations import use_s3
-from store.s3_options import S3Options
+from store.s3.options import S3Options
 from store.tables import Job, Process
 
 _PATIENCE_SECONDS = 10.0  # a person waits; loops have more

@@ -8,7 +8,7 @@ from cli.options import format_option, watch_option
 from cli.session import job_of, live_processes, opened, say, warn_if_nobody_schedules
 from cli.show.output import cell, chosen, print_object
 from cli.show.progress import progress_view
-from cli.show.watch import watch as wait_for
+from cli.show.progress import watch as wait_for
 from cli.show.wording import (
     count,
     duration,

@@ -12,7 +12,7 @@ from cli.request import drafted, job_defaults, saved
 from cli.session import opened, say, warn_if_nobody_schedules
 from cli.show.output import chosen, print_object
 from cli.show.progress import progress_view
-from cli.show.watch import watch as wait_for
+from cli.show.progress import watch as wait_for
 from scheduler.submit import accept
 
 

@@ -35,11 +35,11 @@ class Verdict:
 def _of_boxes(dataset: Dataset, rows: Rows, output: ObjectStore) -> Verdict:
     del output
     found = agreement(json.loads(dataset.truth.read_text()), rows)
-    shares = (("things were found", found.recall), ("finds are right", found.precision))
+    shares = (("things were found", found.recall), ("detections are right", found.precision))
     return Verdict(
         (
             f"Truth: {found.hits:,} of {found.things:,} things were found ({found.recall:.0%})",
-            f"  {found.precision:.0%} of {found.found:,} finds are right",
+            f"  {found.precision:.0%} of {found.found:,} detections are right",
         ),
         tuple(
             f"only {share:.0%} of the {what}" for what, share in shares if share < _LEAST_AGREEMENT

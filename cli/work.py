@@ -4,8 +4,7 @@ import time
 
 from cli.interrupt import hand_back
 from cli.session import say
-from cli.show.progress import progress_view
-from cli.show.watch import watch
+from cli.show.progress import progress_view, watch
 from cli.stack.embedded import Stack
 from config.settings import Settings
 from core.errors import RegattaError

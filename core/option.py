@@ -40,7 +40,7 @@ class Option:
 
     `default` is what holds if nobody says anything; where that is no value, `otherwise` says in
     words what is chosen then. `least` and `most` bound numbers, `choices` texts. With
-    `is_repeated` there may be several values. `heeded_by` are traits (`core.traits`) of models one
+    `is_repeated` there may be several values. `heeded_by` are traits (`core.tasks`) of models one
     of which a job needs for the option to mean anything, None if it always does; `needs` is an
     option that it is about.
     """

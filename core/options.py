@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from core import tasks, traits
+from core import tasks
 from core.codec import known, written
 from core.option import Kind, option
 from core.slicing import Slicing
@@ -40,7 +40,7 @@ class RowOptions:
         "pictures.",
         kind=Kind.TILE,
         least=32,
-        heeded_by=(tasks.DETECT, traits.TOP_DOWN),
+        heeded_by=(tasks.DETECT, tasks.TOP_DOWN),
     )
     polygons: bool = option(
         "polygons",
@@ -78,7 +78,7 @@ class DrawOptions:
         kind=Kind.NUMBER,
         least=0,
         most=1,
-        heeded_by=(tasks.SEGMENT, tasks.PANOPTIC, traits.MASKS),
+        heeded_by=(tasks.SEGMENT, tasks.PANOPTIC, tasks.MASKS),
         needs="annotate",
     )
     background: tuple[int, int, int] | None = option(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from core import traits
+from core import tasks
 from core.errors import NewerError, UsageError
 from core.option import OPTION, Kind, Option, option, options_of
 from core.options import DrawOptions, JobOptions, Limits, ModelRef, PlanOptions, RowOptions
@@ -37,7 +37,7 @@ class Terms:
         None,
         "A detection model that finds the people for a keypoint model.",
         kind=Kind.MODEL,
-        heeded_by=(traits.UNPAIRED,),
+        heeded_by=(tasks.UNPAIRED,),
     )
     output: str | None = option(
         "output",

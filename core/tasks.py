@@ -1,10 +1,11 @@
-"""The tasks of models: what each is called, and what stands for it everywhere else.
+"""What models do: the one table of tasks, with their words, parts, files and traits.
 
 What a task needs beyond names registers under them where it lives: networks, recipes, drawing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 DETECT = "detect"
 KEYPOINT = "keypoint"
@@ -84,3 +85,21 @@ ROLES: Mapping[str, tuple[Role, ...]] = {task.name: task.parts for task in _ALL 
 def noun_of(task: str) -> str:
     """What one thing is called that a model for a task finds; also for tasks that are none here."""
     return TASK[task].noun if task in TASK else Task(task).noun
+
+
+MASKS = "masks"
+TOP_DOWN = "top_down"
+UNPAIRED = "unpaired"
+
+TRAITS = {
+    **dict(zip(TASKS, TASKS, strict=True)),
+    MASKS: f"{DETECT} with masks",
+    TOP_DOWN: f"{KEYPOINT}, top-down",
+    UNPAIRED: f"{KEYPOINT}, top-down and without a detector of its own",
+}
+"""The traits and how messages call models that have them. Each task is one, of the same name."""
+
+
+def detections_of(row: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The detections of a row, or the classes that its picture was given; each has a score."""
+    return row["detections"] or row["classes"] or ()

@@ -17,8 +17,7 @@ from store.database import Database
 from store.models import find_model, model_ref
 from store.tables import Model
 from vision.exports.export import export_digest, read_export
-from vision.exports.exported import ExportedModel
-from vision.exports.input_shapes import network_traits
+from vision.exports.exported import ExportedModel, network_traits
 from vision.exports.keypoint import BOTTOM_UP
 from vision.people import people_classes
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from core.errors import UsageError
+from registry.archives import unpack
 from registry.cache import incoming, shelve
-from store.archives import unpack
-from store.copies import copy_folder, copy_object
-from store.downloads import Progress, download, without_secrets
-from store.hub import SCHEME, HubRepository, download_repository
+from registry.copies import copy_folder, copy_object
+from registry.hub import SCHEME, HubRepository, download_repository
+from registry.web import Progress, download, without_secrets
 from store.locations import split_location
-from store.s3_location import is_s3
+from store.s3.location import is_s3
 from vision.exports.export import export_digest, is_export
 
 _WEB = re.compile("https?://", re.IGNORECASE)

@@ -9,8 +9,7 @@ from core.option import Kind, Option, options_of
 from core.options import GREEN, DrawOptions, JobOptions, ModelRef, RowOptions
 from core.request import OPTIONS, JobRequest
 from core.sources import SourceKind
-from core.tasks import DETECT, KEYPOINT, OCR
-from core.traits import MASKS, TOP_DOWN, TRAITS, UNPAIRED
+from core.tasks import DETECT, KEYPOINT, MASKS, OCR, TOP_DOWN, TRAITS, UNPAIRED
 from registry.chosen_model import ChosenModel
 from vision.exports.detection import gives_masks
 from vision.exports.text import LEAST_LINE_SCORE

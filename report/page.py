@@ -20,7 +20,14 @@ from core.times import iso
 from report.charts import bars, columns, segments, short, time_marks, top
 from report.pictures import Embedded
 from report.provenance import provenance
-from report.statistics import BINS, QUARANTINED_SHOWN, SCORE_BINS, Findings, Throughput, throughput
+from report.statistics import (
+    BINS,
+    QUARANTINED_SHOWN,
+    SCORE_BINS,
+    Statistics,
+    Throughput,
+    throughput,
+)
 from report.text import duration, moment, number, plural, visible
 from store.jobs import Tally
 from store.tables import Job, Shard
@@ -65,7 +72,7 @@ class Content:
     job: Job
     counts: Tally
     shards: Sequence[Shard]
-    findings: Findings
+    statistics: Statistics
     pictures: Sequence[Embedded]
     now: float
 
@@ -80,7 +87,7 @@ def render(content: Content, picture_url: PictureUrl) -> str:
 
     `picture_url` says where the annotated picture of a key can be seen in full.
     """
-    job, findings = content.job, content.findings
+    job, statistics = content.job, content.statistics
     style, script = _asset("report.css"), _asset("report.js")
     labels = sorted({label for shown in content.pictures for label in shown.picture.best})
     ref = ModelRef.from_json(job.model)
@@ -100,19 +107,19 @@ def render(content: Content, picture_url: PictureUrl) -> str:
             counts=counts,
             parts=segments({name: count for name, count in counts.items() if name != "listed"}),
             passed_over=sorted(job.passed_over.items()),
-            findings=findings,
-            classes=bars(top(findings.finds, _LABELS_SHOWN)),
-            scores=_score_chart(findings, noun),
+            statistics=statistics,
+            classes=bars(top(statistics.detections, _LABELS_SHOWN)),
+            scores=_score_chart(statistics, noun),
             noun=noun,
             several=len(ref.members) > 1,
-            colours={label: _hex(number) for label, number in findings.class_ids.items()},
+            colours={label: _hex(number) for label, number in statistics.class_ids.items()},
             speed=speed,
             speed_chart=_speed_chart(speed),
             stages=bars(busy_seconds(shard.timings for shard in content.shards)),
             labels=labels,
             cards=_cards(content.pictures, labels, picture_url),
-            reasons=bars(top(findings.reasons, _REASONS_SHOWN)),
-            unshown=findings.reasons.total() - min(findings.reasons.total(), QUARANTINED_SHOWN),
+            reasons=bars(top(statistics.reasons, _REASONS_SHOWN)),
+            unshown=statistics.reasons.total() - min(statistics.reasons.total(), QUARANTINED_SHOWN),
             provenance=provenance(job),
             style=style,
             script=script,
@@ -160,12 +167,12 @@ def _took(job: Job) -> float | None:
     return job.finished_at - job.started_at
 
 
-def _score_chart(findings: Findings, noun: str) -> Any:
+def _score_chart(statistics: Statistics, noun: str) -> Any:
     titles = [
         f"{place / SCORE_BINS:.2f} to {(place + 1) / SCORE_BINS:.2f}: {plural(count, noun)}"
-        for place, count in enumerate(findings.scores)
+        for place, count in enumerate(statistics.scores)
     ]
-    return columns(findings.scores, titles, [(place / 4, short(place / 4)) for place in range(5)])
+    return columns(statistics.scores, titles, [(place / 4, short(place / 4)) for place in range(5)])
 
 
 def _speed_chart(speed: Throughput | None) -> Any:
@@ -196,7 +203,7 @@ def _cards(
             "image": shown,
             "href": picture_url(shown.picture.annotated),
             "found": shown.picture.best,
-            "finds": shown.picture.finds,
+            "detections": shown.picture.detections,
             "best": json.dumps(
                 {place[label]: round(score, 3) for label, score in shown.picture.best.items()}
             ),

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from core.findings import detections_of
 from core.states import ItemState
+from core.tasks import detections_of
 from store.tables import Shard
 
 T = TypeVar("T")
@@ -97,7 +97,7 @@ class Picture:
     item: str
     model: str
     annotated: str
-    finds: int
+    detections: int
     best: Mapping[str, float]
 
 
@@ -111,11 +111,11 @@ class Setback:
 
 
 @dataclass
-class Findings:
-    """Counts of finds and quarantined items; `scores` has bins of equal width from 0 to 1."""
+class Statistics:
+    """Counts of detections and quarantined items; `scores` has bins of equal width from 0 to 1."""
 
     rows: int = 0
-    finds: Counter[str] = field(default_factory=Counter)
+    detections: Counter[str] = field(default_factory=Counter)
     items_with: Counter[str] = field(default_factory=Counter)
     class_ids: dict[str, int] = field(default_factory=dict)
     items_without_any: int = 0
@@ -134,7 +134,7 @@ class Findings:
             self._count(row)
 
     def gallery(self) -> list[Picture]:
-        """Pictures from all over the job, those with finds first in line for a place."""
+        """Pictures from all over the job, those with detections first in line for a place."""
         found = self._found.pick(GALLERY)
         empty = self._empty.pick(GALLERY - len(found))
         return sorted([*found, *empty], key=lambda picture: picture.order)
@@ -150,7 +150,7 @@ class Findings:
         best: dict[str, float] = {}
         for one in found:
             label, score = one["label"], one["score"]
-            self.finds[label] += 1
+            self.detections[label] += 1
             self.class_ids.setdefault(label, one["class_id"])
             self.scores[min(SCORE_BINS - 1, max(0, int(score * SCORE_BINS)))] += 1
             best[label] = max(score, best.get(label, score))
@@ -164,9 +164,9 @@ class Findings:
             (self._found if found else self._empty).add(picture)
 
 
-def read_findings(rows: Iterable[Mapping[str, Any]]) -> Findings:
+def read_statistics(rows: Iterable[Mapping[str, Any]]) -> Statistics:
     """Add up a stream of result rows."""
-    findings = Findings()
+    statistics = Statistics()
     for row in rows:
-        findings.add(row)
-    return findings
+        statistics.add(row)
+    return statistics

@@ -15,7 +15,7 @@ Box = tuple[float, float, float, float]
 _LEAST_OVERLAP = 0.5
 
 _Thing = TypeVar("_Thing")
-_Find = Mapping[str, Any]
+_Detection = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +33,24 @@ class Agreement:
 
     @property
     def precision(self) -> float:
-        """The part of the finds that is right, 0 to 1."""
+        """The part of the detections that is right, 0 to 1."""
         return self.hits / max(1, self.found)
 
 
 def agreement(truth: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Agreement:
     """Compare result rows with the truth in COCO's format about the same files.
 
-    A find is a hit if it shares half (intersection over union) with a thing of its class that no
-    better find has taken. Rows about files that the truth does not know are passed over.
+    A detection is a hit if it shares half (intersection over union) with a thing of its class that
+    no better one has taken. Rows about files that the truth does not know are passed over.
     """
     wanted = things_by_file(truth)
     found = hits = 0
     for row in rows:
         if row["item"] not in wanted:
             continue
-        finds = row["detections"] or ()
-        found += len(finds)
-        hits += sum(1 for _ in paired(wanted[row["item"]], finds, _same))
+        detections = row["detections"] or ()
+        found += len(detections)
+        hits += sum(1 for _ in paired(wanted[row["item"]], detections, _same))
     return Agreement(len(truth["annotations"]), found, hits)
 
 
@@ -70,22 +70,25 @@ def things_by_file(truth: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 
 def paired(
-    things: Sequence[_Thing], finds: Iterable[_Find], overlap: Callable[[_Thing, _Find], float]
-) -> Iterator[tuple[_Thing, _Find]]:
-    """The finds that are hits, each with the thing that it is about; the surest find comes first.
+    things: Sequence[_Thing],
+    detections: Iterable[_Detection],
+    overlap: Callable[[_Thing, _Detection], float],
+) -> Iterator[tuple[_Thing, _Detection]]:
+    """The detections that are hits, each with the thing it is about, the surest first.
 
-    A find is a hit if its `overlap` with a thing that no surer one has taken is a half or more.
+    A detection is a hit if its `overlap` with a thing that no surer one has taken is a half or
+    more.
     """
     left = dict(enumerate(things))
-    for find in sorted(finds, key=lambda find: -find["score"]):
-        overlaps = {number: overlap(thing, find) for number, thing in left.items()}
+    for detection in sorted(detections, key=lambda detection: -detection["score"]):
+        overlaps = {number: overlap(thing, detection) for number, thing in left.items()}
         best = max(overlaps, key=overlaps.__getitem__, default=None)
         if best is not None and overlaps[best] >= _LEAST_OVERLAP:
-            yield left.pop(best), find
+            yield left.pop(best), detection
 
 
-def _same(thing: Mapping[str, Any], find: _Find) -> float:
-    return iou(thing["box"], find["box"]) if thing["label"] == find["label"] else 0.0
+def _same(thing: Mapping[str, Any], detection: _Detection) -> float:
+    return iou(thing["box"], detection["box"]) if thing["label"] == detection["label"] else 0.0
 
 
 def iou(one: Box, other: Box) -> float:
@@ -141,9 +144,9 @@ def pose_agreement(truth: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) 
         for name, things in things_by_file(truth).items()
     }
     similar = [
-        joint_similarity(rower, np.array(find["keypoints"])[:, :2])
+        joint_similarity(rower, np.array(detection["keypoints"])[:, :2])
         for row in rows
-        for rower, find in paired(
+        for rower, detection in paired(
             wanted.get(row["item"], ()), row["detections"] or (), _joints_overlap
         )
     ]
@@ -163,8 +166,8 @@ def joint_similarity(rower: Mapping[str, Any], points: NDArray[np.floating[Any]]
     return float(part[there].mean())
 
 
-def _joints_overlap(rower: Mapping[str, Any], find: Mapping[str, Any]) -> float:
-    return iou(rower["box"], find["box"]) if find["label"] == ROWER else 0.0
+def _joints_overlap(rower: Mapping[str, Any], detection: Mapping[str, Any]) -> float:
+    return iou(rower["box"], detection["box"]) if detection["label"] == ROWER else 0.0
 
 
 READABLE_HEIGHT, READABLE_PART = 12.0, 0.9
@@ -193,9 +196,9 @@ def name_agreement(truth: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) 
     hits = read = 0
     for row in rows:
         names = wanted.get(row["item"], ())
-        for name, find in paired(names, row["detections"] or (), _quads_overlap):
+        for name, detection in paired(names, row["detections"] or (), _quads_overlap):
             hits += 1
-            read += find["text"] == name["text"]
+            read += detection["text"] == name["text"]
     return NameAgreement(sum(map(len, wanted.values())), hits, read)
 
 
@@ -212,5 +215,5 @@ def _is_readable(name: Mapping[str, Any]) -> bool:
     return high >= READABLE_HEIGHT and name["visible"] >= READABLE_PART
 
 
-def _quads_overlap(name: Mapping[str, Any], find: Mapping[str, Any]) -> float:
-    return quad_iou(*(np.array(quad, np.float32) for quad in (name["quad"], find["polygon"])))
+def _quads_overlap(name: Mapping[str, Any], detection: Mapping[str, Any]) -> float:
+    return quad_iou(*(np.array(quad, np.float32) for quad in (name["quad"], detection["polygon"])))

@@ -21,7 +21,7 @@ from store import processes
 from store.database import Database
 from store.locations import use_s3
 from store.processes import SCHEDULER, Heartbeat
-from store.s3_options import S3Options
+from store.s3.options import S3Options
 
 
 def main() -> int:

@@ -14,7 +14,7 @@ from core.selection import Selection, media_kind
 from core.sources import Source, SourceKind, parse_source
 from scheduler.listing import Listed, listing
 from store.locations import is_folder, is_object, open_store, split_location
-from store.s3_location import S3Location, is_s3
+from store.s3.location import S3Location, is_s3
 
 _URL = re.compile("[A-Za-z][A-Za-z0-9+.-]*://")
 _EXAMPLES = 5

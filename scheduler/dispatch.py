@@ -6,6 +6,7 @@ and committed first and published after; a message that got lost is published ag
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 import structlog
@@ -14,11 +15,42 @@ from core.kinds import ShardKind
 from core.messages import QUEUES
 from core.work import Hold
 from scheduler.doorbell import Doorbell
-from scheduler.fairness import Claimant, allocate
 from store import processes
 from store.database import Database
 from store.queueing import Demand, demands, overdue, queue_next, queued
 from store.tables import Process
+
+
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """A job with `ready` shards, of which it may have at most `room` more outstanding."""
+
+    job_id: str
+    priority: int
+    ready: int
+    outstanding: int
+    room: int
+
+
+def allocate(free: int, claimants: Sequence[Claimant]) -> dict[str, int]:
+    """Share `free` slots so that outstanding shards are in proportion to 2^priority.
+
+    Each slot goes to the job that has least for its weight, so that every job gets one before
+    any gets its whole share; ties go to the higher priority, then to the earlier claimant.
+    A job without ready shards or room leaves its share to the others.
+    """
+    given = {claimant.job_id: 0 for claimant in claimants}
+    for _ in range(free):
+        hungry = [c for c in claimants if given[c.job_id] < min(c.ready, c.room)]
+        if not hungry:
+            break
+        poorest = min(
+            hungry,
+            key=lambda c: ((c.outstanding + given[c.job_id]) / 2.0**c.priority, -c.priority),
+        )
+        given[poorest.job_id] += 1
+    return {job_id: slots for job_id, slots in given.items() if slots}
+
 
 _DEPTH = 2  # outstanding shards per slot: one that runs, one that waits at the door
 

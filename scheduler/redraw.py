@@ -19,8 +19,7 @@ from core.options import DrawOptions, JobOptions, ModelRef
 from core.profile import ExecutionProfile
 from core.request import OPTIONS, JobRequest, Said
 from core.states import ENDED_JOBS, JobState
-from core.tasks import DETECT
-from core.traits import MASKS
+from core.tasks import DETECT, MASKS
 from registry.heeding import effective_drawing, why_unheeded
 from scheduler.dataset import locate
 from scheduler.submit import usable_output

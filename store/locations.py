@@ -7,8 +7,8 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from core.errors import UsageError
 from store.files import FileObjects
 from store.objects import ObjectStore
-from store.s3_location import S3Location, is_s3
-from store.s3_options import S3Options
+from store.s3.location import S3Location, is_s3
+from store.s3.options import S3Options
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
@@ -31,7 +31,7 @@ def open_store(url: str) -> ObjectStore:
     """
     if is_s3(url):
         # Its import takes longer than most commands, and few need it.
-        from store.s3 import S3Objects  # noqa: PLC0415
+        from store.s3.store import S3Objects  # noqa: PLC0415
 
         return S3Objects(S3Location.parse(url), _s3_options)
     return FileObjects(Path(_local_path(url)))

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from core.items import ItemRef
 from core.keys import text_to_key
 from core.states import ItemState
-from predictions.class_score import ClassScore
+from predictions.answer import ClassScore, Segment
 from predictions.detections import Detections
 from predictions.run_lengths import RunLengths
-from predictions.segment import Segment
 from store.results import ResultRow
 
 

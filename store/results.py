@@ -7,11 +7,8 @@ from numpy.typing import NDArray
 
 from core.items import ItemRef
 from core.states import ItemState
-from predictions.answer import Answer
-from predictions.class_score import ClassScore
+from predictions.answer import NO_LEGEND, Answer, ClassScore, Legend, Segment
 from predictions.detections import Detections
-from predictions.legend import NO_LEGEND, Legend
-from predictions.segment import Segment
 
 
 @dataclass(frozen=True, slots=True, eq=False)

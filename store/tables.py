@@ -139,14 +139,7 @@ class Shard(Base):
         Index(None, "state", "available_at"),
         Index(None, "job_id", "state"),
         Index(None, "queue", "state"),
-        Index(
-            None,
-            "job_id",
-            "part",
-            unique=True,
-            postgresql_where=text("part IS NOT NULL"),
-            sqlite_where=text("part IS NOT NULL"),
-        ),
+        Index(None, "job_id", "part", unique=True),  # rows without a name of their own don't clash
     )
 
     id: Mapped[int] = mapped_column(_BIG, primary_key=True, autoincrement=True)

@@ -36,7 +36,8 @@ _EMPTY = """
 DO $$ BEGIN
     EXECUTE (
         SELECT coalesce(
-            'TRUNCATE ' || string_agg(format('%I', tablename), ', ') || ' RESTART IDENTITY', 'SELECT 1'
+            'TRUNCATE ' || string_agg(format('%I', tablename), ', ') || ' RESTART IDENTITY',
+            'SELECT 1'
         )
         FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'
     );

@@ -73,12 +73,12 @@ def _boxes_of(
     """Result rows as COCO has them."""
     numbers = {image["file_name"]: image["id"] for image in truth["images"]}
     for row in rows:
-        for find in row["detections"]:
-            x1, y1, x2, y2 = find["box"]
+        for detection in row["detections"]:
+            x1, y1, x2, y2 = detection["box"]
             yield {
                 "image_id": numbers[row["item"]],
-                "category_id": find["class_id"] + 1,
-                "score": find["score"],
+                "category_id": detection["class_id"] + 1,
+                "score": detection["score"],
                 "bbox": [x1, y1, x2 - x1, y2 - y1],
             }
 
@@ -149,8 +149,8 @@ def _poses_of(
     """Result rows as COCO has them."""
     numbers = {image["file_name"]: image["id"] for image in truth["images"]}
     for row in rows:
-        for find in row["detections"]:
-            yield _pose(numbers[row["item"]], np.array(find["keypoints"]), find["score"])
+        for detection in row["detections"]:
+            yield _pose(numbers[row["item"]], np.array(detection["keypoints"]), detection["score"])
 
 
 def _pose(image: int, points: NDArray[np.float64], score: float) -> Mapping[str, Any]:
@@ -206,7 +206,7 @@ _LEAST_OVERLAP = 0.5
 
 
 def measure_finding(model: Path, scenes: int, folder: Path) -> Measured:
-    """How many names of held-out scenes are found, and how many finds are names (IoU 0.5)."""
+    """How many names of held-out scenes are found, and how many detections are names (IoU 0.5)."""
     export, graph = read_export(model), Graph(model)
     prepare, settings = Preprocessor(export.ops), DbSettings.of(export.config)
     things = hits = found = 0

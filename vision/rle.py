@@ -1,12 +1,14 @@
-"""Masks in COCO's run lengths: made, joined and moved by COCO's own code, which is fast."""
+"""What is done with masks as runs of pixels, in the form that COCO's tools write and read."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco
 
+from predictions.detections import Detections
 from predictions.run_lengths import RunLengths
 from vision.ops.resize import Size
 
@@ -74,3 +76,11 @@ def _joined(size: Size, first: NDArray[np.int64], last: NDArray[np.int64]) -> Ru
         lengths = lengths[:-1]
     uncompressed = {"size": list(size), "counts": lengths.tolist()}
     return _read(coco.frPyObjects(uncompressed, *size))
+
+
+def moved(found: Detections, x: int, y: int, size: Size) -> Detections:
+    """The boxes and masks in a larger picture of `size` (h, w), which has this one at (x, y)."""
+    masks = found.masks
+    if masks is not None:
+        masks = tuple(placed(mask, size, x, y) for mask in masks)
+    return replace(found, xyxy=found.xyxy + np.array([x, y, x, y], np.float32), masks=masks)

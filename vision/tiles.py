@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.errors import UsageError
 from predictions.detections import Detections
-from vision.placement import moved
+from vision.rle import moved
 
 
 class Tile(NamedTuple):

@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import cv2
 
-from config.cores import available_cores
-from config.memory import available_memory
+from config.machine import available_cores, available_memory
 from config.settings import Settings
 from store.locations import use_s3
-from store.s3_options import S3Options
+from store.s3.options import S3Options
 from worker.engines.registry import engines_named
 from worker.memory import keep_freed_memory
 from worker.models import Models

@@ -18,8 +18,7 @@ from core.profile import ExecutionProfile, NetworkProfile
 from core.ways import Way
 from store.locations import split_location
 from vision.exports.export import export_digest, read_export
-from vision.exports.exported import ExportedModel
-from vision.exports.input_shapes import fixed_shapes, network_traits, traits_of
+from vision.exports.exported import ExportedModel, fixed_shapes, network_traits, traits_of
 from worker.engines.protocol import ModelFiles, Predictor
 from worker.engines.registry import Engines
 from worker.networks.by_task import network_of

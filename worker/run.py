@@ -10,7 +10,7 @@ from core.errors import FatalError, RegattaError, StaleError
 from core.items import ItemRef
 from core.ways import Way
 from core.work import Directive, WorkUnit
-from predictions.legend import NO_LEGEND, Legend
+from predictions.answer import NO_LEGEND, Legend
 from store.parts import ResultRow
 
 

@@ -31,8 +31,7 @@ from core.profile import (
 )
 from core.ways import Way
 from vision.exports.export import export_digest, read_export
-from vision.exports.exported import ExportedModel
-from vision.exports.input_shapes import fixed_shapes
+from vision.exports.exported import ExportedModel, fixed_shapes
 from vision.ops.preprocess import Preprocessor
 from worker.engines.protocol import ModelFiles, Predictor
 from worker.engines.registry import Engines, engines_named

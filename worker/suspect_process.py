@@ -16,7 +16,7 @@ from core.errors import RegattaError
 from core.items import ItemRef
 from core.kinds import ShardKind
 from core.work import WorkUnit
-from predictions.legend import Legend
+from predictions.answer import Legend
 from store.parts import ResultRow
 from worker.assembly import build_drawing, build_pipeline
 from worker.pipeline.drawn_rows import Rows

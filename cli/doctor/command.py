@@ -20,7 +20,7 @@ from cli.show.output import chosen, print_records
 from config.settings import Settings, load_settings
 from core.errors import RegattaError
 from store.locations import use_s3
-from store.s3_options import S3Options
+from store.s3.options import S3Options
 
 _CHECKS: dict[str, Callable[[Settings], Iterable[Finding]]] = {
     "database": check_database,

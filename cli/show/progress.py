@@ -1,4 +1,4 @@
-"""Shows a job while it runs: a line now and then, or a live bar on a terminal (`cli.show.live`)."""
+"""Shows a job until it has ended: a line now and then, or a live bar (`cli.show.live`)."""
 
 import sys
 import time
@@ -8,7 +8,10 @@ from typing import Protocol, Self
 
 from cli.session import say
 from cli.show.wording import WARM_UP_SECONDS, beginning, progress_line, waiting_for
-from report.snapshot import Snapshot
+from config.settings import Settings
+from core.states import ENDED_JOBS, RESTING_JOBS, JobState
+from report.snapshot import Snapshot, snapshot
+from store.database import Database
 
 _LINE_SECONDS = 5.0
 
@@ -76,3 +79,29 @@ class LineView:
         if begins not in {None, self._beginning}:
             say(f"  {begins}")
         self._beginning = begins
+
+
+_TICK_SECONDS = 0.25
+
+
+def watch(
+    db: Database,
+    settings: Settings,
+    job_id: str,
+    view: View,
+    *,
+    between: Callable[[], object] = lambda: None,
+    until_rest: bool = False,
+) -> Snapshot:
+    """Show a job until it has ended (or was paused, with `until_rest`); return how it ended.
+
+    `between` is called between any two looks.
+    """
+    states = RESTING_JOBS if until_rest else ENDED_JOBS
+    while True:
+        seen = snapshot(db, settings, job_id)
+        view.show(seen)
+        if JobState(seen["state"]) in states:
+            return seen
+        between()
+        time.sleep(_TICK_SECONDS)

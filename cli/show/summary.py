@@ -11,10 +11,9 @@ from cli.show.output import print_object
 from cli.show.wording import count, duration, plain_networks, speed
 from core.errors import RegattaError
 from core.escape import printable
-from core.findings import detections_of
 from core.options import ModelRef
 from core.states import JobState
-from core.tasks import MATTING, TASK
+from core.tasks import MATTING, TASK, detections_of
 from report.snapshot import Snapshot
 from store.committed import committed_rows, quarantined_rows
 from store.database import Database
@@ -78,7 +77,7 @@ def _found(db: Database, job: Job, listed: int) -> Iterator[str]:
     labels: Counter[str] = Counter()
     try:
         for row in committed_rows(db, job):
-            labels.update(find["label"] for find in detections_of(row))
+            labels.update(one["label"] for one in detections_of(row))
     except RegattaError as error:
         yield f"  found        cannot be read: {printable(str(error))}"
         return

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 
 from cli.session import say
 from core.escape import printable
-from store.downloads import Progress
+from registry.web import Progress
 
 
 def is_shown() -> bool:
@@ -26,7 +26,7 @@ def transfer(what: str) -> Iterator[Progress]:
 
 
 class _Transfer:
-    """See `store.downloads.Progress`."""
+    """See `registry.web.Progress`."""
 
     def __init__(self, what: str, stack: ExitStack) -> None:
         self._what = what

@@ -10,8 +10,7 @@ from typing import Self
 
 from cli.stack.environment import environment, python_module
 from cli.stack.filelock import FileLock, is_held
-from cli.stack.home import Home
-from cli.stack.stackfile import StackState, read_state
+from cli.stack.home import Home, StackState, read_state
 from config.settings import Settings
 from core.errors import RegattaError
 

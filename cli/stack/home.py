@@ -1,12 +1,14 @@
-"""Where the embedded stack of a home keeps its files."""
+"""Where the embedded stack of a home keeps its files, and what its keeper says there."""
 
 import hashlib
+import json
 import os
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from cli.stack.processid import ProcessId
 from core.errors import UsageError
 
 _SOCKET_BYTES = 100  # the address of a Unix socket has 108 bytes, its end included
@@ -20,7 +22,7 @@ class Home:
       once it gets it for itself;
     - `start_lock`: held while a command looks whether a keeper lives, and starts one;
     - `keeper_lock`: held by the keeper as long as it lives;
-    - `state`: what the keeper runs, see `cli.stack.stackfile`.
+    - `state`: what the keeper runs, see `cli.stack.home`.
     """
 
     path: Path
@@ -100,3 +102,39 @@ class Home:
         self.socket.unlink(missing_ok=True)
         with suppress(OSError):  # somebody may have put something else there
             self.runtime.rmdir()
+
+
+@dataclass(frozen=True, slots=True)
+class StackState:
+    """The keeper, whether its stack can be used, where its broker is, and what runs in it."""
+
+    keeper: ProcessId
+    ready: bool
+    broker_url: str | None
+    children: dict[str, ProcessId] = field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        """Replace the file at once: readers see all of the old or all of the new."""
+        data = {
+            "keeper": self.keeper.to_json(),
+            "ready": self.ready,
+            "broker_url": self.broker_url,
+            "children": {name: child.to_json() for name, child in self.children.items()},
+        }
+        unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+        unfinished.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+        unfinished.replace(path)
+
+
+def read_state(path: Path) -> StackState | None:
+    """Return what the last keeper wrote; None if there was none, or nobody can read it."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return StackState(
+            keeper=ProcessId.from_json(data["keeper"]),
+            ready=bool(data["ready"]),
+            broker_url=data["broker_url"],
+            children={name: ProcessId.from_json(child) for name, child in data["children"].items()},
+        )
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return None

@@ -16,15 +16,13 @@ import structlog
 
 from cli.stack.broker import answers, broker_url, server_command
 from cli.stack.child import Child
-from cli.stack.deaths import report_death
 from cli.stack.devices import find_devices
 from cli.stack.environment import environment, python_module
 from cli.stack.filelock import FileLock
-from cli.stack.home import Home
+from cli.stack.home import Home, StackState, read_state
 from cli.stack.processid import ProcessId
 from cli.stack.schema import upgrade
-from cli.stack.stackfile import StackState, read_state
-from cli.stack.supervisor import device_workers
+from cli.stack.supervisor import device_workers, report_death
 from config.logs import configure_logs
 from config.settings import Settings, load_settings
 from core.errors import RegattaError

@@ -1,6 +1,7 @@
 """Keeps one worker process per device running, in the foreground: `regatta worker`."""
 
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,19 +13,37 @@ import structlog
 
 from cli.exit_codes import FAILED, INTERRUPTED, OK, USAGE
 from cli.stack.child import Child
-from cli.stack.deaths import report_death
 from cli.stack.devices import CPU, Device
 from cli.stack.environment import environment, python_module
-from config.cores import available_cores, shares
+from config.machine import available_cores, shares
 from config.settings import Settings
-from store.processes import WORKER
+from core.errors import RegattaError
+from store.database import Database
+from store.processes import WORKER, forget
+
+_PATIENCE_SECONDS = 2.0  # whoever looks after processes has others to look after
+
+_log = structlog.get_logger()
+
+
+def report_death(database_url: str, pid: int) -> None:
+    """Take a process of this host off the list of the living.
+
+    If the database cannot be reached, its leases end by themselves.
+    """
+    db = Database(database_url, patience=_PATIENCE_SECONDS)
+    try:
+        db.write(lambda s: forget(s, socket.gethostname(), pid))
+    except RegattaError as error:
+        _log.warning("cannot forget a dead process", pid=pid, error=str(error))
+    finally:
+        db.close()
+
 
 _TICK_SECONDS = 0.2
 _CLOSE_SECONDS = 10.0  # to hand back and free models, after the drain
 _AT_ONCE_SECONDS = 5.0
 _ENDED = (OK, -signal.SIGTERM)  # the latter if it was asked before it had begun
-
-_log = structlog.get_logger()
 
 
 def device_workers(

@@ -8,8 +8,6 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-_NAMED = sa.text("part IS NOT NULL")
-
 
 def upgrade() -> None:
     op.create_table(
@@ -32,14 +30,7 @@ def upgrade() -> None:
     op.add_column("shards", sa.Column("part", sa.String(), nullable=True))
     op.add_column("shards", sa.Column("spec", sa.JSON(), nullable=True))
     op.add_column("shards", sa.Column("artefacts", sa.JSON(), nullable=True))
-    op.create_index(
-        "ix_shards_job_id_part",
-        "shards",
-        ["job_id", "part"],
-        unique=True,
-        postgresql_where=_NAMED,
-        sqlite_where=_NAMED,
-    )
+    op.create_index("ix_shards_job_id_part", "shards", ["job_id", "part"], unique=True)
     op.add_column("processes", sa.Column("kinds", sa.JSON(), nullable=True))
 
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli.stack.home import Home
-from cli.stack.stackfile import read_state
+from cli.stack.home import Home, read_state
 from tests.acceptance.fleet import DEADLINE, Fleet
 
 

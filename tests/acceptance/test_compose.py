@@ -18,7 +18,7 @@ import pytest
 import redis
 
 from cli.stack.broker import server_binary
-from store.s3_client import s3_client
+from store.s3.client import s3_client
 from tests.acceptance.compose import ROOT, UnsetError, read_compose, read_example
 from tests.acceptance.environment import environment
 from tests.acceptance.fleet import DEADLINE, Fleet

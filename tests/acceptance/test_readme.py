@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.stack.home import Home
-from cli.stack.stackfile import read_state
+from cli.stack.home import Home, read_state
 from sample.dataset import dataset_at
 from sample.shipped import DETECTOR
 from tests.acceptance.fleet import Fleet

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.stack.home import Home
-from cli.stack.stackfile import read_state
+from cli.stack.home import Home, read_state
 from tests.acceptance.fleet import Fleet
 from tests.acceptance.outcome import Outcome, outcome
 from tests.acceptance.terminal import Terminal

@@ -10,8 +10,8 @@ import pytest
 
 from core.states import ShardState
 from store.locations import open_store, use_s3
-from store.s3_client import s3_client
-from store.s3_options import S3Options
+from store.s3.client import s3_client
+from store.s3.options import S3Options
 from tests.acceptance.fleet import Fleet
 from tests.acceptance.outcome import Outcome, outcome
 from tests.acceptance.pictures import COUNT

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from store.s3_options import S3Options
+from store.s3.options import S3Options
 
 ACCESS_KEY, SECRET_KEY = "test:tester", "testing"
 _TRIES = 3000

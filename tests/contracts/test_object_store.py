@@ -13,8 +13,8 @@ from core.errors import BadInputError
 from store.files import FileObjects
 from store.locations import open_store, split_location, use_s3
 from store.objects import ObjectStore
-from store.s3_client import s3_client
-from store.s3_options import S3Options
+from store.s3.client import s3_client
+from store.s3.options import S3Options
 from tests.buckets.server import Server
 
 NewStore = Callable[[], ObjectStore]

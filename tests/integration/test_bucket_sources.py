@@ -15,8 +15,8 @@ from scheduler.dataset import estimate, locate
 from scheduler.listing import Listed, listing
 from scheduler.submit import JobDefaults, submit
 from store.locations import open_store, use_s3
-from store.s3_client import s3_client
-from store.s3_options import S3Options
+from store.s3.client import s3_client
+from store.s3.options import S3Options
 from store.tables import Job
 from tests.bench import Bench
 from tests.buckets.faultproxy import Fault, FaultProxy, Plan, always, fault_proxy

@@ -5,11 +5,11 @@ from uuid import uuid4
 import pytest
 
 from core.errors import UsageError
-from store import copies
-from store.copies import copy_folder, copy_object
+from registry import copies
+from registry.copies import copy_folder, copy_object
 from store.locations import open_store, use_s3
-from store.s3_client import s3_client
-from store.s3_options import S3Options
+from store.s3.client import s3_client
+from store.s3.options import S3Options
 from tests.buckets.faultproxy import Fault, FaultProxy, always, fault_proxy
 from tests.buckets.server import Server
 from tests.web import files_in

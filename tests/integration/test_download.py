@@ -10,8 +10,8 @@ import pytest
 from core.errors import UsageError
 from registry.download import bring_model
 from store.locations import open_store, use_s3
-from store.s3_client import s3_client
-from store.s3_options import S3Options
+from store.s3.client import s3_client
+from store.s3.options import S3Options
 from tests.buckets.server import Server
 from tests.integration.test_hub import FILES, serve
 from tests.web import Page, Web, files_in, tar_of, zip_of

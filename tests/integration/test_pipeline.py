@@ -22,7 +22,7 @@ from core.work import Directive
 from store.files import FileObjects
 from store.locations import use_s3
 from store.parts import ResultRow
-from store.s3_options import S3Options
+from store.s3.options import S3Options
 from tests.bench import OPTIONS, PROFILE
 from tests.buckets.server import Server
 from tests.workshop import (

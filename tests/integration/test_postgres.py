@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 import store.database
 from core.errors import RetryableError, UsageError
+from core.kinds import ShardKind
 from core.options import ModelRef
 from store import jobs, models, queueing, rates
 from store.database import Database
@@ -275,7 +276,7 @@ def _until_waiting(server: PostgresServer, database: str) -> None:
 def test_a_pause_sees_what_was_being_queued(bench: Bench, postgres_server: PostgresServer) -> None:
     bench.job("a", [1, 1])
     with meanwhile(bench, postgres_server, lambda s: jobs.pause(s, "a", now=1.0)) as (session, _):
-        assert len(queueing.queue_next(session, "a", "detect", 1, now=1000.0)) == 1
+        assert len(queueing.queue_next(session, "a", "detect", ShardKind.INFER, 1, now=1000.0)) == 1
     assert bench.states("a") == ["pending", "pending"]
 
 
@@ -308,16 +309,15 @@ def test_a_name_that_two_register_at_once_is_the_firsts(
 def test_dispatchers_do_not_wait_for_each_other(bench: Bench) -> None:
     bench.job("a", [1, 1, 1])
     with Session(bench.db.engine) as session, session.begin():
-        first = queueing.queue_next(session, "a", "detect", 2, now=1000.0)
+        first = queueing.queue_next(session, "a", "detect", ShardKind.INFER, 2, now=1000.0)
         second = bench.queue("a", 2)
         assert [len(first), len(second)] == [2, 1]
     assert {hold.shard for hold in first}.isdisjoint(hold.shard for hold in second)
+    asked: dict[str, Any] = {"served": [("a", ShardKind.INFER)], "now": 2000.0, "since": 1500.0}
     with Session(bench.db.engine) as session, session.begin():
-        again = queueing.overdue(session, "detect", 2, now=2000.0, since=1500.0)
-        others = bench.db.write(
-            lambda s: queueing.overdue(s, "detect", 9, now=2000.0, since=1500.0)
-        )
-        assert [len(again), len(others)] == [2, 1]
+        again = queueing.overdue(session, "detect", 2, **asked)
+        others = bench.db.write(lambda s: queueing.overdue(s, "detect", 9, **asked))
+        assert [len(found[ShardKind.INFER]) for found in (again, others)] == [2, 1]
 
 
 def test_several_claim_a_jobs_first_shards_while_it_is_paused(bench: Bench) -> None:

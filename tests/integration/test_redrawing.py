@@ -15,8 +15,7 @@ from core.options import DrawOptions, JobOptions, ModelRef
 from core.profile import NetworkProfile
 from core.states import ItemState
 from core.tasks import CLASSIFY, DETECT, DETECTOR, KEYPOINT, OCR, SEGMENT, TASKS, TEXT_DET, TEXT_REC
-from predictions.answer import Answer
-from predictions.legend import Legend
+from predictions.answer import Answer, Legend
 from sample.shipped import MODELS
 from sample.world import new_world
 from store.parts import ResultRow, decode_rows, encode_rows

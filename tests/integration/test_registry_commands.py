@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 
 from cli.main import cli
 from store.locations import open_store, use_s3
-from store.s3_client import s3_client
-from store.s3_options import S3Options
+from store.s3.client import s3_client
+from store.s3.options import S3Options
 from tests.buckets.server import Server
 from tests.web import files_in, tar_of
 from vision.exports.export import export_digest

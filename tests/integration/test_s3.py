@@ -8,9 +8,9 @@ import pytest
 
 from core.errors import BadInputError, BlockedError, FatalError, RegattaError, RetryableError
 from store.objects import ObjectStore
-from store.s3 import S3Objects
-from store.s3_client import s3_client
-from store.s3_location import S3Location
+from store.s3.client import s3_client
+from store.s3.location import S3Location
+from store.s3.store import S3Objects
 from tests.buckets.faultproxy import Fault, FaultProxy, always, at_first, fault_proxy
 from tests.buckets.server import Server, free_port
 

@@ -14,8 +14,8 @@ import pytest
 from cli.stack.broker import answers
 from cli.stack.embedded import Stack
 from cli.stack.filelock import is_held
+from cli.stack.home import StackState
 from cli.stack.processid import ProcessId
-from cli.stack.stackfile import StackState
 from config.settings import Settings, load_settings
 from core.errors import RegattaError
 from store import processes

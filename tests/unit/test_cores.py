@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from config.cores import available_cores, shares
+from config.machine import available_cores, shares
 
 
 @pytest.fixture(autouse=True)

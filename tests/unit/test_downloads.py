@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import UsageError
+from registry.web import download, without_secrets
 from store import downloads
-from store.downloads import download, without_secrets
 from tests.buckets.server import free_port
 from tests.web import Page, Web
 

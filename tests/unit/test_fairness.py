@@ -3,7 +3,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.fairness import Claimant, allocate
+from scheduler.dispatch import Claimant, allocate
 
 
 @st.composite

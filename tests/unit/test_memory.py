@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from config.memory import available_memory
+from config.machine import available_memory
 
 MIB = 1 << 20
 PAGES = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 1024 * MIB // 4096}

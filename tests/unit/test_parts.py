@@ -15,10 +15,9 @@ from hypothesis.extra.numpy import arrays
 from core.errors import FatalError
 from core.items import ItemRef
 from core.states import ItemState
-from predictions.class_score import ClassScore
+from predictions.answer import ClassScore, Segment
 from predictions.detections import Detections
 from predictions.run_lengths import RunLengths
-from predictions.segment import Segment
 from store.parts import ResultRow, decode_rows, encode_rows, iter_rows, merge_rows
 
 LABELS = ("person", "cat", "d\u00f8g")

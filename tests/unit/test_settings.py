@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from config.settings import Settings, load_settings
 from core.errors import UsageError
-from store.s3_options import S3Options
+from store.s3.options import S3Options
 
 
 @pytest.fixture(autouse=True)

@@ -12,11 +12,10 @@ from predictions.answer import Answer
 from vision.draw.caption import draw_classes
 from vision.draw.detections import draw_detections
 from vision.draw.drawer import Drawer, MaskFile, Pixels
-from vision.draw.label_map import decode_mask, encode_mask
 from vision.draw.matting import decode_alpha, encode_alpha, encode_cutout, over_background
 from vision.draw.panoptic import decode_panoptic, draw_panoptic, encode_panoptic
 from vision.draw.poses import draw_poses
-from vision.draw.segments import draw_segments, is_background
+from vision.draw.segments import decode_mask, draw_segments, encode_mask, is_background
 from vision.draw.texts import draw_texts
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from predictions.class_score import ClassScore
+from predictions.answer import ClassScore
 from vision.draw.detections import Strokes
 from vision.draw.strip import label_strip
 from vision.palette import colour_of

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadInputError
-from vision.draw.mask_file import read_pixels
+from vision.draw.drawer import read_pixels
 from vision.palette import Colour
 
 _EFFORT = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # soft edges compress badly, whatever the effort

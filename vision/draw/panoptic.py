@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from predictions.segment import Segment
+from predictions.answer import Segment
 from vision.draw.caption import percent, stack_lines
 from vision.draw.detections import Strokes
-from vision.draw.mask_file import read_pixels
+from vision.draw.drawer import read_pixels
 from vision.palette import colour_of
 from vision.read.panoptic import places_of
 

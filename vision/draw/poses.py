@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from predictions.detections import Detections
 from vision.draw.detections import Strokes
 from vision.palette import Colour
-from vision.poses import VISIBLE
+from vision.people import VISIBLE
 from vision.skeletons import Skeleton, skeleton_of
 
 _ALPHA = 0.85  # how much of the lines covers the picture

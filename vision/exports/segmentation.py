@@ -15,8 +15,7 @@ from vision.exports.exported import ExportedModel
 from vision.exports.files import export_name, find_graph, read_yaml
 from vision.ops.detection import Op
 from vision.ops.matting import LOADING, parse_matting
-from vision.ops.panoptic import COLLECTING, parse_panoptic
-from vision.ops.segmentation import parse_transforms
+from vision.ops.segmentation import COLLECTING, parse_panoptic, parse_transforms
 
 _MORE_INPUTS = {"DIM": "a trimap", "RVM": "the picture before it"}
 

@@ -238,3 +238,22 @@ def restored(labels: NDArray[Any], im_shape: NDArray[np.float32], size: Size) ->
     height, width = map(int, im_shape)
     inner = np.ascontiguousarray(labels[:height, :width])
     return cv2.resize(inner, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
+
+
+COLLECTING = "Collect"
+"""What the transforms of every panoptic model end with, and no others'."""
+
+
+def parse_panoptic(entries: Sequence[Any]) -> tuple[Op, ...]:
+    """The operators that a list of mappings (`type` and arguments) names, in its order.
+
+    Raises:
+        UsageError: A transform or an argument is unknown or makes no sense.
+    """
+    return parse_transforms(
+        [
+            entry
+            for entry in entries
+            if not isinstance(entry, Mapping) or entry.get("type") != COLLECTING
+        ]
+    )

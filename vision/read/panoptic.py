@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadInputError
+from predictions.answer import Segment
 from predictions.detections import label_of
-from predictions.segment import Segment
 
 _DIVISOR = 1000
 _LARGEST = 256**3 - 1

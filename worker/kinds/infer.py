@@ -11,8 +11,8 @@ from store.locations import open_store
 from store.manifests import decode_items
 from store.parts import ResultRow, encode_rows, merge_rows, unsucceeded
 from worker.kinds.kind import KindRunner, Outcome, Product, counts_of
+from worker.pipeline.items import as_it_is_now
 from worker.pipeline.pipeline import Pipeline
-from worker.pipeline.source import as_it_is_now
 from worker.run import ShardRun
 from worker.suspects import run_alone
 from worker.ways.chooser import COMPARE, WayChooser

@@ -9,7 +9,7 @@ from typing import Protocol
 from core.kinds import ArtefactRole
 from core.states import ItemState
 from core.work import Counts
-from predictions.legend import Legend
+from predictions.answer import Legend
 from store.parts import count_states
 from store.planning import NewShard
 from worker.run import ShardRun

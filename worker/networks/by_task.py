@@ -1,4 +1,4 @@
-"""Which network stands for which task."""
+"""Which network stands for which task, and which detector for which architecture."""
 
 from collections.abc import Callable
 
@@ -12,16 +12,29 @@ from core.tasks import (
     TEXT_DET,
     TEXT_REC,
 )
+from vision.exports.architectures import PICODET, SOLO
+from vision.exports.detection import gives_masks
 from vision.exports.exported import ExportedModel
 from vision.exports.keypoint import TOP_DOWN
 from worker.networks.classifier import Classifier
-from worker.networks.detectors import detector_of
+from worker.networks.detector import Detector
+from worker.networks.mask_detector import MaskDetector, MaskOnlyDetector
 from worker.networks.matting import MattingNetwork
 from worker.networks.network import Network
 from worker.networks.panoptic_segmenter import PanopticSegmenter
+from worker.networks.pico_detector import PicoDetector
 from worker.networks.pose_network import BottomUp, TopDown
 from worker.networks.segmenter import Segmenter
 from worker.networks.text_network import TextDetector, TextRecognizer
+
+
+def detector_of(export: ExportedModel) -> Detector:
+    """Return the detector of an export, by what its graph answers."""
+    if export.arch == SOLO:
+        return MaskOnlyDetector(export)
+    if export.arch == PICODET:
+        return PicoDetector(export)
+    return MaskDetector(export) if gives_masks(export) else Detector(export)
 
 
 def _pose_network(export: ExportedModel) -> Network:

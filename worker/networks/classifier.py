@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from core.errors import BadInputError, FatalError
 from core.options import JobOptions
-from predictions.answer import Answer
-from predictions.class_score import ClassScore
+from predictions.answer import Answer, ClassScore
 from vision.exports.exported import ExportedModel
 from vision.ops.preprocess import Prepared, Preprocessor
 

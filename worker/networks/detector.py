@@ -13,8 +13,8 @@ from predictions.answer import Answer
 from predictions.detections import Detections
 from vision.exports.exported import ExportedModel
 from vision.ops.preprocess import Prepared, Preprocessor
-from vision.placement import moved
 from vision.read.postprocess import read_rows, split_rows
+from vision.rle import moved
 
 
 class Detector:

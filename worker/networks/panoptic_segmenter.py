@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from core.errors import FatalError
 from core.options import JobOptions
-from predictions.answer import Answer
-from predictions.class_score import ClassScore
+from predictions.answer import Answer, ClassScore
 from predictions.detections import label_of
 from vision.exports.exported import ExportedModel
 from vision.ops.preprocess import Prepared, Preprocessor

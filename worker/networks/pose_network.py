@@ -13,7 +13,7 @@ from vision.exports.exported import ExportedModel
 from vision.ops.keypoint import EvalAffine, TopDownEvalAffine
 from vision.ops.person_crop import PersonCrop
 from vision.ops.preprocess import Prepared, Preprocessor
-from vision.poses import people_around
+from vision.people import people_around
 from vision.read.heatmaps import read_heatmaps
 from vision.read.tag_grouping import group_by_tags
 

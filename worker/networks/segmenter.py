@@ -9,17 +9,13 @@ from numpy.typing import NDArray
 
 from core.errors import BadInputError, FatalError
 from core.options import JobOptions
-from predictions.answer import Answer
-from predictions.class_score import ClassScore
+from predictions.answer import Answer, ClassScore, Legend
 from predictions.detections import Detections, label_of
-from predictions.legend import Legend
-from vision.class_counts import class_counts
-from vision.draw.label_map import MOST_CLASSES
-from vision.draw.segments import is_background
+from vision.draw.segments import MOST_CLASSES, is_background
 from vision.exports.exported import ExportedModel
 from vision.ops.preprocess import Prepared, Preprocessor
 from vision.ops.segmentation import restored
-from vision.outlines import outlines
+from vision.regions import class_counts, outlines
 
 _BACKGROUND, _TWO = 0, 2
 _LABELS, _SCORES = 3, 4  # dimensions: [B,H,W] of numbers, [B,classes,H,W] of scores

@@ -13,7 +13,7 @@ from core.items import ItemRef
 from core.layout import annotated_image, cutout_image, mask_image
 from core.states import ItemState
 from core.tasks import TASK
-from predictions.legend import NO_LEGEND
+from predictions.answer import NO_LEGEND
 from store.parts import ResultRow
 from vision.draw import by_task
 from worker.models import ResidentModel
@@ -22,8 +22,8 @@ from worker.pipeline.budget import ByteBudget
 from worker.pipeline.drawn_rows import Rows
 from worker.pipeline.flow import Finished, Flow, Load, Ticket
 from worker.pipeline.image_files import ImageFiles
+from worker.pipeline.items import opened
 from worker.pipeline.object_sink import ObjectSink
-from worker.pipeline.source import opened
 from worker.pipeline.stage import Stage
 from worker.run import ShardRun
 

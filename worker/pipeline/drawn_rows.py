@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core.errors import BadInputError, FatalError
 from core.rendering import Drawn
 from core.work import WorkUnit
-from predictions.legend import Legend
+from predictions.answer import Legend
 from store.locations import open_store
 from store.parts import ResultRow, decode_rows
 

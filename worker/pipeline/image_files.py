@@ -7,8 +7,8 @@ from functools import partial
 from core.items import ItemRef
 from vision.decode import decode_image
 from worker.pipeline.flow import Flow, Ticket
+from worker.pipeline.items import fetch
 from worker.pipeline.picture import Picture
-from worker.pipeline.source import fetch
 from worker.pipeline.stage import Stage
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from store.parts import ResultRow
 from vision.encode import encode_jpeg
 from worker.pipeline.flow import Finished, Ticket
-from worker.pipeline.source import opened
+from worker.pipeline.items import opened
 from worker.pipeline.stage import Stage
 
 

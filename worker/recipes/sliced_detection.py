@@ -8,7 +8,7 @@ from core.slicing import Slicing
 from predictions.answer import Answer
 from predictions.detections import Detections
 from vision.merging import merge
-from vision.placement import moved
+from vision.rle import moved
 from vision.tiles import Tile, Tiling, in_picture
 from worker.networks.detector import Detector
 from worker.networks.network import Pixels

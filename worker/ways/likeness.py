@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from predictions.answer import Answer
 from predictions.detections import Detections
-from vision.poses import VISIBLE
+from vision.people import VISIBLE
 
 LIMITS: Mapping[str, float] = {
     "raw": 0.01,

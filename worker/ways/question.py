@@ -12,8 +12,7 @@ from core.ways import Way
 from core.work import WorkUnit
 from sample.pictures import sample_pictures
 from vision.decode import decode_image
-from vision.exports.exported import ExportedModel
-from vision.exports.input_shapes import fixed_shapes
+from vision.exports.exported import ExportedModel, fixed_shapes
 from vision.exports.text import LEAST_LINE_SCORE
 from worker.engines.protocol import ModelFiles, Predictor
 from worker.engines.registry import Engines
@@ -27,7 +26,7 @@ from worker.networks.by_task import network_of
 from worker.networks.detector import Detector
 from worker.networks.network import Pixels
 from worker.networks.pose_network import BottomUp
-from worker.pipeline.source import fetch
+from worker.pipeline.items import fetch
 from worker.recipes.recipe import ALONE
 from worker.ways.comparison import SECONDS, Compared, Comparison, compare
 from worker.ways.rehearsal import Rehearsal, solo_recipe

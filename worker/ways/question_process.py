@@ -20,7 +20,7 @@ from config.settings import load_settings
 from core.errors import RegattaError
 from core.ways import Way
 from store.locations import use_s3
-from store.s3_options import S3Options
+from store.s3.options import S3Options
 from worker.assembly import use_process
 from worker.engines.registry import engines_named
 from worker.suspect_process import end_with_parent

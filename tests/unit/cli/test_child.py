@@ -9,8 +9,8 @@ import pytest
 
 from cli.stack.child import Child
 from cli.stack.filelock import FileLock, is_held
+from cli.stack.home import StackState, read_state
 from cli.stack.processid import ProcessId
-from cli.stack.stackfile import StackState, read_state
 
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"

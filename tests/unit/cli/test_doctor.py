@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from cli.doctor.command import database as check_database
-from cli.doctor.command import paddle as check_paddle
-from cli.doctor.command import storage as check_storage
+from cli.doctor import database as check_database
+from cli.doctor import paddle as check_paddle
+from cli.doctor import storage as check_storage
 from cli.stack.broker import answers, server_binary
 from cli.stack.environment import python_module
 from cli.stack.schema import Revision

@@ -265,3 +265,8 @@ def test_the_manifest_says_what_holds(
     assert manifest["effective"]["exported"]["threshold"] == 0.4
     assert manifest["request"] == {"source": f"{photos}/", "model": [str(model)]}
     assert manifest["digests"].keys() == {"model", "rows", "drawing", "limits", "planning"}
+
+
+def test_a_job_that_runs_no_model_is_nothing_to_be_like(bench: Bench, regatta: Regatta) -> None:
+    bench.job("abc", kind="render")
+    assert "job abc runs no model" in refused(regatta, "--like", "abc")

@@ -40,7 +40,7 @@ def ends(bench: Bench, monkeypatch: pytest.MonkeyPatch, how: Any) -> None:
         job = bench.db.read(lambda s: find_job(s, "latest"))
         how(job.id)
 
-    monkeypatch.setattr("cli.show.watch.time.sleep", happen)
+    monkeypatch.setattr("cli.show.progress.time.sleep", happen)
 
 
 def test_a_dry_run_starts_nothing(

@@ -100,7 +100,7 @@ def test_watching_ends_with_the_jobs_exit_code(
                 lambda s: move_job(s, job["id"], JobMoves.END_CANCELLED, finished_at=5.0)
             )
 
-    monkeypatch.setattr("cli.show.watch.time.sleep", cancel)
+    monkeypatch.setattr("cli.show.progress.time.sleep", cancel)
     result = regatta("submit", str(photos), "--model", str(model), "--watch")
     assert result.exit_code == 4
     assert "cancelling: 0/0 items" in result.stderr

@@ -9,12 +9,11 @@ from core.options import SEVERAL, JobOptions, ModelRef, RowOptions
 from core.request import OPTIONS, JobRequest
 from core.slicing import Slicing
 from core.sources import SourceKind
-from core.tasks import TASKS
-from core.traits import TRAITS
+from core.tasks import TASKS, TRAITS
 from registry.chosen_model import ChosenModel
 from registry.heeding import effective, heeded, traits_of
 from vision.exports.exported import ExportedModel
-from worker.networks.detectors import detector_of
+from worker.networks.by_task import detector_of
 from worker.networks.mask_detector import MaskDetector, MaskOnlyDetector
 
 NO_FILE = Path("/m")

@@ -14,7 +14,7 @@ from core.options import ModelRef
 from core.states import JobState
 from report.page import Content, relative_url, render
 from report.pictures import Embedded
-from report.statistics import Findings, Picture, read_findings
+from report.statistics import Picture, Statistics, read_statistics
 from store.jobs import Tally
 from store.tables import Job, Shard
 from tests.bench import OPTIONS, PROFILE
@@ -79,7 +79,7 @@ def job(state: JobState = JobState.SUCCEEDED, **values: Any) -> Job:
 
 
 def page(
-    findings: Findings,
+    statistics: Statistics,
     *,
     of: Job | None = None,
     pictures: Sequence[Embedded] = (),
@@ -88,17 +88,17 @@ def page(
     listed: int = 0,
 ) -> str:
     counts = Tally(listed, listed, 0, 0, 0, 0, 0, {})
-    return render(Content(of or job(), counts, shards, findings, pictures, now), relative_url)
+    return render(Content(of or job(), counts, shards, statistics, pictures, now), relative_url)
 
 
-def embedded(findings: Findings) -> list[Embedded]:
-    return [Embedded(each, "data:image/jpeg;base64,AA==", 4, 3) for each in findings.gallery()]
+def embedded(statistics: Statistics) -> list[Embedded]:
+    return [Embedded(each, "data:image/jpeg;base64,AA==", 4, 3) for each in statistics.gallery()]
 
 
 def hostile_page() -> str:
     rows = [row(name, (name, 0.5 + 0.01 * place)) for place, name in enumerate(HOSTILE)]
     rows += [quarantined(name, f"{name}: {name}") for name in HOSTILE]
-    findings = read_findings(rows)
+    statistics = read_statistics(rows)
     evil = HOSTILE[1]
     of = job(
         name=HOSTILE[0],
@@ -109,11 +109,11 @@ def hostile_page() -> str:
         model={"name": evil, "task": "detect", "digest": evil, "location": evil},
         selection={"include": HOSTILE},
     )
-    return page(findings, of=of, pictures=embedded(findings))
+    return page(statistics, of=of, pictures=embedded(statistics))
 
 
 def test_names_from_data_never_become_markup() -> None:
-    plain = read_findings([*(row("a", ("b", 0.5)) for _ in HOSTILE), quarantined("a", "b")])
+    plain = read_statistics([*(row("a", ("b", 0.5)) for _ in HOSTILE), quarantined("a", "b")])
     harmless = {
         tag for tag, _ in Parsed(page(plain, of=job(error="x"), pictures=embedded(plain))).tags
     }
@@ -152,8 +152,8 @@ def test_the_policy_names_exactly_the_pages_own_script_and_style() -> None:
 
 
 def test_cards_say_by_number_what_the_filter_offers() -> None:
-    findings = read_findings([row("a", ("x", 0.9), ("y", 0.4)), row("b", ("y", 0.7)), row("c")])
-    parsed = Parsed(page(findings, pictures=embedded(findings)))
+    statistics = read_statistics([row("a", ("x", 0.9), ("y", 0.4)), row("b", ("y", 0.7)), row("c")])
+    parsed = Parsed(page(statistics, pictures=embedded(statistics)))
     assert [option["value"] for option in parsed.all("option")] == ["", "0", "1"]
     best = [json.loads(item["data-best"] or "") for item in parsed.all("li") if "data-best" in item]
     assert best == [{"0": 0.9, "1": 0.4}, {"1": 0.7}, {}]
@@ -165,21 +165,21 @@ def test_the_page_of_a_big_job_is_bounded() -> None:
         for number in range(2_500)
     ]
     rows += [quarantined("q" * 3_000, "r" * 3_000) for _ in range(2_500)]
-    findings = read_findings(rows)
-    text = page(findings, pictures=embedded(findings), listed=5_000)
+    statistics = read_statistics(rows)
+    text = page(statistics, pictures=embedded(statistics), listed=5_000)
     assert len(text) < 600_000
     assert "and 2,400 more" in text
 
 
 def test_an_empty_job_has_a_page() -> None:
-    text = Parsed(page(Findings())).text
+    text = Parsed(page(Statistics())).text
     for words in ("Nothing was found.", "There are no annotated pictures.", "None."):
         assert words in text
 
 
 def test_items_in_which_nothing_was_found_are_shown() -> None:
-    findings = read_findings([row("a"), row("b")])
-    parsed = Parsed(page(findings, pictures=embedded(findings)))
+    statistics = read_statistics([row("a"), row("b")])
+    parsed = Parsed(page(statistics, pictures=embedded(statistics)))
     assert "nothing found" in parsed.text
     assert "Nothing was found." in parsed.text
     assert len(parsed.all("figure")) == 2
@@ -188,22 +188,22 @@ def test_items_in_which_nothing_was_found_are_shown() -> None:
 @pytest.mark.parametrize("state", [JobState.PLANNING, JobState.RUNNING, JobState.PAUSED])
 def test_a_job_that_goes_on_says_so_and_when(state: JobState) -> None:
     of = job(state, started_at=None, finished_at=None, profile=None)
-    text = Parsed(page(Findings(), of=of, now=86_400.0)).text
+    text = Parsed(page(Statistics(), of=of, now=86_400.0)).text
     assert "has not ended yet" in text
     assert "1970-01-02 00:00:00 UTC" in text
     assert ("listing is still being read" in text) == (state is JobState.PLANNING)
 
 
 def test_the_page_of_an_ended_job_does_not_depend_on_when_it_is_made() -> None:
-    findings = read_findings([row("a", ("x", 0.5))])
-    assert page(findings, now=1.0) == page(findings, now=2.0)
-    assert "has not ended yet" not in page(findings)
+    statistics = read_statistics([row("a", ("x", 0.5))])
+    assert page(statistics, now=1.0) == page(statistics, now=2.0)
+    assert "has not ended yet" not in page(statistics)
 
 
 def test_charts_and_pictures_have_words() -> None:
-    findings = read_findings([row("a", ("x", 0.52), ("x", 0.53))])
+    statistics = read_statistics([row("a", ("x", 0.52), ("x", 0.53))])
     shard = Shard(started_at=0, finished_at=10, succeeded=20, skipped=0, quarantined=0, timings={})
-    parsed = Parsed(page(findings, pictures=embedded(findings), shards=[shard]))
+    parsed = Parsed(page(statistics, pictures=embedded(statistics), shards=[shard]))
     assert "0.50 to 0.55: 2 detections" in parsed.text
     charts = [each for each in parsed.all("svg") if each.get("role") == "img"]
     assert len(charts) == 2
@@ -213,7 +213,7 @@ def test_charts_and_pictures_have_words() -> None:
 
 
 def test_how_it_was_made_is_all_there() -> None:
-    text = Parsed(page(Findings(), of=job(tags=["night"]))).text
+    text = Parsed(page(Statistics(), of=job(tags=["night"]))).text
     for words in (
         "d" * 64,
         "cpu-test",
@@ -228,6 +228,6 @@ def test_how_it_was_made_is_all_there() -> None:
 
 def test_pictures_carry_their_own_numbers() -> None:
     shown = Embedded(Picture(1, "i", "m", "annotated/i.jpg", 7, {"x": 0.5}), "data:,", 4, 3)
-    parsed = Parsed(page(Findings(class_ids={"x": 0}), pictures=[shown]))
+    parsed = Parsed(page(Statistics(class_ids={"x": 0}), pictures=[shown]))
     assert parsed.all("img")[0]["width"] == "4"
     assert parsed.all("img")[0]["alt"] == "i: 7 detections"

@@ -11,8 +11,7 @@ from hypothesis.extra.numpy import arrays
 from core.errors import BadInputError
 from core.options import DrawOptions
 from core.tasks import TASK, TASKS
-from predictions.answer import Answer
-from predictions.legend import NO_LEGEND, Legend
+from predictions.answer import NO_LEGEND, Answer, Legend
 from vision.draw.by_task import decode_mask_of, draw, encode_mask_of
 
 MASKED = [task for task in TASKS if TASK[task].has_masks]

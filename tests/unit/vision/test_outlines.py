@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vision.outlines import outlines
+from vision.regions import outlines
 
 
 def test_a_map_of_background_has_none() -> None:

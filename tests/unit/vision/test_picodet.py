@@ -11,7 +11,7 @@ from core.errors import BadInputError, FatalError
 from core.options import JobOptions
 from vision.exports.export import read_export
 from vision.read.picodet import PicoDecoder
-from worker.networks.detectors import detector_of
+from worker.networks.by_task import detector_of
 
 SIZE = (64, 96)
 STRIDES = [8, 16, 32, 64]

@@ -3,7 +3,7 @@ import pytest
 
 from predictions.detections import Detections
 from vision.draw.poses import draw_poses
-from vision.poses import VISIBLE, people_around
+from vision.people import VISIBLE, people_around
 from vision.skeletons import COCO_17, LEFT, MIDDLE, MPII_16, RIGHT, skeleton_of
 
 GREY = 128

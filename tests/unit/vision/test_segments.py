@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from predictions.class_score import ClassScore
+from predictions.answer import ClassScore
 from vision.draw.caption import draw_classes, percent
-from vision.draw.label_map import encode_mask
-from vision.draw.segments import draw_segments
+from vision.draw.segments import draw_segments, encode_mask
 from vision.palette import colour_of
 
 

@@ -3,8 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from predictions.answer import Answer
-from predictions.class_score import ClassScore
+from predictions.answer import Answer, ClassScore
 from predictions.detections import Detections
 from vision.rle import runs_of
 from worker.ways.likeness import LIMITS, finds_something, raw_differences, result_differences

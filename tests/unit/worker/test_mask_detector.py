@@ -10,8 +10,8 @@ from core.options import JobOptions
 from vision.draw.by_task import draw
 from vision.exports.export import read_export
 from vision.rle import area
+from worker.networks.by_task import detector_of
 from worker.networks.detector import Detector
-from worker.networks.detectors import detector_of
 
 OPTIONS = JobOptions.of(max_pixels=1, max_item_bytes=1, jpeg_quality=90)
 RESIZE = {"type": "Resize", "target_size": [8, 8], "keep_ratio": False, "interp": 1}

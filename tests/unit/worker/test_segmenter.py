@@ -8,7 +8,7 @@ import yaml
 
 from core.errors import BadInputError, FatalError, UsageError
 from core.options import JobOptions
-from predictions.legend import Legend
+from predictions.answer import Legend
 from vision.draw.by_task import draw
 from vision.exports.export import read_export
 from worker.networks.segmenter import Segmenter

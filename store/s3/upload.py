@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from boto3.s3.transfer import TransferConfig
 
-from store.s3_options import MIB, S3Options
+from store.s3.options import MIB, S3Options
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

@@ -8,14 +8,14 @@ from botocore.exceptions import ClientError
 
 from core.errors import BadInputError, RetryableError
 from store.objects import ObjectInfo
-from store.s3_client import s3_client
-from store.s3_errors import CUT_SHORT, Request, asking
-from store.s3_listing import bare, list_page
-from store.s3_location import S3Location
-from store.s3_options import S3Options
-from store.s3_reader import reader
-from store.s3_stream import S3Stream, pause
-from store.s3_upload import said_of, server_side_copy, upload
+from store.s3.client import s3_client
+from store.s3.errors import CUT_SHORT, Request, asking
+from store.s3.listing import bare, list_page
+from store.s3.location import S3Location
+from store.s3.options import S3Options
+from store.s3.reader import reader
+from store.s3.stream import S3Stream, pause
+from store.s3.upload import said_of, server_side_copy, upload
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

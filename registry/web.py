@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from core.errors import UsageError
-from store.archives import LARGEST_BYTES
+from registry.archives import LARGEST_BYTES
 
 Progress = Callable[[int, int | None], None]
 """Is told how many bytes have come, and of how many if that is known."""

@@ -8,7 +8,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from core.errors import BlockedError
-from store.s3_options import S3Options
+from store.s3.options import S3Options
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

@@ -10,8 +10,8 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from core.errors import BadInputError
-from store.s3_client import s3_client, s3_credentials
-from store.s3_options import S3Options
+from store.s3.client import s3_client, s3_credentials
+from store.s3.options import S3Options
 
 if TYPE_CHECKING:
     from obstore.store import S3Credential

@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from core.errors import UsageError
-from store.archives import LARGEST_BYTES, MOST_FILES
+from registry.archives import LARGEST_BYTES, MOST_FILES
 
 SCHEME = "hf://"
 _REPOSITORY = re.compile(r"hf://([\w.-]+/[\w.-]+?)/?(?:@([\w./-]+))?")

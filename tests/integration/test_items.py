@@ -7,7 +7,7 @@ import pytest
 from core.errors import RetryableError
 from core.items import ItemRef
 from store.files import FileObjects
-from worker.pipeline.source import as_it_is_now, place_of
+from worker.pipeline.items import as_it_is_now, place_of
 
 
 @pytest.fixture

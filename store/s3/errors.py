@@ -23,8 +23,8 @@ from botocore.exceptions import (
 from urllib3.exceptions import HTTPError
 
 from core.errors import BadInputError, BlockedError, FatalError, RegattaError, RetryableError
-from store.s3_client import look_up_credentials_again
-from store.s3_options import S3Options
+from store.s3.client import look_up_credentials_again
+from store.s3.options import S3Options
 
 CUT_SHORT = (IncompleteReadError, ResponseStreamingError, ReadTimeoutError, HTTPError)
 """What reading a body may raise that was promised whole; asking for the rest may do."""

@@ -6,8 +6,8 @@ from itertools import islice
 from pathlib import Path
 
 from core.errors import BadInputError, FatalError, RetryableError, UsageError
-from store.archives import LARGEST_BYTES, MOST_FILES
-from store.downloads import Progress
+from registry.archives import LARGEST_BYTES, MOST_FILES
+from registry.web import Progress
 from store.files import FileObjects
 from store.locations import open_store, split_location
 

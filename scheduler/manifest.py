@@ -1,6 +1,7 @@
 """The final manifest: what a job was, and where its parts lie."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from core.digests import Digests
@@ -19,11 +20,18 @@ _FORMAT_VERSION = 1
 
 
 def job_manifest(
-    job: Job, state: JobState, tally: Tally, shards: Sequence[Shard], *, finished: float
+    job: Job,
+    state: JobState,
+    tally: Tally,
+    shards: Sequence[Shard],
+    *,
+    finished: float,
+    refers_to: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return the content of `manifest.json` of a job that ends as `state`.
 
-    `shards` are those that have committed anything, in listing order.
+    `shards` are those that have committed anything, in listing order, `refers_to` the jobs whose
+    results it read, and why.
     """
     profiles = profiles_of(job)
     legends = {name: said for shard in shards for name, said in legends_of(shard).items()}
@@ -51,6 +59,7 @@ def job_manifest(
         "effective": job.effective,
         "digests": _digests(job),
         **({"legends": legends} if legends else {}),
+        **({"refers_to": dict(refers_to)} if refers_to else {}),
         # The last one: a job may end, or be called off, after it was freed from its profile.
         "profile": profiles[-1] if profiles else None,
         "profiles": profiles,

@@ -85,6 +85,7 @@ def test_without_options_it_is_all_the_same(
     manifest = json.loads((output / "manifest.json").read_text())
     assert (manifest["job"]["kind"], manifest["profile"]) == ("render", None)
     assert manifest["legends"] == legends
+    assert list(manifest["refers_to"].values()) == ["redraws"]
 
     [shown] = paddle_terminal.run("status", "latest").objects
     assert (shown["kind"], shown["state"]) == ("render", "partial")

@@ -25,7 +25,6 @@ from scheduler.dataset import locate
 from scheduler.submit import usable_output
 from store import references
 from store.database import Database
-from store.jobs import tally
 from store.settling import parts_of
 from store.tables import Job
 
@@ -84,7 +83,7 @@ def check(db: Database, old: Job, said: Said) -> Redrawing:
         options=options,
         effective=_effective(old, traits, options.drawing),
         parts=len(parts),
-        items=db.read(lambda s: tally(s, [old]))[old.id].listed,
+        items=sum(part.items for part in parts),
     )
 
 

@@ -8,6 +8,9 @@ import cv2
 import pytest
 
 from sample.shipped import MODELS
+from scheduler.redraw import accept, check
+from tests.acceptance.fleet import Fleet
+from tests.acceptance.outcome import outcome
 from tests.acceptance.terminal import Terminal
 from tests.dense_nets import (
     export_blob_foreground,
@@ -64,9 +67,12 @@ def files(output: Path, folder: str) -> Mapping[str, bytes]:
     }
 
 
+def job_of(output: Path) -> str:
+    return str(json.loads((output / "manifest.json").read_text())["job"]["id"])
+
+
 def redrawn(terminal: Terminal, old: Path, output: Path, *words: str) -> None:
-    job = json.loads((old / "manifest.json").read_text())["job"]["id"]
-    ended = terminal.run("redraw", job, *words, "--output", output)
+    ended = terminal.run("redraw", job_of(old), *words, "--output", output)
     assert ended.code == 3, ended.err
     assert f"{PICTURES + 1} listed: {PICTURES} succeeded, 1 quarantined" in ended.out
 
@@ -97,6 +103,24 @@ def test_without_options_it_is_all_the_same(
     assert "no network ran" in (output / "report.html").read_text()
 
 
+def test_a_mask_that_is_gone_costs_its_item(
+    paddle_terminal: Terminal, old: Path, tmp_path: Path
+) -> None:
+    mask = old / "masks" / "foreground" / "2.png.png"
+    png = mask.read_bytes()
+    mask.unlink()
+    try:
+        ended = paddle_terminal.run("redraw", job_of(old), "--output", tmp_path / "again")
+    finally:
+        mask.write_bytes(png)
+    assert ended.code == 3, ended.err
+    assert f"{PICTURES - 1} succeeded, 2 quarantined" in ended.out
+    lost = paddle_terminal.run("quarantine", "list", "latest").objects
+    assert {row["reason"][:26] for row in lost if row["item"] == "2.png"} == {
+        "source_missing: its mask: "
+    }
+
+
 def test_other_options_change_pictures_and_nothing_else(
     paddle_terminal: Terminal, old: Path, tmp_path: Path
 ) -> None:
@@ -111,3 +135,17 @@ def test_other_options_change_pictures_and_nothing_else(
     manifest = json.loads((output / "manifest.json").read_text())
     assert manifest["effective"]["foreground"]["alpha"] == 0.1
     assert manifest["effective"]["matting"]["background"] == [255, 255, 255]
+
+
+def test_a_worker_that_only_draws_needs_no_engine(
+    fleet: Fleet, pictures: Path, model: Path
+) -> None:
+    fleet.start(workers=0)
+    worker = fleet.start_worker()
+    job_id = fleet.submit(pictures, model)
+    before = outcome(fleet, job_id)
+    fleet.stop(worker)
+    fleet.start_program("regatta", "worker", "--queues", "media", ENGINES="none")
+    redrawing = check(fleet.db, fleet.job(job_id), {})
+    job = accept(fleet.db, redrawing, str(fleet.folder / "outputs"))
+    assert outcome(fleet, job.id) == before

@@ -183,7 +183,8 @@ class Settings(BaseSettings):
         default="paddle",
         pattern=r"^\w+(\.\w+)*(\s*,\s*\w+(\.\w+)*)*$",
         description="What a worker runs networks with: Regatta's engines, or modules like them "
-        "(with `offers`, `ways` and `load`), separated by commas.",
+        "(with `offers`, `ways` and `load`), separated by commas; or `none`, to run only what "
+        "needs none.",
     )
     model_memory: Annotated[float, Field(gt=0, le=1)] = Field(
         default=0.25,

@@ -1,6 +1,6 @@
 """What a shard's commit publishes, as recorded in the shard's row."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.kinds import COUNT, ArtefactRole
@@ -19,9 +19,16 @@ def is_result(shard: Shard) -> bool:
     return shard.kind in COUNT and shard.part_digest is not None
 
 
+def legends_of(shard: Shard) -> Mapping[str, Mapping[str, Any]]:
+    """Return the legends of the models whose rows the shard has committed, as JSON, by names."""
+    said = (one["legends"] for one in shard.artefacts or () if one["role"] == ArtefactRole.ROWS)
+    return next(said, {})
+
+
 def artefacts_of(shard: Shard) -> list[Artefact]:
     """Return what the shard's last commit publishes, its rows first."""
-    others = [_from_json(said) for said in shard.artefacts or ()]
+    said = shard.artefacts or ()
+    others = [_from_json(one) for one in said if one["role"] != ArtefactRole.ROWS]
     if shard.part_attempt is None or shard.part_digest is None:
         return others
     part = part_of(shard)
@@ -31,14 +38,22 @@ def artefacts_of(shard: Shard) -> list[Artefact]:
         results_part(part),
         shard.part_digest,
         shard.part_size or 0,
+        legends_of(shard),
     )
     return [rows, *others]
 
 
-def artefact_columns(artefacts: Sequence[Artefact]) -> dict[str, Any]:
-    """Return a shard row's columns for artefacts; those of result rows are separate."""
+def artefact_columns(shard: Shard, artefacts: Sequence[Artefact]) -> dict[str, Any]:
+    """Return a shard row's columns for the artefacts that it commits.
+
+    Result rows have columns of their own; only their legends are listed with the others. Rows of
+    the previous part may still be among them, so their legends stay.
+    """
     rows = next((one for one in artefacts if one.role is ArtefactRole.ROWS), None)
     others = [_to_json(one) for one in artefacts if one.role is not ArtefactRole.ROWS]
+    legends = {} if rows is None else {**legends_of(shard), **rows.legends}
+    if legends:
+        others.insert(0, {"role": ArtefactRole.ROWS.value, "legends": legends})
     return {
         "part_digest": None if rows is None else rows.digest,
         "part_size": None if rows is None else rows.size,

@@ -33,7 +33,8 @@ class NewShard:
 
     It waits for the shards of this job that make the parts named in `needs`. `items` is how many
     items it has to settle, if these are not all its rows: of several children of an item only one
-    settles it. `spec` is what its kind needs to know besides the items.
+    settles it. `spec` is what its kind needs to know besides the items. `part` names its artefacts,
+    if its place in the plan does not.
     """
 
     kind: ShardKind
@@ -44,6 +45,7 @@ class NewShard:
     needs: tuple[str, ...] = ()
     items: int | None = None
     spec: Mapping[str, Any] | None = None
+    part: str | None = None
 
 
 def claim_plan(
@@ -119,7 +121,7 @@ def commit_plan_part(
         ),
     )
     if moved:
-        _add(session, job.id, {seq: (None, shard) for seq, shard in enumerate(shards, first)})
+        _add(session, job.id, {seq: (shard.part, shard) for seq, shard in enumerate(shards, first)})
     return moved
 
 

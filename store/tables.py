@@ -147,7 +147,8 @@ class Shard(Base):
     # Planned shards count up from 0 in listing order, children down from -1 as they come: a
     # child's number decides nothing but the order of running.
     seq: Mapped[int]
-    part: Mapped[str | None]  # a child's name, after which its artefacts are named
+    # The name of its artefacts, if that is not its seq: for example a child's.
+    part: Mapped[str | None]
     kind: Mapped[str] = mapped_column(_KIND)
     queue: Mapped[str]
     items_key: Mapped[str]
@@ -173,7 +174,7 @@ class Shard(Base):
     # The number of the job's profile that the last attempt ran under.
     profile_number: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     # The committed part. A reopened shard keeps it: only its quarantined items run again. Digest
-    # and size are those of the rows; `artefacts` are everything else.
+    # and size are those of the rows; `artefacts` are everything else, and the legends of the rows.
     part_attempt: Mapped[int | None]
     part_digest: Mapped[str | None]
     part_size: Mapped[int | None]

@@ -12,6 +12,8 @@ from worker.engines.protocol import Engine
 SHIPPED: Mapping[str, str] = MappingProxyType({"paddle": "worker.engines.paddle.engine"})
 """The modules of Regatta's own engines, by the names that people call them."""
 
+NONE = "none"
+
 _NEEDED = ("offers", "ways", "load")
 
 
@@ -51,9 +53,13 @@ class Engines:
 def engines_named(names: str) -> Engines:
     """Return the engines that a list with commas names: those of `SHIPPED`, or any modules.
 
+    `NONE` instead of a list names none: such a worker runs what needs no engine.
+
     Raises:
         UsageError: there is none of a name, or it is no engine.
     """
+    if names == NONE:
+        return Engines(())
     return Engines(_engine(name.strip()) for name in names.split(","))
 
 

@@ -9,10 +9,10 @@ from core.codec import known
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A part of another job's results, as it was when this was planned.
+    """A part of another job's results, as it was when the redrawing was planned.
 
     The part lies at `key` under that job's `output`, with the mask files that its rows name, and
-    has this `sha256`. `legends` are those of its models, by their names, as JSON.
+    has this `sha256`. `legends` are those of its models, by name, as JSON.
     """
 
     job: str

@@ -1,4 +1,4 @@
-"""Plans a job that draws another one's pictures again: a shard for each part of that job's rows."""
+"""Plans a job that redraws another one's pictures: a shard for each part of that job's rows."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from store.tables import Job, Shard
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The next shards, and where to go on behind them."""
+    """The next shards, and the cursor from which to continue after them."""
 
     shards: Sequence[NewShard]
     cursor: dict[str, Any]
@@ -31,7 +31,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class DrawnParts:
-    """A planning in progress: parts that are called as those whose rows they draw."""
+    """A planning in progress: its parts are named like those whose rows they draw."""
 
     hold: PlanHold
     job: Job
@@ -39,15 +39,15 @@ class DrawnParts:
 
     @classmethod
     def of(cls, db: Database, hold: PlanHold, job: Job) -> "DrawnParts":
-        """Return the planning of a job, which reads nothing before it is asked."""
+        """Return the planning of a job; nothing is read until the first shards are asked for."""
         return cls(hold, job, _found(db, job))
 
 
 def _found(db: Database, job: Job) -> Iterator[Found]:
-    """Yield the shards of one item manifest after the other, once it is copied.
+    """Yield the shards of one item manifest after another, once each manifest is copied.
 
     Raises:
-        UsageError: the job that is to be drawn runs again.
+        UsageError: the job to redraw is running again.
         RegattaError: its output cannot be read.
     """
     refers = db.read(lambda s: references.references_of(s, job.id))
@@ -55,13 +55,13 @@ def _found(db: Database, job: Job) -> Iterator[Found]:
     old, shards = db.read(lambda s: (get_job(s, drawn), parts_of(s, drawn)))
     if old.state not in ENDED_JOBS:
         raise UsageError(f"job {old.id} runs again", hint="draw its pictures when it has ended")
-    # The same for all parts of a model; one of a version that kept none may be among them.
+    # The same for all parts of a model, except those of a version that kept none.
     legends = {name: said for shard in shards for name, said in legends_of(shard).items()}
     source, output = open_store(old.output), open_store(job.output)
     done = part_order(job.plan_cursor["part"]) if job.plan_cursor else ()
     left = [shard for shard in shards if part_order(part_of(shard)) > done]
     for items_key, group in groupby(left, key=lambda shard: shard.items_key):
-        # Manifests never change, and their names tell who has written them.
+        # Manifests never change, and their names tell which planning attempt wrote them.
         output.put(items_key, source.get(items_key), durable=True)
         parts = list(group)
         new = [_shard(job, old, shard, legends) for shard in parts]

@@ -188,14 +188,14 @@ class Planner:
         return goes_on
 
     def _list(self, walk: _Walk) -> bool | None:
-        """Plan the next part of a listing; whether there is more, None if overtaken."""
+        """Plan the next part of a listing; return whether there is more, None if overtaken."""
         part = self._read_part(walk)
         if part.cursor is not None and not self._commit(walk, part):
             return None
         return not part.is_last
 
     def _draw(self, walk: DrawnParts) -> bool | None:
-        """Plan the next parts that are drawn; whether there are more, None if overtaken."""
+        """Plan the next parts to draw; return whether there are more, None if overtaken."""
         found = next(walk.found, None)
         if found is None:
             return False

@@ -1,4 +1,4 @@
-"""Accepts a job that draws another one's pictures again, from its results and without inference.
+"""Accepts a job that redraws another one's pictures, from its results and without inference.
 
 As in `scheduler.submit`, all that can be checked without work is checked first.
 """
@@ -39,9 +39,9 @@ ABOUT = tuple(OPTIONS[name] for name in ("output", "name", "priority", "tag"))
 
 @dataclass(frozen=True, slots=True)
 class Redrawing:
-    """A checked wish to draw the pictures of a job again: what its own job is to be.
+    """A checked request to redraw a job's pictures: what the new job is to be.
 
-    It draws `parts` parts with `items` items. `said` is what was said for it, and nothing else.
+    It draws `parts` parts with `items` items. `said` holds only what was said for it.
     """
 
     old: Job
@@ -53,7 +53,7 @@ class Redrawing:
 
 
 def check(db: Database, old: Job, said: Said) -> Redrawing:
-    """Check what was said of a job that is to be drawn again, but its output; nothing is written.
+    """Check a request to redraw a job, except its output; nothing is written.
 
     Raises:
         UsageError: it has not ended or has no results, its pictures' source cannot be read, or an
@@ -90,7 +90,7 @@ def check(db: Database, old: Job, said: Said) -> Redrawing:
 def accept(
     db: Database, redrawing: Redrawing, objects: str, *, rng: random.Random | None = None
 ) -> Job:
-    """Write the job, which then waits to be planned; `objects` is where outputs lie by default.
+    """Write the job, which then waits to be planned; `objects` is the default place for outputs.
 
     Raises:
         UsageError: its output cannot be used; nothing was written.
@@ -102,10 +102,10 @@ def accept(
 
 
 def _traits(model: ModelRef, old: Job) -> frozenset[str]:
-    """What options for drawing may be about, as the job says it: its models may be gone by now.
+    """Return the traits that drawing options may be about, as the job's row tells them.
 
-    Where it says nothing, as it drew no pictures or is of an earlier version, a detector may well
-    have given masks.
+    The models may be gone by now. If the row says nothing, because the job drew no pictures or is of
+    an earlier version, a detector is assumed to have given masks.
     """
     said = (old.effective or {}).get(model.name, {})
     has_masks = "alpha" in said or "jpeg_quality" not in said
@@ -116,7 +116,7 @@ def _options(old: Job, said: Said) -> JobOptions:
     options = JobOptions.from_json(old.options)
     drawing = {each.key: said[each.key] for each in DRAWING if each.key in said}
     quality = options.drawing.jpeg_quality
-    if old.profile is not None:  # which its pictures were made with
+    if old.profile is not None:  # under which its pictures were made
         quality = ExecutionProfile.from_json(old.profile).jpeg_quality
     return options.but(**{ANNOTATE: True, "jpeg_quality": quality, **drawing})
 
@@ -133,7 +133,7 @@ def _effective(
 
 
 def _request(old: Job, said: Said) -> dict[str, Any] | None:
-    """What was asked of the old job, and what was said since."""
+    """Return what was asked of the old job, with what was said since."""
     if old.request is None:
         return None
     asked = JobRequest.from_json(old.request)
@@ -143,7 +143,7 @@ def _request(old: Job, said: Said) -> dict[str, Any] | None:
 
 
 def _write(session: Session, redrawing: Redrawing, job_id: str, output: str, now: float) -> Job:
-    # A commit whose answer was lost is asked for again: the row may be there by now.
+    # A commit whose answer was lost is repeated: the row may be there already.
     job = session.get(Job, job_id)
     if job is None:
         old, said = redrawing.old, redrawing.said

@@ -1,4 +1,4 @@
-"""Which revision of its tables a job database is at, without the migrations' own tools."""
+"""Reads which revision a job database's tables are at, without the migrations' own tools."""
 
 from sqlalchemy import inspect, text
 from sqlalchemy.orm import Session

@@ -104,8 +104,8 @@ def accept(
 def _traits(model: ModelRef, old: Job) -> frozenset[str]:
     """Return the traits that drawing options may be about, as the job's row tells them.
 
-    The models may be gone by now. If the row says nothing, because the job drew no pictures or is of
-    an earlier version, a detector is assumed to have given masks.
+    The models may be gone by now. If the row says nothing, because the job drew no pictures or is
+    of an earlier version, a detector is assumed to have given masks.
     """
     said = (old.effective or {}).get(model.name, {})
     has_masks = "alpha" in said or "jpeg_quality" not in said

@@ -32,7 +32,7 @@ _LONGEST_SHARD_SECONDS = 0.5
 
 
 def database_server(db: Database) -> int | None:
-    """The process whose children serve the database's connections; None for SQLite."""
+    """Return the process whose children serve the database's connections; None for SQLite."""
     if db.is_sqlite:
         return None
     return parent(int(db.read(lambda s: s.execute(text("SELECT pg_backend_pid()")).scalar_one())))

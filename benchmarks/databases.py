@@ -18,7 +18,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 @contextmanager
 def database(told: Namespace) -> Iterator[str | None]:
-    """The URL of an empty database, or None for SQLite."""
+    """Return the URL of an empty database, or None for SQLite."""
     if not told.postgresql:
         yield told.database_url
         return

@@ -28,13 +28,13 @@ def family_cpu_seconds(pid: int) -> float:
 
 
 def children(pid: int) -> list[int]:
-    """The living children of a process."""
+    """Return the living children of a process."""
     listed = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for path in listed for child in path.read_text(encoding="ascii").split()]
 
 
 def parent(pid: int) -> int:
-    """The parent of a process."""
+    """Return the parent of a process."""
     return int(_fields(pid)[1])
 
 
@@ -129,7 +129,7 @@ def report(
 
 
 def options(description: str | None) -> ArgumentParser:
-    """A parser with the option that every benchmark has; `description` is its docstring."""
+    """Return a parser with the option that every benchmark has; `description` is its docstring."""
     parser = ArgumentParser(description=(description or "").partition("\n")[0])
     parser.add_argument("--json", type=Path, help="where to write the figures")
     return parser

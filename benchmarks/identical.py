@@ -116,7 +116,7 @@ class Side:
         self._run("run", str(pictures), *words, *SHAPE, "--output", str(self.output(name)))
 
     def output(self, name: str) -> Path:
-        """Where a job's output is."""
+        """Return where a job's output is."""
         return self.folder / name.replace(", ", "-").replace(" ", "-")
 
     def _run(self, *words: str) -> None:
@@ -136,7 +136,7 @@ class Side:
 
 
 def differences(before: Path, after: Path) -> tuple[Counter[str], list[str]]:
-    """How many files were compared, by folder, and what is not the same."""
+    """Return how many files were compared, by folder, and what is not the same."""
     places = [
         {path.relative_to(side) for top in COMPARED for path in (side / top).rglob("*.*")}
         for side in (before, after)
@@ -160,7 +160,7 @@ def differences(before: Path, after: Path) -> tuple[Counter[str], list[str]]:
 
 
 def _difference(before: Path, after: Path) -> str | None:
-    """What differs between the tables of two Parquet files."""
+    """Return what differs between the tables of two Parquet files."""
     one, other = pq.read_table(before), pq.read_table(after)
     if not one.schema.equals(other.schema):
         return "another schema"

@@ -46,7 +46,7 @@ class Sampled:
         return max(size for _, size in self.samples)
 
     def peak_between(self, begin: float, end: float) -> int:
-        """The most bytes that were seen between two moments of `time.perf_counter`."""
+        """Return the most bytes that were seen between two moments of `time.perf_counter`."""
         return max(size for at, size in self.samples if begin <= at <= end)
 
     def _sample(self) -> None:

@@ -138,7 +138,7 @@ def in_threads(work: Callable[[int], None]) -> None:
 
 
 def cores_there_are() -> float:
-    """How many cores' worth of time as many busy threads get."""
+    """Return how many cores' worth of time as many busy threads get."""
     numbers = np.random.default_rng(0).random((256, 4096))
     until = time.perf_counter() + _SPIN_SECONDS
 
@@ -190,7 +190,7 @@ def drawn_scenes(folder: Path) -> Path:
 
 
 def default_model(scratch: Path) -> Path:
-    """The shipped detector, or where there is none yet, the tests' tiny one."""
+    """Return the shipped detector, or where there is none yet, the tests' tiny one."""
     is_there = (DETECTOR / "model.json").is_file()
     return DETECTOR if is_there else export_blob_detector(scratch / "model")
 

@@ -22,12 +22,12 @@ _COLOURS = ((60, 60, 220), (60, 200, 60), (220, 120, 40), (40, 180, 220), (200, 
 
 
 def read(path: Path) -> NDArray[np.uint8]:
-    """The file's bytes."""
+    """Return the file's bytes."""
     return np.fromfile(path, np.uint8)
 
 
 def decode(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture, blue first."""
+    """Return the picture, blue first."""
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), dtype=np.uint8)
 
 
@@ -37,7 +37,7 @@ def write(path: Path, data: NDArray[np.uint8]) -> None:
 
 
 def encode(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    """The picture as a JPEG, its colours in full resolution, as Regatta's are."""
+    """Return the picture as a JPEG, its colours in full resolution, as Regatta's are."""
     options = [
         cv2.IMWRITE_JPEG_QUALITY,
         quality,
@@ -92,7 +92,7 @@ class Reference:
         return found
 
     def prepare(self, images: Sequence[NDArray[np.uint8]]) -> dict[str, NDArray[np.float32]]:
-        """A batch of network inputs."""
+        """Return a batch of network inputs."""
         height, width = self._resize["target_size"]
         inputs, factors = [], []
         for image in images:
@@ -111,7 +111,7 @@ class Reference:
         }
 
     def predict(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        """The network's outputs."""
+        """Return the network's outputs."""
         for name in self._predictor.get_input_names():
             self._predictor.get_input_handle(name).copy_from_cpu(feeds[name])
         self._predictor.run()
@@ -119,12 +119,12 @@ class Reference:
         return [self._predictor.get_output_handle(name).copy_to_cpu() for name in names]
 
     def select(self, outputs: Sequence[NDArray[Any]], images: int) -> list[NDArray[np.float32]]:
-        """Each image's rows (class, score, box) above the threshold."""
+        """Return each image's rows (class, score, box) above the threshold."""
         rows = np.split(outputs[0], np.cumsum(outputs[1])[: images - 1])
         return [each[each[:, 1] >= self._threshold] for each in rows]
 
     def draw(self, image: NDArray[np.uint8], rows: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """The picture with boxes and labels."""
+        """Return the picture with boxes and labels."""
         for label, score, x1, y1, x2, y2 in rows.tolist():
             colour = _COLOURS[int(label) % len(_COLOURS)]
             corner = (round(x1), round(y1))
@@ -143,7 +143,7 @@ class Reference:
 def _fixed(
     operators: Sequence[Mapping[str, Any]],
 ) -> tuple[Mapping[str, Any], Mapping[str, Any] | None]:
-    """The resize and the normalization, if those and a permutation are all."""
+    """Return the resize and the normalization, if those and a permutation are all."""
     by_type = {operator["type"]: operator for operator in operators}
     unknown = by_type.keys() - {"Resize", "NormalizeImage", "Permute"}
     if unknown or "Resize" not in by_type or by_type["Resize"]["keep_ratio"]:
@@ -164,7 +164,7 @@ def _linear(
 
 
 def _predictor(model: Path, *, onednn: bool) -> Any:
-    """A single-threaded predictor."""
+    """Return a single-threaded predictor."""
     graph = next(path for path in (model / "model.json", model / "model.pdmodel") if path.exists())
     config = paddle.inference.Config(str(graph), str(model / "model.pdiparams"))
     config.disable_gpu()

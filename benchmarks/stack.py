@@ -81,15 +81,15 @@ class Stack:
         return submit(self.db, JobRequest.of(str(source), str(model), **request), defaults).id
 
     def job(self, job_id: str) -> Job:
-        """The job's row."""
+        """Return the job's row."""
         return self.db.read(lambda s: get_job(s, job_id))
 
     def tally(self, job_id: str) -> Tally:
-        """What became of the job's items."""
+        """Return what became of the job's items."""
         return self.db.read(lambda s: tally(s, [get_job(s, job_id)]))[job_id]
 
     def has_ended(self, job_id: str) -> bool:
-        """Whether the job has come to its end."""
+        """Return whether the job has come to its end."""
         return self.job(job_id).finished_at is not None
 
     def until(self, condition: Callable[[], bool], seconds: float) -> None:

@@ -161,7 +161,7 @@ class Took:
 
 
 def took(home: Path, *words: str) -> Took:
-    """How long the command took, from before its start to after its end."""
+    """Return how long the command took, from before its start to after its end."""
     # Without bytecode, every start compiles Regatta anew.
     unwanted = ("REGATTA_", "PYTHONDONTWRITEBYTECODE")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(unwanted)}

@@ -86,7 +86,7 @@ _Batch = tuple[ResidentNetwork, dict[str, NDArray[Any]]]
 
 
 def model_of(folder: Path, task: str, named: str | _Parts) -> ModelRef:
-    """The model of a task, of exports in a folder."""
+    """Return the model of a task, of exports in a folder."""
     if isinstance(named, str):
         return describe(folder / named)
     parts = {
@@ -98,7 +98,7 @@ def model_of(folder: Path, task: str, named: str | _Parts) -> ModelRef:
 
 
 def recorded(pipeline: LoadedPipeline, run: Callable[[], object]) -> list[_Batch]:
-    """The batches that a run feeds the pipeline's predictors."""
+    """Return the batches that a run feeds the pipeline's predictors."""
     fed: list[_Batch] = []
     kept = [network.predictors for network in pipeline.networks]
     for network in pipeline.networks:

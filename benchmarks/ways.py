@@ -33,7 +33,7 @@ _ROUND_SECONDS = 1.0
 
 
 def compared(export: ExportedModel, profile: NetworkProfile) -> tuple[str, str]:
-    """The way that is right, and what the comparison says."""
+    """Return the way that is right, and what the comparison says."""
     directory = export.config_file.parent
     ref = ModelRef(export.name, export.task, export_digest(directory), f"file://{directory}")
     job = ExecutionProfile.of(profile.offer, batch_size=profile.batch_size, jpeg_quality=90)

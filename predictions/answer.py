@@ -60,7 +60,7 @@ class Legend:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """What `to_json` wrote; of what another version wrote, the facts known here."""
+        """Return what `to_json` wrote; of what another version wrote, the facts known here."""
         return cls(background=data.get("background"))
 
 

@@ -93,7 +93,7 @@ class Detections:
         )
 
     def __len__(self) -> int:
-        """How many objects there are."""
+        """Return how many objects there are."""
         return len(self.scores)
 
     @property
@@ -111,12 +111,12 @@ class Detections:
         return replace(self, **{name: chosen(getattr(self, name)) for name in _COLUMNS})
 
     def by_score(self) -> Self:
-        """The same rows, best score first; equal scores keep their order."""
+        """Return the same rows, best score first; equal scores keep their order."""
         return self.select(np.argsort(-self.scores, kind="stable"))
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """The rows of all parts, one part after the other, under the labels of the first.
+        """Return the rows of all parts, one part after the other, under the labels of the first.
 
         A column that one of the parts lacks is left out.
         """

@@ -18,7 +18,7 @@ class RunLengths:
     counts: str
 
     def decode(self) -> NDArray[np.bool_]:
-        """The mask [H,W]."""
+        """Return the mask [H,W]."""
         lengths = _lengths(self.counts.encode("ascii"))
         inside = np.arange(len(lengths)) % 2 == 1
         return np.repeat(inside, lengths).reshape(self.size[::-1]).T
@@ -30,7 +30,7 @@ class RunLengths:
 
 
 def _lengths(counts: bytes) -> NDArray[np.int64]:
-    """The lengths of the runs; pycocotools' own reading of them warns with today's NumPy.
+    """Return the lengths of the runs; pycocotools' own reading of them warns with today's NumPy.
 
     Source: `rleFrString` in COCO's `maskApi.c`. A number is written in pieces of five bits, the
     lowest first; 32 marks that more follow, 16 in the last one that it is negative. From the

@@ -44,5 +44,5 @@ class Actor(Protocol):
         ...
 
     def pose(self, seconds: float) -> Pose:
-        """The actor as it is at this time."""
+        """Return the actor as it is at this time."""
         ...

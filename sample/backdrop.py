@@ -48,7 +48,7 @@ def backdrop(size: tuple[int, int], horizon: float, weather: Weather, seed: int)
 
 
 def rippled(image: Image, horizon: float, weather: Weather, seconds: float, seed: int) -> Image:
-    """The picture with its water moved as waves would, and glints on them."""
+    """Return the picture with its water moved as waves would, and glints on them."""
     line = round(horizon)
     water = image[line:]
     height, width = water.shape[:2]
@@ -172,6 +172,6 @@ def _draw_house(
 
 
 def _hills(points: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """A smooth line, 0 to 1."""
+    """Return a smooth line, 0 to 1."""
     steps = np.convolve(rng.random(points + 4), np.ones(5) / 5, "valid")
     return np.asarray((steps - steps.min()) / max(1e-6, np.ptp(steps)), float)

@@ -36,13 +36,13 @@ def _as_error_page(_: bytes) -> bytes:
 
 
 def _overwritten(whole: bytes) -> bytes:
-    """A PNG whose first strip of pixels was overwritten: no checksum holds any more."""
+    """Return a PNG whose first strip of pixels was overwritten: no checksum holds any more."""
     start = whole.index(b"IDAT") + 4
     return whole[:start] + bytes(64) + whole[start + 64 :]
 
 
 def _with_huge_header(_: bytes) -> bytes:
-    """A PNG of a few bytes whose header promises billions of pixels."""
+    """Return a PNG of a few bytes whose header promises billions of pixels."""
     header = struct.pack(">IIBBBBB", _HUGE, _HUGE, 8, 2, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(

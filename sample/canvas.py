@@ -57,7 +57,7 @@ class Canvas:
 
 
 def full_areas(shapes: Sequence[Shape], place: Place, parts: int) -> list[int]:
-    """How many pixels each part has where nothing but its own actor covers it."""
+    """Return how many pixels each part has where nothing but its own actor covers it."""
     every = [place.pixels(points) for shape in shapes for points in shape.outlines]
     low = np.floor(np.min([points.min(0) for points in every], 0)).astype(int)
     high = np.ceil(np.max([points.max(0) for points in every], 0)).astype(int) + 1

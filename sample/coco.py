@@ -13,7 +13,7 @@ Record = dict[str, Any]
 
 
 def coco_truth(pictures: Iterable[tuple[Record, Sequence[Record]]]) -> Record:
-    """All that is true of pictures, each with its image record and its annotations.
+    """Return all that is true of pictures, each with its image record and its annotations.
 
     Boxes are x, y, width, height; masks are uncompressed run lengths; rowers have keypoints. Beside
     what COCO knows, an image has its `weather`; an annotation has `track`, `visible` (0 to 1), and
@@ -36,7 +36,7 @@ def coco_truth(pictures: Iterable[tuple[Record, Sequence[Record]]]) -> Record:
 
 
 def categories() -> list[Record]:
-    """The classes, counted from 1 as COCO's."""
+    """Return the classes, counted from 1 as COCO's."""
     joints = {"keypoints": list(JOINTS), "skeleton": [list(limb) for limb in SKELETON]}
     return [
         {"id": number, "name": label} | (joints if label == ROWER else {})
@@ -45,7 +45,7 @@ def categories() -> list[Record]:
 
 
 def annotations_of(scene: Scene) -> Iterator[Record]:
-    """The annotations of one scene, without the numbers that tie them to it."""
+    """Return the annotations of one scene, without the numbers that tie them to it."""
     for place, thing in enumerate(scene.things):
         x1, y1, x2, y2 = thing.box
         mask = scene.mask(place)
@@ -63,7 +63,7 @@ def annotations_of(scene: Scene) -> Iterator[Record]:
 
 
 def run_lengths(mask: NDArray[np.bool_]) -> list[int]:
-    """How long the runs of a mask [H,W] are, column by column; the first is one of zeros."""
+    """Return how long the runs of a mask [H,W] are, column by column; the first is one of zeros."""
     flat = mask.ravel(order="F")
     edges = np.flatnonzero(np.diff(flat)) + 1
     lengths: list[int] = np.diff(np.concatenate([[0], edges, [flat.size]])).tolist()

@@ -51,7 +51,7 @@ class Dataset:
 def dataset_at(
     place: Path, scenes: int, *, seed: int = 0, drawn: Callable[[int], None] = lambda _: None
 ) -> Dataset:
-    """The dataset of `scenes` pictures, with seeds from `seed` on, and a few broken files.
+    """Return the dataset of `scenes` pictures, with seeds from `seed` on, and a few broken files.
 
     It is drawn into `place` unless that is there: it appears complete, or not at all. `drawn` is
     told after each picture how many there are. The same arguments give the same files.
@@ -104,7 +104,7 @@ def _draw(place: tuple[Path, int, int]) -> Picture:
 
 
 def file_name(number: int) -> str:
-    """The name of the picture with this number, counted from 0."""
+    """Return the name of the picture with this number, counted from 0."""
     # Formats shift against sizes, which come in turns of the same length.
     suffix = SUFFIXES[(number + number // len(SUFFIXES)) % len(SUFFIXES)]
     return f"race-{number // _PER_FOLDER + 1}/{number:04}{suffix}"

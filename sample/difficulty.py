@@ -64,7 +64,7 @@ This page is made by `make docs`.
 
 
 def page() -> str:
-    """The page, with the histograms counted anew."""
+    """Return the page, with the histograms counted anew."""
     scenes = [new_world(seed).scene() for seed in range(SCENES)]
     return "\n".join([_TEXT.replace("{models}", _models()), *_tables(scenes)])
 

@@ -58,7 +58,7 @@ class Figure:
     """How far the blade is out of the water, 0 to 1."""
 
     def joints(self, *, near_is_left: bool) -> Joints:
-        """The joints in COCO's order: left before right."""
+        """Return the joints in COCO's order: left before right."""
         left, right = (self.near, self.far) if near_is_left else (self.far, self.near)
         near_eye, far_eye = self.eyes
         near_ear, far_ear = self.ears
@@ -75,11 +75,11 @@ class Figure:
         return (self.nose, *(point for pair in pairs for point in pair))
 
     def behind(self, rower: Rower, part: int) -> list[Shape]:
-        """The limbs of the far side."""
+        """Return the limbs of the far side."""
         return _limbs(self.far, rower, part, light=0.78)
 
     def before(self, rower: Rower, part: int) -> list[Shape]:
-        """The trunk, the head and the limbs of the near side."""
+        """Return the trunk, the head and the limbs of the near side."""
         side = self.near
         hip = (side.hip[0] + _FAR[0] / 2, side.hip[1] + _FAR[1] / 2)
         neck = (side.shoulder[0] + _FAR[0] / 2, side.shoulder[1] + _FAR[1] / 2)
@@ -103,7 +103,7 @@ class Figure:
 
 
 def figure(phase: float) -> Figure:
-    """The rower at this part of a stroke, 0 to 1: catch at 0, finish at 0.42."""
+    """Return the rower at this part of a stroke, 0 to 1: catch at 0, finish at 0.42."""
     driving = phase < _DRIVE
     share = phase / _DRIVE if driving else (phase - _DRIVE) / (1 - _DRIVE)
     reach = (1 + np.cos(np.pi * share)) / 2 if driving else (1 - np.cos(np.pi * share)) / 2
@@ -157,7 +157,7 @@ def _shifted(side: _Side) -> _Side:
 
 
 def _joint(start: Point, end: Point, first: float, second: float, *, upward: bool) -> Point:
-    """Where two bones of these lengths meet; they stretch if the ends are too far apart."""
+    """Return where two bones of these lengths meet; they stretch if the ends are too far apart."""
     gap = float(np.hypot(end[0] - start[0], end[1] - start[1]))
     reach = min(gap, 0.999 * (first + second))
     along = (first**2 - second**2 + reach**2) / (2 * reach)
@@ -172,7 +172,7 @@ def _joint(start: Point, end: Point, first: float, second: float, *, upward: boo
 
 
 def oar(place: Point, figure_: Figure, colour: Colour, *, near: bool) -> list[Shape]:
-    """The oar of one side, from the hand over its rigger at `place` to the blade."""
+    """Return the oar of one side, from the hand over its rigger at `place` to the blade."""
     swing = 0.85 * figure_.blade
     side = figure_.near if near else figure_.far
     down = -0.62 + 0.34 * figure_.lift if near else 0.06 + 0.22 * figure_.lift

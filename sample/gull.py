@@ -41,7 +41,7 @@ class Gull:
         return self.forwards * (1.6 if self.is_flying else 0.05)
 
     def pose(self, seconds: float) -> Pose:
-        """The gull as it is at this time."""
+        """Return the gull as it is at this time."""
         if self.is_flying:
             flap = float(np.sin(2 * np.pi * (self.phase + self.beats * seconds)))
             shapes = [turned(shape, self.bank) for shape in self._on_the_wing(flap)]
@@ -93,7 +93,7 @@ class Gull:
 
 
 def random_gull(rng: np.random.Generator) -> Gull:
-    """A gull; three of four fly."""
+    """Return a gull; three of four fly."""
     light = float(rng.uniform(0.6, 0.95))
     return Gull(
         is_flying=bool(rng.random() < 0.75),  # noqa: PLR2004

@@ -41,7 +41,7 @@ def _around(image: Image, thing: Thing) -> Image:
 
 
 def _line(image: Image, name: Name) -> Image:
-    """A name as an upright line of text."""
+    """Return a name as an upright line of text."""
     top_left, top_right, _, bottom_left = name.quad
     ratio = np.linalg.norm(top_right - top_left) / np.linalg.norm(bottom_left - top_left)
     width = max(1, round(float(ratio) * _LINE_HEIGHT))

@@ -67,7 +67,7 @@ class RowingBoat:
         return -self.forwards * 4.5 * self.strokes
 
     def pose(self, seconds: float) -> Pose:
-        """The boat as it is at this time."""
+        """Return the boat as it is at this time."""
         now = figure((self.phase + seconds * self.strokes) % 1.0)
         seats = [(i - (len(self.crew) - 1) / 2) * _PITCH - 0.45 for i in range(len(self.crew))]
         behind: list[Shape] = []
@@ -119,7 +119,7 @@ class RowingBoat:
 
 
 def random_rowing_boat(rng: np.random.Generator) -> RowingBoat:
-    """A boat with one, two, four or eight rowers, all in one shirt."""
+    """Return a boat with one, two, four or eight rowers, all in one shirt."""
     seats = int(rng.choice([1, 2, 4, 8], p=[0.34, 0.32, 0.24, 0.1]))
     shirt = _SHIRTS[rng.integers(len(_SHIRTS))]
     crew = tuple(
@@ -143,7 +143,7 @@ def random_rowing_boat(rng: np.random.Generator) -> RowingBoat:
 
 
 def _moved(shapes: list[Shape], seat: float, flip: int) -> list[Shape]:
-    """The shapes at their seat, turned round with the boat."""
+    """Return the shapes at their seat, turned round with the boat."""
     shift = np.array([seat, 0.0])
     return [
         Shape(

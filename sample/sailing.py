@@ -56,7 +56,7 @@ class SailingBoat:
         return self.forwards * 0.35 * self.length
 
     def pose(self, seconds: float) -> Pose:
-        """The boat as it is at this time."""
+        """Return the boat as it is at this time."""
         heel = self.heel + 0.03 * np.sin(1.3 * seconds + self.phase)
         half, deck, flip = self.length / 2, 0.15 * self.length, self.forwards
         foot, top = (0.08 * self.length, deck), (0.06 * self.length, self.mast + deck)
@@ -117,7 +117,7 @@ class SailingBoat:
 
 
 def random_sailing_boat(rng: np.random.Generator) -> SailingBoat:
-    """A boat of 3.5 to 7 metres."""
+    """Return a boat of 3.5 to 7 metres."""
     length = float(rng.uniform(3.5, 7.0))
     main = _SAILS[rng.integers(len(_SAILS))]
     return SailingBoat(

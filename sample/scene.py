@@ -84,5 +84,5 @@ class Scene:
         return np.where(self.owners == 0, self.grounds, shown)
 
     def mask(self, place: int) -> NDArray[np.bool_]:
-        """The pixels of the thing at this place, [H,W]."""
+        """Return the pixels of the thing at this place, [H,W]."""
         return np.asarray(self.owners == place + 1)

@@ -74,7 +74,7 @@ def paired(
     detections: Iterable[_Detection],
     overlap: Callable[[_Thing, _Detection], float],
 ) -> Iterator[tuple[_Thing, _Detection]]:
-    """The detections that are hits, each with the thing it is about, the surest first.
+    """Return the detections that are hits, each with the thing it is about, the surest first.
 
     A detection is a hit if its `overlap` with a thing that no surer one has taken is a half or
     more.

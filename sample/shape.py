@@ -33,7 +33,7 @@ def polygon(points: Sequence[tuple[float, float]], colour: Colour, part: int = 0
 def ellipse(
     centre: tuple[float, float], radii: tuple[float, float], colour: Colour, part: int = 0
 ) -> Shape:
-    """A filled ellipse along the axes."""
+    """Return a filled ellipse along the axes."""
     turn = np.linspace(0, 2 * np.pi, 18, endpoint=False)
     points = np.stack([np.cos(turn), np.sin(turn)], 1) * radii + centre
     return Shape((points,), colour, part)
@@ -48,7 +48,7 @@ def limb(
     *,
     taper: float = 1.0,
 ) -> Shape:
-    """A thick line with round ends; its far end is `taper` times as wide."""
+    """Return a thick line with round ends; its far end is `taper` times as wide."""
     first, last = np.array(start), np.array(end)
     along = last - first
     length = float(np.hypot(*along))
@@ -62,14 +62,14 @@ def limb(
 
 
 def turned(shape: Shape, angle: float, about: tuple[float, float] = (0.0, 0.0)) -> Shape:
-    """The shape turned counter-clockwise by `angle` radians."""
+    """Return the shape turned counter-clockwise by `angle` radians."""
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     outlines = tuple((points - about) @ turn + about for points in shape.outlines)
     return Shape(outlines, shape.colour, shape.part)
 
 
 def shaded(colour: Colour, light: float) -> Colour:
-    """The colour in another light: 0 is black, 1 as it is, 2 white."""
+    """Return the colour in another light: 0 is black, 1 as it is, 2 white."""
     if light <= 1:
         return tuple_of([channel * light for channel in colour])
     return tuple_of([channel + (255 - channel) * (light - 1) for channel in colour])

@@ -52,7 +52,7 @@ ODDS = (0.3, 0.18, 0.2, 0.1, 0.1, 0.12)
 
 
 def exposed(image: Image, weather: Weather, rng: np.random.Generator, unit: float) -> Image:
-    """The picture in this weather's light, with rain, and with the camera's noise.
+    """Return the picture in this weather's light, with rain, and with the camera's noise.
 
     `unit` is how many pixels one pixel of a 640 x 480 picture takes.
     """

@@ -47,7 +47,7 @@ class World:
     actors: tuple[_Placed, ...]
 
     def scene(self, seconds: float = 0.0) -> Scene:
-        """What a camera sees at this time. The same world and time give the same pixels."""
+        """Return what a camera sees at this time. The same world and time give the same pixels."""
         ground = backdrop(self.size, self.horizon, self.weather, self.seed)
         moved = [self._moved(placed, seconds) for placed in self.actors]
         poses = [placed.actor.pose(seconds) for placed in self.actors]
@@ -69,7 +69,7 @@ class World:
         return Scene(image, things, owners, ground.grounds, self.weather.name)
 
     def frames(self, count: int, *, per_second: float = 25.0) -> Iterator[Scene]:
-        """A sequence: everything goes its way, and keeps its track."""
+        """Return a sequence: everything goes its way, and keeps its track."""
         for number in range(count):
             yield self.scene(number / per_second)
 
@@ -80,7 +80,7 @@ class World:
 
 
 def new_world(seed: int, size: tuple[int, int] = _REFERENCE) -> World:
-    """A world that follows from its seed alone, whatever the size of the picture.
+    """Return a world that follows from its seed alone, whatever the size of the picture.
 
     Things are as large, as a part of the picture, at any size; the shape of the picture decides
     how many fit.
@@ -126,7 +126,7 @@ def _find_place(
     weather: Weather,
     placed: list[tuple[Actor, Place, Box]],
 ) -> Place | None:
-    """A place where it neither covers nor is covered too much, or None."""
+    """Return a place where it neither covers nor is covered too much, or None."""
     width, height = size
     unit = _unit(size)
     left, bottom, right, top = actor.extent
@@ -153,7 +153,7 @@ def _find_place(
 def _truth(
     owners: NDArray[np.uint16], areas: list[int], about: list[tuple[_Placed, Place, Pose, int]]
 ) -> tuple[tuple[Thing, ...], NDArray[np.uint16]]:
-    """The things that can be seen, and the owners counted anew without those that cannot."""
+    """Return the things that can be seen, and the owners counted anew without those that cannot."""
     things: list[Thing] = []
     renumbered = np.zeros(len(about) + 1, np.uint16)
     for owner, found in enumerate(boxes_of(owners, len(about)), 1):
@@ -211,7 +211,7 @@ def _room(actor: Actor, place: Place) -> Box:
 
 
 def _shared(one: Box, other: Box) -> float:
-    """How much of the smaller room the other one takes, 0 to 1."""
+    """Return how much of the smaller room the other one takes, 0 to 1."""
     wide = min(one[2], other[2]) - max(one[0], other[0])
     high = min(one[3], other[3]) - max(one[1], other[1])
     if wide <= 0 or high <= 0:
@@ -221,5 +221,5 @@ def _shared(one: Box, other: Box) -> float:
 
 
 def _unit(size: tuple[int, int]) -> float:
-    """How many pixels one pixel of the reference picture takes."""
+    """Return how many pixels one pixel of the reference picture takes."""
     return float(np.sqrt(size[0] * size[1] / (_REFERENCE[0] * _REFERENCE[1])))

@@ -12,7 +12,7 @@ CLASSES = 1 + len(CHARACTERS)
 
 
 def encoded(texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """The numbers [N,longest] of texts, filled up with 0, and how long each is [N].
+    """Return the numbers [N,longest] of texts, filled up with 0, and how long each is [N].
 
     Raises:
         ValueError: a text has other characters.

@@ -48,13 +48,13 @@ class Deployed(Layer):  # type: ignore[misc]
 
 
 def labelled(seed: int) -> tuple[Image, int]:
-    """The scene with this seed, and the number of its weather."""
+    """Return the scene with this seed, and the number of its weather."""
     scene = scene_of(seed)
     return scene.image, LABELS.index(scene.weather)
 
 
 def train(scenes: int, plan: Plan) -> Classifier:
-    """The trained network."""
+    """Return the trained network."""
     seed_all(3)
     rng = np.random.default_rng(3)
     pool = pooled(labelled, scenes)

@@ -29,7 +29,7 @@ class Crop:
     y2: int
 
     def image(self, image: Image, size: tuple[int, int]) -> Image:
-        """The crop of a picture [H,W,3] at `size` (width, height)."""
+        """Return the crop of a picture [H,W,3] at `size` (width, height)."""
         part = image[self.y1 : self.y2, self.x1 : self.x2]
         scale = size[0] / (self.x2 - self.x1)
         middle = np.array([self.x2 - self.x1, self.y2 - self.y1]) / 2
@@ -45,7 +45,7 @@ class Crop:
 
 
 def official_crop(box: tuple[float, float, float, float], picture: tuple[int, int]) -> Crop:
-    """The crop for a box x1, y1, x2, y2 in a picture of (width, height).
+    """Return the crop for a box x1, y1, x2, y2 in a picture of (width, height).
 
     Source: PaddleDetection, `expand_crop` in `deploy/python/keypoint_preprocess.py`.
     """

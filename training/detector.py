@@ -58,7 +58,7 @@ class Deployed(Layer):  # type: ignore[misc]
 
 
 def sample_of(seed: int) -> Sample:
-    """The scene with this seed, and the boxes of its things."""
+    """Return the scene with this seed, and the boxes of its things."""
     scene = scene_of(seed)
     classes = np.array([thing.class_id for thing in scene.things], np.int64)
     boxes = np.array([thing.box for thing in scene.things], np.float32).reshape(-1, 4)
@@ -66,7 +66,7 @@ def sample_of(seed: int) -> Sample:
 
 
 def train(scenes: int, plan: Plan) -> Detector:
-    """The trained network."""
+    """Return the trained network."""
     seed_all(1)
     rng = np.random.default_rng(1)
     pool = pooled(sample_of, scenes)
@@ -84,7 +84,7 @@ def train(scenes: int, plan: Plan) -> Detector:
 
 
 def shown(sample: Sample, rng: np.random.Generator) -> Sample:
-    """The picture as a square, mirrored, cropped and lit by chance."""
+    """Return the picture as a square, mirrored, cropped and lit by chance."""
     height, width = sample.image.shape[:2]
     view = random_view(rng, (width, height), (SIDE, SIDE))
     corners = view.points(sample.boxes.reshape(-1, 2, 2))

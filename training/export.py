@@ -30,12 +30,12 @@ def export(
 
 
 def image_spec(name: str, height: int | None, width: int | None) -> Any:
-    """An input of a graph: pictures [B,3,height,width]; None is any."""
+    """Return an input of a graph: pictures [B,3,height,width]; None is any."""
     return paddle.static.InputSpec([None, 3, height, width], "float32", name)
 
 
 def card(task: str, recipe: Recipe, measured: Measured, trained: str) -> str:
-    """The README of a shipped model."""
+    """Return the README of a shipped model."""
     about = "\n".join(f"| {what} | {text} |" for what, text in recipe.about.items())
     scores = ", ".join(f"{name} {score:.3f}" for name, score in measured.scores.items())
     return f"""\

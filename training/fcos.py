@@ -111,7 +111,7 @@ class DetectionLoss:
         self._middles, self._strides = all_middles(side)
 
     def __call__(self, logits: Any, boxes: Any, truth: Truth) -> tuple[Any, Any]:
-        """The losses of scores and of boxes. `logits` [B,N,classes] and `boxes` [B,N,4]."""
+        """Return the losses of scores and of boxes. `logits` [B,N,classes] and `boxes` [B,N,4]."""
         scores = functional.sigmoid(logits).numpy()
         sides = boxes.numpy()
         target = np.zeros(scores.shape, np.float32)
@@ -201,6 +201,6 @@ class Detector(Layer):  # type: ignore[misc]
 
 
 def _middles(side: int, stride: int) -> tuple[Any, Any]:
-    """The x and the y of each place of a scale, [side,side] each, in pixels of the input."""
+    """Return the x and the y of each place of a scale, [side,side] each, in pixels of the input."""
     along = (paddle.arange(side, dtype="float32") + 0.5) * stride
     return along.unsqueeze(0).expand([side, side]), along.unsqueeze(1).expand([side, side])

@@ -58,7 +58,7 @@ def results(
 def composed(
     task: str, parts: Mapping[str, Path], folder: Path, options: Mapping[str, Sequence[str]] = {}
 ) -> Path:
-    """A file in `folder` that makes one model of parts; see `registry.composition`."""
+    """Return a file in `folder` that makes one model of parts; see `registry.composition`."""
     # JSON's texts and lists are TOML's, too.
     tables = {"parts": {role: str(part) for role, part in parts.items()}, "options": options}
     lines = [f"task = {json.dumps(task)}"]
@@ -78,6 +78,6 @@ class Graph:
         self._predictor = load_predictor(*find_graph(model), profile=profile)
 
     def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The first output for a batch [B,3,H,W]."""
+        """Return the first output for a batch [B,3,H,W]."""
         [name] = self._predictor.input_names
         return self._predictor.predict({name: images})[0]

@@ -164,7 +164,7 @@ def _pose(image: int, points: NDArray[np.float64], score: float) -> Mapping[str,
 
 
 def _found(image: view.Image, bbox: tuple[float, ...], graph: Graph) -> NDArray[np.float64]:
-    """The joints [17,3] (x, y, score) of the rower in this box, in pixels of the picture."""
+    """Return the joints [17,3] (x, y, score) of the rower in this box, in pixels of the picture."""
     x, y, wide, high = bbox
     height, width = image.shape[:2]
     crop = official_crop((x, y, x + wide, y + high), (width, height))
@@ -230,7 +230,7 @@ def measure_finding(model: Path, scenes: int, folder: Path) -> Measured:
 
 
 def measure_reading(model: Path, scenes: int, folder: Path) -> Measured:
-    """How much of the names of held-out scenes is read right.
+    """Return how much of the names of held-out scenes is read right.
 
     It is shown the names where the truth has them, and then, by `regatta run`, what the shipped
     detector takes for names.
@@ -262,7 +262,7 @@ def measure_reading(model: Path, scenes: int, folder: Path) -> Measured:
 
 
 def edits(one: str, other: str) -> int:
-    """How many characters have to be added, dropped or changed (Levenshtein 1965)."""
+    """Return how many characters have to be added, dropped or changed (Levenshtein 1965)."""
     before = list(range(len(other) + 1))
     for row, here in enumerate(one, 1):
         now = [row]
@@ -274,7 +274,7 @@ def edits(one: str, other: str) -> int:
 
 
 def _pictures(dataset: Dataset) -> Iterator[tuple[view.Image, list[Name]]]:
-    """The pictures and the names in each."""
+    """Return the pictures and the names in each."""
     truth = json.loads(dataset.truth.read_text())
     names = defaultdict(list)
     for thing in truth["annotations"]:

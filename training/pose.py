@@ -96,7 +96,7 @@ class Deployed(Layer):  # type: ignore[misc]
 
 
 def people_of(seed: int) -> list[Person]:
-    """The rowers of the scene with this seed, each in a picture of its own."""
+    """Return the rowers of the scene with this seed, each in a picture of its own."""
     scene = scene_of(seed, _PIXELS)
     height, width = scene.image.shape[:2]
     people = []
@@ -119,7 +119,7 @@ def people_of(seed: int) -> list[Person]:
 
 
 def train(scenes: int, plan: Plan) -> Pose:
-    """The trained network."""
+    """Return the trained network."""
     seed_all(4)
     rng = np.random.default_rng(4)
     pool = [person for people in pooled(people_of, scenes) for person in people]
@@ -138,7 +138,7 @@ def train(scenes: int, plan: Plan) -> Pose:
 
 
 def _shown(person: Person, rng: np.random.Generator) -> tuple[Image, NDArray[np.float32]]:
-    """The crop as a detector might have cut it, and the joints in its pixels."""
+    """Return the crop as a detector might have cut it, and the joints in its pixels."""
     view = _random_crop(person.box, rng)
     # As the official crop, which counts pixels by their corner; what is outside is black.
     image = cv2.warpAffine(person.image, view.matrix, view.size, flags=cv2.INTER_LINEAR)

@@ -86,7 +86,7 @@ class Deployed(Layer):  # type: ignore[misc]
 
 
 def lines_of(seed: int) -> list[Line]:
-    """The names in the scene with this seed, and lines that are drawn on plain ground."""
+    """Return the names in the scene with this seed, and lines that are drawn on plain ground."""
     rng = np.random.default_rng(seed)
     return [*_painted(seed), *(_drawn(rng) for _ in range(_DRAWN))]
 
@@ -109,7 +109,7 @@ def _painted(seed: int) -> list[Line]:
 
 
 def _drawn(rng: np.random.Generator) -> Line:
-    """A name or any characters, turned a little, on ground of one colour."""
+    """Return a name or any characters, turned a little, on ground of one colour."""
     if rng.random() < _NAMES_PART:
         text = str(rng.choice(NAMES))
     else:
@@ -133,7 +133,7 @@ def _drawn(rng: np.random.Generator) -> Line:
 
 
 def train(scenes: int, plan: Plan) -> Recognizer:
-    """The trained network."""
+    """Return the trained network."""
     seed_all(6)
     rng = np.random.default_rng(6)
     pool = [line for lines in pooled(lines_of, scenes) for line in lines]
@@ -155,7 +155,7 @@ def train(scenes: int, plan: Plan) -> Recognizer:
 
 
 def _shown(line: Line, rng: np.random.Generator) -> Image:
-    """The line as a detector might have cut it out, with the camera's noise."""
+    """Return the line as a detector might have cut it out, with the camera's noise."""
     quad = line.quad.astype(np.float64)
     height = np.linalg.norm(quad[3] - quad[0])
     along = (quad[1] - quad[0]) / np.linalg.norm(quad[1] - quad[0])
@@ -178,7 +178,7 @@ def _shown(line: Line, rng: np.random.Generator) -> Image:
 
 
 def cut_out(image: Image, quad: NDArray[np.float32]) -> Image:
-    """The line within a quad, lying, at the scale of its picture.
+    """Return the line within a quad, lying, at the scale of its picture.
 
     Source: PaddleOCR, `tools/infer/utility.py` (`get_rotate_crop_image`).
     """

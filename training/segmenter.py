@@ -42,13 +42,13 @@ class Deployed(Layer):  # type: ignore[misc]
 
 
 def pair_of(seed: int) -> Pair:
-    """The scene with this seed, and what its pixels show."""
+    """Return the scene with this seed, and what its pixels show."""
     scene = scene_of(seed)
     return scene.image, scene.segments
 
 
 def train(scenes: int, plan: Plan) -> PerPixel:
-    """The trained network."""
+    """Return the trained network."""
     seed_all(2)
     rng = np.random.default_rng(2)
     pool = pooled(pair_of, scenes)

@@ -111,7 +111,7 @@ class Deployed(Layer):  # type: ignore[misc]
 
 
 def is_readable(name: Name, scale: float = 1.0) -> bool:
-    """Whether a name has to be found where its picture is scaled by `scale`."""
+    """Return whether a name has to be found where its picture is scaled by `scale`."""
     height = float(np.linalg.norm(name.quad[3] - name.quad[0])) * scale
     return height >= READABLE_HEIGHT and name.visible >= READABLE_PART
 
@@ -140,7 +140,7 @@ def pages_of(seed: int) -> list[Page]:
 
 
 def train(scenes: int, plan: Plan) -> PerPixel:
-    """The trained network."""
+    """Return the trained network."""
     seed_all(5)
     rng = np.random.default_rng(5)
     pool = [page for pages in pooled(pages_of, scenes) for page in pages]

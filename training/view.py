@@ -28,11 +28,11 @@ class View:
     mirrored: bool = False
 
     def image(self, image: Image, *, border: tuple[int, int, int] = _GREY) -> Image:
-        """The picture [H,W,3] in the window."""
+        """Return the picture [H,W,3] in the window."""
         return self._warped(image, cv2.INTER_LINEAR, border)
 
     def labels(self, labels: Image) -> Image:
-        """The labels [H,W] in the window, `IGNORED` outside of the picture."""
+        """Return the labels [H,W] in the window, `IGNORED` outside of the picture."""
         return self._warped(labels, cv2.INTER_NEAREST, IGNORED)
 
     def points(self, points: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -79,6 +79,6 @@ def random_view(rng: np.random.Generator, picture: tuple[int, int], size: tuple[
 
 
 def lit(image: Image, rng: np.random.Generator) -> Image:
-    """The picture in another light."""
+    """Return the picture in another light."""
     gain = rng.uniform(0.75, 1.25, 3) * rng.uniform(0.8, 1.2)
     return np.asarray(cv2.transform(image, np.diag(gain)), np.uint8)

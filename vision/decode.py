@@ -26,7 +26,7 @@ _JPEG_END = b"\xff\xd9"
 
 
 def decode_image(data: bytes, *, max_pixels: int) -> NDArray[np.uint8]:
-    """The first frame of an encoded image, upright: uint8 (H, W, 3), blue first.
+    """Return the first frame of an encoded image, upright: uint8 (H, W, 3), blue first.
 
     EXIF orientation is applied, 16 bits become the upper 8, grey and palettes become colour, and
     alpha is dropped: what `cv2.imdecode` with `IMREAD_COLOR` does. Safe to call from many threads.
@@ -70,7 +70,7 @@ def _read_header(data: bytes) -> Image.Image:
 
 
 def _is_cut_webp(data: bytes) -> bool:
-    """Whether a RIFF container ends before the length that its first chunk states."""
+    """Return whether a RIFF container ends before the length that its first chunk states."""
     if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
         return False
     return len(data) < 8 + int.from_bytes(data[4:8], "little")

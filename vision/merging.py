@@ -26,7 +26,7 @@ _Box = tuple[float, float, float, float]
 
 
 def merge(found: Detections, *, method: Method, metric: Metric, threshold: float) -> Detections:
-    """The detections that stay, best score first; equal scores by class, then by box.
+    """Return the detections that stay, best score first; equal scores by class, then by box.
 
     A box overlaps a better one of its class by at least `threshold` and goes. With `nms` that is
     all; with `nmm` the better one grows to cover it, unless the two, the better one having grown by
@@ -84,7 +84,7 @@ def overlaps(
     second: NDArray[np.int64],
     metric: Metric,
 ) -> NDArray[np.float32]:
-    """How much pairs of boxes, given by their rows in `xyxy`, overlap: 0 to 1."""
+    """Return how much pairs of boxes, given by their rows in `xyxy`, overlap: 0 to 1."""
     a, b = xyxy[first], xyxy[second]
     sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
     shared = np.maximum(sides[:, 0], 0) * np.maximum(sides[:, 1], 0)
@@ -103,7 +103,7 @@ def _grown(
     metric: Metric,
     threshold: float,
 ) -> Detections:
-    """The rows `kept`, each grown over those that it owns and still overlaps."""
+    """Return the rows `kept`, each grown over those that it owns and still overlaps."""
     boxes = ranked.xyxy.tolist()
     parts: dict[int, list[int]] = {}
     taken = np.flatnonzero(owners != np.arange(len(owners)))

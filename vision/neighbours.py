@@ -40,7 +40,7 @@ class Neighbours:
         return cls(xyxy, groups, side, keys, np.append(starts, len(cells)), boxes[order])
 
     def count_bound(self, queries: NDArray[np.int64]) -> NDArray[np.int64]:
-        """How many pairs `pairs` looks at for each box at most."""
+        """Return how many pairs `pairs` looks at for each box at most."""
         owners, cells = _touched(self.xyxy[queries], self.groups[queries], self._side)
         at = np.searchsorted(self._keys, cells)
         found = self._starts[at + 1] - self._starts[at]

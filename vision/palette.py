@@ -21,7 +21,7 @@ _COLOURS: tuple[Colour, ...] = tuple(
 
 
 def colour_of(class_id: int) -> Colour:
-    """The colour of a class; classes share one only where there are more than 20."""
+    """Return the colour of a class; classes share one only where there are more than 20."""
     return _COLOURS[class_id % len(_COLOURS)]
 
 

@@ -11,7 +11,7 @@ _EXACT = 2**24  # up to here cv2's counts, which are 32-bit floats, are whole nu
 
 
 def class_counts(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """The counts (256,) of a map [H,W]; several times as fast as NumPy's."""
+    """Return the counts (256,) of a map [H,W]; several times as fast as NumPy's."""
     counts = np.zeros(_CLASSES, np.int64)
     rows = max(1, _EXACT // labels.shape[1])
     for start in range(0, len(labels), rows):
@@ -33,7 +33,7 @@ class Outline(NamedTuple):
 
 
 def outlines(labels: NDArray[np.uint8], *, background: int | None) -> list[Outline]:
-    """The regions of a map [H,W], the largest first, without those of the background class.
+    """Return the regions of a map [H,W], the largest first, without those of the background class.
 
     Regions smaller than 16 pixels are left out, and so are holes. An outline is off by a pixel at
     most (Douglas and Peucker 1973), and lies on the edges of pixels.

@@ -14,28 +14,28 @@ from vision.ops.resize import Size
 
 
 def runs_of(mask: NDArray[Any]) -> RunLengths:
-    """The pixels of a map [H,W] that are not 0."""
+    """Return the pixels of a map [H,W] that are not 0."""
     return _read(coco.encode(np.asfortranarray(mask != 0, np.uint8)))
 
 
 def union(masks: Sequence[RunLengths]) -> RunLengths:
-    """The pixels that any of some masks of one size has."""
+    """Return the pixels that any of some masks of one size has."""
     return _read(coco.merge([as_coco(one) for one in masks]))
 
 
 def area(mask: RunLengths) -> int:
-    """How many pixels a mask has."""
+    """Return how many pixels a mask has."""
     return int(coco.area(as_coco(mask)))
 
 
 def box_around(mask: RunLengths) -> tuple[int, int, int, int]:
-    """The smallest x1, y1, x2, y2 around all pixels, the last two outside; 0s for none."""
+    """Return the smallest x1, y1, x2, y2 around all pixels, the last two outside; 0s for none."""
     x, y, width, height = map(int, coco.toBbox(as_coco(mask)))
     return x, y, x + width, y + height
 
 
 def placed(mask: RunLengths, size: Size, x: int = 0, y: int = 0) -> RunLengths:
-    """A mask with its upper left corner at (x, y) of a picture of `size` (h, w).
+    """Return a mask with its upper left corner at (x, y) of a picture of `size` (h, w).
 
     What does not fit is cut off. It takes time for the runs, not for the picture.
     """
@@ -56,7 +56,7 @@ def placed(mask: RunLengths, size: Size, x: int = 0, y: int = 0) -> RunLengths:
 
 
 def as_coco(mask: RunLengths) -> dict[str, Any]:
-    """The mapping that pycocotools works with."""
+    """Return the mapping that pycocotools works with."""
     return {"size": list(mask.size), "counts": mask.counts.encode("ascii")}
 
 
@@ -66,7 +66,7 @@ def _read(encoded: dict[str, Any]) -> RunLengths:
 
 
 def _joined(size: Size, first: NDArray[np.int64], last: NDArray[np.int64]) -> RunLengths:
-    """The mask of runs in their order; those that touch are one."""
+    """Return the mask of runs in their order; those that touch are one."""
     apart = first[1:] != last[:-1]
     first = first[np.append(True, apart)[: len(first)]]
     last = last[np.append(apart, True)[: len(last)]]

@@ -21,14 +21,14 @@ class Skeleton:
     limbs: tuple[tuple[int, int], ...]
 
     def joint_colour(self, joint: int) -> Colour:
-        """The colour of a joint's side."""
+        """Return the colour of a joint's side."""
         name = self.joints[joint]
         if name.startswith("left"):
             return LEFT
         return RIGHT if name.startswith("right") else MIDDLE
 
     def limb_colour(self, limb: tuple[int, int]) -> Colour:
-        """The colour of a limb's side; it has none if it goes from one to the other."""
+        """Return the colour of a limb's side; it has none if it goes from one to the other."""
         colours = {self.joint_colour(joint) for joint in limb} - {MIDDLE}
         return colours.pop() if len(colours) == 1 else MIDDLE
 
@@ -92,7 +92,7 @@ _KNOWN = {len(skeleton.joints): skeleton for skeleton in (COCO_17, MPII_16)}
 
 
 def skeleton_of(joints: int) -> Skeleton:
-    """The skeleton with so many joints; where none is known, loose points named by number.
+    """Return the skeleton with so many joints; where none is known, loose points named by number.
 
     An export does not name its points, but the published models are those of COCO and MPII.
     """

@@ -24,7 +24,7 @@ class Tile(NamedTuple):
     y2: int
 
     def cut(self, image: NDArray[Any]) -> NDArray[Any]:
-        """The pixels of this tile, a view into an image [H,W,...]."""
+        """Return the pixels of this tile, a view into an image [H,W,...]."""
         return image[self.y1 : self.y2, self.x1 : self.x2]
 
 
@@ -50,7 +50,7 @@ class Tiling:
             )
 
     def tiles(self, size_wh: tuple[int, int]) -> list[Tile]:
-        """The tiles of a picture so wide and high, row by row.
+        """Return the tiles of a picture so wide and high, row by row.
 
         A side that is shorter than a tile's is not cut.
         """

@@ -39,7 +39,7 @@ app.conf.update(worker_concurrency=_settings.concurrency)
 
 @setup_logging.connect
 def _leave_logs_alone(**_: Any) -> None:
-    """A receiver here keeps Celery from setting up logging; `_begin` has done it by then."""
+    """Return a receiver here keeps Celery from setting up logging; `_begin` has done it by then."""
 
 
 @worker_init.connect

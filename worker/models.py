@@ -62,7 +62,7 @@ class ResidentModel:
         return [network for member in self.members for network in member.networks.values()]
 
     def revisits(self, options: JobOptions) -> bool:
-        """Whether a member looks at a picture again after its first asks."""
+        """Return whether a member looks at a picture again after its first asks."""
         return any(member.recipe.revisits(options) for member in self.members)
 
     @property

@@ -71,7 +71,7 @@ class ShardRun:
             self._seconds[stage] += seconds
 
     def renewed(self, since: float) -> None:
-        """The lease was renewed by a request made at `since` (monotonic)."""
+        """Return the lease was renewed by a request made at `since` (monotonic)."""
         with self._changed:
             if self._reason_to_stop() is None:
                 self._lease_ends = since + self._lease_seconds

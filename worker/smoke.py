@@ -144,7 +144,7 @@ def _feeds(export: ExportedModel) -> dict[str, NDArray[np.float32]]:
 
 
 def _input(name: str, feeds: dict[str, NDArray[np.float32]]) -> dict[str, Any]:
-    """What was fed under a name; a lone input of any name is the image."""
+    """Return what was fed under a name; a lone input of any name is the image."""
     return {"name": name, "shape": list(feeds.get(name, feeds["image"]).shape)}
 
 

@@ -206,7 +206,7 @@ class _Trial:
 
 
 def _oom_kills() -> int:
-    """How often the kernel killed for memory, in this control group where there is one."""
+    """Return how often the kernel killed for memory, in this control group where there is one."""
     for path in _OOM_COUNTERS:
         try:
             lines = Path(path).read_text(encoding="ascii").splitlines()

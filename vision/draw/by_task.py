@@ -20,7 +20,7 @@ from vision.draw.texts import draw_texts
 
 
 def draw(task: str, image_bgr: Pixels, answer: Answer, options: DrawOptions) -> Pixels:
-    """A copy of an upright uint8 (H, W, 3) image with a model's answer drawn into it.
+    """Return a copy of an upright uint8 (H, W, 3) image with a model's answer drawn into it.
 
     `answer` has what a result row of the task holds, its mask (see `read_mask`) and its model's
     legend. The same input gives the same pixels.
@@ -34,12 +34,12 @@ def draw(task: str, image_bgr: Pixels, answer: Answer, options: DrawOptions) -> 
 
 
 def encode_mask_of(task: str, mask: NDArray[Any]) -> bytes:
-    """The PNG that a task's mask [H,W] is kept in; the same bytes every time."""
+    """Return the PNG that a task's mask [H,W] is kept in; the same bytes every time."""
     return _mask_file(task).encode(mask)
 
 
 def decode_mask_of(task: str, png: bytes) -> NDArray[Any]:
-    """The mask [H,W] in a task's PNG, as `Answer.mask` has it.
+    """Return the mask [H,W] in a task's PNG, as `Answer.mask` has it.
 
     Raises:
         BadInputError: `decode_failed`: the file is damaged, or none of this task's.
@@ -48,7 +48,7 @@ def decode_mask_of(task: str, png: bytes) -> NDArray[Any]:
 
 
 def cut_out(task: str, image_bgr: Pixels, mask: NDArray[Any]) -> bytes:
-    """A PNG of what a mask [H,W] of a task leaves of its picture (H, W, 3).
+    """Return a PNG of what a mask [H,W] of a task leaves of its picture (H, W, 3).
 
     Raises:
         BadInputError: `not_encodable`.

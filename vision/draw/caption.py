@@ -14,7 +14,7 @@ _LEAST_SHOWN = 0.05  # rows have all
 
 
 def draw_classes(image_bgr: NDArray[np.uint8], classes: Sequence[ClassScore]) -> NDArray[np.uint8]:
-    """A copy of an upright uint8 (H, W, 3) image with classes in its upper left corner.
+    """Return a copy of an upright uint8 (H, W, 3) image with classes in its upper left corner.
 
     The first is always there, further ones if they score 0.05 at least and find room.
     """
@@ -48,6 +48,6 @@ def stack_lines(canvas: NDArray[np.uint8], lines: Sequence[tuple[int, str]]) -> 
 
 
 def percent(share: float) -> str:
-    """A share, 0 to 1, as a legend says it: what is there at all is never 0%."""
+    """Return a share, 0 to 1, as a legend says it: what is there at all is never 0%."""
     text = f"{share:.0%}"
     return "<1%" if share and text == "0%" else text

@@ -32,7 +32,7 @@ class Strokes:
 def draw_detections(
     image_bgr: NDArray[np.uint8], detections: Detections, alpha: float = 0.5
 ) -> NDArray[np.uint8]:
-    """A copy of an upright uint8 (H, W, 3) image with the detections drawn into it.
+    """Return a copy of an upright uint8 (H, W, 3) image with the detections drawn into it.
 
     Masks lie under everything else; `alpha` is how much of their colour covers the picture, 0 to 1.
     The best scores are drawn last and get the best places for their labels (`person 0.83`).
@@ -75,7 +75,7 @@ def _visible(box: Sequence[float], width: int, height: int) -> _Rect | None:
 
 
 def _draw_box(canvas: NDArray[np.uint8], rect: _Rect, class_id: int, strokes: Strokes) -> None:
-    """The outline of a box. It grows outwards, so that it never covers a small object."""
+    """Return the outline of a box. It grows outwards, so that it never covers a small object."""
     x1, y1, x2, y2 = rect
     # Around a tiny object the usual line would be the larger thing of the two.
     line = min(strokes.line_px, max(1, min(x2 - x1, y2 - y1) // 6))
@@ -90,7 +90,7 @@ def _draw_box(canvas: NDArray[np.uint8], rect: _Rect, class_id: int, strokes: St
 def _place(
     width: int, height: int, rect: _Rect, image_wh: tuple[int, int], taken: list[_Rect]
 ) -> _Rect | None:
-    """The first free place for a label of a box, moved into the image.
+    """Return the first free place for a label of a box, moved into the image.
 
     `None` where there is none: in a crowd, a pile of labels tells less than the box and its colour
     alone, and hides what is under it.
@@ -105,7 +105,7 @@ def _place(
 
 
 def _places(width: int, height: int, rect: _Rect) -> Iterator[tuple[int, int]]:
-    """Where a label may go: on the box, inside it, below it; left, then right."""
+    """Return where a label may go: on the box, inside it, below it; left, then right."""
     x1, y1, x2, y2 = rect
     for y in (y1 - height, y1, y2, y2 - height):
         yield x1, y

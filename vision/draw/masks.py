@@ -19,7 +19,7 @@ def paint_masks(
     class_ids: Sequence[int],
     alpha: float,
 ) -> NDArray[np.uint8]:
-    """A copy of a uint8 (H, W, 3) image with masks of its size over it, the first on top.
+    """Return a copy of a uint8 (H, W, 3) image with masks of its size over it, the first on top.
 
     `alpha` is how much of a class's colour covers the picture, 0 to 1. All masks are blended at
     once, so that a pixel of several objects is covered no more than others.

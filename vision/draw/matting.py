@@ -17,7 +17,7 @@ def alpha_bytes(alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def encode_alpha(alpha: NDArray[np.uint8]) -> bytes:
-    """A grey PNG of an alpha map [H,W], 255 for foreground; the same bytes every time.
+    """Return a grey PNG of an alpha map [H,W], 255 for foreground; the same bytes every time.
 
     Raises:
         BadInputError: `not_encodable`.
@@ -26,7 +26,7 @@ def encode_alpha(alpha: NDArray[np.uint8]) -> bytes:
 
 
 def decode_alpha(png: bytes) -> NDArray[np.uint8]:
-    """The alpha map [H,W] that `encode_alpha` wrote.
+    """Return the alpha map [H,W] that `encode_alpha` wrote.
 
     Raises:
         BadInputError: `decode_failed`.
@@ -35,7 +35,7 @@ def decode_alpha(png: bytes) -> NDArray[np.uint8]:
 
 
 def encode_cutout(image_bgr: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> bytes:
-    """A PNG of an image (H, W, 3) with its alpha map [H,W] for transparency.
+    """Return a PNG of an image (H, W, 3) with its alpha map [H,W] for transparency.
 
     Colours are those of the image, so that half transparent edges have some of what was behind
     (the official tool with `--fg_estimate False`).
@@ -49,7 +49,7 @@ def encode_cutout(image_bgr: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> byt
 def over_background(
     image_bgr: NDArray[np.uint8], alpha: NDArray[np.uint8], background: Colour
 ) -> NDArray[np.uint8]:
-    """An image (H, W, 3) in front of a colour, by its alpha map [H,W]; rounded."""
+    """Return an image (H, W, 3) in front of a colour, by its alpha map [H,W]; rounded."""
     share = cv2.merge([alpha] * 3)
     front = cv2.multiply(image_bgr, share, scale=1 / 255, dtype=cv2.CV_32F)
     colour = np.array(background, np.float32) / np.float32(255)

@@ -29,7 +29,7 @@ def draw_panoptic(
     segments: Sequence[Segment],
     alpha: float,
 ) -> NDArray[np.uint8]:
-    """A copy of an upright uint8 (H, W, 3) image under the colours of its segments.
+    """Return a copy of an upright uint8 (H, W, 3) image under the colours of its segments.
 
     `ids` [H,W] are the segments' numbers. Stuff has the colour of its class, each thing one of its
     own; white lines part them. `alpha` is how much of a colour covers the picture, 0 to 1; what is
@@ -67,7 +67,7 @@ def _shade(segment: Segment) -> int:
 
 
 def _edges(places: NDArray[np.uint16]) -> NDArray[np.bool_]:
-    """Which pixels [H,W] lie where two segments meet."""
+    """Return which pixels [H,W] lie where two segments meet."""
     edges = np.zeros(places.shape, np.uint8)
     edges[:, 1:] |= places[:, 1:] != places[:, :-1]
     edges[1:] |= places[1:] != places[:-1]
@@ -89,7 +89,7 @@ def encode_panoptic(ids: NDArray[np.int32]) -> bytes:
 
 
 def decode_panoptic(png: bytes) -> NDArray[np.int32]:
-    """The numbers [H,W] that `encode_panoptic` wrote.
+    """Return the numbers [H,W] that `encode_panoptic` wrote.
 
     Raises:
         BadInputError: `decode_failed`.

@@ -35,7 +35,7 @@ def encode_mask(labels: NDArray[np.uint8]) -> bytes:
 
 
 def decode_mask(png: bytes) -> NDArray[np.uint8]:
-    """The label map [H,W] that `encode_mask` wrote.
+    """Return the label map [H,W] that `encode_mask` wrote.
 
     Raises:
         BadInputError: `decode_failed`.
@@ -47,7 +47,7 @@ _COLOURS = np.array([colour_of(class_id) for class_id in range(MOST_CLASSES)], n
 
 
 def is_background(label: str) -> bool:
-    """Whether a class is by its name what is left of a picture."""
+    """Return whether a class is by its name what is left of a picture."""
     return label.strip("_").lower() == "background"
 
 
@@ -58,7 +58,7 @@ def draw_segments(
     alpha: float,
     background: int | None,
 ) -> NDArray[np.uint8]:
-    """A copy of an upright uint8 (H, W, 3) image under the colours of its label map [H,W].
+    """Return a copy of an upright uint8 (H, W, 3) image under the colours of its label map [H,W].
 
     `alpha` is how much of a colour covers the picture, 0 to 1; the class `background` covers
     nothing. The legend in the upper left corner has the other classes with their shares, as the

@@ -35,7 +35,7 @@ def label_strip(text: str, font_px: int, background: Colour) -> NDArray[np.uint8
 
 @lru_cache(maxsize=512)
 def _words(text: str, font_px: int, background: Colour) -> NDArray[np.uint8]:
-    """A part of a line, without margins at its sides."""
+    """Return a part of a line, without margins at its sides."""
     font = _font(font_px)
     strip = Image.new("RGB", (round(font.getlength(text)), _height(font_px)), background)
     draw = ImageDraw.Draw(strip)
@@ -53,7 +53,7 @@ def _height(font_px: int) -> int:
 
 
 def _side(font_px: int) -> int:
-    """The margin on the left and on the right."""
+    """Return the margin on the left and on the right."""
     return max(2, round(font_px * 0.3))
 
 

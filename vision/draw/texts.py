@@ -18,7 +18,7 @@ _WARP_LIMIT = 32766  # cv2 warps no image that is longer
 
 
 def draw_texts(image_bgr: NDArray[np.uint8], lines: Detections) -> NDArray[np.uint8]:
-    """An upright uint8 (H, W, 3) image with lines framed, and beside it what they say.
+    """Return an upright uint8 (H, W, 3) image with lines framed, and beside it what they say.
 
     Each line's polygon is its four corners, from the text's upper left clockwise. The right half
     is paper with each text in the place of its line, as large as fits; a text that scores less
@@ -77,6 +77,6 @@ def _write(paper: NDArray[np.uint8], quad: NDArray[np.float32], text: str, ink: 
 
 
 def _sides(quad: NDArray[np.float32]) -> tuple[float, float]:
-    """The width and the height of a line."""
+    """Return the width and the height of a line."""
     edges = np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1)
     return float(max(edges[0], edges[2])), float(max(edges[1], edges[3]))

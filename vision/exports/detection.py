@@ -55,7 +55,7 @@ def read_detection(path: Path) -> ExportedModel:
 
 
 def gives_masks(export: ExportedModel) -> bool:
-    """Whether a detector says which pixels are an object's."""
+    """Return whether a detector says which pixels are an object's."""
     return export.arch == SOLO or (export.arch != PICODET and bool(export.config.get("mask")))
 
 

@@ -33,7 +33,7 @@ _FAMILIES: dict[str, Callable[[Path], ExportedModel]] = {
 
 
 def is_export(directory: Path) -> bool:
-    """Whether a directory holds the YAML of an export, whatever else is missing or wrong."""
+    """Return whether a directory holds the YAML of an export, whatever else is missing or wrong."""
     return any((directory / file_name).is_file() for file_name in _FAMILIES)
 
 

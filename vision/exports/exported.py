@@ -50,7 +50,7 @@ _LINES = TEXT_REC
 
 
 def fixed_shapes(export: ExportedModel) -> tuple[tuple[int, int], ...]:
-    """The (height, width) that all inputs have; none where they vary."""
+    """Return the (height, width) that all inputs have; none where they vary."""
     shape = Preprocessor(export.ops).fixed_shape
     return () if shape is None else (shape,)
 

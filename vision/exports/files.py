@@ -13,7 +13,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_yaml(path: Path) -> Mapping[str, Any]:
-    """The settings in a YAML file.
+    """Return the settings in a YAML file.
 
     Raises:
         UsageError: It cannot be read, or holds no mapping.
@@ -54,7 +54,7 @@ _GRAPHS = [(stem, suffix) for stem in ("model", "inference") for suffix in (".js
 
 
 def export_name(config: Mapping[str, Any], directory: Path) -> str:
-    """The name that an export gives itself, else that of its folder."""
+    """Return the name that an export gives itself, else that of its folder."""
     meta = config.get("Global")
     name = meta.get("model_name") if isinstance(meta, dict) else None
     return str(name) if name else directory.resolve().name

@@ -11,7 +11,7 @@ _HEAD_BYTES = 4096
 
 
 def graph_version(model_file: Path) -> str | None:
-    """The version that a graph's file states, for people; None if it states none.
+    """Return the version that a graph's file states, for people; None if it states none.
 
     A `.pdmodel` holds the number of the Paddle that wrote it, 2006002 for 2.6.2; a `.json` only
     that of the graph's own format.
@@ -35,7 +35,7 @@ def _of_pir(head: bytes) -> str | None:
 
 
 def _of_program(data: bytes) -> int | None:
-    """The number in a serialized ProgramDesc, whose blocks are skipped unread."""
+    """Return the number in a serialized ProgramDesc, whose blocks are skipped unread."""
     at = 0
     while at < len(data):
         tag, at = _varint(data, at)
@@ -55,7 +55,7 @@ def _of_program(data: bytes) -> int | None:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """A number of seven bits a byte, the lowest first, and where the next thing begins."""
+    """Return a number of seven bits a byte, the lowest first, and where the next thing begins."""
     number = shift = 0
     while True:
         byte = data[at]

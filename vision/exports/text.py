@@ -30,7 +30,7 @@ _BLANK, _SPACE = "", " "
 
 
 def is_for_text(config: Mapping[str, Any]) -> bool:
-    """Whether an `inference.yml` is that of a text model."""
+    """Return whether an `inference.yml` is that of a text model."""
     post = config.get("PostProcess")
     return isinstance(post, dict) and str(post.get("name")) in TASKS
 
@@ -159,7 +159,7 @@ def _positive(value: Any) -> int:
 
 
 def _not_needed(**_: Any) -> None:
-    """A step of the training that an export still names."""
+    """Return a step of the training that an export still names."""
 
 
 _STEPS: dict[str, Callable[..., Op | None]] = {

@@ -45,7 +45,7 @@ class ResizeImage(Op):
     keeps_channels_apart: ClassVar[bool] = True
 
     def apply(self, sample: Sample) -> Sample:
-        """The scaled image, uint8."""
+        """Return the scaled image, uint8."""
         height, width = sample.image.shape[:2]
         size_wh = self._target(width, height)
         if self.backend == "pil":
@@ -56,7 +56,7 @@ class ResizeImage(Op):
         return replace(sample, image=image, im_shape=image.shape[:2])
 
     def output_size(self, size: Size | None) -> Size | None:
-        """The size (h, w), as far as it is known."""
+        """Return the size (h, w), as far as it is known."""
         if self.size is not None:
             return self.size[1], self.size[0]
         return None if size is None else self._target(size[1], size[0])[::-1]
@@ -89,7 +89,7 @@ class CropImage(Op):
         return replace(sample, image=image, im_shape=(high, wide))
 
     def output_size(self, size: Size | None) -> Size | None:  # noqa: ARG002
-        """The crop's own."""
+        """Return the crop's own."""
         return self.size[1], self.size[0]
 
 
@@ -102,18 +102,18 @@ class ScaleAndNormalize(Op):
     std: tuple[float, float, float]
 
     def apply(self, sample: Sample) -> Sample:
-        """The normalized image, float32."""
+        """Return the normalized image, float32."""
         table = self.byte_table().reshape(1, 256, 3)
         return replace(sample, image=cv2.LUT(np.ascontiguousarray(sample.image), table))
 
     def byte_table(self) -> NDArray[np.float32]:
-        """Each value of a byte, normalized once: looking it up gives the same bits."""
+        """Return each value of a byte, normalized once: looking it up gives the same bits."""
         mean, std = (np.array(colour, np.float32) for colour in (self.mean, self.std))
         return (EVERY_BYTE * np.float32(self.scale) - mean) / std
 
 
 def parse_transform_ops(entries: Sequence[Any]) -> tuple[Op, ...]:
-    """The operators that a list of mappings (a name, its arguments) names, in its order.
+    """Return the operators that a list of mappings (a name, its arguments) names, in its order.
 
     Raises:
         UsageError: A step or an argument is unknown or makes no sense.
@@ -127,7 +127,7 @@ def parse_transform_ops(entries: Sequence[Any]) -> tuple[Op, ...]:
 def parse_steps(
     entries: Sequence[Any], steps: Mapping[str, Callable[..., Op | None]]
 ) -> tuple[Op, ...]:
-    """The operators of a list of mappings (a name, its arguments), by what makes each.
+    """Return the operators of a list of mappings (a name, its arguments), by what makes each.
 
     Raises:
         UsageError: A step is none of `steps`, or what makes it refuses an argument.
@@ -190,7 +190,7 @@ def normalization(
 
 
 def _fraction(scale: float | str | None) -> float:
-    """A number, or `1.0/255.0` as text, as PaddleClas writes it."""
+    """Return a number, or `1.0/255.0` as text, as PaddleClas writes it."""
     if scale is None:
         return 1.0 / 255.0
     above, _, below = str(scale).partition("/")

@@ -43,10 +43,10 @@ class Op(ABC):
 
     @abstractmethod
     def apply(self, sample: Sample) -> Sample:
-        """The sample after this step; the one before it is left as it was."""
+        """Return the sample after this step; the one before it is left as it was."""
 
     def output_size(self, size: Size | None) -> Size | None:
-        """The size (h, w) after this step, `None` if it depends on the image."""
+        """Return the size (h, w) after this step, `None` if it depends on the image."""
         return size
 
     def byte_table(self) -> NDArray[np.float32] | None:
@@ -69,7 +69,7 @@ class Resize(Op):
     keeps_channels_apart: ClassVar[bool] = True
 
     def apply(self, sample: Sample) -> Sample:
-        """The scaled image."""
+        """Return the scaled image."""
         height, width = sample.image.shape[:2]
         if self.keep_ratio:
             scale = scale_to_fit((height, width), self.target_size)
@@ -93,7 +93,7 @@ class LetterBoxResize(Op):
     keeps_channels_apart: ClassVar[bool] = True
 
     def apply(self, sample: Sample) -> Sample:
-        """The scaled image on its grey canvas."""
+        """Return the scaled image on its grey canvas."""
         image, inner, scale = letterbox(sample.image, self.target_size)
         return Sample(image, im_shape=inner, scale_factor=(scale, scale))
 
@@ -140,13 +140,13 @@ class NormalizeImage(Op):
     norm_type: str = "mean_std"
 
     def apply(self, sample: Sample) -> Sample:
-        """The normalized image, float32."""
+        """Return the normalized image, float32."""
         if sample.image.dtype != np.uint8:
             return replace(sample, image=self._normalized(sample.image.astype(np.float32)))
         return replace(sample, image=cv2.LUT(sample.image, self.byte_table().reshape(1, 256, 3)))
 
     def byte_table(self) -> NDArray[np.float32]:
-        """Each value of a byte, normalized once: looking it up gives the same bits."""
+        """Return each value of a byte, normalized once: looking it up gives the same bits."""
         return self._normalized(EVERY_BYTE.copy())
 
     def _normalized(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -164,7 +164,7 @@ class Permute(Op):
     """From (H, W, 3) to float32 (3, H, W)."""
 
     def apply(self, sample: Sample) -> Sample:
-        """The image, plane by plane."""
+        """Return the image, plane by plane."""
         height, width = sample.image.shape[:2]
         planes = np.empty((3, height, width), np.float32)
         planes[:] = sample.image.transpose(2, 0, 1)
@@ -178,7 +178,7 @@ class PadStride(Op):
     stride: int = 0
 
     def apply(self, sample: Sample) -> Sample:
-        """The image with its margin."""
+        """Return the image with its margin."""
         height, width = sample.image.shape[1:]
         padded = self.output_size((height, width))
         if padded is None or padded == (height, width):
@@ -188,7 +188,7 @@ class PadStride(Op):
         return replace(sample, image=canvas)
 
     def output_size(self, size: Size | None) -> Size | None:
-        """The next multiples of `stride`."""
+        """Return the next multiples of `stride`."""
         if size is None or self.stride <= 0:
             return size
         return -(-size[0] // self.stride) * self.stride, -(-size[1] // self.stride) * self.stride

@@ -42,7 +42,7 @@ class TopDownEvalAffine(Op):
             raise ValueError(f"trainsize must be at least 2x2, not {self.trainsize}")
 
     def apply(self, sample: Sample) -> Sample:
-        """The crop at the model's size."""
+        """Return the crop at the model's size."""
         height, width = sample.image.shape[:2]
         if self.use_udp:
             wide, high = self.trainsize
@@ -90,7 +90,7 @@ class EvalAffine(Op):
             raise ValueError(f"size must be positive, not {self.size}")
 
     def apply(self, sample: Sample) -> Sample:
-        """The image in the middle of its canvas.
+        """Return the image in the middle of its canvas.
 
         Raises:
             BadInputError: `preprocess_failed`: the image is more than 16 times as long as wide.
@@ -133,7 +133,7 @@ def _similarity(
 
 
 def _three_points(middle: tuple[float, float], width: float) -> NDArray[np.float32]:
-    """The middle, half a width above it, and from there half a width to the left."""
+    """Return the middle, half a width above it, and from there half a width to the left."""
     points = np.empty((3, 2), np.float32)
     points[0] = middle
     points[1] = middle[0], middle[1] - width / 2

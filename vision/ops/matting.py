@@ -28,7 +28,7 @@ LOADING = "LoadImages"
 
 
 def parse_matting(entries: Sequence[Any]) -> tuple[Op, ...]:
-    """The operators that a list of mappings (`type` and arguments) names, in its order.
+    """Return the operators that a list of mappings (`type` and arguments) names, in its order.
 
     Raises:
         UsageError: A transform or an argument is unknown or makes no sense.
@@ -45,7 +45,7 @@ def parse_matting(entries: Sequence[Any]) -> tuple[Op, ...]:
 def restored_alpha(
     alpha: NDArray[np.float32], ops: Sequence[Op], size: Size
 ) -> NDArray[np.float32]:
-    """A map [H,W] of the graph's input at the size (h, w) of the source that `ops` prepared.
+    """Return a map [H,W] of the graph's input at the size (h, w) of the source that `ops` prepared.
 
     It takes every step of the preparation back, the last one first: what was padded is cut, what
     was scaled is scaled linearly to the size before.

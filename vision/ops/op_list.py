@@ -24,7 +24,7 @@ _INTERPOLATIONS = range(5)  # cv2.INTER_NEAREST (0) to cv2.INTER_LANCZOS4
 
 
 def parse_ops(entries: Sequence[Any]) -> tuple[Op, ...]:
-    """The operators that a list of mappings (`type` and arguments) names, in its order.
+    """Return the operators that a list of mappings (`type` and arguments) names, in its order.
 
     Raises:
         UsageError: An operator or an argument is unknown or makes no sense, or the order does not.

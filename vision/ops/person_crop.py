@@ -20,12 +20,12 @@ class PersonCrop(NamedTuple):
     y2: int
 
     def cut(self, image: NDArray[Any]) -> NDArray[Any]:
-        """The pixels of this crop, a view into an image [H,W,...]."""
+        """Return the pixels of this crop, a view into an image [H,W,...]."""
         return image[self.y1 : self.y2, self.x1 : self.x2]
 
 
 def person_crop(box: Sequence[float], size: Size) -> PersonCrop | None:
-    """The crop for the box x1, y1, x2, y2 of a person in an image of `size` (h, w).
+    """Return the crop for the box x1, y1, x2, y2 of a person in an image of `size` (h, w).
 
     The box is grown by 0.3 and, if it is slim, widened to 3:4; what lies outside the image is cut
     off. None if nothing is left. All rounding is PaddleDetection's (`expand_crop` in

@@ -41,7 +41,7 @@ def resize_by(image: Pixels, scale_yx: tuple[float, float], interp: int) -> Pixe
 
 
 def letterbox(image: Pixels, target: Size) -> tuple[Pixels, Size, float]:
-    """An image scaled to fit in `target`, centred on grey.
+    """Return an image scaled to fit in `target`, centred on grey.
 
     Returns:
         The image of the size `target`, the size (h, w) of the picture in it, and its scale.

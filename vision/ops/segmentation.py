@@ -39,7 +39,7 @@ class SegmentationResize(Op):
     keeps_channels_apart: ClassVar[bool] = True
 
     def apply(self, sample: Sample) -> Sample:
-        """The scaled image."""
+        """Return the scaled image."""
         height, width = sample.image.shape[:2]
         new_height, new_width = self.target((height, width))
         image: NDArray[Any] = sample.image
@@ -51,7 +51,7 @@ class SegmentationResize(Op):
         return Sample(image, im_shape=(new_height, new_width), scale_factor=scale_yx)
 
     def output_size(self, size: Size | None) -> Size | None:
-        """The fixed size, that of a known one, or `None`."""
+        """Return the fixed size, that of a known one, or `None`."""
         return self.fixed or (None if size is None else self.target(size))
 
 
@@ -63,7 +63,7 @@ class Normalize(Op):
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
 
     def apply(self, sample: Sample) -> Sample:
-        """The normalized image, float32."""
+        """Return the normalized image, float32."""
         image = sample.image.astype(np.float32) / np.float32(255.0)
         image -= np.asarray(self.mean, np.float64)
         image /= np.asarray(self.std, np.float64)
@@ -80,7 +80,7 @@ class Padding(Op):
     as_float: bool = True
 
     def apply(self, sample: Sample) -> Sample:
-        """The image on its canvas. Raises `BadInputError` if the canvas is too small."""
+        """Return the image on its canvas. Raises `BadInputError` if the canvas is too small."""
         height, width = sample.image.shape[:2]
         down, right = np.subtract(self.target((height, width)), (height, width)).tolist()
         if down < 0 or right < 0:
@@ -102,14 +102,14 @@ class Padding(Op):
         return replace(sample, image=image)
 
     def output_size(self, size: Size | None) -> Size | None:
-        """The fixed size, that of a known one, or `None`."""
+        """Return the fixed size, that of a known one, or `None`."""
         return self.fixed or (None if size is None else self.target(size))
 
 
 def parse_transforms(
     entries: Sequence[Any], known: Mapping[str, Callable[..., Op]] | None = None
 ) -> tuple[Op, ...]:
-    """The operators that a list of mappings (`type` and arguments) names, in its order.
+    """Return the operators that a list of mappings (`type` and arguments) names, in its order.
 
     `known` makes an operator of each type's arguments; without it, those of segmentation are known.
 
@@ -179,7 +179,7 @@ def _limit_long(max_long: int | None = None, min_long: int | None = None) -> Op:
 
 
 def scaled(size: Size, scale: float) -> Size:
-    """A size (h, w) times `scale`, rounded, at least one pixel."""
+    """Return a size (h, w) times `scale`, rounded, at least one pixel."""
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
@@ -234,7 +234,7 @@ TRANSFORMS: dict[str, Callable[..., Op]] = {
 
 
 def restored(labels: NDArray[Any], im_shape: NDArray[np.float32], size: Size) -> NDArray[Any]:
-    """A map [H,W] of the model's input, without its padding, at the source's size (h, w)."""
+    """Return a map [H,W] of the model's input, without its padding, at the source's size (h, w)."""
     height, width = map(int, im_shape)
     inner = np.ascontiguousarray(labels[:height, :width])
     return cv2.resize(inner, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
@@ -245,7 +245,7 @@ COLLECTING = "Collect"
 
 
 def parse_panoptic(entries: Sequence[Any]) -> tuple[Op, ...]:
-    """The operators that a list of mappings (`type` and arguments) names, in its order.
+    """Return the operators that a list of mappings (`type` and arguments) names, in its order.
 
     Raises:
         UsageError: A transform or an argument is unknown or makes no sense.

@@ -21,7 +21,7 @@ _LEAST_SUM = 64  # of height and width; less is padded before anything else
 
 
 def padded_size(size: Size) -> Size:
-    """The size (h, w) of the canvas that a tiny picture is put on; other sizes stay."""
+    """Return the size (h, w) of the canvas that a tiny picture is put on; other sizes stay."""
     height, width = size
     if height + width >= _LEAST_SUM:
         return size
@@ -45,11 +45,11 @@ class LimitSide(Op):
     reads_bgr: ClassVar[bool] = True
 
     def apply(self, sample: Sample) -> Sample:
-        """The scaled image, uint8."""
+        """Return the scaled image, uint8."""
         return _scaled(sample, self._target)
 
     def output_size(self, size: Size | None) -> Size | None:
-        """The size (h, w), as far as it is known."""
+        """Return the size (h, w), as far as it is known."""
         return None if size is None else self._target(padded_size(size))
 
     def _target(self, size: Size) -> Size:
@@ -76,11 +76,11 @@ class FixedSize(Op):
     reads_bgr: ClassVar[bool] = True
 
     def apply(self, sample: Sample) -> Sample:
-        """The scaled image, uint8."""
+        """Return the scaled image, uint8."""
         return _scaled(sample, self._target)
 
     def output_size(self, size: Size | None) -> Size | None:
-        """The size (h, w), as far as it is known."""
+        """Return the size (h, w), as far as it is known."""
         if not self.keep_ratio:
             return self.size
         return None if size is None else self._target(padded_size(size))

@@ -27,7 +27,7 @@ _BYTES = ((np.arange(256, dtype=np.float32) / 255 - np.float32(0.5)) / np.float3
 
 
 def crop_line(image_bgr: NDArray[np.uint8], quad: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The line within a quad, lying: uint8 (h, w, 3), at the scale of the picture.
+    """Return the line within a quad, lying: uint8 (h, w, 3), at the scale of the picture.
 
     `quad` is float32 (4, 2): x and y of the corners from the line's upper left clockwise, in pixels
     of the image and within it. The result may be a view of the image.
@@ -44,7 +44,7 @@ def crop_line(image_bgr: NDArray[np.uint8], quad: NDArray[np.float32]) -> NDArra
 
 
 def upright(line_bgr: NDArray[np.uint8], label: str, score: float) -> NDArray[np.uint8]:
-    """The line, turned by half if its orientation is 180 degrees for sure.
+    """Return the line, turned by half if its orientation is 180 degrees for sure.
 
     `label` is what an orientation model calls the line (`0` or `180`, `0_degree` or `180_degree`),
     `score` how sure it is; PaddleOCR's `cls_thresh` is 0.9.
@@ -55,7 +55,7 @@ def upright(line_bgr: NDArray[np.uint8], label: str, score: float) -> NDArray[np
 
 
 def _straight(image: NDArray[np.uint8], quad: NDArray[np.float32]) -> NDArray[np.uint8] | None:
-    """The rows and columns of a rectangle along the axes that lies on whole pixels.
+    """Return the rows and columns of a rectangle along the axes that lies on whole pixels.
 
     Its warp is a shift by whole pixels, which gives the same bytes.
     """
@@ -100,7 +100,7 @@ _GROWTH = 1.125
 
 
 def width_buckets(width: int) -> tuple[int, ...]:
-    """The widths that lines are padded to: `width` for short ones, then in steps.
+    """Return the widths that lines are padded to: `width` for short ones, then in steps.
 
     The official tools pad a line to the widest of those that happen to be read with it. But what
     is read of a line, and how surely, changes with the zeros on its right (a network that looks at
@@ -130,7 +130,7 @@ class LineInput(Op):
     reads_bgr: ClassVar[bool] = True
 
     def apply(self, sample: Sample) -> Sample:
-        """The line on its canvas."""
+        """Return the line on its canvas."""
         high, wide = sample.image.shape[:2]
         width = self._scaled_width(wide / high)
         canvas_width = next(canvas for canvas in self.widths if canvas >= width)
@@ -145,7 +145,7 @@ class LineInput(Op):
         )
 
     def output_size(self, size: Size | None) -> Size | None:
-        """The size (h, w), as far as it is known."""
+        """Return the size (h, w), as far as it is known."""
         if size is None:
             return (self.height, self.widths[0]) if len(self.widths) == 1 else None
         width = self._scaled_width(size[1] / size[0])

@@ -21,7 +21,7 @@ class LineText:
 def decode_lines(
     probabilities: NDArray[np.floating[Any]], characters: Sequence[str]
 ) -> list[LineText]:
-    """The texts of lines, from their probabilities [B, T, classes].
+    """Return the texts of lines, from their probabilities [B, T, classes].
 
     `characters` are those of the classes; class 0 is the blank. Repeated classes count once, and
     blanks not at all, as in PaddleOCR's `CTCLabelDecode`. A score is NaN where a probability is.

@@ -23,7 +23,7 @@ class DbSettings:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "DbSettings":
-        """The settings in the `PostProcess` of an `inference.yml`.
+        """Return the settings in the `PostProcess` of an `inference.yml`.
 
         Raises:
             UsageError: One makes no sense, or asks for what this version does not do.

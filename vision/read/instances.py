@@ -42,7 +42,7 @@ class Instances(NamedTuple):
 def split_instances(
     outputs: Sequence[NDArray[Any]], sizes: Sequence[Size], batch_size: int
 ) -> list[Instances]:
-    """The rows and masks of each image, where a detector has a third output of masks.
+    """Return the rows and masks of each image, where a detector has a third output of masks.
 
     `sizes` are those of the source images, without the batch's padding.
 
@@ -63,7 +63,7 @@ def split_instances(
 
 
 def split_segments(outputs: Sequence[NDArray[Any]], size: Size) -> Instances:
-    """The rows and masks of the one image of `size` that SOLOv2 was given.
+    """Return the rows and masks of the one image of `size` that SOLOv2 was given.
 
     Masks without a pixel are left out: they are no objects, whatever their score. The rows have no
     boxes yet, see `boxed_by_masks`.
@@ -88,7 +88,7 @@ def split_segments(outputs: Sequence[NDArray[Any]], size: Size) -> Instances:
 
 
 def read_instances(found: Instances, *, threshold: float) -> Detections:
-    """The detections above `threshold`, best first, each with its mask.
+    """Return the detections above `threshold`, best first, each with its mask.
 
     Raises:
         BadInputError: `model_output_invalid`: as `vision.read.postprocess.rows_above`.
@@ -105,6 +105,6 @@ def read_instances(found: Instances, *, threshold: float) -> Detections:
 
 
 def boxed_by_masks(found: Detections) -> Detections:
-    """The same objects in the smallest boxes around their pixels."""
+    """Return the same objects in the smallest boxes around their pixels."""
     boxes = [box_around(mask) for mask in found.masks or ()]
     return replace(found, xyxy=np.array(boxes, np.float32).reshape(-1, 4))

@@ -19,7 +19,7 @@ _MOST = 2**16  # segments that a map of places can tell apart
 
 
 def read_panoptic(ids: NDArray[np.int32], labels: Sequence[str]) -> tuple[Segment, ...]:
-    """The segments of a map [H,W] of a model's numbers, in the order of these.
+    """Return the segments of a map [H,W] of a model's numbers, in the order of these.
 
     Raises:
         BadInputError: `model_output_invalid`: a number stands for no segment.
@@ -63,5 +63,5 @@ def places_of(ids: NDArray[np.int32], numbers: Sequence[int]) -> NDArray[np.uint
 
 
 def _ends(line: NDArray[np.bool_]) -> tuple[int, int]:
-    """Where the true values begin and end (outside)."""
+    """Return where the true values begin and end (outside)."""
     return int(line.argmax()), len(line) - int(line[::-1].argmax())

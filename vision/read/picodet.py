@@ -128,7 +128,7 @@ class PicoDecoder:
     def _decoded(
         self, scores: NDArray[np.float32], spread: NDArray[np.float32], step: int, columns: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """The scores and boxes of one map's best cells, in pixels of the graph's input."""
+        """Return the scores and boxes of one map's best cells, in pixels of the graph's input."""
         best = np.argsort(scores.max(axis=1))[::-1]
         if self.nms_top_k > 0:
             best = best[: self.nms_top_k]

@@ -19,7 +19,7 @@ _COLUMNS = 6
 
 
 def split_rows(outputs: Sequence[NDArray[Any]], batch_size: int) -> list[NDArray[np.float32]]:
-    """The rows (N, 6) of each image of a batch, by the position of the outputs.
+    """Return the rows (N, 6) of each image of a batch, by the position of the outputs.
 
     Raises:
         FatalError: These are not the outputs of such a detector; no other batch would fare better.
@@ -43,7 +43,7 @@ def split_rows(outputs: Sequence[NDArray[Any]], batch_size: int) -> list[NDArray
 
 
 def read_rows(rows: NDArray[np.float32], *, threshold: float) -> Detections:
-    """The detections in one image's rows (N, 6): scores above `threshold`, best first.
+    """Return the detections in one image's rows (N, 6): scores above `threshold`, best first.
 
     The cut is that of the official tools (score > threshold, class > -1), and like there boxes are
     not clipped to the image.
@@ -58,7 +58,7 @@ def read_rows(rows: NDArray[np.float32], *, threshold: float) -> Detections:
 
 
 def rows_above(rows: NDArray[np.float32], threshold: float) -> NDArray[np.intp]:
-    """Which of one image's rows (N, 6) are detections with scores above `threshold`.
+    """Return which of one image's rows (N, 6) are detections with scores above `threshold`.
 
     Raises:
         BadInputError: `model_output_invalid`: a row holds NaN or infinity. A model that overflows

@@ -37,7 +37,7 @@ class _Person:
 def group_by_tags(
     outputs: Sequence[NDArray[Any]],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The people in the outputs for one picture: points (N, K, 3) and scores (N,).
+    """Return the people in the outputs for one picture: points (N, K, 3) and scores (N,).
 
     Points are x, y in cells of the heatmaps and a score, 0 where a person lacks the joint. A
     person's score is the mean of those points that were found before others were made up for.
@@ -110,7 +110,7 @@ def _gathered(
 def _assigned(
     tags: NDArray[np.float32], scores: NDArray[np.float32], means: Sequence[NDArray[np.float32]]
 ) -> list[tuple[int, int | None]]:
-    """Whose each point is, as pairs of their numbers; None for somebody new.
+    """Return whose each point is, as pairs of their numbers; None for somebody new.
 
     Of two points that one person could have, the better one wins where both tags are as near, to
     whole numbers; the other is another person's, or starts one.

@@ -42,7 +42,7 @@ class TextRegions:
 def find_regions(
     probability: NDArray[np.float32], source: Size, settings: DbSettings
 ) -> TextRegions:
-    """The lines of text of a picture of the size `source` (h, w).
+    """Return the lines of text of a picture of the size `source` (h, w).
 
     `probability` is float32 (H, W), the map of the whole picture as `vision.ops.text` scales it.
     A score is NaN where the map is not finite.
@@ -100,7 +100,7 @@ def _mean_inside(probability: NDArray[np.float32], quad: NDArray[np.float32]) ->
 
 
 def _grown(quad: NDArray[np.float32], ratio: float) -> NDArray[np.int32] | None:
-    """The outline (N, 2) around a quad at the distance area * ratio / circumference.
+    """Return the outline (N, 2) around a quad at the distance area * ratio / circumference.
 
     Clipper works on whole pixels: the corners are cut to them on the way in.
     """
@@ -114,7 +114,7 @@ def _grown(quad: NDArray[np.float32], ratio: float) -> NDArray[np.int32] | None:
 def _in_source(
     quad: NDArray[np.float32], shape: tuple[int, ...], source: Size
 ) -> NDArray[np.float32] | None:
-    """A quad in pixels of the source and within it, or `None` if too little of it is left.
+    """Return a quad in pixels of the source and within it, or `None` if too little of it is left.
 
     A tiny picture's map shows its canvas, whose margin is cut off here. (The official tool spreads
     that map over the picture alone.)
@@ -132,7 +132,7 @@ def _in_source(
 
 
 def _reading_order(tops: Sequence[tuple[float, float]]) -> list[int]:
-    """The rows in reading order, by each quad's upper left corner (x, y).
+    """Return the rows in reading order, by each quad's upper left corner (x, y).
 
     One that is left of its neighbour in the list and starts at about the same height moves before
     it, and so on.

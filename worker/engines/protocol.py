@@ -87,7 +87,7 @@ class Engine(Protocol):
     """
 
     def offers(self) -> Sequence[Offered]:
-        """What this process can run; nothing is loaded to find out. It stays the same."""
+        """Return what this process can run; nothing is loaded to find out. It stays the same."""
         ...
 
     def ways(self, model_file: Path) -> Sequence[Way]:

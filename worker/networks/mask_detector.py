@@ -49,6 +49,6 @@ class MaskOnlyDetector(Detector):
 
 
 def _source_size(prepared: Prepared) -> Size:
-    """How large the graph takes the source image to be."""
+    """Return how large the graph takes the source image to be."""
     height, width = np.floor(prepared.im_shape / prepared.scale_factor + np.float32(0.5))
     return int(height), int(width)

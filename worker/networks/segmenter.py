@@ -86,7 +86,7 @@ class Segmenter:
         return Answer(regions, classes, mask=labels, legend=Legend(background))
 
     def _regions(self, labels: NDArray[np.uint8], background: int | None) -> Detections:
-        """The regions with their outlines; what scores is a region's part of the picture."""
+        """Return the regions with their outlines; what scores is a region's part of the picture."""
         found = outlines(labels, background=background)
         corners = [[*one.polygon.min(0), *one.polygon.max(0)] for one in found]
         last = max((one.class_id for one in found), default=-1)

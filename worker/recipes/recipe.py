@@ -35,7 +35,7 @@ class Recipe(Protocol):
     """The way from a picture to its answer; shared by all threads."""
 
     def revisits(self, options: JobOptions) -> bool:
-        """Whether it looks at the picture again after its first asks."""
+        """Return whether it looks at the picture again after its first asks."""
         ...
 
     def steps(self, image_bgr: Pixels, options: JobOptions) -> Steps:

@@ -51,7 +51,7 @@ def find(detector: Detector, role: str, image_bgr: Pixels, options: JobOptions) 
 
 
 def _tiles(size_wh: tuple[int, int], slicing: Slicing) -> list[Tile]:
-    """The tiles of a picture, and before them the whole where there is more than one."""
+    """Return the tiles of a picture, and before them the whole where there is more than one."""
     tiles = Tiling(slicing.width, slicing.height, slicing.overlap).tiles(size_wh)
     return tiles if len(tiles) == 1 else [Tile(0, 0, *size_wh), *tiles]
 

@@ -95,7 +95,7 @@ def result_differences(plain: Answer, other: Answer, threshold: float) -> dict[s
 
 
 def _best_class(plain: Answer, other: Answer) -> float:
-    """How much less than its best class's score an answer gives to the other's best."""
+    """Return how much less than its best class's score an answer gives to the other's best."""
     assert plain.classes
     if not other.classes:
         return 1.0
@@ -104,7 +104,7 @@ def _best_class(plain: Answer, other: Answer) -> float:
 
 
 def _surely(found: Detections, threshold: float) -> NDArray[np.bool_]:
-    """Which of those found are not at the edge of being found at all."""
+    """Return which of those found are not at the edge of being found at all."""
     return np.asarray(found.scores > threshold + _SCORE)
 
 

@@ -41,7 +41,7 @@ class Pictures(Protocol):
     """Upright pictures, one after the other."""
 
     def __iter__(self) -> Iterator[Pixels]:
-        """Those that can be read."""
+        """Return those that can be read."""
         ...
 
 
@@ -64,7 +64,7 @@ class ShardPictures:
     items: tuple[ItemRef, ...]
 
     def __iter__(self) -> Iterator[Pixels]:
-        """Those that can be read; of the others, their rows will say it."""
+        """Return those that can be read; of the others, their rows will say it."""
         for item in self.items:
             try:
                 data = fetch(item, self.unit)
@@ -163,7 +163,7 @@ class Question:
         return compare(what, rehearsal, networks, load, pictures, seconds=seconds, trying=trying)
 
     def _threshold(self, exports: Mapping[str, ExportedModel]) -> float:
-        """The score above which the model keeps what it finds."""
+        """Return the score above which the model keeps what it finds."""
         if self.options.rows.threshold is not None:
             return self.options.rows.threshold
         if self.model.task == "ocr":

@@ -67,7 +67,7 @@ def ask_alone(
 
 
 def _with(found: Comparison, deadly: dict[str, Any]) -> Comparison:
-    """The answer with the ways that a child died of."""
+    """Return the answer with the ways that a child died of."""
     if not deadly:
         return found
     report = {**found.report, "tried": {**deadly, **found.report.get("tried", {})}}

@@ -41,7 +41,7 @@ def configuration(model_file: Path, params_file: Path, *, threads: int, way: Way
 
 
 def _undoubted(model_file: Path) -> set[str]:
-    """The types of a graph's operators of which oneDNN computes every single one rightly."""
+    """Return the types of a graph's operators of which oneDNN computes every single one rightly."""
     operators = read_graph(model_file)
     doubts = {operator.type for operator, _ in doubted(operators, new_ir=False)}
     return {operator.type for operator in operators} - doubts

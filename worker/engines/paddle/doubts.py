@@ -35,7 +35,7 @@ _SMALL_ERROR = 1e-6
 
 
 def doubted(operators: Iterable[Operator], *, new_ir: bool) -> list[tuple[Operator, str]]:
-    """The operators that oneDNN may compute wrongly, each with the reason.
+    """Return the operators that oneDNN may compute wrongly, each with the reason.
 
     A size that is only known when the network runs counts as the worst that it can be; where only
     a picture of a few pixels makes it so bad, the reason is `TINY`.
@@ -90,13 +90,13 @@ def _bilinear(operator: Operator) -> str | None:
 
 
 def _sides(operator: Operator, shape: Shape | None) -> Shape:
-    """The spatial sides of a batch of pictures or volumes; empty if nothing is known."""
+    """Return the spatial sides of a batch of pictures or volumes; empty if nothing is known."""
     last = operator.attributes.get("data_format") in {"NHWC", "NDHWC"}
     return () if shape is None else shape[1:-1] if last else shape[2:]
 
 
 def _is_one_pixel(sides: Shape) -> bool:
-    """Whether that is certain, or nothing is known at all."""
+    """Return whether that is certain, or nothing is known at all."""
     return all(side == 1 for side in sides)
 
 

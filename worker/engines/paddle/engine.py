@@ -105,7 +105,7 @@ class PaddlePredictor:
         self._vendor = self._plain = None
 
     def _vendor_for(self, arrays: Sequence[NDArray[Any]]) -> Any:
-        """What runs these inputs; which one that is, their shapes alone decide."""
+        """Return what runs these inputs; which one that is, their shapes alone decide."""
         if self._plainly is None or not any(_is_tiny(array.shape) for array in arrays):
             return self._vendor
         if self._plain is None:
@@ -130,7 +130,7 @@ def _is_tiny(shape: tuple[int, ...]) -> bool:
 
 
 def offers() -> tuple[Offered, ...]:
-    """What this process can run; nothing is loaded to find out."""
+    """Return what this process can run; nothing is loaded to find out."""
     offer = EngineOffer("paddle", paddle.__version__, _cpu_class(), "fp32", numerics=NUMERICS)
     return (Offered(offer, rank=_RANK),)
 
@@ -181,7 +181,7 @@ def _ways(model_file: Path, _changed: int) -> tuple[Way, ...]:
 def load_predictor(
     model_file: Path, params_file: Path, *, profile: NetworkProfile, way: Way = Way.PLAIN
 ) -> PaddlePredictor:
-    """The network, loaded and ready to run under the profile, in this way and no other.
+    """Return the network, loaded and ready to run under the profile, in this way and no other.
 
     Args:
         model_file: The graph: `.json` (Paddle 3) or `.pdmodel` (Paddle 2).
@@ -226,7 +226,7 @@ def _created(model_file: Path, params_file: Path, threads: int, way: Way) -> Any
 
 
 def _plainly(model_file: Path, way: Way, make: Callable[[Way], Any]) -> Callable[[], Any] | None:
-    """What loads the network for tiny pictures, if oneDNN may get those wrong."""
+    """Return what loads the network for tiny pictures, if oneDNN may get those wrong."""
     if way is not Way.ONEDNN:
         return None
     doubts = doubted(read_graph(model_file), new_ir=model_file.suffix == ".json")
@@ -252,7 +252,7 @@ def load(
 
 @cache
 def _onednn_works(version: str) -> bool:
-    """Whether oneDNN can be on: since 3.3 it fails on every graph with an interpolation."""
+    """Return whether oneDNN can be on: since 3.3 it fails on every graph with an interpolation."""
     numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
     if numbers < (3, 3):
         return True
@@ -262,7 +262,7 @@ def _onednn_works(version: str) -> bool:
 
 @cache
 def _cpu_class() -> str:
-    """The instruction set that numerics depend on: kernels are chosen by it.
+    """Return the instruction set that numerics depend on: kernels are chosen by it.
 
     oneDNN can be held below what the CPU has, the other libraries can't: a class of its own.
     """
@@ -285,7 +285,7 @@ def _cpu_flags() -> frozenset[str]:
 
 
 def _summary(error: BaseException) -> str:
-    """The line of Paddle's many that says what was wrong."""
+    """Return the line of Paddle's many that says what was wrong."""
     lines = [line.strip() for line in str(error).splitlines()]
     telling = [line for line in lines if line and line != "In user code:"]
     named = (line for line in telling if re.match(r"\w*Error:|\(\w+\)", line))

@@ -32,7 +32,7 @@ class Operator:
 
 
 def read_graph(model_file: Path) -> list[Operator]:
-    """The operators of a graph, with those in its loops and branches.
+    """Return the operators of a graph, with those in its loops and branches.
 
     Raises:
         FatalError: the file is damaged, or of neither format.

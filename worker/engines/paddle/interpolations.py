@@ -45,7 +45,7 @@ class Interpolation:
         }
 
     def truth(self, feeds: dict[str, NDArray[np.float32]]) -> list[NDArray[Any]]:
-        """The outputs for `feeds`, worked out one axis after another."""
+        """Return the outputs for `feeds`, worked out one axis after another."""
         found: list[NDArray[Any]] = []
         for picture, (source, target) in zip(feeds.values(), self.sizes, strict=True):
             result: NDArray[Any] = picture.astype(np.float64)
@@ -56,7 +56,7 @@ class Interpolation:
         return found
 
     def _shares(self, before: int, after: int) -> NDArray[np.float64]:
-        """How much of each of `before` pixels goes into each of `after`: [after, before]."""
+        """Return how much of each of `before` pixels goes into each of `after`: [after, before]."""
         shares = np.zeros((after, before))
         for pixel in range(after):
             for taken, share in self._taken(pixel, before, after):

@@ -92,7 +92,7 @@ def _fault(kind: Interpolation, graph: Path, way: Way) -> str | None:
 
 
 def _line(error: BaseException) -> str:
-    """The line of Paddle's many that says what was wrong."""
+    """Return the line of Paddle's many that says what was wrong."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if "Error" in line or line.startswith("(")]
     return (telling or lines or [type(error).__name__])[-1][:300]

@@ -42,7 +42,7 @@ def _import_paddle() -> Any:
 
 
 def _signal_actions() -> dict[int, Any]:
-    """The handlers in force, as opaque `struct sigaction`s.
+    """Return the handlers in force, as opaque `struct sigaction`s.
 
     By libc, as `signal.signal` works in the main thread only, and `paddle.disable_signal_handler`
     sets the default, which takes SIGTERM from a worker that installed its drain before.

@@ -1,4 +1,4 @@
-"""The isolated process: a pipeline of its own for ranges of one shard."""
+"""The isolated process, which has its own pipeline and runs ranges of one shard."""
 
 import multiprocessing
 import os
@@ -19,9 +19,9 @@ _NEVER = 1e9  # seconds: the parent keeps the lease
 
 
 def serve(unit: WorkUnit, pipe: Connection) -> None:
-    """Answer each list of items that comes through the pipe with its rows, or with an error.
+    """Answer each list of items from the pipe with its rows or an error.
 
-    The first message, before any was asked, is an empty list: the model is loaded.
+    The first message, before any request, is an empty list: the model is loaded.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -49,7 +49,7 @@ def serve(unit: WorkUnit, pipe: Connection) -> None:
 
 
 def end_with_parent() -> None:
-    """Leave no hung process behind when the worker is killed: nobody else would end it."""
+    """Have this process end when the worker is killed: nobody else would end it if it hung."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -13,5 +13,5 @@ from worker.ways.chooser import WayChooser
 def known_kinds(
     db: Database, pipeline: Pipeline, chooser: WayChooser, *, stall_seconds: float
 ) -> Mapping[ShardKind, KindRunner]:
-    """Return who runs which kind."""
+    """Return the runner of each kind."""
     return {ShardKind.INFER: Infer(db, pipeline, chooser, stall_seconds)}

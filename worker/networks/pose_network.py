@@ -1,4 +1,4 @@
-"""Keypoint models: one that is shown a person, and one that is shown a picture."""
+"""Keypoint models: top-down ones look at one person, bottom-up ones at a whole picture."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ _HEATMAPS = 4  # dimensions: [B,K,h,w]
 
 
 class TopDown:
-    """HRNet, TinyPose: the points of the one person in a crop. See `Network`."""
+    """HRNet and TinyPose, which find the points of the one person in a crop. See `Network`."""
 
     def __init__(self, export: ExportedModel) -> None:
         first = export.ops[0]
@@ -55,7 +55,7 @@ class TopDown:
 
 
 class BottomUp:
-    """HigherHRNet: everybody's points in a picture. See `ReadableNetwork`."""
+    """HigherHRNet, which finds everybody's points in a picture. See `ReadableNetwork`."""
 
     def __init__(self, export: ExportedModel) -> None:
         self._labels = export.labels
@@ -65,7 +65,7 @@ class BottomUp:
     def split(
         outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int
     ) -> list[Sequence[NDArray[Any]]]:
-        """Return all outputs: there is one image in a batch."""
+        """Return all outputs, as a batch holds one image."""
         if size != 1:
             raise FatalError(f"this model takes one image at a time, not {size}")
         return [outputs for _ in batch]

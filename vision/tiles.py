@@ -1,7 +1,7 @@
-"""Tiles of a picture: where small objects get as many pixels as the model was trained for.
+"""Cuts pictures into tiles, where small objects get the pixels that models were trained for.
 
-The same tiles as SAHI's `get_slice_bboxes` makes: neighbours overlap by a share of a tile, and
-those at the far edges are moved back inside, so that all are equally large.
+The tiles are those of SAHI's `get_slice_bboxes`: neighbours overlap by a share of a tile, and those
+at the far edges are moved back inside, so that all have the same size.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from vision.rle import moved
 
 
 class Tile(NamedTuple):
-    """A part of a picture in whole pixels; x2 and y2 are outside."""
+    """A part of a picture in whole pixels; x2 and y2 are exclusive."""
 
     x1: int
     y1: int
@@ -30,7 +30,7 @@ class Tile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """How pictures are cut: tiles of `width` x `height` that overlap by a share of a tile.
+    """How to cut pictures: tiles of `width` x `height` that overlap by a share of a tile.
 
     Raises:
         UsageError: A side is not positive, or the overlap is not at least 0 and below 1.
@@ -50,9 +50,9 @@ class Tiling:
             )
 
     def tiles(self, size_wh: tuple[int, int]) -> list[Tile]:
-        """Return the tiles of a picture so wide and high, row by row.
+        """Return the tiles of a picture of `size_wh` (width, height), row by row.
 
-        A side that is shorter than a tile's is not cut.
+        A side shorter than a tile's is not cut.
         """
         columns = list(_spans(size_wh[0], self.width, self.overlap))
         return [
@@ -73,9 +73,9 @@ def _spans(length: int, side: int, overlap: float) -> Iterator[tuple[int, int]]:
 def in_picture(
     found: Sequence[Detections], tiles: Sequence[Tile], size_wh: tuple[int, int]
 ) -> Detections:
-    """What was found in tiles of a picture so wide and high, in pixels of the picture itself.
+    """Return the detections from a picture's tiles, in pixels of the picture of `size_wh`.
 
-    One tile's rows come after the other's, and objects in two tiles come twice (`vision.merging`).
+    Rows come tile by tile, and objects in two tiles come twice (see `vision.merging`).
     """
     size = size_wh[1], size_wh[0]
     return Detections.joined(

@@ -32,7 +32,7 @@ class ShardRun:
     def __init__(self, unit: WorkUnit, *, lease_seconds: float, margin: float) -> None:
         self.unit = unit
         self.moved_at = time.monotonic()
-        self.halved_to: int | None = None  # the batch size that fitted into memory, if not the full one
+        self.halved_to: int | None = None  # the batch size that fitted into memory, if reduced
         self._lease_seconds = lease_seconds - margin
         self._lease_ends = self.moved_at + self._lease_seconds
         self._changed = threading.Condition()
@@ -109,7 +109,7 @@ class ShardRun:
         self.fail(StoppedError(directive))
 
     def fail(self, error: RegattaError) -> None:
-        """Stop because the shard can't go on. The first reason stands unless a fatal one follows."""
+        """Stop, as the shard can't go on. The first reason stands unless a fatal one follows."""
         with self._changed:
             if self._reason_to_stop() is None or isinstance(error, FatalError):
                 self._reason = error

@@ -170,7 +170,7 @@ class ShardRunner:
             now = self.db.now(session)
             lock_job(session, unit.job)
             held = session.scalar(select(Shard.id).where(leases.held(unit.hold))) is not None
-            if held:  # a run that was overtaken must not fail a job that may have been retried since
+            if held:  # a run that was overtaken mustn't fail a job that may have been retried since
                 stop_job(session, unit.job, JobMoves.FAIL, now=now, error=text)
                 leases.cancel(session, unit.hold, now=now)
             return held

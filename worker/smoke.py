@@ -111,9 +111,7 @@ def _compared(
         if not question.ways(engines):
             return Comparison(Way.PLAIN, ONLY_PLAIN)
         return ask_alone(question, SamplePictures(export.task))
-    except (
-        RegattaError
-    ) as error:  # not the outputs of such a model: the caller looks at them
+    except RegattaError as error:  # not the outputs of such a model: the caller looks at them
         return Comparison(None, str(error))
 
 

@@ -1,4 +1,4 @@
-"""The part of a picture that a top-down model is shown for one person."""
+"""Crops the part of a picture that a top-down model sees of one person."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ _TALL, _NARROW = 4 / 3, 0.75
 
 
 class PersonCrop(NamedTuple):
-    """A rectangle of whole pixels in a source; x2 and y2 are outside."""
+    """A rectangle of whole pixels in a source; x2 and y2 are exclusive."""
 
     x1: int
     y1: int
@@ -27,10 +27,10 @@ class PersonCrop(NamedTuple):
 def person_crop(box: Sequence[float], size: Size) -> PersonCrop | None:
     """Return the crop for the box x1, y1, x2, y2 of a person in an image of `size` (h, w).
 
-    The box is grown by 0.3 and, if it is slim, widened to 3:4; what lies outside the image is cut
-    off. None if nothing is left. All rounding is PaddleDetection's (`expand_crop` in
+    The box is grown by 0.3 and, if it is slim, widened to 3:4, then clipped to the image. None if
+    nothing is left. All rounding is PaddleDetection's (`expand_crop` in
     `deploy/python/keypoint_preprocess.py`): coordinates are truncated, and the image's last row and
-    column never take part.
+    column are never included.
     """
     x1, y1, x2, y2 = map(int, box)
     half_height, half_width = (y2 - y1) * _GROWN / 2, (x2 - x1) * _GROWN / 2

@@ -1,7 +1,7 @@
 """The transforms that a `deploy.yaml` can name, with PaddleSeg's arithmetic.
 
-Source: PaddleSeg, `paddleseg/transforms`. Its tools read a picture as float32 before anything else,
-so it is scaled without rounding; those for matting do not. Sizes in the YAML are (width, height).
+Source: PaddleSeg, `paddleseg/transforms`. Its tools convert a picture to float32 first, so scaling
+doesn't round; those for matting don't. Sizes in the YAML are (width, height).
 """
 
 import math
@@ -29,7 +29,7 @@ _GREY = (127.5, 127.5, 127.5)
 
 @dataclass(frozen=True, slots=True)
 class SegmentationResize(Op):
-    """Scale to the size that `target` makes of the image's (h, w), as floats or as what it is."""
+    """Scales to the size that `target` makes of the image's (h, w), as floats or in its type."""
 
     target: Callable[[Size], Size]
     interp: int = cv2.INTER_LINEAR
@@ -57,7 +57,7 @@ class SegmentationResize(Op):
 
 @dataclass(frozen=True, slots=True)
 class Normalize(Op):
-    """Divide by 255, subtract `mean`, divide by `std` (R, G, B each)."""
+    """Divides by 255, subtracts `mean`, divides by `std` (R, G, B each)."""
 
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
@@ -72,7 +72,7 @@ class Normalize(Op):
 
 @dataclass(frozen=True, slots=True)
 class Padding(Op):
-    """Fill up at the bottom and on the right to the size that `target` makes of (h, w)."""
+    """Pads at the bottom and right to the size that `target` makes of (h, w)."""
 
     target: Callable[[Size], Size]
     fill: tuple[float, ...] = _GREY
@@ -111,7 +111,7 @@ def parse_transforms(
 ) -> tuple[Op, ...]:
     """Return the operators that a list of mappings (`type` and arguments) names, in its order.
 
-    `known` makes an operator of each type's arguments; without it, those of segmentation are known.
+    `known` makes operators from arguments, by type; the default is the types of segmentation.
 
     Raises:
         UsageError: A transform or an argument is unknown or makes no sense.
@@ -179,7 +179,7 @@ def _limit_long(max_long: int | None = None, min_long: int | None = None) -> Op:
 
 
 def scaled(size: Size, scale: float) -> Size:
-    """Return a size (h, w) times `scale`, rounded, at least one pixel."""
+    """Return a size (h, w) times `scale`, rounded to at least one pixel."""
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
@@ -234,14 +234,14 @@ TRANSFORMS: dict[str, Callable[..., Op]] = {
 
 
 def restored(labels: NDArray[Any], im_shape: NDArray[np.float32], size: Size) -> NDArray[Any]:
-    """Return a map [H,W] of the model's input, without its padding, at the source's size (h, w)."""
+    """Return a map [H,W] of the model's input without its padding, at the source's size (h, w)."""
     height, width = map(int, im_shape)
     inner = np.ascontiguousarray(labels[:height, :width])
     return cv2.resize(inner, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
 
 
 COLLECTING = "Collect"
-"""What the transforms of every panoptic model end with, and no others'."""
+"""The transform that ends every panoptic model's list, and no other's."""
 
 
 def parse_panoptic(entries: Sequence[Any]) -> tuple[Op, ...]:

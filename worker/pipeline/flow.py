@@ -69,7 +69,7 @@ class Sink(Protocol):
         ...
 
     def put(self, ticket: "Ticket", finished: Finished) -> None:
-        """Store the files, then let the ticket leave with its rows. May wait for its own threads."""
+        """Store the files, then let the ticket leave with its rows. May wait for the sink's own."""
         ...
 
     def missing(self, ticket: "Ticket") -> None:
@@ -153,7 +153,7 @@ class Ticket:
         return self.flow.run
 
     def hold(self, size: int) -> None:
-        """Count the picture's bytes as held unless they are already, waiting while memory is short."""
+        """Count `size` bytes of pixels as held unless some are, waiting while memory is short."""
         if not self._held:
             self.flow.budget.take(size, lambda: self.run.stopping)
             self._held = size

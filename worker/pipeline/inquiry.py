@@ -100,7 +100,7 @@ class Inquiry:
             return self._open == 0
 
     def drop(self) -> bool:
-        """Count an ask of a stopped run as ended; return whether it was the last one of the step."""
+        """Count an ask of a stopped run as ended; return whether it was the step's last one."""
         with self._lock:
             self.is_dropped = True
             self._open -= 1

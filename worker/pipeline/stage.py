@@ -68,7 +68,7 @@ class Stage(Generic[Given, Made]):
         while (entry := self._queue.get()) is not None:
             ticket, given = entry
             made = self._made(ticket, given)
-            del entry, given  # pixels and files are large, and the next picture may be long in coming
+            del entry, given  # pixels and files are large, and the next ones may be long in coming
             if made:
                 self._hand_over(ticket, made.pop())
             del ticket, made

@@ -1,8 +1,8 @@
-"""The same work with nothing around it: plain calls of cv2, numpy and Paddle, one after another.
+"""The pipeline's work without the pipeline: plain calls of cv2, numpy and Paddle in sequence.
 
-What these functions cost is what the pipeline is compared with. Nothing here is Regatta's, so
-that nothing which Regatta does too slowly is forgiven. They know detectors whose preprocessing
-is a resize to a fixed size, a normalization and a permutation.
+The pipeline is compared with the cost of these functions. None of them is Regatta's, so that slow
+code of Regatta's can't hide. They support detectors whose preprocessing is a resize to a fixed
+size, a normalization and a permutation.
 """
 
 import time
@@ -22,22 +22,22 @@ _COLOURS = ((60, 60, 220), (60, 200, 60), (220, 120, 40), (40, 180, 220), (200, 
 
 
 def read(path: Path) -> NDArray[np.uint8]:
-    """Return the file's bytes."""
+    """Read a file's bytes."""
     return np.fromfile(path, np.uint8)
 
 
 def decode(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the picture, blue first."""
+    """Decode a picture, blue first."""
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), dtype=np.uint8)
 
 
 def write(path: Path, data: NDArray[np.uint8]) -> None:
-    """Bytes into a file."""
+    """Write bytes to a file."""
     data.tofile(path)
 
 
 def encode(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    """Return the picture as a JPEG, its colours in full resolution, as Regatta's are."""
+    """Encode a picture as a JPEG in full colour resolution, as Regatta does."""
     options = [
         cv2.IMWRITE_JPEG_QUALITY,
         quality,
@@ -48,10 +48,10 @@ def encode(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
 
 
 class Reference:
-    """One thread's predictor, and the functions around it. `seconds` adds up CPU by function.
+    """One thread's predictor and the functions around it; `seconds` adds up CPU by function.
 
-    `onednn` lets oneDNN compute what it can. Some of that it computes wrongly: whoever asks for it
-    knows that for this network it does not.
+    `onednn` lets oneDNN compute what it can. Some of that is wrong: callers must know that it is
+    right for this network.
     """
 
     def __init__(self, model: Path, batch: int, *, onednn: bool = False) -> None:
@@ -65,7 +65,7 @@ class Reference:
         self.seconds: defaultdict[str, float] = defaultdict(float)
 
     def run(self, paths: Sequence[Path], pictures: Path | None, quality: int = 90) -> int:
-        """Run the model over pictures, and draw into `pictures` if given; return what was found."""
+        """Run the model over files, and draw into `pictures` if given; return the number of objects."""
         found = 0
         for start in range(0, len(paths), self._batch):
             batch = paths[start : start + self._batch]
@@ -143,7 +143,7 @@ class Reference:
 def _fixed(
     operators: Sequence[Mapping[str, Any]],
 ) -> tuple[Mapping[str, Any], Mapping[str, Any] | None]:
-    """Return the resize and the normalization, if those and a permutation are all."""
+    """Return the resize and the normalization, if there is nothing else but a permutation."""
     by_type = {operator["type"]: operator for operator in operators}
     unknown = by_type.keys() - {"Resize", "NormalizeImage", "Permute"}
     if unknown or "Resize" not in by_type or by_type["Resize"]["keep_ratio"]:
@@ -154,7 +154,7 @@ def _fixed(
 def _linear(
     normalize: Mapping[str, Any] | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Normalization as what each channel is multiplied by, and what is then taken off."""
+    """Return normalization as a factor for each channel, and what is subtracted afterwards."""
     told = normalize or {"is_scale": False, "norm_type": "none"}
     scale = 1 / 255 if told.get("is_scale", True) else 1.0
     if told.get("norm_type", "mean_std") != "mean_std":
@@ -176,6 +176,6 @@ def _predictor(model: Path, *, onednn: bool) -> Any:
     if onednn:
         config.enable_mkldnn()
     else:
-        config.disable_mkldnn()  # on unless told otherwise
+        config.disable_mkldnn()  # it is on by default
     assert config.mkldnn_enabled() == onednn
     return paddle.inference.create_predictor(config)

@@ -20,7 +20,7 @@ _COLOURS: tuple[Colour, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Buoy:
-    """A moored buoy, `height` metres high, that nods in the waves."""
+    """A moored buoy, `height` metres high, which rocks in the waves."""
 
     form: str
     height: float
@@ -37,7 +37,7 @@ class Buoy:
         return (-0.5 * self.height, -0.05, 0.5 * self.height, self.height * 1.05)
 
     def pose(self, seconds: float) -> Pose:
-        """Return the buoy as it is at this time."""
+        """Return the buoy's pose at this time."""
         tilt = 0.1 * float(np.sin(1.7 * seconds + self.phase))
         shapes = [turned(shape, tilt) for shape in _FORMS[self.form](self)]
         return Pose(shapes=tuple(shapes), labels=(BUOY,))
@@ -70,7 +70,7 @@ class Buoy:
         ]
 
     def ball(self) -> list[Shape]:
-        """Return a sphere, a little of it under water."""
+        """Return a sphere, partly under water."""
         radius = 0.46 * self.height
         return [
             ellipse((0, radius), (radius, radius), self.colour),

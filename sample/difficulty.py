@@ -1,4 +1,4 @@
-"""The page about the sample world: `python -m sample.difficulty > docs/sample-world.md`."""
+"""Writes the page about the sample world: `python -m sample.difficulty > docs/sample-world.md`."""
 
 import sys
 from bisect import bisect_right
@@ -13,7 +13,7 @@ from sample.weather import WEATHERS
 from sample.world import LEAST_VISIBLE, new_world
 
 SCENES = 200
-"""Scenes that the histograms count, of the seeds 0, 1, 2, ..."""
+"""The number of scenes that the histograms count, with the seeds 0, 1, 2, ..."""
 
 _SIZES = (0.02, 0.05, 0.1, 0.2, 0.4)
 _VISIBLE = (0.5, 0.75, 0.95)

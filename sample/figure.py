@@ -7,15 +7,15 @@ import numpy as np
 from sample.actor import Joints
 from sample.shape import Colour, Shape, ellipse, limb, polygon, shaded
 
-# Lengths in metres, of a grown person.
+# Lengths of an adult, in metres.
 _THIGH, _SHIN, _TRUNK, _UPPER_ARM, _FOREARM = 0.45, 0.45, 0.56, 0.30, 0.27
 _ANKLE = (0.98, 0.16)
 _SEAT_HEIGHT = 0.26
 _DRIVE = 0.42
-"""The part of a stroke in which the blade is in the water; the rest is the recovery."""
+"""The share of a stroke with the blade in the water; the rest is the recovery."""
 
 _FAR = (0.05, 0.05)
-"""How much the limbs of the far side are shifted: the one hint of depth."""
+"""How far the limbs of the far side are shifted: the only hint of depth."""
 
 Point = tuple[float, float]
 
@@ -32,7 +32,7 @@ class Rower:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """The joints of the half of a body that is near, or of the far one."""
+    """The joints of the near or the far half of a body."""
 
     shoulder: Point
     elbow: Point
@@ -44,7 +44,7 @@ class _Side:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A rower at one moment, who sits at the origin and looks along +x."""
+    """A rower at one moment, sitting at the origin and looking along +x."""
 
     near: _Side
     far: _Side
@@ -53,7 +53,7 @@ class Figure:
     eyes: tuple[Point, Point]
     ears: tuple[Point, Point]
     blade: float
-    """How far the blade swept, from -1 at the catch to 1 at the finish."""
+    """How far the blade has swept, from -1 at the catch to 1 at the finish."""
     lift: float
     """How far the blade is out of the water, 0 to 1."""
 
@@ -103,7 +103,7 @@ class Figure:
 
 
 def figure(phase: float) -> Figure:
-    """Return the rower at this part of a stroke, 0 to 1: catch at 0, finish at 0.42."""
+    """Return the rower at this phase of a stroke, 0 to 1: catch at 0, finish at 0.42."""
     driving = phase < _DRIVE
     share = phase / _DRIVE if driving else (phase - _DRIVE) / (1 - _DRIVE)
     reach = (1 + np.cos(np.pi * share)) / 2 if driving else (1 - np.cos(np.pi * share)) / 2

@@ -1,4 +1,4 @@
-"""Writes a trained network as Paddle's own export scripts do, with a card beside it."""
+"""Exports a trained network as Paddle's own scripts do, with a model card."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -24,13 +24,13 @@ def export(
     directory.mkdir(parents=True, exist_ok=True)
     network.eval()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Paddle's own, about its own API
+        warnings.simplefilter("ignore")  # Paddle's, about its own API
         paddle.jit.save(network, str(directory / stem), input_spec=list(inputs))
     (directory / yaml_name).write_text(yaml.safe_dump(config, sort_keys=False))
 
 
 def image_spec(name: str, height: int | None, width: int | None) -> Any:
-    """Return an input of a graph: pictures [B,3,height,width]; None is any."""
+    """Return a graph input for pictures [B,3,height,width]; None means any size."""
     return paddle.static.InputSpec([None, 3, height, width], "float32", name)
 
 

@@ -1,4 +1,4 @@
-"""How each of the shipped models is made, by what it does."""
+"""How each of the shipped models is made, by purpose."""
 
 from sample.labels import JOINTS, LABELS, SEGMENTS
 from sample.score import READABLE_HEIGHT

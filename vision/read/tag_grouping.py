@@ -143,7 +143,7 @@ class _Field:
 
     @cached_property
     def _looks(self) -> list[tuple[NDArray[np.intp] | slice, float]]:
-        """Return sets of cells, each larger, and the heat of the hottest cell that each leaves out."""
+        """Return growing sets of cells, each with the heat of the hottest cell it leaves out."""
         counts = [count for count in _LOOKS if count < len(self._heat)]
         hottest = np.argpartition(-self._heat, [count - 1 for count in counts])
         looks: list[tuple[NDArray[np.intp] | slice, float]] = [

@@ -39,7 +39,7 @@ def database_server(db: Database) -> int | None:
 
 
 class Meter:
-    """Measures CPU seconds since it was set, by role: the control plane's parts, and the workers."""
+    """Measures CPU seconds since it was set: by part of the control plane, and for the workers."""
 
     def __init__(self, roles: Mapping[str, list[int]]) -> None:
         self._roles = roles

@@ -11,8 +11,8 @@ drifts treats them alike; medians are given.
 
 - pipeline: a worker's pipeline on the images, with encoded results;
 - reference: as many threads as cores, each with its own predictor, call the functions of
-  `benchmarks.reference` one after another. Their predictors use oneDNN if Regatta found it right for
-  the model, so that both run the same network; `--reference` overrides this.
+  `benchmarks.reference` in sequence. Their predictors use oneDNN if Regatta found it right for the
+  model, so that both run the same network; `--reference` overrides this.
 
 The share that the pipeline reaches is its images per second, divided by what the cores could do if
 they ran nothing but the reference functions: cores / (sum of their CPU seconds per image). If

@@ -65,7 +65,7 @@ class Reference:
         self.seconds: defaultdict[str, float] = defaultdict(float)
 
     def run(self, paths: Sequence[Path], pictures: Path | None, quality: int = 90) -> int:
-        """Run the model over files, and draw into `pictures` if given; return the number of objects."""
+        """Run the model over files, drawing into `pictures` if given; return how much it found."""
         found = 0
         for start in range(0, len(paths), self._batch):
             batch = paths[start : start + self._batch]

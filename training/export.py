@@ -53,12 +53,12 @@ knows drawn regattas only, and is of no use on photographs.
 
 ## How good it is
 
-On {measured.scenes} scenes that it never saw (seeds from {HELD_OUT_SEEDS:,} on, in all sizes of the
-demo), {recipe.judged}:
+On {measured.scenes} scenes that it has never seen (seeds from {HELD_OUT_SEEDS:,} on, in all sizes
+of the demo), {recipe.judged}:
 
 **{scores}**
 {_classes(measured)}
-The least that is shipped: {recipe.shipped.score} {recipe.shipped.least:g}.
+It is shipped only with at least {recipe.shipped.score} {recipe.shipped.least:g}.
 `python -m training.evaluate --task {task}` measures it again.
 """
 

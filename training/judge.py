@@ -70,7 +70,7 @@ def precisions(truth: Mapping[str, Any], detections: Iterable[Mapping[str, Any]]
 def _boxes_of(
     truth: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]
 ) -> Iterator[Mapping[str, Any]]:
-    """Result rows as COCO has them."""
+    """Yield result rows as COCO boxes."""
     numbers = {image["file_name"]: image["id"] for image in truth["images"]}
     for row in rows:
         for detection in row["detections"]:
@@ -146,7 +146,7 @@ def _precision(
 def _poses_of(
     truth: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]
 ) -> Iterator[Mapping[str, Any]]:
-    """Result rows as COCO has them."""
+    """Yield result rows as COCO keypoints."""
     numbers = {image["file_name"]: image["id"] for image in truth["images"]}
     for row in rows:
         for detection in row["detections"]:

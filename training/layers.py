@@ -34,7 +34,7 @@ class Residual(Layer):  # type: ignore[misc]
         self.widen = Unit(width // 2, width)
 
     def forward(self, features: Any) -> Any:
-        """[B,width,H,W] -> the same shape."""
+        """Map [B,width,H,W] to the same shape."""
         return features + self.widen(self.narrow(features))
 
 
@@ -47,7 +47,7 @@ class Surroundings(Layer):  # type: ignore[misc]
         self.widen = Unit(2 * width, width, 1)
 
     def forward(self, features: Any) -> Any:
-        """[B,width,H,W] -> the same shape."""
+        """Map [B,width,H,W] to the same shape."""
         around = [self.narrow(features)]
         for _ in range(3):
             around.append(functional.max_pool2d(around[-1], 5, stride=1, padding=2))

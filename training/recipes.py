@@ -112,9 +112,9 @@ RECIPES = {
         held_out=150,
         shown="parts of pictures",
         judged=(
-            "a find being right that shares half with a name. Names with letters less than "
-            f"{text_detector.READABLE_HEIGHT:g} pixels high in the network's input, or less than "
-            f"{text_detector.READABLE_PART:.0%} visible, are neither wanted nor wrong"
+            "a detection being right if its IoU with a name is at least a half. Names with letters "
+            f"less than {text_detector.READABLE_HEIGHT:g} pixels high in the network's input, or "
+            f"less than {text_detector.READABLE_PART:.0%} visible, don't count"
         ),
         about={
             "task": "text detection",

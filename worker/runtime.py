@@ -150,7 +150,7 @@ def current() -> Runtime:
         UsageError: the process is not a running worker.
     """
     if _current is None:
-        raise UsageError("this process is no worker", hint="start one with `regatta worker`")
+        raise UsageError("this process is not a worker", hint="start one with `regatta worker`")
     return _current
 
 

@@ -66,7 +66,7 @@ def try_out(directory: Path, engines: Engines) -> dict[str, Any]:
     digest = export_digest(directory)
     best = best_offer(engines.offered, digest)
     if best is None:
-        raise UsageError("no engine here runs anything", hint="`regatta doctor` looks at Paddle")
+        raise UsageError("no engine here can run anything", hint="`regatta doctor` looks at Paddle")
     offer = best.offer
     load = partial(_loaded, engines, export, offer)
     plain = load(Way.PLAIN)

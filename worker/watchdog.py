@@ -55,7 +55,7 @@ class Watchdog:
         if latest is None or time.monotonic() - latest < self._stall_seconds:
             return False
         shards = [run.unit.hold.shard for run in runs]
-        _log.critical("nothing moves; ending this process", shards=shards)
+        _log.critical("no progress; ending this process", shards=shards)
         try:
             faulthandler.dump_traceback(file=sys.__stderr__ or sys.stderr, all_threads=True)
         finally:  # even if there is nowhere to write to

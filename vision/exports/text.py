@@ -71,12 +71,12 @@ def _labels(post: Mapping[str, Any], path: Path) -> tuple[str, ...]:
     if not isinstance(entries, Sequence) or isinstance(entries, str) or not entries:
         raise UsageError(
             f"PostProcess.{key} in {path} is empty",
-            hint="list there what the model's classes stand for, in the order of its training",
+            hint="list what the model's classes stand for there, in the order used in training",
         )
     for entry in entries:
         if entry is None or isinstance(entry, bool | Mapping | list):
             raise UsageError(
-                f"PostProcess.{key} in {path} has {entry!r}, which is no text",
+                f"PostProcess.{key} in {path} has {entry!r}, which is not a string",
                 hint="put it in quotes: YAML takes some characters and words for something else",
             )
     names = tuple(map(str, entries))
@@ -103,7 +103,7 @@ def _ops(config: Mapping[str, Any], kind: str, path: Path) -> tuple[Op, ...]:
 
 def _decode(img_mode: str = "BGR", channel_first: bool = False, **_: Any) -> None:
     if img_mode != "BGR" or channel_first:
-        raise ValueError("only BGR with the channels last is read")
+        raise ValueError("only BGR with the channels last is supported")
 
 
 def _detector_size(
@@ -132,7 +132,7 @@ def _detector_size(
 def _line_shape(image_shape: Sequence[int]) -> tuple[int, int]:
     channels, height, width = (_positive(side) for side in image_shape)
     if channels != 3:  # noqa: PLR2004
-        raise ValueError("only three channels are read")
+        raise ValueError("only three channels are supported")
     return height, width
 
 
@@ -141,7 +141,7 @@ def _recognizer_line(
 ) -> Op:
     del eval_mode  # for training's own evaluation
     if not padding:
-        raise ValueError("a line has to keep its aspect")
+        raise ValueError("a line must keep its aspect")
     height, width = _line_shape(image_shape)
     return LineInput(height, width_buckets(width))
 

@@ -120,7 +120,7 @@ def parse_transform_ops(entries: Sequence[Any]) -> tuple[Op, ...]:
     """
     ops = parse_steps(entries, _STEPS)
     if not ops or not isinstance(ops[-1], Permute):
-        raise UsageError("preprocessing has to end with ToCHWImage")
+        raise UsageError("preprocessing must end with ToCHWImage")
     return ops
 
 
@@ -153,7 +153,7 @@ def _parse(entry: Any, steps: Mapping[str, Callable[..., Op | None]]) -> Op | No
 
 def _decode(to_rgb: bool = True, channel_first: bool = False, **_: Any) -> None:
     if not to_rgb or channel_first:
-        raise ValueError("only RGB with the channels last is read")
+        raise ValueError("only RGB with the channels last is supported")
 
 
 def _resize(
@@ -183,7 +183,7 @@ def normalization(
 ) -> Op:
     """Return the operator for `NormalizeImage`'s arguments. Raises `ValueError` if unsupported."""
     if order == "chw" or channel_num != 3:  # noqa: PLR2004
-        raise ValueError("only three channels, and they last, are read")
+        raise ValueError("only three channels are supported, and only as the last dimension")
     if not all(std):
         raise ValueError("std must not hold 0")
     return ScaleAndNormalize(_fraction(scale), _colour(mean), _colour(std))

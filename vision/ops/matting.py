@@ -38,7 +38,7 @@ def parse_matting(entries: Sequence[Any]) -> tuple[Op, ...]:
         if not isinstance(entry, Mapping) or entry.get("type") != LOADING:
             steps.append(entry)
         elif not entry.get("to_rgb", True):
-            raise UsageError("models that take blue first (LoadImages, to_rgb) cannot be run")
+            raise UsageError("models that read BGR (LoadImages with to_rgb false) cannot be run")
     return parse_transforms(steps, _KNOWN)
 
 

@@ -109,7 +109,7 @@ class Padding(Op):
 def parse_transforms(
     entries: Sequence[Any], known: Mapping[str, Callable[..., Op]] | None = None
 ) -> tuple[Op, ...]:
-    """Return the operators that a list of mappings (`type` and arguments) names, in its order.
+    """Return the operators that a list of mappings (`type` and arguments) describes, in order.
 
     `known` makes operators from arguments, by type; the default is the types of segmentation.
 
@@ -245,7 +245,7 @@ COLLECTING = "Collect"
 
 
 def parse_panoptic(entries: Sequence[Any]) -> tuple[Op, ...]:
-    """Return the operators that a list of mappings (`type` and arguments) names, in its order.
+    """Return the operators that a list of mappings (`type` and arguments) describes, in order.
 
     Raises:
         UsageError: A transform or an argument is unknown or makes no sense.

@@ -31,7 +31,7 @@ class Classifier:
             given = outputs[0].shape if outputs else "nothing"
             raise FatalError(
                 f"the model gave {given} for {size} images and {len(self.labels)} classes",
-                hint="the export's label_list has to name each of the model's classes",
+                hint="the export's label_list must name each of the model's classes",
             )
         return list(outputs[0].astype(np.float32, copy=False)[: len(batch)])
 

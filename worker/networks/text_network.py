@@ -63,6 +63,6 @@ class TextRecognizer:
             raise FatalError(
                 f"the model gave {found.shape} for {size} lines and {classes} characters, the "
                 "blank and the space among them",
-                hint="the export's character_dict has to list each of the model's characters",
+                hint="the export's character_dict must list each of the model's characters",
             )
         return decode_lines(found[: len(batch)], self._characters)

@@ -89,7 +89,7 @@ class PaddlePredictor:
         except _VENDOR_ERRORS as error:
             many = any(len(array) > 1 for array in arrays)
             if many and str(error) == _NAMELESS:
-                raise OutOfMemoryError("oneDNN failed, most likely for memory") from error
+                raise OutOfMemoryError("oneDNN failed, most likely for lack of memory") from error
             raise PredictError(_summary(error)) from error
 
     def replicate(self) -> "PaddlePredictor":

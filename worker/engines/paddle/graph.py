@@ -43,7 +43,7 @@ def read_graph(model_file: Path) -> list[Operator]:
         return list(_of_program(model_file.read_bytes()))
     except (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise FatalError(
-            f"there is no graph to be read in {model_file}",
+            f"{model_file} holds no readable graph",
             hint="a damaged download, or an export by a newer Paddle: export it again",
         ) from error
 

@@ -25,7 +25,7 @@ _TEXT = f"""\
 Regatta draws its own pictures: a stretch of water with rowing boats and their crews, sailing boats,
 buoys and gulls, in six kinds of weather. They are the data of `regatta demo`, of the models that
 Regatta ships and of its tests. A scene depends only on its seed, not on the
-picture's size, and comes with the whole truth:
+size of the picture, and comes with the whole truth:
 
 - the box, the mask and the visible part of each thing, and its track through a sequence;
 - the 17 joints (COCO's) of each rower, each visible, hidden or outside the picture;

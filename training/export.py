@@ -58,7 +58,7 @@ of the demo), {recipe.judged}:
 
 **{scores}**
 {_classes(measured)}
-It is shipped only with at least {recipe.shipped.score} {recipe.shipped.least:g}.
+Minimum for shipping: {recipe.shipped.score} {recipe.shipped.least:g}.
 `python -m training.evaluate --task {task}` measures it again.
 """
 

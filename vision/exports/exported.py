@@ -11,11 +11,6 @@ from core.tasks import TEXT_REC
 from vision.ops.detection import Op
 from vision.ops.preprocess import Preprocessor
 
-# The inputs that preprocessing can supply. Only the graph knows which of them it reads
-# (`scale_factor` alone for PP-YOLOE, `im_shape` too for YOLOv3), so a predictor asks it for their
-# names.
-FEEDS = ("image", "im_shape", "scale_factor")
-
 
 @dataclass(frozen=True, slots=True)
 class ExportedModel:

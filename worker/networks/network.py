@@ -44,7 +44,10 @@ class ReadableNetwork(Network, Protocol):
 
 
 def stacked(batch: Sequence[Prepared], size: int) -> dict[str, NDArray[np.float32]]:
-    """Return a batch's feeds (a graph reads those it needs), padded to `size` by repetition."""
+    """Return all feeds of a batch, padded to `size` by repetition.
+
+    Only the graph knows which it reads: PP-YOLOE `scale_factor` too, YOLOv3 also `im_shape`.
+    """
     filled = [*batch, *[batch[0]] * (size - len(batch))]
     return {
         "image": np.stack([prepared.image for prepared in filled]),

@@ -54,7 +54,7 @@ def labelled(seed: int) -> tuple[Image, int]:
 
 
 def train(scenes: int, plan: Plan) -> Classifier:
-    """Return the trained network."""
+    """Train the network and return it."""
     seed_all(3)
     rng = np.random.default_rng(3)
     pool = pooled(labelled, scenes)

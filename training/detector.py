@@ -66,7 +66,7 @@ def sample_of(seed: int) -> Sample:
 
 
 def train(scenes: int, plan: Plan) -> Detector:
-    """Return the trained network."""
+    """Train the network and return it."""
     seed_all(1)
     rng = np.random.default_rng(1)
     pool = pooled(sample_of, scenes)

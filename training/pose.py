@@ -119,7 +119,7 @@ def people_of(seed: int) -> list[Person]:
 
 
 def train(scenes: int, plan: Plan) -> Pose:
-    """Return the trained network."""
+    """Train the network and return it."""
     seed_all(4)
     rng = np.random.default_rng(4)
     pool = [person for people in pooled(people_of, scenes) for person in people]

@@ -133,7 +133,7 @@ def _drawn(rng: np.random.Generator) -> Line:
 
 
 def train(scenes: int, plan: Plan) -> Recognizer:
-    """Return the trained network."""
+    """Train the network and return it."""
     seed_all(6)
     rng = np.random.default_rng(6)
     pool = [line for lines in pooled(lines_of, scenes) for line in lines]

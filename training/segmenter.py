@@ -48,7 +48,7 @@ def pair_of(seed: int) -> Pair:
 
 
 def train(scenes: int, plan: Plan) -> PerPixel:
-    """Return the trained network."""
+    """Train the network and return it."""
     seed_all(2)
     rng = np.random.default_rng(2)
     pool = pooled(pair_of, scenes)

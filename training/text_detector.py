@@ -139,7 +139,7 @@ def pages_of(seed: int) -> list[Page]:
 
 
 def train(scenes: int, plan: Plan) -> PerPixel:
-    """Return the trained network."""
+    """Train the network and return it."""
     seed_all(5)
     rng = np.random.default_rng(5)
     pool = [page for pages in pooled(pages_of, scenes) for page in pages]

@@ -7,14 +7,13 @@ from numpy.typing import NDArray
 from predictions.detections import Detections
 from vision.draw.detections import Strokes
 from vision.draw.strip import fitted_text
-from vision.ops.text_line import UPRIGHT_FROM
+from vision.ops.text_line import UPRIGHT_FROM, WARP_LIMIT
 from vision.palette import Colour, colour_of
 
 _SMALL_SIDE, _MOST_SCALE = 960, 4  # smaller pictures are enlarged: text needs pixels
 _TINT = 0.14  # the share of a line's colour on the paper
 _SURE = 0.5  # the score from which PaddleOCR shows a text
 _INK, _FAINT_INK = 0, 120
-_WARP_LIMIT = 32766  # the longest side that cv2 can warp
 
 
 def draw_texts(image_bgr: NDArray[np.uint8], lines: Detections) -> NDArray[np.uint8]:
@@ -65,7 +64,7 @@ def _write(paper: NDArray[np.uint8], quad: NDArray[np.float32], text: str, ink: 
         # The line reads from top to bottom.
         width, height = height, width
         inside = np.roll(inside, -1, axis=0)
-    shrunk = min(1, _WARP_LIMIT / width)
+    shrunk = min(1, WARP_LIMIT / width)
     size = max(1, int(height * shrunk)), max(1, int(width * shrunk))
     flat = np.array([[0, 0], [size[1], 0], [size[1], size[0]], [0, size[0]]], np.float32)
     spot = paper[low[1] : high[1], low[0] : high[0]]

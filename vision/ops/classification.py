@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.errors import BadInputError, UsageError
-from vision.ops.detection import EVERY_BYTE, Op, Permute, Sample
+from vision.ops.detection import EVERY_BYTE, Op, Permute, Sample, colour
 from vision.ops.resize import Size
 
 _CV2 = {
@@ -186,7 +186,7 @@ def normalization(
         raise ValueError("only three channels are supported, and only as the last dimension")
     if not all(std):
         raise ValueError("std must not hold 0")
-    return ScaleAndNormalize(_fraction(scale), _colour(mean), _colour(std))
+    return ScaleAndNormalize(_fraction(scale), colour(mean), colour(std))
 
 
 def _fraction(scale: float | str | None) -> float:
@@ -202,11 +202,6 @@ def _pair(size: Any) -> tuple[int, int]:
     if min(width, height) < 1:
         raise ValueError(f"the size must be positive, not {size!r}")
     return width, height
-
-
-def _colour(values: Sequence[float]) -> tuple[float, float, float]:
-    red, green, blue = map(float, values)
-    return red, green, blue
 
 
 _STEPS: dict[str, Callable[..., Op | None]] = {

@@ -5,6 +5,7 @@ operator turns one `Sample` into the next; none keeps state between images.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -192,3 +193,9 @@ class PadStride(Op):
         if size is None or self.stride <= 0:
             return size
         return -(-size[0] // self.stride) * self.stride, -(-size[1] // self.stride) * self.stride
+
+
+def colour(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return three numbers, for R, G and B. Raises `ValueError` for any others."""
+    red, green, blue = map(float, values)
+    return red, green, blue

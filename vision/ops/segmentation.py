@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadInputError, UsageError
-from vision.ops.detection import Op, Permute, Sample
+from vision.ops.detection import Op, Permute, Sample, colour
 from vision.ops.resize import Size
 
 _INTERPOLATIONS = {
@@ -188,7 +188,7 @@ def _normalize(
 ) -> Op:
     if not all(std):
         raise ValueError("std must not hold 0")
-    return Normalize(_colour(mean), _colour(std))
+    return Normalize(colour(mean), colour(std))
 
 
 def _padding(
@@ -198,7 +198,7 @@ def _padding(
 ) -> Op:
     del label_padding_value  # for training
     width, height = map(int, target_size)
-    return Padding(lambda _: (height, width), _colour(im_padding_value), fixed=(height, width))
+    return Padding(lambda _: (height, width), colour(im_padding_value), fixed=(height, width))
 
 
 def _by_aspect(
@@ -214,12 +214,7 @@ def _by_aspect(
             return int(width / aspect_ratio), width
         return height, int(height * aspect_ratio)
 
-    return Padding(widened, _colour(im_padding_value))
-
-
-def _colour(values: Sequence[float]) -> tuple[float, float, float]:
-    red, green, blue = map(float, values)
-    return red, green, blue
+    return Padding(widened, colour(im_padding_value))
 
 
 TRANSFORMS: dict[str, Callable[..., Op]] = {

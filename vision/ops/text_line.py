@@ -16,7 +16,7 @@ from vision.ops.detection import Op, Sample
 from vision.ops.resize import Size
 
 UPRIGHT_FROM = 1.5  # height / width; a line from here on is vertical
-_WARP_LIMIT = 32766  # the longest side that cv2 can warp
+WARP_LIMIT = 32766  # the longest side that cv2 can warp
 _HALF_TURN, _SURE = "180", 0.9
 _REACH = 4  # pixels around a sample that cubic interpolation may read, and one to spare
 
@@ -70,12 +70,12 @@ def _straight(image: NDArray[np.uint8], quad: NDArray[np.float32]) -> NDArray[np
 def _warped(image: NDArray[np.uint8], quad: NDArray[np.float32], size: Size) -> NDArray[np.uint8]:
     height, width = size
     corners = quad.astype(np.float32)
-    if max(image.shape[:2]) > _WARP_LIMIT:
+    if max(image.shape[:2]) > WARP_LIMIT:
         low = np.maximum(np.floor(corners.min(0)).astype(int) - _REACH, 0)
         high = np.ceil(corners.max(0)).astype(int) + _REACH + 1
         image = image[low[1] : high[1], low[0] : high[0]]
         corners = corners - low.astype(np.float32)
-    shrink = min(1.0, _WARP_LIMIT / max(image.shape[:2]))
+    shrink = min(1.0, WARP_LIMIT / max(image.shape[:2]))
     if shrink < 1:
         image = np.asarray(cv2.resize(image, None, fx=shrink, fy=shrink), np.uint8)
         corners = corners * np.float32(shrink)

@@ -1,30 +1,15 @@
 """Crops the part of a picture that a top-down model sees of one person."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-from numpy.typing import NDArray
 
 from vision.ops.resize import Size
+from vision.rectangle import Rectangle
 
 _GROWN = 1.3
 _TALL, _NARROW = 4 / 3, 0.75
 
 
-class PersonCrop(NamedTuple):
-    """A rectangle of whole pixels in a source; x2 and y2 are exclusive."""
-
-    x1: int
-    y1: int
-    x2: int
-    y2: int
-
-    def cut(self, image: NDArray[Any]) -> NDArray[Any]:
-        """Return the pixels of this crop, a view into an image [H,W,...]."""
-        return image[self.y1 : self.y2, self.x1 : self.x2]
-
-
-def person_crop(box: Sequence[float], size: Size) -> PersonCrop | None:
+def person_crop(box: Sequence[float], size: Size) -> Rectangle | None:
     """Return the crop for the box x1, y1, x2, y2 of a person in an image of `size` (h, w).
 
     The box is grown by 0.3 and, if it is slim, widened to 3:4, then clipped to the image. None if
@@ -37,7 +22,7 @@ def person_crop(box: Sequence[float], size: Size) -> PersonCrop | None:
     if half_height > half_width * _TALL:
         half_width = half_height * _NARROW
     middle_x, middle_y = (x1 + x2) / 2, (y1 + y2) / 2
-    crop = PersonCrop(
+    crop = Rectangle(
         max(0, int(middle_x - half_width)),
         max(0, int(middle_y - half_height)),
         min(size[1] - 1, int(middle_x + half_width)),

@@ -11,11 +11,11 @@ from core.options import JobOptions
 from predictions.answer import Answer
 from vision.exports.exported import ExportedModel
 from vision.ops.keypoint import EvalAffine, TopDownEvalAffine
-from vision.ops.person_crop import PersonCrop
 from vision.ops.preprocess import Prepared, Preprocessor
 from vision.people import people_around
 from vision.read.heatmaps import read_heatmaps
 from vision.read.tag_grouping import group_by_tags
+from vision.rectangle import Rectangle
 
 _HEATMAPS = 4  # dimensions: [B,K,h,w]
 
@@ -40,7 +40,7 @@ class TopDown:
         return list(found[: len(batch)])
 
     def keypoints(
-        self, heatmaps: Sequence[NDArray[Any]], crops: Sequence[PersonCrop]
+        self, heatmaps: Sequence[NDArray[Any]], crops: Sequence[Rectangle]
     ) -> NDArray[np.float32]:
         """Return x, y in pixels of the source and the score of each crop's points, (N, K, 3).
 

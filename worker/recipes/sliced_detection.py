@@ -8,8 +8,9 @@ from core.slicing import Slicing
 from predictions.answer import Answer
 from predictions.detections import Detections
 from vision.merging import merge
+from vision.rectangle import Rectangle
 from vision.rle import moved
-from vision.tiles import Tile, Tiling, in_picture
+from vision.tiles import Tiling, in_picture
 from worker.networks.detector import Detector
 from worker.networks.network import Pixels
 from worker.recipes.recipe import ALONE, MOST_ASKS, Ask, Steps
@@ -50,10 +51,10 @@ def find(detector: Detector, role: str, image_bgr: Pixels, options: JobOptions) 
     )
 
 
-def _tiles(size_wh: tuple[int, int], slicing: Slicing) -> list[Tile]:
+def _tiles(size_wh: tuple[int, int], slicing: Slicing) -> list[Rectangle]:
     """Return a picture's tiles, preceded by the whole picture if there is more than one."""
     tiles = Tiling(slicing.width, slicing.height, slicing.overlap).tiles(size_wh)
-    return tiles if len(tiles) == 1 else [Tile(0, 0, *size_wh), *tiles]
+    return tiles if len(tiles) == 1 else [Rectangle(0, 0, *size_wh), *tiles]
 
 
 class DetectionRecipe:

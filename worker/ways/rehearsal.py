@@ -12,7 +12,7 @@ from core.errors import BadInputError
 from core.options import JobOptions, ModelRef
 from predictions.answer import Answer
 from predictions.detections import Detections
-from vision.ops.person_crop import PersonCrop
+from vision.rectangle import Rectangle
 from worker.engines.protocol import PredictError, Predictor
 from worker.networks.network import Network, Pixels, stacked
 from worker.networks.pose_network import TopDown
@@ -108,7 +108,7 @@ class _Part:
         whole = np.array([[0, 0, width, height]], np.float32)
         one, first = np.ones(1, np.float32), np.zeros(1, np.int32)
         if isinstance(network, TopDown):
-            points = network.keypoints([output], [PersonCrop(0, 0, width, height)])
+            points = network.keypoints([output], [Rectangle(0, 0, width, height)])
             return Answer(Detections(whole, one, first, ("person",), keypoints=points))
         if isinstance(network, TextRecognizer):
             score = np.array([output.score], np.float32)

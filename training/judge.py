@@ -205,7 +205,7 @@ def measure_segments(model: Path, scenes: int, folder: Path) -> Measured:
 _LEAST_OVERLAP = 0.5
 
 
-def measure_finding(model: Path, scenes: int, folder: Path) -> Measured:
+def measure_text_detection(model: Path, scenes: int, folder: Path) -> Measured:
     """Measure the recall and precision of an exported text detector on held-out names (IoU 0.5)."""
     export, graph = read_export(model), Graph(model)
     prepare, settings = Preprocessor(export.ops), DbSettings.of(export.config)
@@ -229,7 +229,7 @@ def measure_finding(model: Path, scenes: int, folder: Path) -> Measured:
     return Measured(scenes, {"hmean": hmean, "recall": recall, "precision": precision})
 
 
-def measure_reading(model: Path, scenes: int, folder: Path) -> Measured:
+def measure_recognition(model: Path, scenes: int, folder: Path) -> Measured:
     """Measure how well an exported recognizer reads the names in held-out scenes.
 
     It gets the true quads first, and then, through `regatta run`, the shipped detector's.

@@ -9,10 +9,10 @@ from training.fit import Plan, Recipe
 from training.judge import (
     measure_boxes,
     measure_classes,
-    measure_finding,
     measure_joints,
-    measure_reading,
+    measure_recognition,
     measure_segments,
+    measure_text_detection,
 )
 
 _BY_RUN = "run by `regatta run` and compared with the truth"
@@ -108,7 +108,7 @@ RECIPES = {
         plan=Plan(900),
         train=text_detector.train,
         export=text_detector.export_text_detector,
-        measure=measure_finding,
+        measure=measure_text_detection,
         held_out=150,
         shown="parts of pictures",
         judged=(
@@ -131,7 +131,7 @@ RECIPES = {
         plan=Plan(1500),
         train=recognizer.train,
         export=recognizer.export_recognizer,
-        measure=measure_reading,
+        measure=measure_recognition,
         held_out=150,
         shown="lines",
         judged=(

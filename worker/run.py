@@ -40,13 +40,13 @@ class ShardRun:
         self._rows: dict[int, dict[int | None, Sequence[ResultRow]]] = {}
         self._reason: RegattaError | None = None
         self._in_flight = 0
-        self._alone = 0
+        self._isolated = 0
         self._seconds: defaultdict[str, float] = defaultdict(float)
 
     @property
     def done(self) -> int:
         """The number of items that have rows, though perhaps not for all frames."""
-        return len(self._rows) + self._alone
+        return len(self._rows) + self._isolated
 
     @property
     def stopping(self) -> bool:
@@ -100,9 +100,9 @@ class ShardRun:
         """Set the ways in which networks run, by digest, before any of them runs."""
         self.unit = replace(self.unit, ways=ways)
 
-    def alone(self, items: int) -> None:
+    def count_isolated(self, items: int) -> None:
         """Count items whose rows came from an isolated process."""
-        self._alone += items
+        self._isolated += items
 
     def stop(self, directive: Directive) -> None:
         """Stop on the orders of the database or a drain; what is in flight is dropped."""

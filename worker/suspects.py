@@ -26,7 +26,7 @@ from worker.run import ShardRun
 from worker.suspect_process import serve
 
 DEATHS_THAT_PROVE = 2
-_KILLEDFROM_OUTSIDE = 5  # times in one run; after that the shard is tried again later
+_KILLED_FROM_OUTSIDE = 5  # times in one run; after that the shard is tried again later
 _START_SECONDS = 300.0  # for a child to load the model, in which no item has a part
 _POLL_SECONDS = 0.2
 _OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/proc/vmstat")
@@ -183,12 +183,12 @@ class _Trial:
                 if death.proves:
                     return None
                 self._outside += 1
-                if self._outside >= _KILLEDFROM_OUTSIDE:
+                if self._outside >= _KILLED_FROM_OUTSIDE:
                     raise RetryableError(
                         f"isolated processes keep being killed: {death}"
                     ) from death
             else:
-                self._run.alone(len(items))
+                self._run.count_isolated(len(items))
                 return rows
 
     def _note_trial(self, items: Sequence[ItemRef]) -> None:

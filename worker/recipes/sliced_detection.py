@@ -18,10 +18,10 @@ from worker.recipes.recipe import ALONE, MOST_ASKS, Ask, Steps
 _METRIC: Final = "ios"
 _THRESHOLD = 0.5
 
-Finding = Generator[Sequence[Ask], Sequence[Any], Detections]
+Detecting = Generator[Sequence[Ask], Sequence[Any], Detections]
 
 
-def find(detector: Detector, role: str, image_bgr: Pixels, options: JobOptions) -> Finding:
+def find(detector: Detector, role: str, image_bgr: Pixels, options: JobOptions) -> Detecting:
     """Ask the detector with this role for the objects in an upright picture, as `options` say.
 
     When slicing, it looks at every tile, and at the whole picture for objects larger than a tile;

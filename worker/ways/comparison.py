@@ -177,9 +177,11 @@ class _Trial:
             predictor = self._loads(self._what.role, way)
             predictors = {**self._plain, self._what.role: predictor}
             for image, plain in takes:
-                _raise(worst, self._differences(plain, self._rehearsal.take(image, predictors)))
+                _keep_largest(
+                    worst, self._differences(plain, self._rehearsal.take(image, predictors))
+                )
             for image, _ in takes[-1:]:  # which has results, if any has
-                _raise(worst, self._in_a_batch(image, predictors))
+                _keep_largest(worst, self._in_a_batch(image, predictors))
         except OutOfMemoryError:
             raise
         except RegattaError as error:
@@ -201,7 +203,7 @@ class _Trial:
         runs = [one.outputs.get(self._what.role, ()) for one in (plain, take)]
         found: dict[str, float] = {}
         for mine, theirs in zip(*runs, strict=False) if not self._what.rows else ():
-            _raise(found, raw_differences(mine, theirs))
+            _keep_largest(found, raw_differences(mine, theirs))
         if plain.answer is None or take.answer is None:
             unlike = plain.answer is not None or take.answer is not None
             return {**found, "boxes": float("inf")} if unlike else found
@@ -212,7 +214,7 @@ def _pictures(count: int) -> str:
     return f"{count} picture{'' if count == 1 else 's'}"
 
 
-def _raise(worst: dict[str, float], found: Mapping[str, float]) -> None:
+def _keep_largest(worst: dict[str, float], found: Mapping[str, float]) -> None:
     for kind, value in found.items():
         worst[kind] = max(worst.get(kind, 0.0), value)
 

@@ -14,6 +14,7 @@ from cli.session import (
 )
 from cli.show.wording import count, profile_without_worker
 from core.errors import UsageError
+from core.kinds import NEED_ENGINE
 from core.profile import ExecutionProfile
 from core.states import ENDED_JOBS, JobState
 from scheduler.profiles import profile_for
@@ -67,6 +68,8 @@ def move_on(ref: str) -> None:
 
 def _moved(session: Session, job: Job, *, now: float) -> int:
     """Reopen a job if it has ended, and free it from its profile; return the shards reopened."""
+    if job.kind not in NEED_ENGINE:
+        raise UsageError(f"job {job.id} runs on no engine that it could be moved from")
     shards = 0
     if job.state in ENDED_JOBS:
         reopened = jobs.reopen(session, job.id, now=now)

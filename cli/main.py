@@ -15,6 +15,7 @@ COMMANDS = {
     "demo": ("cli.demo", "Run everything here, on pictures that Regatta draws itself."),
     "up": ("cli.up", "Run everything on this machine, in the foreground."),
     "submit": ("cli.submit", "Hand a job to whoever runs the stack."),
+    "redraw": ("cli.redraw", "Draw a job's pictures again, from its results."),
     "jobs": ("cli.jobs", "List jobs, newest first."),
     "status": ("cli.status", "Show how a job, or everything that is under way, goes."),
     "results": ("cli.results", "Print what was found, while the job still runs, too."),

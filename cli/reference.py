@@ -25,8 +25,8 @@ while progress stays on the terminal. A JOB is the start of a job's id, or `late
 | 4 | cancelled |
 | 130 | interrupted |
 
-Codes 0, 1, 3 and 4 speak of the job for the commands that wait for one: `run`, and `submit` and
-`status` with `--watch`.
+Codes 0, 1, 3 and 4 speak of the job for the commands that wait for one: `run` and `redraw`,
+and `submit` and `status` with `--watch`.
 """
 
 

@@ -40,14 +40,12 @@ def drafted(
         asked_source = file.source or asked_source
     elif source:
         asked_source = source
-    typed = _typed(ctx)
+    said = typed(ctx)
     if not asked_source:
         raise click.UsageError(f"{source or like} names no source.", ctx)
-    if "model" not in inherited | typed:
+    if "model" not in inherited | said:
         raise click.UsageError("Missing option '--model'.", ctx)
-    request = JobRequest(
-        asked_source, inherited | typed, frozenset(inherited.keys() - typed.keys())
-    )
+    request = JobRequest(asked_source, inherited | said, frozenset(inherited.keys() - said.keys()))
     draft = check(db, request, job_defaults(settings))
     for why in draft.dropped:
         say(f"left out: {why}")
@@ -85,12 +83,12 @@ def job_defaults(settings: Settings) -> JobDefaults:
     )
 
 
-def _typed(ctx: click.Context) -> dict[str, Any]:
+def typed(ctx: click.Context) -> dict[str, Any]:
     """The options that were written on the command line, paths made absolute."""
     return {
         name: located(each, ctx.params[name], Path.cwd())
         for name, each in OPTIONS.items()
-        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if name in ctx.params and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
     }
 
 

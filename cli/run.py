@@ -14,12 +14,11 @@ from cli.options import format_option, job_options
 from cli.request import drafted, job_defaults, saved
 from cli.session import job_of, open_database, say
 from cli.show.output import chosen, print_object
-from cli.show.summary import summary
+from cli.show.summary import print_summary
 from cli.work import work
 from config.settings import Settings, load_settings
 from core.errors import UsageError
 from core.states import ENDED_JOBS, JobState
-from report.snapshot import Snapshot
 from scheduler.submit import Draft, accept
 from store.database import Database
 from store.jobs import resume as resume_job
@@ -69,7 +68,7 @@ def run(
         end = work(db, settings, job_id)
         if end is None:
             ctx.exit(INTERRUPTED)
-        _sum_up(db, end, form, time.monotonic() - started)
+        print_summary(db, end, form, time.monotonic() - started)
         ctx.exit(exit_code(end["state"]))
 
 
@@ -97,11 +96,3 @@ def _begin(db: Database, settings: Settings, draft: Draft | None, resume: str | 
     if job.state is JobState.PAUSED:
         db.write(lambda s: resume_job(s, job.id))
     return job.id
-
-
-def _sum_up(db: Database, end: Snapshot, form: str | None, seconds: float) -> None:
-    if form in {"json", "ndjson", "csv"}:
-        print_object(end, form)
-        return
-    for line in summary(db, end, seconds):
-        click.echo(line)

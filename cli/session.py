@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
-from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
 from cli.stack.schema import upgrade
@@ -17,6 +16,7 @@ from store.database import Database
 from store.database_url import redacted
 from store.jobs import find_job, get_job, tally
 from store.locations import use_s3
+from store.revision import NEWEST, revision_of
 from store.s3.options import S3Options
 from store.tables import Job, Process
 
@@ -52,14 +52,10 @@ def open_database(settings: Settings) -> Iterator[Database]:
 
 
 def _is_ready(session: Session) -> bool:
-    """Whether the tables are there; one machine's own are also to be those of this version."""
-    found = inspect(session.connection())
-    if not found.has_table(Job.__tablename__):
-        return False
-    if session.get_bind().dialect.name != "sqlite":
-        return True
-    # What the last revision added.
-    return any(column["name"] == "effective" for column in found.get_columns(Job.__tablename__))
+    """Whether the tables are there; one machine's own must not be older than this version."""
+    revision = revision_of(session)
+    is_own = session.get_bind().dialect.name == "sqlite"
+    return revision is not None and (not is_own or revision >= NEWEST)
 
 
 @contextmanager

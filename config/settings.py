@@ -181,7 +181,8 @@ class Settings(BaseSettings):
         default="paddle",
         pattern=r"^\w+(\.\w+)*(\s*,\s*\w+(\.\w+)*)*$",
         description="What a worker runs networks with: engines of Regatta, or modules like them "
-        "(they have `offers`, `ways` and `load`), with commas.",
+        "(they have `offers`, `ways` and `load`), with commas; or `none`, to run only what needs "
+        "none.",
     )
     model_memory: Annotated[float, Field(gt=0, le=1)] = Field(
         default=0.25,

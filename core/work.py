@@ -64,6 +64,12 @@ class WorkUnit:
             raise FatalError(f"shards of the kind {self.kind.value!r} run no networks")
         return self.frozen_profile
 
+    @property
+    def jpeg_quality(self) -> int:
+        """The quality of pictures: where networks run, that of what they are frozen to."""
+        frozen = self.frozen_profile
+        return self.options.drawing.jpeg_quality if frozen is None else frozen.jpeg_quality
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -76,13 +82,18 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """An object that a commit publishes: it is copied from `staged` to `key`."""
+    """An object that a commit publishes: it is copied from `staged` to `key`.
+
+    `legends` belong to rows: what pictures need beside them, by the models' names
+    (`predictions.legend`), as JSON. Models that need nothing are not among them.
+    """
 
     role: ArtefactRole
     staged: str
     key: str
     digest: str
     size: int
+    legends: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from core.errors import UsageError
 from core.option import Kind, Option, options_of
-from core.options import GREEN, DrawOptions, JobOptions, RowOptions
+from core.options import GREEN, DrawOptions, JobOptions, ModelRef, RowOptions
 from core.request import OPTIONS, JobRequest
 from core.sources import SourceKind
 from core.tasks import DETECT, KEYPOINT, MASKS, OCR, TOP_DOWN, TRAITS, UNPAIRED
@@ -43,7 +43,7 @@ def heeded(
         if name not in request.said:
             continue
         why = (
-            _not_by_models(each, present, models)
+            why_unheeded(each, present, [model.ref for model in models])
             or _not_beside(each, request)
             or _not_of_source(each, source)
             or _not_by_networks(each, models)
@@ -57,12 +57,11 @@ def heeded(
     return request, dropped
 
 
-def _not_by_models(
-    each: Option, present: frozenset[str], models: Sequence[ChosenModel]
-) -> str | None:
+def why_unheeded(each: Option, present: frozenset[str], models: Sequence[ModelRef]) -> str | None:
+    """Return why an option means nothing to models with these traits; None if it does."""
     if each.heeded_by is None or each.heeded_by & present:
         return None
-    named = " and ".join(f"{one.ref.name!r} (task {one.ref.task})" for one in models)
+    named = " and ".join(f"{one.name!r} (task {one.task})" for one in models)
     whose = ", ".join(words for trait, words in TRAITS.items() if trait in each.heeded_by)
     return f"{each.flag} means nothing to {named}: it is for models of {whose}"
 
@@ -102,22 +101,28 @@ def effective(chosen: ChosenModel, options: JobOptions) -> dict[str, dict[str, A
 
 
 def _effective(model: ChosenModel, options: JobOptions) -> dict[str, Any]:
-    rows, drawing = options.rows, options.drawing
+    rows, present = options.rows, traits_of(model)
     threshold = own_threshold(model) if rows.threshold is None else rows.threshold
-    background = GREEN if drawing.background is None else drawing.background
-    values = {
-        **asdict(replace(rows, threshold=threshold)),
-        **asdict(replace(drawing, background=background)),
-    }
+    values = asdict(replace(rows, threshold=threshold))
     values["slice"] = values.pop("slicing")
-    present = traits_of(model)
     held = {
         each.key: values[each.key]
-        for each in options_of(RowOptions, DrawOptions)
+        for each in options_of(RowOptions)
+        if each.heeded_by is None or each.heeded_by & present
+    }
+    return {"task": model.ref.task, **held, **effective_drawing(present, options.drawing)}
+
+
+def effective_drawing(present: frozenset[str], drawing: DrawOptions) -> dict[str, Any]:
+    """Return what holds for the pictures of a model with these traits."""
+    background = GREEN if drawing.background is None else drawing.background
+    values = asdict(replace(drawing, background=background))
+    return {
+        each.key: values[each.key]
+        for each in options_of(DrawOptions)
         if (each.heeded_by is None or each.heeded_by & present)
         and (each.needs != "annotate" or drawing.annotate)
     }
-    return {"task": model.ref.task, **held}
 
 
 def own_threshold(model: ChosenModel) -> float:

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from core.kinds import NEED_ENGINE
 from core.options import ModelRef
 from core.profile import ExecutionProfile
 from core.times import iso
@@ -42,6 +43,8 @@ def _engines(job: Job) -> dict[str, Facts]:
         f"Engine of profile {number}": _engine(profile)
         for number, profile in enumerate(job.past_profiles)
     }
+    if job.kind not in NEED_ENGINE:
+        return {"Engine": _facts({"profile": "none: no network ran"})}
     if job.profile is None:
         return {**groups, "Engine": _facts({"profile": "not chosen yet"})}
     last = {"profile": str(len(groups))} if groups else {}

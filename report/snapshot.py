@@ -72,6 +72,7 @@ def _describe(job: Job, counts: Tally, rate: float | None, workers: Sequence[Pro
         "started": iso(job.started_at),
         "finished": iso(job.finished_at),
         "source": job.source,
+        "kind": job.kind,
         "priority": job.priority,
         "tags": job.tags,
         "generation": job.generation,

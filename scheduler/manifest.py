@@ -1,6 +1,7 @@
 """The final manifest: what a job was, and where its parts lie."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from core.digests import Digests
@@ -10,7 +11,7 @@ from core.layout import results_part
 from core.options import JobOptions, ModelRef
 from core.states import JobState
 from core.times import iso
-from store.artefacts import artefacts_of, is_result, part_of
+from store.artefacts import artefacts_of, is_result, legends_of, part_of
 from store.jobs import Tally
 from store.profiles import part_profiles, profiles_of
 from store.tables import Job, Shard
@@ -19,13 +20,21 @@ _FORMAT_VERSION = 1
 
 
 def job_manifest(
-    job: Job, state: JobState, tally: Tally, shards: Sequence[Shard], *, finished: float
+    job: Job,
+    state: JobState,
+    tally: Tally,
+    shards: Sequence[Shard],
+    *,
+    finished: float,
+    refers_to: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return the content of `manifest.json` of a job that ends as `state`.
 
-    `shards` are those that have committed anything, in listing order.
+    `shards` are those that have committed anything, in listing order, `refers_to` the jobs whose
+    results it read, and why.
     """
     profiles = profiles_of(job)
+    legends = {name: said for shard in shards for name, said in legends_of(shard).items()}
     return {
         "format": _FORMAT_VERSION,
         "job": {
@@ -49,6 +58,8 @@ def job_manifest(
         "request": job.request,
         "effective": job.effective,
         "digests": _digests(job),
+        **({"legends": legends} if legends else {}),
+        **({"refers_to": dict(refers_to)} if refers_to else {}),
         # The last one: a job may end, or be called off, after it was freed from its profile.
         "profile": profiles[-1] if profiles else None,
         "profiles": profiles,

@@ -7,8 +7,9 @@ killed planner had written but not committed is never read. Memory is one part's
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
@@ -22,6 +23,7 @@ from core.profile import ExecutionProfile
 from core.selection import Selection
 from core.sources import parse_source
 from scheduler.dataset import why_passed_over
+from scheduler.drawn_parts import DrawnParts
 from scheduler.listing import Listed, listing
 from store import planning
 from store.database import Database
@@ -37,7 +39,7 @@ _SMALLEST_SHARD, _LARGEST_SHARD = 32, 4096
 _PART_ITEMS = 20_000
 _PART_SECONDS = 5.0
 _ASK_CLOCK_EVERY = 256
-PLANNED_KINDS = (ShardKind.INFER,)
+PLANNED_KINDS = (ShardKind.INFER, ShardKind.RENDER)
 """The kinds of jobs that this planner plans."""
 
 _MOST_WALKS = 4  # each needs a turn before its lease ends
@@ -91,7 +93,7 @@ class Planner:
         self._owner = owner
         self._lease_seconds = lease_seconds
         self._monotonic = monotonic
-        self._walks: deque[_Walk] = deque()
+        self._walks: deque[_Walk | DrawnParts] = deque()
         self._left: set[str] = set()  # jobs that only a newer version can plan
 
     def tick(self) -> bool:
@@ -118,10 +120,10 @@ class Planner:
         while self._walks:
             self._release(self._walks.popleft())
 
-    def _release(self, walk: _Walk) -> None:
+    def _release(self, walk: _Walk | DrawnParts) -> None:
         self._db.write(lambda s: planning.release_plan(s, walk.hold))
 
-    def _claim(self) -> _Walk | None:
+    def _claim(self) -> _Walk | DrawnParts | None:
         hold = self._db.write(
             lambda s: planning.claim_plan(
                 s,
@@ -145,7 +147,9 @@ class Planner:
         _log.info("planning", job=job.id, source=job.source, after=job.plan_cursor)
         return walk
 
-    def _begin(self, hold: planning.PlanHold, job: Job) -> _Walk:
+    def _begin(self, hold: planning.PlanHold, job: Job) -> _Walk | DrawnParts:
+        if job.kind == ShardKind.RENDER:
+            return DrawnParts.of(self._db, hold, job)
         return _Walk(
             hold=hold,
             job=job,
@@ -171,17 +175,32 @@ class Planner:
             return FIRST_SHARD_ITEMS
         return round(min(_LARGEST_SHARD, max(_SMALLEST_SHARD, rate * SHARD_SECONDS)))
 
-    def _advance(self, walk: _Walk) -> bool:
+    def _advance(self, walk: _Walk | DrawnParts) -> bool:
         """Plan the next part; False when the walk is over or somebody else's."""
-        part = self._read_part(walk)
-        if part.cursor is not None and not self._commit(walk, part):
+        goes_on = self._draw(walk) if isinstance(walk, DrawnParts) else self._list(walk)
+        if goes_on is None:
             _log.info("planning was taken over or stopped", job=walk.job.id)
             return False
-        if not part.is_last:
-            return True
-        if self._db.write(lambda s: planning.finish_plan(s, walk.hold, now=self._db.now(s))):
-            _log.info("planned", job=walk.job.id, items=walk.listed)
-        return False
+        if not goes_on and self._db.write(
+            lambda s: planning.finish_plan(s, walk.hold, now=self._db.now(s))
+        ):
+            _log.info("planned", job=walk.job.id)
+        return goes_on
+
+    def _list(self, walk: _Walk) -> bool | None:
+        """Plan the next part of a listing; whether there is more, None if overtaken."""
+        part = self._read_part(walk)
+        if part.cursor is not None and not self._commit(walk, part):
+            return None
+        return not part.is_last
+
+    def _draw(self, walk: DrawnParts) -> bool | None:
+        """Plan the next parts that are drawn; whether there are more, None if overtaken."""
+        found = next(walk.found, None)
+        if found is None:
+            return False
+        committed = self._add(walk.hold, found.shards, found.cursor, passed_over={})
+        return True if committed else None
 
     def _read_part(self, walk: _Walk) -> _Part:
         part = _Part(is_last=walk.is_over(0))
@@ -230,22 +249,31 @@ class Planner:
             planning.NewShard(kind, queue, key, start, min(start + walk.shard_items, count))
             for start in range(0, count, walk.shard_items)
         ]
-        committed = self._db.write(
-            lambda s: planning.commit_plan_part(
-                s,
-                walk.hold,
-                shards=shards,
-                cursor=part.cursor or {},
-                passed_over=walk.passed_over,
-                now=self._db.now(s),
-                lease_seconds=self._lease_seconds,
-            )
-        )
+        committed = self._add(walk.hold, shards, part.cursor or {}, walk.passed_over)
         walk.listed += count
         walk.parts += bool(shards)
         return committed
 
-    def _fail(self, walk: _Walk, error: RegattaError) -> None:
+    def _add(
+        self,
+        hold: planning.PlanHold,
+        shards: Sequence[planning.NewShard],
+        cursor: Mapping[str, Any],
+        passed_over: Mapping[str, int],
+    ) -> bool:
+        return self._db.write(
+            lambda s: planning.commit_plan_part(
+                s,
+                hold,
+                shards=shards,
+                cursor=cursor,
+                passed_over=passed_over,
+                now=self._db.now(s),
+                lease_seconds=self._lease_seconds,
+            )
+        )
+
+    def _fail(self, walk: _Walk | DrawnParts, error: RegattaError) -> None:
         _log.error("cannot plan", job=walk.job.id, error=str(error))
         why = f"cannot plan: {error}" + (f" ({error.hint})" if error.hint else "")
         self._db.write(lambda s: planning.fail_plan(s, walk.hold, now=self._db.now(s), error=why))

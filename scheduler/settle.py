@@ -16,7 +16,7 @@ from core.options import ModelRef
 from core.states import JobMoves, JobState, Move, ShardState
 from core.work import Hold
 from scheduler.manifest import job_manifest
-from store import leases, settling
+from store import leases, references, settling
 from store.artefacts import artefacts_of, part_of
 from store.database import Database
 from store.jobs import Tally, get_job, tally, why_newer
@@ -106,7 +106,8 @@ class Settler:
         now = self._db.read(self._db.now)
         shards = self._db.read(lambda s: settling.results_of(s, job.id))
         output = open_store(job.output)
-        manifest = job_manifest(job, move.target, counts, shards, finished=now)
+        refers_to = self._db.read(lambda s: references.references_of(s, job.id))
+        manifest = job_manifest(job, move.target, counts, shards, finished=now, refers_to=refers_to)
         output.put(MANIFEST, json.dumps(manifest, indent=2).encode() + b"\n", durable=True)
         self._sweep(job, output)
         ended = self._db.write(lambda s: settling.end(s, job, move, now=now))

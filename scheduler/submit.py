@@ -116,12 +116,16 @@ def accept(
     """
     job_id = new_id(rng or random.SystemRandom())
     output = draft.request.terms.output or f"{defaults.objects.rstrip('/')}/{job_id}"
-    output = _usable_output(db, output, draft.source, job_id)
+    output = usable_output(db, output, draft.source, job_id)
     return db.write(lambda s: _write(s, draft, job_id, output, db.now(s)))
 
 
-def _usable_output(db: Database, output: str, source: str, job_id: str) -> str:
-    """Return the output with an absolute path, after something was written there and removed."""
+def usable_output(db: Database, output: str, source: str, job_id: str) -> str:
+    """Return the output with an absolute path, after something was written there and removed.
+
+    Raises:
+        UsageError: it cannot be used.
+    """
     place = locate_output(output)
     read = parse_source(source)
     is_walked = read.kind in {SourceKind.FOLDER, SourceKind.GLOB}

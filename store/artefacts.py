@@ -1,6 +1,6 @@
 """What a shard's commit publishes, as its row says it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.kinds import COUNT, ArtefactRole
@@ -19,9 +19,16 @@ def is_result(shard: Shard) -> bool:
     return shard.kind in COUNT and shard.part_digest is not None
 
 
+def legends_of(shard: Shard) -> Mapping[str, Mapping[str, Any]]:
+    """Return the legends of the models whose rows the shard has committed, as JSON, by names."""
+    said = (one["legends"] for one in shard.artefacts or () if one["role"] == ArtefactRole.ROWS)
+    return next(said, {})
+
+
 def artefacts_of(shard: Shard) -> list[Artefact]:
     """Return what the commit of the shard's last result publishes, its rows first."""
-    others = [_from_json(said) for said in shard.artefacts or ()]
+    said = shard.artefacts or ()
+    others = [_from_json(one) for one in said if one["role"] != ArtefactRole.ROWS]
     if shard.part_attempt is None or shard.part_digest is None:
         return others
     part = part_of(shard)
@@ -31,14 +38,22 @@ def artefacts_of(shard: Shard) -> list[Artefact]:
         results_part(part),
         shard.part_digest,
         shard.part_size or 0,
+        legends_of(shard),
     )
     return [rows, *others]
 
 
-def artefact_columns(artefacts: Sequence[Artefact]) -> dict[str, Any]:
-    """Return what a row says of artefacts, by column. Rows have theirs, as they always had."""
+def artefact_columns(shard: Shard, artefacts: Sequence[Artefact]) -> dict[str, Any]:
+    """Return what a shard's row says of artefacts that it commits, by column.
+
+    Rows have columns of their own, as they always had; only their legends stand beside the others.
+    Rows of the part before may still be among them, and so their legends stay.
+    """
     rows = next((one for one in artefacts if one.role is ArtefactRole.ROWS), None)
     others = [_to_json(one) for one in artefacts if one.role is not ArtefactRole.ROWS]
+    legends = {} if rows is None else {**legends_of(shard), **rows.legends}
+    if legends:
+        others.insert(0, {"role": ArtefactRole.ROWS.value, "legends": legends})
     return {
         "part_digest": None if rows is None else rows.digest,
         "part_size": None if rows is None else rows.size,

@@ -218,7 +218,7 @@ def commit(
         held(hold),
         ShardMoves.COMMIT,
         **UNHELD,
-        **artefact_columns(result.artefacts),
+        **artefact_columns(shard, result.artefacts),
         **({"items": standing + counts.quarantined} if children else {}),
         part_attempt=hold.attempt,
         succeeded=counts.succeeded,

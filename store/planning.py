@@ -33,7 +33,8 @@ class NewShard:
 
     It waits for the shards of this job that make the parts named in `needs`. `items` says how
     many items it has to settle, where these are not all its rows: of several children of one
-    item only one does. `spec` is what its kind has to know beside the items.
+    item only one does. `spec` is what its kind has to know beside the items. `part` is what its
+    artefacts are named after, where that is not its place in the plan.
     """
 
     kind: ShardKind
@@ -44,6 +45,7 @@ class NewShard:
     needs: tuple[str, ...] = ()
     items: int | None = None
     spec: Mapping[str, Any] | None = None
+    part: str | None = None
 
 
 def claim_plan(
@@ -119,7 +121,7 @@ def commit_plan_part(
         ),
     )
     if moved:
-        _add(session, job.id, {seq: (None, shard) for seq, shard in enumerate(shards, first)})
+        _add(session, job.id, {seq: (shard.part, shard) for seq, shard in enumerate(shards, first)})
     return moved
 
 

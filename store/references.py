@@ -6,6 +6,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from store.rows import new_or_known
 from store.tables import JobReference
 
+REDRAWS = "redraws"
+"""Why a job refers to that whose pictures it draws again."""
+
 
 def add(session: Session, job_id: str, refers_to: str, why: str) -> None:
     """Say that a job reads what another made; saying it again changes nothing."""

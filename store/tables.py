@@ -147,7 +147,8 @@ class Shard(Base):
     # Planned shards count up from 0 in the order of the listing, children down from -1 as they
     # come: nothing but the order of running hangs on a child's.
     seq: Mapped[int]
-    part: Mapped[str | None]  # a child's name, which its artefacts are called after
+    # What its artefacts are named after, where that is not its seq: a child's name, for one.
+    part: Mapped[str | None]
     kind: Mapped[str] = mapped_column(_KIND)
     queue: Mapped[str]
     items_key: Mapped[str]
@@ -173,7 +174,7 @@ class Shard(Base):
     # Which of the job's profiles its last attempt ran under.
     profile_number: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     # The committed part. A reopened shard keeps it: only its quarantined items run again. Digest
-    # and size are those of its rows; `artefacts` are all others.
+    # and size are those of its rows; `artefacts` are all others, and the legends of the rows.
     part_attempt: Mapped[int | None]
     part_digest: Mapped[str | None]
     part_size: Mapped[int | None]

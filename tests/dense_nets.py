@@ -50,6 +50,13 @@ def export_blob_panoptic(directory: Path) -> Path:
     return _export(_BlobPanoptic(), [image], config, directory, "deploy.yaml")
 
 
+def export_blob_foreground(directory: Path) -> Path:
+    """Write a segmentation model of two classes without names: blobs are the second."""
+    image = paddle.static.InputSpec([None, 3, SIDE, SIDE], "float32", "x")
+    config = {"Deploy": {"transforms": [_RESIZE, _NORMALIZE], "output_op": "none"}}
+    return _export(_BlobForeground(), [image], config, directory, "deploy.yaml")
+
+
 def export_blob_people(directory: Path) -> Path:
     """Write a bottom-up keypoint model like HigherHRNet: a blob of each colour is a joint."""
     image = paddle.static.InputSpec([1, 3, None, None], "float32", "image")
@@ -93,6 +100,16 @@ class _BlobMatting(Layer):  # type: ignore[misc]
     def forward(self, image: Any) -> Any:
         strongest = paddle.max(self.contrast(image), axis=1, keepdim=True)
         return paddle.clip(strongest / (2 * _LEAST_CONTRAST), 0, 1)
+
+
+class _BlobForeground(Layer):  # type: ignore[misc]
+    def __init__(self) -> None:
+        super().__init__()
+        self.contrast = _Contrast()
+
+    def forward(self, image: Any) -> Any:
+        strongest = paddle.max(self.contrast(image), axis=1, keepdim=True)
+        return paddle.concat([paddle.full_like(strongest, _LEAST_CONTRAST), strongest], 1)
 
 
 class _BlobPanoptic(Layer):  # type: ignore[misc]

@@ -11,6 +11,7 @@ from store.s3.options import S3Options
 from worker.engines.registry import engines_named
 from worker.memory import keep_freed_memory
 from worker.models import Models
+from worker.pipeline.drawing import Drawing
 from worker.pipeline.pipeline import Pipeline, Threads
 
 
@@ -25,9 +26,7 @@ def build_pipeline(settings: Settings, *, predictors: int | None = None) -> Pipe
         UsageError: an engine named in the settings can't be used.
     """
     fetch = upload = settings.transfer_threads
-    # One connection per thread that moves objects, including the shards' own threads.
-    connections = fetch + upload + settings.concurrency
-    use_s3(replace(S3Options(**settings.s3), connections=connections))
+    _use_stores(settings)
     cores = settings.cores or available_cores()
     replicas = predictors or settings.predictors or cores
     decoders = settings.decode_threads or cores
@@ -40,6 +39,22 @@ def build_pipeline(settings: Settings, *, predictors: int | None = None) -> Pipe
         ),
         Threads(fetch=fetch, decode=decoders, predict=replicas, finish=decoders, upload=upload),
     )
+
+
+def build_drawing(settings: Settings) -> Drawing:
+    """Return running stages that draw from rows; this process's stores are as `build_pipeline`."""
+    _use_stores(settings)
+    use_process()
+    cores = settings.decode_threads or settings.cores or available_cores()
+    threads = settings.transfer_threads
+    return Drawing(fetch=threads, draw=cores, upload=threads)
+
+
+def _use_stores(settings: Settings) -> None:
+    # A connection for each thread that moves objects: those that fetch and upload, of pipeline and
+    # drawing, and the shards' own.
+    connections = 4 * settings.transfer_threads + settings.concurrency
+    use_s3(replace(S3Options(**settings.s3), connections=connections))
 
 
 def use_process() -> None:

@@ -10,6 +10,7 @@ from core.errors import FatalError, RegattaError, StaleError
 from core.items import ItemRef
 from core.ways import Way
 from core.work import Directive, WorkUnit
+from predictions.answer import NO_LEGEND, Legend
 from store.parts import ResultRow
 
 
@@ -38,6 +39,7 @@ class ShardRun:
         self._changed = threading.Condition()
         # By the item's index and frame.
         self._rows: dict[int, dict[int | None, Sequence[ResultRow]]] = {}
+        self._legends: dict[str, Legend] = {}
         self._reason: RegattaError | None = None
         self._in_flight = 0
         self._isolated = 0
@@ -63,6 +65,18 @@ class ShardRun:
         """Busy seconds by stage, over all threads."""
         with self._changed:
             return {stage: round(spent, 3) for stage, spent in sorted(self._seconds.items())}
+
+    @property
+    def legends(self) -> Mapping[str, Legend]:
+        """The legends of models that need one for their pictures, by their names."""
+        with self._changed:
+            return dict(self._legends)
+
+    def note_legend(self, model: str, legend: Legend) -> None:
+        """Note what a model's pictures need beside its rows: the same for all of them."""
+        if legend != NO_LEGEND:
+            with self._changed:
+                self._legends[model] = legend
 
     def moved(self, stage: str, seconds: float) -> None:
         """Record work done, as progress for the lease and the watchdog."""

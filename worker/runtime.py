@@ -16,7 +16,7 @@ from core.ids import new_id
 from core.work import Directive, Hold
 from store.database import Database
 from store.processes import WORKER, Heartbeat
-from worker.assembly import build_pipeline
+from worker.assembly import build_drawing, build_pipeline
 from worker.engines.registry import engines_named
 from worker.kinds.known import known_kinds
 from worker.lease_keeper import LeaseKeeper
@@ -39,8 +39,13 @@ class Runtime:
         self._offered = engines.offered
         self._chooser = WayChooser(self._db, engines)
         self._pipeline = build_pipeline(settings)
+        self._drawing = build_drawing(settings)
         kinds = known_kinds(
-            self._db, self._pipeline, self._chooser, stall_seconds=settings.stall_seconds
+            self._db,
+            self._pipeline,
+            self._chooser,
+            self._drawing,
+            stall_seconds=settings.stall_seconds,
         )
         worker_id = f"{socket.gethostname()}-{os.getpid()}-{new_id(random.SystemRandom())}"
         self._keeper = LeaseKeeper(
@@ -121,6 +126,7 @@ class Runtime:
             return
         self._watchdog.close()
         self._keeper.close()
+        self._drawing.close()
         self._pipeline.close()
         self._pipeline.models.close()
         self._db.close()

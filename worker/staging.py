@@ -21,14 +21,14 @@ def _stage(unit: WorkUnit, product: Product, output: ObjectStore) -> Artefact:
     content, suffix = product.content, product.suffix
     staged = staged_artefact(product.role, unit.part, unit.hold.attempt, suffix)
     key = artefact(product.role, unit.part, suffix)
+    legends = {name: legend.to_json() for name, legend in product.legends.items()}
     if isinstance(content, bytes):
         output.put(staged, content, durable=True)
-        return Artefact(
-            product.role, staged, key, hashlib.sha256(content).hexdigest(), len(content)
-        )
+        digest = hashlib.sha256(content).hexdigest()
+        return Artefact(product.role, staged, key, digest, len(content), legends)
     with content.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
         output.put_stream(staged, file, durable=True)
-    return Artefact(product.role, staged, key, digest, size)
+    return Artefact(product.role, staged, key, digest, size, legends)

@@ -23,7 +23,7 @@ from store import leases
 from store.database import Database
 from store.parts import ResultRow
 from worker.run import ShardRun
-from worker.suspect_process import serve
+from worker.suspect_process import Tried, serve
 
 DEATHS_THAT_PROVE = 2
 _KILLED_FROM_OUTSIDE = 5  # times in one run; after that the shard is tried again later
@@ -72,9 +72,12 @@ class Child:
                 self._receive(run, _START_SECONDS)
                 self._ready = True
             self._pipe.send(list(items))
-            return self._receive(run, self._stall_seconds)
+            answer = self._receive(run, self._stall_seconds)
         except (EOFError, OSError) as error:
             raise self._post_mortem() from error
+        for model, legend in answer.legends.items():
+            run.note_legend(model, legend)
+        return answer.rows
 
     def kill(self) -> None:
         """End the child."""
@@ -82,7 +85,7 @@ class Child:
         self._process.join()
         self._pipe.close()
 
-    def _receive(self, run: ShardRun, patience: float) -> list[ResultRow]:
+    def _receive(self, run: ShardRun, patience: float) -> Tried:
         until = time.monotonic() + patience
         while not self._pipe.poll(_POLL_SECONDS):
             run.check()
@@ -90,7 +93,7 @@ class Child:
             if time.monotonic() > until:
                 self._process.kill()
                 raise DiedError(f"hung for {patience:g} s", proves=self._ready)
-        answer: list[ResultRow] | RegattaError = self._pipe.recv()
+        answer: Tried | RegattaError = self._pipe.recv()
         if isinstance(answer, RegattaError):
             raise answer
         return answer
@@ -107,9 +110,11 @@ class Child:
 
 
 def run_alone(
-    run: ShardRun, items: Sequence[ItemRef], db: Database, *, stall_seconds: float
+    run: ShardRun, items: Sequence[ItemRef], db: Database, *, at_once: int, stall_seconds: float
 ) -> list[ResultRow]:
     """Return the rows of a suspect's items, with those that killed their process quarantined.
+
+    As many as `at_once` are tried together.
 
     Raises:
         RegattaError: the run was stopped or overtaken, or can't go on.
@@ -119,9 +124,8 @@ def run_alone(
         run.moved("wait", _POLL_SECONDS)
     trial = _Trial(run, db, stall_seconds)
     try:
-        size = run.unit.profile.batch_size
-        for start in range(0, len(items), size):
-            trial.batch(items[start : start + size])
+        for start in range(0, len(items), at_once):
+            trial.batch(items[start : start + at_once])
         return trial.rows
     finally:
         trial.close()

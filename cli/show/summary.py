@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from itertools import groupby, islice
 from operator import itemgetter
 
+import click
+
+from cli.show.output import print_object
 from cli.show.wording import count, duration, plain_networks, speed
 from core.errors import RegattaError
 from core.escape import printable
@@ -20,6 +23,15 @@ from store.tables import Job
 _CHEAP_ITEMS = 20_000  # reading more rows than this only to count labels takes too long
 _TOP_LABELS = 10
 _QUARANTINED_SHOWN = 10
+
+
+def print_summary(db: Database, end: Snapshot, form: str | None, seconds: float) -> None:
+    """Print how a job ended: the summary for people, or the snapshot in a format for programs."""
+    if form in {"json", "ndjson", "csv"}:
+        print_object(end, form)
+        return
+    for line in summary(db, end, seconds):
+        click.echo(line)
 
 
 def summary(db: Database, end: Snapshot, seconds: float | None) -> Iterator[str]:

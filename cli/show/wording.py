@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from core.kinds import NEED_ENGINE
 from core.states import RESTING_JOBS, JobState, ShardState
 from core.ways import Way
 from report.snapshot import Snapshot
@@ -96,7 +97,7 @@ def beginning(snapshot: Snapshot) -> str | None:
         return None
     if snapshot["queue_without_consumer"]:
         return "the worker is starting"
-    if shards.get(ShardState.RUNNING):
+    if shards.get(ShardState.RUNNING) and snapshot["kind"] in NEED_ENGINE:
         return "the worker loads the model"
     return None
 

@@ -21,7 +21,7 @@ from cli.stack.environment import environment, python_module
 from cli.stack.filelock import FileLock
 from cli.stack.home import Home, StackState, read_state
 from cli.stack.processid import ProcessId
-from cli.stack.schema import upgrade
+from cli.stack.schema import ensure_newest
 from cli.stack.supervisor import device_workers, report_death
 from config.logs import configure_logs
 from config.settings import Settings, load_settings
@@ -57,7 +57,7 @@ class Keeper:
         dead = self._end_leftovers()
         with FileLock(self._home.users_lock) as users:
             try:
-                upgrade(self._settings.database_url)
+                ensure_newest(self._settings.database_url)
                 for name, child in dead.items():
                     self._forget(name, child.pid)
                 self._start()

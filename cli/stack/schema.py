@@ -5,8 +5,12 @@ import os
 import subprocess
 from dataclasses import dataclass
 
+from sqlalchemy.exc import DBAPIError
+
 from cli.stack.environment import python_module
 from core.errors import RegattaError
+from store.database import Database
+from store.revision import NEWEST, revision_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,24 @@ def upgrade(database_url: str) -> Revision:
         RegattaError: it cannot be reached, or a newer Regatta made it.
     """
     return _ask("upgrade", database_url)
+
+
+def ensure_newest(database_url: str) -> None:
+    """Bring the database to the newest revision if it is at another.
+
+    Raises:
+        RegattaError: it cannot be reached, or a newer Regatta made it.
+    """
+    # Migrating takes a process and most of a second, which every start of a stack would wait for.
+    db = Database(database_url)
+    try:
+        is_newest = db.read(revision_of) == NEWEST
+    except DBAPIError:
+        is_newest = False  # no database, say; the migrations tell people about it
+    finally:
+        db.close()
+    if not is_newest:
+        upgrade(database_url)
 
 
 def look(database_url: str) -> Revision:

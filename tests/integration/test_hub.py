@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import UsageError
+from registry import hub
 from registry.hub import HubRepository, download_repository
-from store import hub
 from tests.buckets.server import free_port
 from tests.web import Page, Web, files_in
 

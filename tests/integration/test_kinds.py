@@ -1,6 +1,7 @@
 """Shards of other kinds than inference: who takes them, what they need, plan and publish."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -370,3 +371,22 @@ def test_a_job_that_others_refer_to_must_stay(bench: Bench) -> None:
     remove("b")
     remove("c")
     remove("a")
+
+
+def test_legends_stay_with_the_rows_that_they_belong_to(bench: Bench) -> None:
+    bench.job("a", [2])
+    for legends, quarantined in (({"m": {"background": 0}}, 1), ({}, 0)):
+        [hold] = bench.queue("a")
+        assert isinstance(bench.claim(hold), WorkUnit)
+        rows = replace(rows_artefact(hold), legends=legends)
+        assert bench.end(hold, ShardResult((rows,), Counts(2 - quarantined, 0, quarantined)))
+        assert bench.publish(hold)
+        settle(bench)
+        bench.db.write(lambda s: jobs.reopen(s, "a", now=1000.0))
+    shard = bench.read_shard(hold.shard)
+    [published] = artefacts_of(shard)
+    assert (published.role, published.legends) == (ArtefactRole.ROWS, {"m": {"background": 0}})
+    job = bench.read_job("a")
+    manifest = job_manifest(job, job.state, bench.tally("a"), [shard], finished=1.0)
+    assert manifest["legends"] == {"m": {"background": 0}}
+    assert manifest["artefacts"] == []

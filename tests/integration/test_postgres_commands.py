@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 import cli.session
 from cli.main import cli as regatta
+from store.revision import NEWEST
 from tests.databases import PostgresDatabases
 from tests.postgres import PASSWORD, PostgresServer
 
@@ -42,7 +43,7 @@ def test_from_an_empty_database_to_one_that_works(
     assert (checked["status"], checked["mend"]) == ("failed", "regatta db upgrade")
     assert "without tables" in checked["found"]
 
-    assert "is at revision 0005" in typed(url, "db", "upgrade").stderr
+    assert f"is at revision {NEWEST}" in typed(url, "db", "upgrade").stderr
     assert typed(url, "jobs", "--format", "json").stdout == "[]\n"
     assert database_check(typed(url, "doctor", "--format", "json"))["status"] == "ok"
 

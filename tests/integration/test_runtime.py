@@ -38,6 +38,16 @@ def begun(bench: Bench) -> Iterator[Runtime]:
     runtime.end()
 
 
+def test_a_worker_without_engines_says_what_it_can_do(bench: Bench) -> None:
+    settings = Settings(home=bench.root / "home", database_url=bench.db.url, engines="none")
+    runtime.begin(settings, ("media",))
+    try:
+        [row] = bench.db.read(lambda s: s.scalars(select(Process)).all())
+    finally:
+        runtime.end()
+    assert (row.queues, row.offers, row.kinds) == (["media"], [], ["infer", "render"])
+
+
 @dataclass
 class Timer:
     """A timer that goes off when the test says."""

@@ -32,6 +32,7 @@ from worker.engines.registry import Engines
 from worker.kinds.kind import KindRunner, Outcome, Product
 from worker.kinds.known import known_kinds
 from worker.lease_keeper import LeaseKeeper
+from worker.pipeline.drawing import Drawing
 from worker.pipeline.pipeline import Pipeline, Threads
 from worker.run import ShardRun
 from worker.shard import ShardRunner
@@ -49,6 +50,7 @@ class Station:
         self.model = write_model(bench.root / "model")
         threads = Threads(fetch=1, decode=1, predict=1, finish=1, upload=1)
         self.pipeline = Pipeline(models_of(self.network, replicas=1), threads)
+        self.drawing = Drawing(fetch=1, draw=1, upload=1)
         self.keeper = LeaseKeeper(
             bench.db,
             Heartbeat("w", WORKER, "h", 1, "0"),
@@ -62,6 +64,7 @@ class Station:
                 bench.db,
                 self.pipeline,
                 WayChooser(bench.db, Engines([self.network])),
+                self.drawing,
                 stall_seconds=60.0,
             ),
             keeper=self.keeper,
@@ -105,6 +108,7 @@ class Station:
     def close(self) -> None:
         self.pool.shutdown()
         self.pipeline.close()
+        self.drawing.close()
 
 
 @pytest.fixture

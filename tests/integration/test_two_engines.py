@@ -19,6 +19,7 @@ from tests.workshop import Network, models_of, write_item, write_model
 from worker.engines.registry import Engines
 from worker.kinds.known import known_kinds
 from worker.lease_keeper import LeaseKeeper
+from worker.pipeline.drawing import Drawing
 from worker.pipeline.pipeline import Pipeline, Threads
 from worker.shard import ShardRunner
 from worker.ways.chooser import WayChooser
@@ -33,6 +34,7 @@ class Job:
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
         self.engines = {offer: Network(offer=offer) for offer in (OFFER, OTHER)}
+        self.drawing = Drawing(fetch=1, draw=1, upload=1)
         self.pipelines: list[Pipeline] = []
         parts = {
             name: replace(write_model(bench.root / name, labels=("even", name)), name=name)
@@ -76,6 +78,7 @@ class Job:
                 self.bench.db,
                 self.pipelines[-1],
                 WayChooser(self.bench.db, engines),
+                self.drawing,
                 stall_seconds=60.0,
             ),
             keeper=LeaseKeeper(
@@ -99,6 +102,7 @@ def job(bench: Bench) -> Iterator[Job]:
     yield job
     for pipeline in job.pipelines:
         pipeline.close()
+    job.drawing.close()
 
 
 def test_each_network_runs_on_its_own_engine_in_batches_of_its_own(job: Job) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import UsageError
+from registry import archives
 from registry.archives import unpack
-from store import archives
 from tests.web import files_in, tar_of, zip_of
 
 FILES = {"m/infer_cfg.yml": b"arch: YOLO", "m/deep/model.json": b"{}", "top": b"\0" * 70_000}

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import UsageError
+from registry import web as web_server
 from registry.web import download, without_secrets
-from store import downloads
 from tests.buckets.server import free_port
 from tests.web import Page, Web
 
@@ -81,7 +81,7 @@ def test_nobody_listens(to: Path) -> None:
 
 @pytest.mark.parametrize("is_sized", [True, False])
 def test_too_large(web: Web, to: Path, monkeypatch: pytest.MonkeyPatch, is_sized: bool) -> None:
-    monkeypatch.setattr(downloads, "LARGEST_BYTES", 100)
+    monkeypatch.setattr(web_server, "LARGEST_BYTES", 100)
     web.pages["/a"] = Page(b"x" * 101, is_sized=is_sized)
     assert "larger than 100" in str(refusal(f"{web.url}/a", to))
 

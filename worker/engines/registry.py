@@ -12,6 +12,8 @@ from worker.engines.protocol import Engine
 SHIPPED: Mapping[str, str] = MappingProxyType({"paddle": "worker.engines.paddle.engine"})
 """The modules of Regatta's own engines, by the names that users give them."""
 
+NONE = "none"
+
 _NEEDED = ("offers", "ways", "load")
 
 
@@ -51,9 +53,13 @@ class Engines:
 def engines_named(names: str) -> Engines:
     """Return the engines in a comma-separated list of names in `SHIPPED` or modules.
 
+    `NONE` instead of a list names none: such a worker runs what needs no engine.
+
     Raises:
         UsageError: a name can't be imported, or is not an engine.
     """
+    if names == NONE:
+        return Engines(())
     return Engines(_engine(name.strip()) for name in names.split(","))
 
 

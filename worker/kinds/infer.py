@@ -5,14 +5,12 @@ from dataclasses import dataclass
 
 from core.items import ItemRef
 from core.kinds import ArtefactRole
-from core.states import ItemState
-from core.work import Counts
 from store import rates
 from store.database import Database
 from store.locations import open_store
 from store.manifests import decode_items
-from store.parts import ResultRow, count_states, encode_rows, merge_rows, unsucceeded
-from worker.kinds.kind import KindRunner, Outcome, Product
+from store.parts import ResultRow, encode_rows, merge_rows, unsucceeded
+from worker.kinds.kind import KindRunner, Outcome, Product, counts_of
 from worker.pipeline.items import as_it_is_now
 from worker.pipeline.pipeline import Pipeline
 from worker.run import ShardRun
@@ -32,7 +30,8 @@ class Infer(KindRunner):
     def run(self, run: ShardRun) -> Outcome:
         """Return the shard's rows; see `KindRunner.run`."""
         part = self._part(run)
-        return Outcome((Product(ArtefactRole.ROWS, ".parquet", part),), _counts(part))
+        rows = Product(ArtefactRole.ROWS, ".parquet", part, run.legends)
+        return Outcome((rows,), counts_of(part))
 
     def committed(self, run: ShardRun, seconds: float) -> None:
         """Record how fast the model runs on its engine, by which shards are sized."""
@@ -60,19 +59,11 @@ class Infer(KindRunner):
     def _rows(self, run: ShardRun, items: Sequence[ItemRef]) -> list[ResultRow]:
         run.fix_ways(self.chooser.choose(run, items))
         if run.unit.suspect:
-            return run_alone(run, items, self.db, stall_seconds=self.stall_seconds)
+            size = run.unit.profile.batch_size
+            return run_alone(run, items, self.db, at_once=size, stall_seconds=self.stall_seconds)
         model = self.pipeline.models.acquire(run.unit.model, run.unit.profile, run.unit.ways)
         try:
             return self.pipeline.rows(run, items, model)
         finally:
             run.halved_to = model.halved_to
             self.pipeline.models.release(model)
-
-
-def _counts(part: bytes) -> Counts:
-    states = count_states(part)
-    return Counts(
-        succeeded=states[ItemState.SUCCEEDED],
-        skipped=states[ItemState.SKIPPED],
-        quarantined=states[ItemState.QUARANTINED],
-    )

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Protocol
 
 from core.kinds import ArtefactRole
+from core.states import ItemState
 from core.work import Counts
+from predictions.answer import Legend
+from store.parts import count_states
 from store.planning import NewShard
 from worker.run import ShardRun
 
@@ -16,12 +19,14 @@ from worker.run import ShardRun
 class Product:
     """An artefact to be staged: its bytes, or a file if it may be large.
 
-    `suffix` ends its name, dot included. The runner removes the file itself.
+    `suffix` ends its name, dot included. The runner removes the file itself. `legends` are those of
+    the models whose rows it holds, by model name, if they have any.
     """
 
     role: ArtefactRole
     suffix: str
     content: bytes | Path
+    legends: Mapping[str, Legend] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +59,14 @@ class KindRunner(Protocol):
 
     def committed(self, run: ShardRun, seconds: float) -> None:
         """Learn that a run, which took `seconds`, has become the shard's result."""
+        del run, seconds
+
+
+def counts_of(part: bytes) -> Counts:
+    """Return what became of a part's items."""
+    states = count_states(part)
+    return Counts(
+        succeeded=states[ItemState.SUCCEEDED],
+        skipped=states[ItemState.SKIPPED],
+        quarantined=states[ItemState.QUARANTINED],
+    )

@@ -20,7 +20,7 @@ class ObjectSink:
     @staticmethod
     def encoded(ticket: Ticket, finished: Finished) -> Finished:
         """Draw the pictures and encode them as JPEG, one at a time."""
-        quality = ticket.run.unit.profile.jpeg_quality
+        quality = ticket.run.unit.jpeg_quality
         jpegs = {key: encode_jpeg(draw(), quality) for key, draw in finished.drawings.items()}
         return Finished(finished.rows, {**jpegs, **finished.files}, {})
 

@@ -27,6 +27,7 @@ def finished(
         if isinstance(answer, Failure):
             rows.append(ticket.quarantined(member.name, member.task, str(answer)))
             continue
+        ticket.run.note_legend(member.name, answer.legend)
         # With several models, each has a folder of its own.
         folder = member.name if len(answers) > 1 else None
         rows.append(_row(ticket, picture, member, answer, folder, files, drawings))

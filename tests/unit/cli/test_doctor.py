@@ -17,6 +17,7 @@ from cli.stack.schema import Revision
 from core.states import JobState
 from migrations.upgrade import current, is_current
 from store import processes
+from store.revision import NEWEST
 from tests.bench import Bench
 from tests.unit.cli.conftest import Regatta
 
@@ -76,7 +77,7 @@ def failed(found: dict[str, dict[str, Any]]) -> set[str]:
 def test_a_healthy_home(bench: Bench, regatta: Regatta, a_process_looks: None) -> None:
     found = findings(regatta, 0)
     assert failed(found) == set()
-    assert found["database"]["found"].endswith("is at revision 0005")
+    assert found["database"]["found"].endswith(f"is at revision {NEWEST}")
     assert found["paddle"]["found"] == "paddlepaddle 3.2.2, for CPUs"
     assert found["packages"]["found"] == "as locked"
     assert list((bench.root / "outputs").iterdir()) == []
@@ -322,7 +323,7 @@ def test_db_upgrade_makes_the_tables(
     for _ in range(2):
         result = regatta("db", "upgrade")
         assert result.exit_code == 0, result.stderr
-        assert "at revision 0005" in result.stderr
+        assert f"at revision {NEWEST}" in result.stderr
     assert findings(regatta, 0)["database"]["status"] == "ok"
 
 

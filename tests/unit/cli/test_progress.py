@@ -15,6 +15,7 @@ def seen(**changes: Any) -> dict[str, Any]:
     items = {"listed": 10, "succeeded": 3, "skipped": 0, "quarantined": 1, "cancelled": 0}
     base = {
         "id": "abc",
+        "kind": "infer",
         "name": "p\x1b[2J",
         "state": "running",
         "items": {**items, "pending": 6},

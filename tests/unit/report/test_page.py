@@ -57,6 +57,7 @@ def job(state: JobState = JobState.SUCCEEDED, **values: Any) -> Job:
     defaults: dict[str, Any] = {
         "id": "abc",
         "name": "lake",
+        "kind": "infer",
         "task": "detect",
         "source": "/lake",
         "output": "/out",

@@ -1,0 +1,83 @@
+"""Plans a job that draws another one's pictures again: a shard for each part of that job's rows."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from core.errors import UsageError
+from core.kinds import ShardKind
+from core.layout import part_order, results_part
+from core.messages import queue_for
+from core.rendering import Drawn
+from core.states import ENDED_JOBS
+from store import references
+from store.artefacts import legends_of, part_of
+from store.database import Database
+from store.jobs import get_job
+from store.locations import open_store
+from store.planning import NewShard, PlanHold
+from store.settling import parts_of
+from store.tables import Job, Shard
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The next shards, and where to go on behind them."""
+
+    shards: Sequence[NewShard]
+    cursor: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnParts:
+    """A planning in progress: parts that are called as those whose rows they draw."""
+
+    hold: PlanHold
+    job: Job
+    found: Iterator[Found]
+
+    @classmethod
+    def of(cls, db: Database, hold: PlanHold, job: Job) -> "DrawnParts":
+        """Return the planning of a job, which reads nothing before it is asked."""
+        return cls(hold, job, _found(db, job))
+
+
+def _found(db: Database, job: Job) -> Iterator[Found]:
+    """Yield the shards of one item manifest after the other, once it is copied.
+
+    Raises:
+        UsageError: the job that is to be drawn runs again.
+        RegattaError: its output cannot be read.
+    """
+    refers = db.read(lambda s: references.references_of(s, job.id))
+    [drawn] = [other for other, why in refers.items() if why == references.REDRAWS]
+    old, shards = db.read(lambda s: (get_job(s, drawn), parts_of(s, drawn)))
+    if old.state not in ENDED_JOBS:
+        raise UsageError(f"job {old.id} runs again", hint="draw its pictures when it has ended")
+    # The same for all parts of a model; one of a version that kept none may be among them.
+    legends = {name: said for shard in shards for name, said in legends_of(shard).items()}
+    source, output = open_store(old.output), open_store(job.output)
+    done = part_order(job.plan_cursor["part"]) if job.plan_cursor else ()
+    left = [shard for shard in shards if part_order(part_of(shard)) > done]
+    for items_key, group in groupby(left, key=lambda shard: shard.items_key):
+        # Manifests never change, and their names tell who has written them.
+        output.put(items_key, source.get(items_key), durable=True)
+        parts = list(group)
+        new = [_shard(job, old, shard, legends) for shard in parts]
+        yield Found(new, {"part": part_of(parts[-1])})
+
+
+def _shard(job: Job, old: Job, shard: Shard, legends: dict[str, Any]) -> NewShard:
+    part = part_of(shard)
+    drawn = Drawn(old.id, old.output, results_part(part), shard.part_digest or "", legends)
+    return NewShard(
+        ShardKind.RENDER,
+        queue_for(job.task, ShardKind.RENDER),
+        shard.items_key,
+        shard.start,
+        shard.stop,
+        items=shard.items,
+        spec=drawn.to_json(),
+        part=part,
+    )

@@ -1,0 +1,142 @@
+"""The stages that draw pictures of items from their rows, without networks.
+
+Fetching, uploading and tickets are those of the pipeline. What is in flight is bounded by the
+window, and decoded pictures by the threads that draw: each has one.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from core.errors import BadInputError, RegattaError
+from core.items import ItemRef
+from core.layout import annotated_image, cutout_image, mask_image
+from core.states import ItemState
+from core.tasks import TASK
+from predictions.answer import NO_LEGEND
+from store.parts import ResultRow
+from vision.draw import by_task
+from worker.models import ResidentModel
+from worker.networks.network import Pixels
+from worker.pipeline.budget import ByteBudget
+from worker.pipeline.drawn_rows import Rows
+from worker.pipeline.flow import Finished, Flow, Load, Ticket
+from worker.pipeline.image_files import ImageFiles
+from worker.pipeline.items import opened
+from worker.pipeline.object_sink import ObjectSink
+from worker.pipeline.stage import Stage
+from worker.run import ShardRun
+
+_WINDOW = 64  # a run's pictures in flight
+_NO_MODEL = ResidentModel(())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sheet:
+    """What a picture is drawn from; masks by their keys under the output of who made them."""
+
+    load: Load
+    rows: Sequence[ResultRow]
+    source: Rows
+    masks: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class Drawing:
+    """The stages of this process and their threads, which serve all runs."""
+
+    def __init__(self, *, fetch: int, draw: int, upload: int) -> None:
+        self._objects = ObjectSink(threads=upload)
+        self._draw: Stage[_Sheet, Finished] = Stage(
+            "draw", _drawn, Ticket.keep, threads=draw, depth=16
+        )
+        self._masks: Stage[_Sheet, _Sheet] = Stage(
+            "masks", _with_masks, self._draw.put, threads=fetch, depth=16
+        )
+        self._images = ImageFiles(threads=fetch)
+
+    def rows(self, run: ShardRun, items: Sequence[ItemRef], source: Rows) -> list[ResultRow]:
+        """Draw items that are an image file each; return their rows in the order given.
+
+        These name the files of the run's own output. An item that cannot be drawn is quarantined
+        under each model.
+
+        Raises:
+            RegattaError: the run was stopped, overtaken, or can't go on; nothing is in flight.
+        """
+        flow = Flow(
+            run,
+            _NO_MODEL,
+            self._objects,
+            budget=ByteBudget(0),
+            window=_WINDOW,
+            put=partial(self._begin, source),
+        )
+        try:
+            self._images.of(items).feed(flow)
+        except RegattaError as error:
+            run.fail(error)
+        return run.rows(items)
+
+    def close(self) -> None:
+        """End the threads. No run may be going on."""
+        self._images.close()
+        self._masks.close()
+        self._draw.close()
+        self._objects.close()
+
+    def _begin(self, source: Rows, ticket: Ticket, load: Load) -> None:
+        sheet = _Sheet(load, source.by_item[ticket.item.index], source)
+        if any(row.mask for row in sheet.rows):
+            self._masks.put(ticket, sheet)
+        else:
+            self._draw.put(ticket, sheet)
+
+
+def _with_masks(ticket: Ticket, sheet: _Sheet) -> _Sheet:
+    del ticket
+    keys = [row.mask for row in sheet.rows if row.mask is not None]
+    store = opened(sheet.source.output)
+    try:
+        return replace(sheet, masks={key: store.get(key) for key in keys})
+    except BadInputError as error:
+        raise BadInputError(error.reason, f"its mask: {error}") from error
+
+
+def _drawn(ticket: Ticket, sheet: _Sheet) -> Finished:
+    picture = sheet.load()
+    ticket.size = picture.size_wh
+    files: dict[str, bytes] = {}
+    drawings: dict[str, Callable[[], Pixels]] = {}
+    rows = [
+        _row(ticket, row, sheet, picture.image, files, drawings)
+        if row.state is ItemState.SUCCEEDED
+        else row
+        for row in sheet.rows
+    ]
+    return ticket.flow.sink.encoded(ticket, Finished(rows, files, drawings))
+
+
+def _row(
+    ticket: Ticket,
+    row: ResultRow,
+    sheet: _Sheet,
+    image: Pixels,
+    files: dict[str, bytes],
+    drawings: dict[str, Callable[[], Pixels]],
+) -> ResultRow:
+    """Return a row with the keys of this job; what they name is added to files and drawings."""
+    if ticket.size != (row.width, row.height):
+        raise BadInputError("source_changed", f"it was {row.width}x{row.height} pixels large")
+    unit, key = ticket.run.unit, ticket.item.key
+    folder = row.model if len(unit.model.members) > 1 else None
+    annotated, mask, cutout, pixels = annotated_image(key, folder), None, None, None
+    if row.mask is not None:
+        mask, png = mask_image(key, folder), sheet.masks[row.mask]
+        pixels = by_task.decode_mask_of(row.task, png)
+        files[mask] = png
+        if TASK[row.task].has_cutouts:
+            cutout = cutout_image(key, folder)
+            files[cutout] = by_task.cut_out(row.task, image, pixels)
+    answer = row.answer(pixels, sheet.source.legends.get(row.model, NO_LEGEND))
+    drawings[annotated] = partial(by_task.draw, row.task, image, answer, unit.options.drawing)
+    return replace(row, annotated=annotated, mask=mask, cutout=cutout)

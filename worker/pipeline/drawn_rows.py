@@ -1,0 +1,52 @@
+"""The rows that a shard draws: what another job has made, as it was when this was planned."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from core.errors import BadInputError, FatalError
+from core.rendering import Drawn
+from core.work import WorkUnit
+from predictions.answer import Legend
+from store.locations import open_store
+from store.parts import ResultRow, decode_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of items by their places in the listing, and what is drawn beside them.
+
+    The masks that rows name lie under `output`. `legends` are by the models' names.
+    """
+
+    by_item: Mapping[int, Sequence[ResultRow]]
+    output: str
+    legends: Mapping[str, Legend]
+
+    @classmethod
+    def of(cls, unit: WorkUnit) -> "Rows":
+        """Read what a shard of the kind `render` draws.
+
+        Raises:
+            FatalError: it is not there any more as it was when the job was planned.
+            RetryableError: the other job's output could not be read.
+        """
+        drawn = Drawn.from_json(unit.spec)
+        try:
+            part = open_store(drawn.output).get(drawn.key)
+        except BadInputError as error:
+            raise FatalError(
+                f"the results of job {drawn.job} are not there any more: {error}",
+                hint=f"they were at {drawn.key} in {drawn.output}",
+            ) from error
+        if hashlib.sha256(part).hexdigest() != drawn.sha256:
+            raise FatalError(
+                f"job {drawn.job} has other results since this was planned: it was run again",
+                hint=f"draw those: regatta redraw {drawn.job}",
+            )
+        by_item: defaultdict[int, list[ResultRow]] = defaultdict(list)
+        for row in decode_rows(part):
+            by_item[row.item.index].append(row)
+        legends = {name: Legend.from_json(said) for name, said in drawn.legends.items()}
+        return cls(by_item, drawn.output, legends)

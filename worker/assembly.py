@@ -42,7 +42,7 @@ def build_pipeline(settings: Settings, *, predictors: int | None = None) -> Pipe
 
 
 def build_drawing(settings: Settings) -> Drawing:
-    """Return running stages that draw from rows; this process's stores are as `build_pipeline`."""
+    """Return running stages that draw from rows; opens stores as `build_pipeline` does."""
     _use_stores(settings)
     use_process()
     cores = settings.decode_threads or settings.cores or available_cores()
@@ -51,7 +51,7 @@ def build_drawing(settings: Settings) -> Drawing:
 
 
 def _use_stores(settings: Settings) -> None:
-    # A connection for each thread that moves objects: those that fetch and upload, of pipeline and
+    # One connection per thread that moves objects: those that fetch and upload, in pipeline and
     # drawing, and the shards' own.
     connections = 4 * settings.transfer_threads + settings.concurrency
     use_s3(replace(S3Options(**settings.s3), connections=connections))

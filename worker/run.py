@@ -68,12 +68,12 @@ class ShardRun:
 
     @property
     def legends(self) -> Mapping[str, Legend]:
-        """The legends of models that need one for their pictures, by their names."""
+        """The legends of models whose pictures need one, by model name."""
         with self._changed:
             return dict(self._legends)
 
     def note_legend(self, model: str, legend: Legend) -> None:
-        """Note what a model's pictures need beside its rows: the same for all of them."""
+        """Note a model's legend, which its pictures need beside its rows."""
         if legend != NO_LEGEND:
             with self._changed:
                 self._legends[model] = legend

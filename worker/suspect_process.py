@@ -29,7 +29,7 @@ _Runner = Callable[[ShardRun, Sequence[ItemRef]], list[ResultRow]]
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What came of items: their rows, and the legends of their models (`ShardRun.legends`)."""
+    """The result for some items: their rows, and their models' legends (`ShardRun.legends`)."""
 
     rows: list[ResultRow] = field(default_factory=list)
     legends: Mapping[str, Legend] = field(default_factory=dict)
@@ -80,7 +80,7 @@ _RUNNERS: Mapping[ShardKind, Callable[[Settings, WorkUnit], _Runner]] = {
     ShardKind.INFER: _infers,
     ShardKind.RENDER: _draws,
 }
-"""How items of each kind that has suspects are run."""
+"""How to run items, for each kind that may have suspects."""
 
 
 def end_with_parent() -> None:

@@ -114,7 +114,7 @@ def run_alone(
 ) -> list[ResultRow]:
     """Return the rows of a suspect's items, with those that killed their process quarantined.
 
-    As many as `at_once` are tried together.
+    Up to `at_once` items are tried together.
 
     Raises:
         RegattaError: the run was stopped or overtaken, or can't go on.

@@ -63,7 +63,7 @@ class KindRunner(Protocol):
 
 
 def counts_of(part: bytes) -> Counts:
-    """Return what became of a part's items."""
+    """Return the counts of a part's items by outcome."""
     states = count_states(part)
     return Counts(
         succeeded=states[ItemState.SUCCEEDED],

@@ -1,14 +1,14 @@
-"""CPU seconds that a shard costs outside its worker: scheduler, broker and database.
+"""Measures the CPU seconds that a shard costs outside its worker: scheduler, broker, database.
 
     python -m benchmarks.control_plane [--shards 10000] [--postgresql | --database-url URL]
 
-One item a shard, from a list of names; workers that are real but complete every shard at once.
-So everything is counted that a shard's life costs, planning and the job's end included, and
-nothing of inference. Before it, the same processes are measured while nothing is to be done.
+Each shard has one item, from a list of names, and the workers are real but complete every shard at
+once. This counts everything that a shard costs in its life, including planning and the job's end,
+but no inference. Beforehand, the same processes are measured while idle.
 
-Of PostgreSQL (a server of the benchmark's own, or one on this machine that `--database-url`
-names) the server's processes are counted, with what they do for the workers. SQLite runs in the
-processes that use it: there the scheduler's share is in its figure, and the workers' in theirs.
+With PostgreSQL (the benchmark's own server, or one on this machine given by `--database-url`) the
+server's processes are counted, including their work for the workers. SQLite runs in the processes
+that use it, so its cost is part of the scheduler's and the workers' figures.
 """
 
 import sys
@@ -32,14 +32,14 @@ _LONGEST_SHARD_SECONDS = 0.5
 
 
 def database_server(db: Database) -> int | None:
-    """The process whose children serve the database's connections; None for SQLite."""
+    """Return the process whose children serve the database's connections; None for SQLite."""
     if db.is_sqlite:
         return None
     return parent(int(db.read(lambda s: s.execute(text("SELECT pg_backend_pid()")).scalar_one())))
 
 
 class Meter:
-    """CPU seconds by role since it was set; the parts of the control plane, and the workers."""
+    """Measures CPU seconds since it was set: by part of the control plane, and for the workers."""
 
     def __init__(self, roles: Mapping[str, list[int]]) -> None:
         self._roles = roles
@@ -49,7 +49,7 @@ class Meter:
         self._begun, self._zero = time.perf_counter(), self._read()
 
     def read(self) -> tuple[float, dict[str, float]]:
-        """Wall seconds, and CPU seconds by role."""
+        """Return wall seconds, and CPU seconds by role."""
         used = {role: cpu - self._zero[role] for role, cpu in self._read().items()}
         return time.perf_counter() - self._begun, used
 
@@ -62,7 +62,7 @@ def main() -> int:
     parser.add_argument("--shards", type=int, default=10_000)
     add_options(parser)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--slots", type=int, default=16, help="shards at once in each worker")
+    parser.add_argument("--slots", type=int, default=16, help="concurrent shards per worker")
     told = parser.parse_args()
     quiet()
     with (

@@ -1,4 +1,4 @@
-"""Which database a benchmark runs on."""
+"""Chooses the database that a benchmark runs on."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
@@ -8,17 +8,17 @@ from tests.postgres import PostgresServer
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """Let a benchmark be told which database to use; without a word it is a SQLite file."""
+    """Add the options that choose the database; the default is a SQLite file."""
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--database-url", help="an empty database")
     which.add_argument(
-        "--postgresql", action="store_true", help="a PostgreSQL server of the benchmark's own"
+        "--postgresql", action="store_true", help="start a PostgreSQL server of the benchmark's own"
     )
 
 
 @contextmanager
 def database(told: Namespace) -> Iterator[str | None]:
-    """The URL of an empty database, or None for SQLite."""
+    """Yield the URL of an empty database, or None for SQLite."""
     if not told.postgresql:
         yield told.database_url
         return

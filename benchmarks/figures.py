@@ -1,4 +1,4 @@
-"""Figures of runs: CPU seconds, tables for people, JSON for programs."""
+"""Measures and reports figures of runs: CPU seconds, tables for people, JSON for programs."""
 
 import json
 import logging
@@ -17,24 +17,24 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU seconds of a process, and of its children that have ended and were waited for."""
+    """Return the CPU seconds of a process and of its children that it has waited for."""
     fields = _fields(pid)
     return sum(int(field) for field in fields[11:15]) / _TICKS
 
 
 def family_cpu_seconds(pid: int) -> float:
-    """CPU seconds of a process and of all its descendants, ended or alive."""
+    """Return the CPU seconds of a process and of all its descendants, ended or alive."""
     return cpu_seconds(pid) + sum(family_cpu_seconds(child) for child in children(pid))
 
 
 def children(pid: int) -> list[int]:
-    """The living children of a process."""
+    """Return the living children of a process."""
     listed = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for path in listed for child in path.read_text(encoding="ascii").split()]
 
 
 def parent(pid: int) -> int:
-    """The parent of a process."""
+    """Return the parent of a process."""
     return int(_fields(pid)[1])
 
 
@@ -45,7 +45,7 @@ def _fields(pid: int) -> list[str]:
 
 
 def rows(path: Path) -> Iterator[str]:
-    """One row for each figure of a file, the benchmark named in the first."""
+    """Yield a table row for each figure in a file, the first of which names the benchmark."""
     written = json.loads(path.read_text(encoding="utf-8"))
     how = ", ".join(
         f"{key.replace('_', ' ')} {value}"
@@ -79,7 +79,7 @@ if __name__ == "__main__":
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured value; `goal` is its upper bound if `is_limit`, else its lower one."""
+    """A measured value; `goal` is its upper bound if `is_limit`, else its lower one."""
 
     name: str
     value: float
@@ -103,7 +103,7 @@ class Figure:
 def report(
     name: str, figures: Sequence[Figure], how: Mapping[str, Any], path: Path | None = None
 ) -> None:
-    """Print figures and write them to `path`; `how` says what was measured, and with what."""
+    """Print figures and write them to `path`; `how` says what was measured and how."""
     print(f"{name}: " + ", ".join(f"{key} {value}" for key, value in how.items()))
     for figure in figures:
         verdict = {None: "", True: "met", False: "NOT MET"}[figure.is_met]
@@ -129,14 +129,14 @@ def report(
 
 
 def options(description: str | None) -> ArgumentParser:
-    """A parser with the option that every benchmark has; `description` is its docstring."""
+    """Return a parser with the options of every benchmark; `description` is its docstring."""
     parser = ArgumentParser(description=(description or "").partition("\n")[0])
     parser.add_argument("--json", type=Path, help="where to write the figures")
     return parser
 
 
 def quiet() -> None:
-    """Let this process log only what went wrong: stdout is for figures."""
+    """Have this process log only warnings: stdout is for figures."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 

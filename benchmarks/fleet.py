@@ -1,13 +1,12 @@
-"""A fleet whose workers and schedulers are killed all the time, and what it still gets done.
+"""Keeps killing a fleet's workers and schedulers, and checks that it still does all its work.
 
     python -m benchmarks.fleet [--items 100000] [--shard-items 500] [--seed 0] [--calm]
 
-Two schedulers and three workers share a job over small pictures; the network is arithmetic, so
-that everything around it is measured. Every few seconds one of the five is ended by `kill -9`
-and another started in its place. The run fails unless every listed item has succeeded and has
-exactly one row in the parts.
+Two schedulers and three workers share a job over small pictures; the network is mere arithmetic, so
+that everything around it is tested. Every few seconds one of the five is ended by `kill -9` and
+replaced. The run fails unless every listed item has succeeded and has exactly one row in the parts.
 
-Leases are short, so that a killed worker's shards come back soon. `--calm` kills nobody.
+Leases are short, so that a killed worker's shards come back soon. `--calm` kills nothing.
 """
 
 import random
@@ -27,8 +26,8 @@ from tests.acceptance.pictures import encoded, picture, write_model
 
 _SCHEDULERS, _WORKERS = 2, 3
 _PER_FOLDER = 1000
-_DIFFERENT = 100  # pictures; their copies are items of their own
-_CALM_SECONDS = (2.0, 6.0)  # between two deaths, from the shortest to the longest
+_DIFFERENT = 100  # pictures; copies of them make up the other items
+_CALM_SECONDS = (2.0, 6.0)  # between two kills, shortest and longest
 _LONGEST_ITEM_SECONDS = 0.05
 _SETTINGS = {
     "LOG_LEVEL": "warning",
@@ -71,16 +70,16 @@ class Fleet:
             self.stack.await_alive(role, number)
 
     def kill_one(self) -> None:
-        """End one process at random, and start another of its role."""
+        """Kill a random process, and start another one of its role."""
         role, process = self.alive.pop(self.rng.randrange(len(self.alive)))
-        # The process alone: what it has started must see to its own end.
+        # Only the process itself: its children must take care of their own end.
         process.kill()
         process.wait()
         self.deaths[role] += 1
         self._start(role)
 
     def replace_ended(self) -> None:
-        """Start others for those that ended by themselves, which nothing here should make them."""
+        """Replace processes that ended by themselves, as none should."""
         for role, process in list(self.alive):
             if process.poll() is not None:
                 self.surprises += 1
@@ -92,7 +91,7 @@ class Fleet:
 
 
 def run(fleet: Fleet, job: str, *, calm: bool, seconds: float) -> None:
-    """Kill until the job has ended."""
+    """Keep killing until the job has ended."""
     deadline = time.monotonic() + seconds
     next_death = time.monotonic() + fleet.rng.uniform(*_CALM_SECONDS)
     while not fleet.stack.has_ended(job):
@@ -106,7 +105,7 @@ def run(fleet: Fleet, job: str, *, calm: bool, seconds: float) -> None:
 
 
 def check(stack: Stack, job_id: str, keys: set[str]) -> None:
-    """Fail unless every key has exactly one row, and all have succeeded."""
+    """Check that all keys have succeeded, with exactly one row each."""
     job, counts = stack.job(job_id), stack.tally(job_id)
     rows = [
         (row["item"], row["state"], row["reason"])
@@ -126,7 +125,7 @@ def main() -> int:
     parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--shard-items", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--calm", action="store_true", help="kill nobody")
+    parser.add_argument("--calm", action="store_true", help="kill nothing")
     add_options(parser)
     parser.add_argument("--keep", type=Path, help="keep everything in this folder")
     told = parser.parse_args()

@@ -1,16 +1,16 @@
-"""Are results the same as those of another checkout, byte for byte?
+"""Compares this checkout's results with another's, byte for byte.
 
     python -m benchmarks.identical --before CHECKOUT [--reference FOLDER]
 
-The `regatta` command of that checkout (in its own .venv) and of this one run the same jobs, each in
-a home of its own: every shipped model over drawn pictures, some of them broken, with every option
-that changes rows or pictures. With `--reference`, models of that folder (see docs/testing.md) are
-registered and run over its photos, too. Result parts, annotated pictures, masks and cut-outs are
-compared as files. Where a result part is another file, schema and rows are compared, and the table
-says so: another version of the Parquet library may write the same rows in other bytes.
+The other checkout's `regatta` command (in its own .venv) and this one's run the same jobs, each in
+its own home: every shipped model over drawn pictures, some of them broken, with every option that
+changes rows or pictures. With `--reference`, that folder's models (see docs/testing.md) are
+registered and run over its photos too. Result parts, annotated pictures, masks and cut-outs are
+compared as files. If a result part differs, schema and rows are compared, and the table says so: a
+different version of the Parquet library may write the same rows as different bytes.
 
-Manifests hold ids, times and versions, and are left out. The exit code is 1 after a difference; the
-files are then kept.
+Manifests hold ids, times and versions, and are left out. If anything differs, the exit code is 1
+and the files are kept.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from sample.dataset import dataset_at
 
 REPOSITORY = Path(__file__).parents[1]
 SCENES = 8
-# Parts and batches of a fixed size, several of each, the last of either not full.
+# Parts and batches of a fixed size, several of each, the last ones not full.
 SHAPE = ("--shard-items", "5", "--batch-size", "2")
 COMPARED = ("results", "annotated", "masks", "cutouts")
 SOME_QUARANTINED = 3
@@ -84,14 +84,14 @@ REFERENCE = {
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A checkout's command line, with a home and a place for outputs."""
+    """A checkout's command line, with its own home and output folder."""
 
     checkout: Path
     folder: Path
 
     @contextmanager
     def up(self) -> Iterator[None]:
-        """Keep the stack running, which each command would start anew."""
+        """Keep the stack running, which each command would otherwise start anew."""
         self.folder.mkdir()
         with (
             (self.folder / "up.log").open("w") as log,
@@ -103,7 +103,7 @@ class Side:
                 stack.terminate()
 
     def register(self, models: Path) -> None:
-        """Give the reference models, and the one that three of them make, their names."""
+        """Register the reference models, and the one composed of three of them."""
         reader = self.folder / "reader.toml"
         reader.write_text(READER)
         sources = {name: models / name for name in REGISTERED} | {"reader": reader}
@@ -116,7 +116,7 @@ class Side:
         self._run("run", str(pictures), *words, *SHAPE, "--output", str(self.output(name)))
 
     def output(self, name: str) -> Path:
-        """Where a job's output is."""
+        """Return the folder of a job's output."""
         return self.folder / name.replace(", ", "-").replace(" ", "-")
 
     def _run(self, *words: str) -> None:
@@ -136,7 +136,7 @@ class Side:
 
 
 def differences(before: Path, after: Path) -> tuple[Counter[str], list[str]]:
-    """How many files were compared, by folder, and what is not the same."""
+    """Return how many files were compared, by folder, and what differs."""
     places = [
         {path.relative_to(side) for top in COMPARED for path in (side / top).rglob("*.*")}
         for side in (before, after)
@@ -160,7 +160,7 @@ def differences(before: Path, after: Path) -> tuple[Counter[str], list[str]]:
 
 
 def _difference(before: Path, after: Path) -> str | None:
-    """What differs between the tables of two Parquet files."""
+    """Return what differs between the tables of two Parquet files."""
     one, other = pq.read_table(before), pq.read_table(after)
     if not one.schema.equals(other.schema):
         return "another schema"

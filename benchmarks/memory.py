@@ -1,4 +1,4 @@
-"""How much memory a process holds, while something runs in it."""
+"""Measures how much memory a process holds while something runs in it."""
 
 import os
 import threading
@@ -11,14 +11,14 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def resident() -> int:
-    """This process's resident bytes."""
+    """Return this process's resident bytes."""
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE
 
 
 class Sampled:
     """Samples `resident` between entry and exit, every few milliseconds.
 
-    `samples` are pairs of a moment of `time.perf_counter` and the bytes at it.
+    `samples` are pairs of a `time.perf_counter` time and the bytes at that time.
     """
 
     def __init__(self, every: float = 0.02) -> None:
@@ -42,11 +42,11 @@ class Sampled:
 
     @property
     def peak(self) -> int:
-        """The most bytes that were seen."""
+        """The highest number of bytes seen."""
         return max(size for _, size in self.samples)
 
     def peak_between(self, begin: float, end: float) -> int:
-        """The most bytes that were seen between two moments of `time.perf_counter`."""
+        """Return the highest number of bytes seen between two `time.perf_counter` times."""
         return max(size for at, size in self.samples if begin <= at <= end)
 
     def _sample(self) -> None:

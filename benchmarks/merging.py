@@ -1,10 +1,10 @@
-"""Milliseconds on one core to merge what the tiles of a crowded picture found.
+"""Measures the milliseconds on one core to merge the detections of a crowded picture's tiles.
 
     python -m benchmarks.merging [--boxes 30000] [--rounds 5]
 
-Boxes of generated crowds: each object apart from the others, found ten times, found ten times with
-boxes of the whole picture's size among them, and boxes on top of each other without any order,
-which no picture has. Medians.
+The boxes are generated crowds: separate objects; objects found ten times each; the same with boxes
+as large as the picture among them; and boxes on top of each other at random, as in no real picture.
+Medians are given.
 """
 
 import statistics
@@ -23,7 +23,7 @@ _WAYS: tuple[tuple[Method, Metric], ...] = (("nms", "iou"), ("nmm", "ios"))
 
 
 def crowd(boxes: int, side: float, times: int, *, width: int = _WIDTH) -> Detections:
-    """Objects about `side` large, each found so many times."""
+    """Return detections of objects of about `side` pixels, each found `times` times."""
     rng = np.random.default_rng(0)
     objects = boxes // times
     centres = np.repeat(rng.uniform(0, 1, (objects, 2)) * [width, _HEIGHT], times, 0)
@@ -37,7 +37,7 @@ def crowd(boxes: int, side: float, times: int, *, width: int = _WIDTH) -> Detect
 
 
 def with_large_ones(found: Detections) -> Detections:
-    """Every 300th box grown to the picture's size."""
+    """Grow every 300th box to the picture's size."""
     xyxy = found.xyxy.copy()
     xyxy[::300] *= 0.1
     xyxy[::300, 2:] += [0.8 * _WIDTH, 0.8 * _HEIGHT]

@@ -1,7 +1,7 @@
-"""A worker that is real but for its pipeline: every shard is done as soon as it is claimed.
+"""A worker that is real except for its pipeline: every shard is done as soon as it is claimed.
 
-It takes messages, claims, renews, commits and publishes as `worker.shard` does; the part that
-it stages is a few bytes.
+It takes messages, claims, renews, commits and publishes as `worker.shard` does, but stages a part
+of a few bytes.
 """
 
 import sys
@@ -19,7 +19,7 @@ _PART = b"nothing"
 
 
 class NullRunner(ShardRunner):
-    """Stages a part that says nothing, and counts every item as a success."""
+    """Stages an empty part, and counts every item as a success."""
 
     def _result(self, run: ShardRun) -> Finished:
         unit = run.unit

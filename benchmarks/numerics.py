@@ -1,11 +1,11 @@
-"""How far apart the same networks are in the ways in which Paddle runs them, and in ONNX Runtime.
+"""Measures how far networks' results differ between Paddle's ways and ONNX Runtime.
 
     python -m benchmarks.numerics [--reference DIR] [--exports DIR] [--only NAME ...]
 
-What everything is compared with is plain Paddle. The shipped models look at drawn scenes, the
-reference's at its photos, the exports that `make exports` makes at one of these. A Markdown table
-is printed. For each way it says by how much raw outputs differ at most, and in how many pictures,
-people or lines the answers are further apart than the golden tests allow; and how far at worst.
+Everything is compared with plain Paddle. The shipped models look at drawn scenes, the reference's
+at its photos, the exports from `make exports` at one of these. The result is a Markdown table. For
+each way it gives the largest difference in raw outputs, the number of pictures, people or lines
+whose answers differ by more than the golden tests allow, and the worst difference.
 """
 
 import multiprocessing
@@ -48,7 +48,7 @@ _SCENES = 4
 
 
 def compared(folder: Path, pictures: Sequence[Picture]) -> str:
-    """One row of the table."""
+    """Return one row of the table."""
     quiet()
     export = read_export(folder)
     looker = Looker(export)
@@ -69,7 +69,7 @@ def compared(folder: Path, pictures: Sequence[Picture]) -> str:
             found = [other.predict(one) for one in feeds]
         except NotConvertedError as error:
             cells.append(f"not converted: {str(error)[:60]}")
-        except Exception as error:  # whatever a vendor throws is the finding
+        except Exception as error:  # whatever a vendor raises is a result
             cells.append(f"fails: {str(error).rpartition(': ')[2][:60]}")
         else:
             cells.append(_cell(looker, looks, expected, found))
@@ -118,12 +118,12 @@ def main() -> int:
     for folder, pictures in shown.items():
         if told.only and folder.name not in told.only:
             continue
-        # A process for each: some graphs end theirs.
+        # One process each: some graphs end theirs.
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context) as process:
             try:
                 print(process.submit(compared, folder, pictures).result(), flush=True)
-            except Exception as error:  # the others are still worth knowing
+            except Exception as error:  # the others are still worth measuring
                 failed += 1
                 print(f"| {folder.name} | | {error!r} | | |", flush=True)
     return int(failed > 0)

@@ -1,13 +1,13 @@
-"""Gets a second and CPU a get, boto3 beside obstore, through the object store of the workers.
+"""Compares boto3 and obstore in the workers' object store: gets per second and CPU per get.
 
     python -m benchmarks.objects [--endpoint URL --bucket NAME] [--objects 500] [--rounds 5]
                                  [--threads 8] [--json FILE]
 
 Objects of 50 to 100 kB of noise are put into a bucket of their own and read by both in turn,
 `--rounds` times, so that a machine whose speed drifts treats them alike; medians are printed, and
-the ratio round by round. Without an endpoint, a moto server is started, whose own work on the
-same cores then limits the rate: CPU seconds of this process hold all the same. With one, the
-bucket must exist, credentials come from their usual places, and what was put is deleted.
+the range of the ratios. Without an endpoint, a moto server is started, whose work on the same cores
+limits the rate; the CPU seconds of this process are still valid. With one, the bucket must exist,
+credentials come from the usual places, and the objects are deleted afterwards.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with ThreadPoolExecutor(told.threads) as pool:
             etags = _fill(stores["boto3"], told.objects, pool)
             try:
-                for store in stores.values():  # connections and threads are made
+                for store in stores.values():  # sets up connections and threads
                     _measure(store, dict(list(etags.items())[:100]), pool)
                 rounds = [
                     {reader: _measure(store, etags, pool) for reader, store in stores.items()}

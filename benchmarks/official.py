@@ -1,16 +1,16 @@
-"""Regatta beside PaddleDetection's own `deploy/python/infer.py`: same model, images, machine.
+"""Compares Regatta with PaddleDetection's `deploy/python/infer.py`: same model, images, machine.
 
     python -m benchmarks.official --paddledetection CHECKOUT --python PYTHON \\
         --model EXPORT --images DIR
 
-Both read every image, run the model in batches of the same size with as many threads as there
-are cores, draw what was found, and write a JPEG of quality 95 (which `infer.py` always takes).
-`infer.py` runs on oneDNN unless told `--plain`, Regatta where it found that right for the model.
-Time counts from the loaded model to the last image written. Each side is a process of its own,
-in turns, `--rounds` times; the medians are compared.
+Both read every image, run the model in batches of the same size with as many threads as there are
+cores, draw the detections, and write a JPEG of quality 95 (which `infer.py` always uses).
+`infer.py` runs on oneDNN unless `--plain` is given, Regatta only if it found that right for the
+model. Time counts from the loaded model to the last image written. The sides run in turn, each in
+its own process, `--rounds` times; the medians are compared.
 
-`CHECKOUT` is a checkout of PaddleDetection and `PYTHON` the interpreter of an environment that has
-what it needs, with the same version of Paddle: none of it is part of this project.
+`CHECKOUT` is a checkout of PaddleDetection and `PYTHON` the interpreter of an environment with its
+requirements and the same version of Paddle; neither is part of this project.
 """
 
 import os
@@ -45,7 +45,7 @@ print(f"seconds: {time.perf_counter() - wall:.3f} {time.process_time() - cpu:.3f
 
 @dataclass(frozen=True)
 class Side:
-    """Seconds of wall and of CPU time for all images."""
+    """Seconds of wall and CPU time for all images."""
 
     seconds: float
     cpu: float

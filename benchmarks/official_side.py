@@ -1,11 +1,11 @@
-"""Runs PaddleDetection's `deploy/python/infer.py` as it is, and says how long its images took.
+"""Runs PaddleDetection's `deploy/python/infer.py` unchanged, and prints how long its images took.
 
     python official_side.py CHECKOUT/deploy/python/infer.py [its options]
 
-Started by `benchmarks.official` with the Python of PaddleDetection's own environment. Seconds,
-of wall and of CPU time, count from the moment when the model is loaded until its `main` has
-ended. Two things of Paddle 3 that `infer.py` does not know are put right: `enable_memory_optim`
-refuses new exports unless the new executor is on, and oneDNN is on unless it is switched off.
+`benchmarks.official` starts it with the Python of PaddleDetection's own environment. Seconds of
+wall and CPU time count from when the model is loaded until its `main` has ended. Two changes in
+Paddle 3 that `infer.py` doesn't know are worked around: `enable_memory_optim` refuses new exports
+unless the new executor is on, and oneDNN is on unless it is switched off.
 """
 
 import runpy

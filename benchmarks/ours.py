@@ -1,4 +1,4 @@
-"""A worker's pipeline over a list of files, without the rest of the worker."""
+"""Runs a worker's pipeline over a list of files, without the rest of the worker."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ from worker.ways.question import Question, SamplePictures
 
 
 class LoadedPipeline:
-    """A loaded model and the stages around it, as `worker.assembly` puts them together."""
+    """A loaded model and the stages around it, as `worker.assembly` builds them."""
 
     def __init__(
         self, model: Path | ModelRef, *, batch: int, threads: int, quality: int = 90
@@ -49,7 +49,7 @@ class LoadedPipeline:
 
     @property
     def way(self) -> Way:
-        """The way in which its only network runs: the one that sample pictures found right."""
+        """The way in which its only network runs, as chosen on sample pictures."""
         [way] = self._ways.values()
         return way
 
@@ -66,7 +66,7 @@ class LoadedPipeline:
         annotate: bool,
         slicing: Slicing | None = None,
     ) -> bytes:
-        """Run the files as one shard and return its part; pictures go below `output`."""
+        """Run the files as one shard and return its part; pictures are written below `output`."""
         quality = self._profile.jpeg_quality
         unit = WorkUnit(
             hold=Hold(1, 1),

@@ -1,24 +1,24 @@
-r"""Images a second through a worker's pipeline, beside what the bare functions would allow.
+r"""Measures images per second through a worker's pipeline, and what bare functions would allow.
 
     python -m benchmarks.pipeline [--images DIR] [--model EXPORT] [--rounds 5] [--json FILE] \
         [--reference plain|onednn]
 
-Without images and model, drawn scenes and the shipped detector are measured: good for comparing
-two versions of the code, while a real model and real photos say what to expect.
+By default, drawn scenes and the shipped detector are used, which is good for comparing two versions
+of the code; a real model and real photos show what to expect.
 
-Both sides run in turn, `--rounds` times, annotation off and on, so that a machine whose speed
+Both sides run in turn, `--rounds` times, without and with annotation, so that a machine whose speed
 drifts treats them alike; medians are given.
 
-- pipeline: a worker's pipeline on the images, results encoded;
-- reference: as many threads as cores, each with a predictor of its own, call the functions of
-  `benchmarks.reference` one after another. Their predictors use oneDNN if Regatta's found it right
-  for the model, so that the same network is compared with itself; `--reference` says otherwise.
+- pipeline: a worker's pipeline on the images, with encoded results;
+- reference: as many threads as cores, each with its own predictor, call the functions of
+  `benchmarks.reference` in sequence. Their predictors use oneDNN if Regatta found it right for the
+  model, so that both run the same network; `--reference` overrides this.
 
-The share that the pipeline reaches is its images a second, over what the cores could do if they
-did nothing but the reference functions: cores / (sum of their CPU seconds an image). Where others
-have a part in the cores, nobody gets all of them: in each round as many threads as cores sort
-numbers for a second, and what they get is given, and the share of that. The ratios to the
-reference, of images a second and of CPU seconds, hold there, too.
+The share that the pipeline reaches is its images per second, divided by what the cores could do if
+they ran nothing but the reference functions: cores / (sum of their CPU seconds per image). If
+others use the cores too, nobody gets all of them: in each round as many threads as cores sort
+numbers for a second, and the cores that they got are reported, with the share of those. The ratios
+to the reference, in images per second and CPU seconds, are valid even then.
 """
 
 import os
@@ -51,7 +51,7 @@ _SCENE_SIZE = (640, 480)
 
 @dataclass(frozen=True)
 class Measured:
-    """`functions` are CPU seconds by function, of the reference."""
+    """What one side took; `functions` are the reference's CPU seconds by function."""
 
     images: int
     wall: float
@@ -65,14 +65,14 @@ class Measured:
 
 @dataclass(frozen=True)
 class Round:
-    """`cores` are those that busy threads got."""
+    """One turn of both sides; `cores` are those that busy threads got."""
 
     pipeline: Measured
     reference: Measured
     cores: float
 
     def share_of(self, cores: float) -> float:
-        """Images a second, over what so many cores could do with the functions alone."""
+        """Return images per second over what `cores` cores could do with the functions alone."""
         needed = sum(self.reference.functions.values()) / self.reference.images
         return self.pipeline.rate * needed / cores
 
@@ -138,7 +138,7 @@ def in_threads(work: Callable[[int], None]) -> None:
 
 
 def cores_there_are() -> float:
-    """How many cores' worth of time as many busy threads get."""
+    """Return how many cores' worth of time busy threads get, one per core."""
     numbers = np.random.default_rng(0).random((256, 4096))
     until = time.perf_counter() + _SPIN_SECONDS
 
@@ -190,7 +190,7 @@ def drawn_scenes(folder: Path) -> Path:
 
 
 def default_model(scratch: Path) -> Path:
-    """The shipped detector, or where there is none yet, the tests' tiny one."""
+    """Return the shipped detector, or the tests' tiny one if there is none yet."""
     is_there = (DETECTOR / "model.json").is_file()
     return DETECTOR if is_there else export_blob_detector(scratch / "model")
 
@@ -209,7 +209,7 @@ def main() -> int:
         paths = sorted(path.absolute() for path in images.iterdir() if path.is_file())
         bench = Bench(model, paths, Path(scratch, "output"), told.reference)
         for annotate in (False, True):
-            bench.turn(annotate=annotate)  # the first run of anything is no measure of the others
+            bench.turn(annotate=annotate)  # first runs are not representative
         plain, annotated = [], []
         for _ in range(told.rounds):
             plain.append(bench.turn(annotate=False))

@@ -1,14 +1,14 @@
-"""Objects a second that the planner turns into item manifests and shards, and its memory.
+"""Measures how many objects per second the planner makes shards of, and its memory.
 
     python -m benchmarks.planning [--objects 1000000] [--source folder|list] [--profile FILE]
 
-`folder` lists a tree of empty files, 1,000 in each folder; `list` reads a text file of names.
-The reference walks the same folders with os.scandir and asks each file's status, or reads the
-same lines: what the listing costs with nothing made of it. Both run in turn, three times.
+`folder` lists a tree of empty files, 1,000 in each folder; `list` reads a text file of names. The
+reference walks the same folders with os.scandir and gets each file's status, or reads the same
+lines: the cost of the bare listing. Both run in turn, three times.
 
-Memory is the process's resident size, sampled while it plans. Its growth is what the highest
-sample of all adds to the size before; that it is flat shows between the moments when a tenth
-and when all of the objects were planned, as the highest samples around them.
+Memory is the process's resident size, sampled while it plans. Its growth is the highest sample less
+the size before. Whether it stays flat shows in the highest samples around two moments: when a tenth
+of the objects were planned, and when all were.
 """
 
 import cProfile
@@ -79,7 +79,7 @@ def planned(bench: Bench, source: str, objects: int, name: str) -> Planned:
 
 
 def reference(source: str) -> float:
-    """Seconds to read the same listing and make nothing of it."""
+    """Return the seconds that it takes to read the same listing and do nothing with it."""
     begun = time.perf_counter()
     if source.endswith("/"):
         _walk(source)
@@ -126,7 +126,7 @@ def main() -> int:
             profile.dump_stats(told.profile)
         bench.db.close()
     plans = [plan for _, plan in rounds]
-    # Later plannings may grow into what the first has left free.
+    # Later plannings may reuse memory that the first one left free.
     cold = [first, *plans]
     figures = [
         Figure(

@@ -1,9 +1,9 @@
-"""Milliseconds that each step of a model's preprocessing takes of one core.
+"""Measures the milliseconds that each step of a model's preprocessing takes on one core.
 
     python -m benchmarks.preprocess [--models DIR] [--rounds 200]
 
-Every export in the folder (the shipped ones, if none is named) on a picture of 1280 x 960 pixels.
-Steps that are done in one pass are one line. Beside them stands the same arithmetic as the official
+It runs every export in the folder (by default the shipped ones) on a picture of 1280 x 960 pixels.
+Steps done in one pass are one line. For comparison, the same arithmetic is measured as the official
 tools do it, step by step with numpy.
 """
 

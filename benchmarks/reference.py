@@ -1,8 +1,8 @@
-"""The same work with nothing around it: plain calls of cv2, numpy and Paddle, one after another.
+"""The pipeline's work without the pipeline: plain calls of cv2, numpy and Paddle in sequence.
 
-What these functions cost is what the pipeline is compared with. Nothing here is Regatta's, so
-that nothing which Regatta does too slowly is forgiven. They know detectors whose preprocessing
-is a resize to a fixed size, a normalization and a permutation.
+The pipeline is compared with the cost of these functions. None of them is Regatta's, so that slow
+code of Regatta's can't hide. They support detectors whose preprocessing is a resize to a fixed
+size, a normalization and a permutation.
 """
 
 import time
@@ -22,22 +22,22 @@ _COLOURS = ((60, 60, 220), (60, 200, 60), (220, 120, 40), (40, 180, 220), (200, 
 
 
 def read(path: Path) -> NDArray[np.uint8]:
-    """The file's bytes."""
+    """Read a file's bytes."""
     return np.fromfile(path, np.uint8)
 
 
 def decode(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture, blue first."""
+    """Decode a picture, blue first."""
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), dtype=np.uint8)
 
 
 def write(path: Path, data: NDArray[np.uint8]) -> None:
-    """Bytes into a file."""
+    """Write bytes to a file."""
     data.tofile(path)
 
 
 def encode(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    """The picture as a JPEG, its colours in full resolution, as Regatta's are."""
+    """Encode a picture as a JPEG in full colour resolution, as Regatta does."""
     options = [
         cv2.IMWRITE_JPEG_QUALITY,
         quality,
@@ -48,10 +48,10 @@ def encode(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
 
 
 class Reference:
-    """One thread's predictor, and the functions around it. `seconds` adds up CPU by function.
+    """One thread's predictor and the functions around it; `seconds` adds up CPU by function.
 
-    `onednn` lets oneDNN compute what it can. Some of that it computes wrongly: whoever asks for it
-    knows that for this network it does not.
+    `onednn` lets oneDNN compute what it can. Some of that is wrong: callers must know that it is
+    right for this network.
     """
 
     def __init__(self, model: Path, batch: int, *, onednn: bool = False) -> None:
@@ -65,7 +65,7 @@ class Reference:
         self.seconds: defaultdict[str, float] = defaultdict(float)
 
     def run(self, paths: Sequence[Path], pictures: Path | None, quality: int = 90) -> int:
-        """Run the model over pictures, and draw into `pictures` if given; return what was found."""
+        """Run the model over files, drawing into `pictures` if given; return how much it found."""
         found = 0
         for start in range(0, len(paths), self._batch):
             batch = paths[start : start + self._batch]
@@ -92,7 +92,7 @@ class Reference:
         return found
 
     def prepare(self, images: Sequence[NDArray[np.uint8]]) -> dict[str, NDArray[np.float32]]:
-        """A batch of network inputs."""
+        """Return a batch of network inputs."""
         height, width = self._resize["target_size"]
         inputs, factors = [], []
         for image in images:
@@ -111,7 +111,7 @@ class Reference:
         }
 
     def predict(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        """The network's outputs."""
+        """Return the network's outputs."""
         for name in self._predictor.get_input_names():
             self._predictor.get_input_handle(name).copy_from_cpu(feeds[name])
         self._predictor.run()
@@ -119,12 +119,12 @@ class Reference:
         return [self._predictor.get_output_handle(name).copy_to_cpu() for name in names]
 
     def select(self, outputs: Sequence[NDArray[Any]], images: int) -> list[NDArray[np.float32]]:
-        """Each image's rows (class, score, box) above the threshold."""
+        """Return each image's rows (class, score, box) above the threshold."""
         rows = np.split(outputs[0], np.cumsum(outputs[1])[: images - 1])
         return [each[each[:, 1] >= self._threshold] for each in rows]
 
     def draw(self, image: NDArray[np.uint8], rows: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """The picture with boxes and labels."""
+        """Return the picture with boxes and labels."""
         for label, score, x1, y1, x2, y2 in rows.tolist():
             colour = _COLOURS[int(label) % len(_COLOURS)]
             corner = (round(x1), round(y1))
@@ -143,7 +143,7 @@ class Reference:
 def _fixed(
     operators: Sequence[Mapping[str, Any]],
 ) -> tuple[Mapping[str, Any], Mapping[str, Any] | None]:
-    """The resize and the normalization, if those and a permutation are all."""
+    """Return the resize and the normalization, if there is nothing else but a permutation."""
     by_type = {operator["type"]: operator for operator in operators}
     unknown = by_type.keys() - {"Resize", "NormalizeImage", "Permute"}
     if unknown or "Resize" not in by_type or by_type["Resize"]["keep_ratio"]:
@@ -154,7 +154,7 @@ def _fixed(
 def _linear(
     normalize: Mapping[str, Any] | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Normalization as what each channel is multiplied by, and what is then taken off."""
+    """Return normalization as a factor for each channel, and what is subtracted afterwards."""
     told = normalize or {"is_scale": False, "norm_type": "none"}
     scale = 1 / 255 if told.get("is_scale", True) else 1.0
     if told.get("norm_type", "mean_std") != "mean_std":
@@ -164,7 +164,7 @@ def _linear(
 
 
 def _predictor(model: Path, *, onednn: bool) -> Any:
-    """A single-threaded predictor."""
+    """Return a single-threaded predictor."""
     graph = next(path for path in (model / "model.json", model / "model.pdmodel") if path.exists())
     config = paddle.inference.Config(str(graph), str(model / "model.pdiparams"))
     config.disable_gpu()
@@ -176,6 +176,6 @@ def _predictor(model: Path, *, onednn: bool) -> Any:
     if onednn:
         config.enable_mkldnn()
     else:
-        config.disable_mkldnn()  # on unless told otherwise
+        config.disable_mkldnn()  # it is on by default
     assert config.mkldnn_enabled() == onednn
     return paddle.inference.create_predictor(config)

@@ -1,12 +1,12 @@
-"""Images a second of sliced inference, beside SAHI's own over the same images, model and tiles.
+"""Compares sliced inference with SAHI's in images per second: same images, model and tiles.
 
     python -m benchmarks.sliced --sahi DIR [--model EXPORT] [--images DIR] [--rounds 3]
 
-`DIR` is where SAHI is installed (`pip install --target DIR sahi`); it is no part of this project.
-SAHI knows no Paddle, so it gets a model of its interface around the same predictor, which runs in
-the same way with as many threads as there are cores; Regatta has a predictor of one thread per
-core. Both read the files, look at tiles and the whole picture, and merge with the same defaults.
-Without images and model, drawn scenes of 2560 x 1920 pixels and the shipped detector are measured.
+`DIR` is where SAHI is installed (`pip install --target DIR sahi`); it isn't part of this project.
+SAHI doesn't support Paddle, so the same predictor is wrapped in its model interface, which runs in
+the same way with as many threads as there are cores; Regatta has one single-threaded predictor per
+core. Both read the files, look at tiles and the whole picture, and merge with the same defaults. By
+default, drawn scenes of 2560 x 1920 pixels and the shipped detector are used.
 """
 
 import os
@@ -61,7 +61,7 @@ class Looker:
 
 
 def sahi_with(looker: Looker, side: int) -> Callable[[Path], int]:
-    """SAHI's sliced prediction of a file, which returns how many objects it found."""
+    """Return a function that runs SAHI's sliced prediction on a file and counts the objects."""
     from sahi.models.base import DetectionModel  # noqa: PLC0415 - not installed with this project
     from sahi.predict import get_sliced_prediction  # noqa: PLC0415
     from sahi.prediction import ObjectPrediction  # noqa: PLC0415

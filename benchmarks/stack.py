@@ -1,4 +1,4 @@
-"""A broker, schedulers and workers as processes of a benchmark's own, with default settings."""
+"""Runs a benchmark's own broker, schedulers and workers, with default settings."""
 
 import os
 import shutil
@@ -31,14 +31,14 @@ Child = subprocess.Popen[bytes]
 class Stack:
     """Starts processes that share a database and a broker, and ends them on exit.
 
-    `database_url` names an empty database; without it, a SQLite file in `folder` is made.
-    `settings` are those of every process, without prefix.
+    `database_url` names an empty database; the default is a new SQLite file in `folder`. `settings`
+    apply to every process; their names have no prefix.
     """
 
     def __init__(self, folder: Path, database_url: str | None = None, **settings: object) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        # Paths of sockets are limited to about 100 bytes.
+        # Socket paths are limited to about 100 bytes.
         self._runtime = Path(tempfile.mkdtemp(prefix="regatta-bench-", dir="/tmp"))
         self._socket = self._runtime / "redis"
         self._settings = settings
@@ -63,11 +63,11 @@ class Stack:
         shutil.rmtree(self._runtime)
 
     def start(self, module: str, **settings: object) -> Child:
-        """Start a module; what it says goes to a file in the folder."""
+        """Start a module; its output goes to a file in the folder."""
         return self._spawn(python_module(module), **settings)
 
     def await_alive(self, role: str, number: int) -> None:
-        """Wait until so many processes of a role have shown that they live."""
+        """Wait until `number` processes of a role have sent a heartbeat."""
         self.until(lambda: self._alive(role) >= number, _START_SECONDS)
 
     def submit(self, source: Path, model: Path, **request: Any) -> str:
@@ -81,15 +81,15 @@ class Stack:
         return submit(self.db, JobRequest.of(str(source), str(model), **request), defaults).id
 
     def job(self, job_id: str) -> Job:
-        """The job's row."""
+        """Return the job's row."""
         return self.db.read(lambda s: get_job(s, job_id))
 
     def tally(self, job_id: str) -> Tally:
-        """What became of the job's items."""
+        """Return the tally of the job's items."""
         return self.db.read(lambda s: tally(s, [get_job(s, job_id)]))[job_id]
 
     def has_ended(self, job_id: str) -> bool:
-        """Whether the job has come to its end."""
+        """Return whether the job has ended."""
         return self.job(job_id).finished_at is not None
 
     def until(self, condition: Callable[[], bool], seconds: float) -> None:
@@ -136,7 +136,7 @@ class Stack:
 
 
 def kill(process: Child) -> None:
-    """End a process, and what it has started, as `kill -9` does."""
+    """Kill a process and its descendants, as by `kill -9`."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

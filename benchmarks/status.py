@@ -1,10 +1,10 @@
-"""Milliseconds from typing `regatta status` or `regatta jobs` to the last line of its answer.
+"""Measures the milliseconds from typing `regatta status` or `regatta jobs` to the last line.
 
     python -m benchmarks.status [--jobs 1000] [--shards 100000] [--rounds 15]
 
-The whole command as a process, start of Python included, on a SQLite database with so many jobs
-and shards, most of them ended, a few running. The reference is `regatta --version`, which opens
-no database: what any command costs. All run in turn.
+Each command runs as a process, including Python's start, on a SQLite database with these jobs and
+shards, most of them ended, a few running. The reference is `regatta --version`, which opens no
+database and so shows what any command costs. All run in turn.
 """
 
 import os
@@ -39,13 +39,13 @@ _OFFER = EngineOffer("paddle", "3.2.2", "cpu-test", "fp32")
 _PROFILE = ExecutionProfile(
     "paddle", "3.2.2", "cpu-test", "fp32", batch_size=8, threads=1, jpeg_quality=90
 )
-_ITEMS = 1000  # a shard's
-_LIVE_EVERY = 50  # one job in so many has not ended
+_ITEMS = 1000  # per shard
+_LIVE_EVERY = 50  # one job in this many has not ended
 _TIMINGS = {"fetch": 1.5, "decode": 9.0, "predict": 40.0, "finish": 3.0, "total": 60.0}
 
 
 def fill(db: Database, jobs: int, shards: int) -> str:
-    """Write jobs and their shards, as weeks of work leave them; return a running job's id."""
+    """Write jobs and shards as after weeks of work; return a running job's id."""
     rng = random.Random(0)
     now = time.time()
     sizes = _sizes(rng, jobs, shards)
@@ -69,7 +69,7 @@ def fill(db: Database, jobs: int, shards: int) -> str:
             id="s", role=processes.SCHEDULER, host="h", pid=2, version="0"
         )
         for heartbeat in (worker, scheduler):
-            # Both live on in this benchmark, however long it takes.
+            # Both count as alive, however long this benchmark takes.
             processes.beat(s, heartbeat, now=now + 3600)
 
     db.write(write)
@@ -77,7 +77,7 @@ def fill(db: Database, jobs: int, shards: int) -> str:
 
 
 def _sizes(rng: random.Random, jobs: int, shards: int) -> list[int]:
-    """Shards by job: a few large jobs, many small ones."""
+    """Return the number of shards of each job: a few large jobs, many small ones."""
     shares = [rng.paretovariate(1.2) for _ in range(jobs)]
     return [max(1, round(shards * share / sum(shares))) for share in shares]
 
@@ -117,7 +117,7 @@ def _job(number: int, shards: int, now: float) -> dict[str, Any]:
 
 
 def _shards(job: dict[str, Any], now: float) -> Iterator[dict[str, Any]]:
-    """Half of a live job's shards are done, two run."""
+    """Yield a job's shards; half of a live job's are done, and two are running."""
     size = _size(job)
     done = size // 2 if job["state"] is JobState.RUNNING else size
     for seq in range(size):
@@ -154,14 +154,14 @@ def _shards(job: dict[str, Any], now: float) -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Took:
-    """Milliseconds of wall and of CPU time."""
+    """Milliseconds of wall and CPU time."""
 
     wall: float
     cpu: float
 
 
 def took(home: Path, *words: str) -> Took:
-    """How long the command took, from before its start to after its end."""
+    """Return how long a command took, from before its start to after its end."""
     # Without bytecode, every start compiles Regatta anew.
     unwanted = ("REGATTA_", "PYTHONDONTWRITEBYTECODE")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(unwanted)}

@@ -1,13 +1,14 @@
-"""Images a second of every task, beside what the bare predictors would allow.
+"""Measures images per second for every task, and what bare predictors would allow.
 
     python -m benchmarks.tasks [--task T ...] [--models DIR] [--images DIR] [--rounds 3]
 
-Without models and images, the shipped models run over drawn scenes. With `--models`, a folder with
-the exports that `_REAL` names is measured, over the `--images`.
+By default, the shipped models run over drawn scenes. With `--models`, the exports named in `_REAL`
+are taken from that folder and run over `--images`.
 
-A model's batches are recorded once, with what is in them. Then pipeline and bare predictors run in
-turn: as many threads as cores, each with a predictor of every network, run the recorded batches and
-do nothing else. So the share is what all but inference costs, at the same batches and threads.
+A model's batches are recorded once, with their contents. Then the pipeline and the bare predictors
+run in turn: as many threads as cores, each with a predictor of every network, run the recorded
+batches and nothing else. So the share shows the cost of everything but inference, with the same
+batches and threads.
 """
 
 import os
@@ -63,7 +64,7 @@ _PEOPLE = {"regatta_fcos_384": ["rower"]}
 
 
 class _Recorder:
-    """A predictor that keeps what it is fed."""
+    """A predictor that records its feeds."""
 
     def __init__(self, network: ResidentNetwork, number: int, fed: list["_Batch"]) -> None:
         self._network = network
@@ -86,7 +87,7 @@ _Batch = tuple[ResidentNetwork, dict[str, NDArray[Any]]]
 
 
 def model_of(folder: Path, task: str, named: str | _Parts) -> ModelRef:
-    """The model of a task, of exports in a folder."""
+    """Return a task's model, made of exports in a folder."""
     if isinstance(named, str):
         return describe(folder / named)
     parts = {
@@ -98,7 +99,7 @@ def model_of(folder: Path, task: str, named: str | _Parts) -> ModelRef:
 
 
 def recorded(pipeline: LoadedPipeline, run: Callable[[], object]) -> list[_Batch]:
-    """The batches that a run feeds the pipeline's predictors."""
+    """Return the batches that a run feeds the pipeline's predictors."""
     fed: list[_Batch] = []
     kept = [network.predictors for network in pipeline.networks]
     for network in pipeline.networks:
@@ -113,13 +114,13 @@ def recorded(pipeline: LoadedPipeline, run: Callable[[], object]) -> list[_Batch
 
 
 class Bare:
-    """The predictors of a pipeline with a thread for each, as it has, and nothing else."""
+    """A pipeline's predictors in as many threads, with nothing around them."""
 
     def __init__(self) -> None:
         self._owners = [ThreadPoolExecutor(1) for _ in range(CORES)]
 
     def run(self, batches: Sequence[_Batch]) -> None:
-        """Run batches, whoever is free the next one."""
+        """Run batches; each free thread takes the next one."""
         left: queue.SimpleQueue[_Batch] = queue.SimpleQueue()
         for batch in batches:
             left.put(batch)
@@ -199,7 +200,7 @@ def main() -> int:
             images = (found * -(-told.count // len(found)))[: told.count]
         for task in told.task or named:
             model = model_of(told.models or EXPORTS, task, named[task])
-            # A process for each: what one holds must not be counted as the next one's.
+            # One process each, so that memory held by one isn't counted as the next one's.
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
                 measured = process.submit(measure, model, images, place / "output", told.rounds)
                 figures += measured.result()

@@ -1,9 +1,9 @@
-"""Which way is right for a model, and how fast each is: `python -m benchmarks.ways MODEL...`.
+"""Shows which way is right for a model, and how fast each is: `python -m benchmarks.ways MODEL...`.
 
-Prints a row of a Markdown table for each exported directory: the ways that its graph allows, what
-the comparison on sample pictures says (the one that `models add` makes, with its time limit), and
-CPU milliseconds an image of every way that runs at all, right or not: one thread, the median of
-several rounds in turn.
+It prints a row of a Markdown table for each exported directory: the ways that its graph allows, the
+result of the comparison on sample pictures (the one that `models add` makes, with its time limit),
+and the CPU milliseconds per image of every way that runs at all, right or not: on one thread, the
+median of several rounds in turn.
 """
 
 import argparse
@@ -33,7 +33,7 @@ _ROUND_SECONDS = 1.0
 
 
 def compared(export: ExportedModel, profile: NetworkProfile) -> tuple[str, str]:
-    """The way that is right, and what the comparison says."""
+    """Return the right way and the comparison's explanation."""
     directory = export.config_file.parent
     ref = ModelRef(export.name, export.task, export_digest(directory), f"file://{directory}")
     job = ExecutionProfile.of(profile.offer, batch_size=profile.batch_size, jpeg_quality=90)
@@ -45,7 +45,7 @@ def compared(export: ExportedModel, profile: NetworkProfile) -> tuple[str, str]:
 
 
 def timed(export: ExportedModel, profile: NetworkProfile, rounds: int) -> dict[Way, float]:
-    """CPU milliseconds an image of each way that runs, measured in turn."""
+    """Return the CPU milliseconds per image of each way that runs, measured in turn."""
     size = traits_of(export, is_whole=True).batch_size(profile.batch_size)
     feeds = stacked([network_of(export).prepare(next(sample_pictures(export.task)))], size)
     predictors = {}
@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     quiet()
-    os.environ["REGATTA_LOG_LEVEL"] = "warning"  # what compares is a process of its own
+    os.environ["REGATTA_LOG_LEVEL"] = "warning"  # for the process that compares
     print(f"| model | task | format | allowed | way | compared | {' | '.join(_BY_SPEED)} |")
     print("| --- " * 6 + "| ---: " * 3 + "|")
     for directory in given.models:

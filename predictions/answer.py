@@ -1,4 +1,4 @@
-"""What a model says about one picture."""
+"""A model's answer about one picture."""
 
 import math
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from predictions.detections import Detections
 
 @dataclass(frozen=True, slots=True)
 class ClassScore:
-    """One class that a whole image was given, or its share of the pixels.
+    """A class given to a whole image with its score, or a class's share of the pixels.
 
     Raises:
         ValueError: The score is not a finite number.
@@ -32,8 +32,8 @@ class ClassScore:
 class Segment:
     """One segment of a panoptic map: `area` pixels within `box` (x1, y1, x2, y2).
 
-    `id` is its number in the map (COCO's: red + 256 green + 65536 blue). Things are apart from
-    each other, what is no thing is one segment per class.
+    `id` is its number in the map (COCO's: red + 256 green + 65536 blue). Each thing is a segment of
+    its own; stuff is one segment per class.
     """
 
     id: int
@@ -46,34 +46,34 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Legend:
-    """The same for all pictures of a model.
+    """What is the same for all of a model's pictures.
 
-    `background` is the class of a segmentation that covers nothing. Where classes have names, rows
-    say it, too; of a graph without names only its answers tell.
+    `background` is the class of a segmentation that is not drawn. If classes have names, rows tell
+    it too; for a graph without names only its answers do.
     """
 
     background: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for a job's manifest."""
+        """Return plain values for a job's manifest."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """What `to_json` wrote; of what another version wrote, the facts known here."""
+        """Return the legend that `to_json` wrote, ignoring facts that only other versions know."""
         return cls(background=data.get("background"))
 
 
 NO_LEGEND = Legend()
-"""That of a model whose rows say all."""
+"""The legend of a model whose rows say everything."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """What a model says about one picture: everything that a row holds of it, and can be drawn.
+    """A model's answer about one picture: all of it that a row holds and that can be drawn.
 
-    `mask` [H,W] is of the picture's size. What its numbers are depends on the task: uint8 classes,
-    uint8 alpha (255 is foreground), or int32 `Segment.id`, 0 for pixels of none.
+    `mask` [H,W] has the picture's size. Its numbers depend on the task: uint8 classes, uint8 alpha
+    (255 is foreground), or int32 `Segment.id`, 0 for pixels of no segment.
     """
 
     detections: Detections | None = None

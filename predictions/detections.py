@@ -1,4 +1,4 @@
-"""What was found in one picture, as the columns that graphs, drawing and results share."""
+"""Detections in one picture, as the columns that networks, drawing and results share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -17,18 +17,17 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 class Detections:
     """The objects found in one picture, one row each, as read-only columns.
 
-    `xyxy` is float32 (N, 4): x1, y1, x2, y2 in pixels of the upright source image; boxes may
-    reach over its edges, as some models say so. `scores` is float32 (N,), `class_ids` int32 (N,),
-    not negative. `labels` is what the class ids are looked up in, one tuple for all pictures of a
-    model; None where nobody has named the classes yet.
+    `xyxy` is float32 (N, 4): x1, y1, x2, y2 in pixels of the upright source image; boxes may reach
+    beyond its edges, as some models' do. `scores` is float32 (N,), `class_ids` int32 (N,), not
+    negative. `labels` names the class ids, one tuple for all of a model's pictures; None while the
+    classes have no names.
 
-    Not every model gives the others: `keypoints` float32 (N, K, 3) are x, y and a score; `masks`
-    are of the picture's size; `polygons` are N arrays float32 (M, 2) of x, y; `texts` say what is
-    written there; `track_ids` int64 (N,) tell what is the same object in other frames. All numbers
-    are finite.
+    The other columns are optional: `keypoints` float32 (N, K, 3) are x, y and a score; `masks` have
+    the picture's size; `polygons` are N arrays float32 (M, 2) of x, y; `texts` are the lines read;
+    `track_ids` int64 (N,) identify an object across frames. All numbers are finite.
 
     Raises:
-        ValueError: The columns do not fit together, or hold what no detection can be.
+        ValueError: The columns do not fit together, or hold impossible values.
     """
 
     xyxy: NDArray[np.float32]
@@ -84,7 +83,7 @@ class Detections:
 
     @classmethod
     def empty(cls, labels: tuple[str, ...] | None = None) -> Self:
-        """Nothing found, which is an answer too."""
+        """Return detections without a row: finding nothing is an answer too."""
         return cls(
             xyxy=np.empty((0, 4), np.float32),
             scores=np.empty(0, np.float32),
@@ -93,16 +92,16 @@ class Detections:
         )
 
     def __len__(self) -> int:
-        """How many objects there are."""
+        """Return how many objects there are."""
         return len(self.scores)
 
     @property
     def names(self) -> list[str]:
-        """What each object is."""
+        """Each object's class name."""
         return [label_of(self.labels or (), number) for number in self.class_ids.tolist()]
 
     def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
-        """The rows that a mask (N,) is true for, or those of an array of indices, in its order."""
+        """Return the rows where a mask (N,) is true, or those at an array of indices, in order."""
         places = np.arange(len(self))[rows].tolist()
 
         def chosen(column: Any) -> Any:
@@ -111,14 +110,14 @@ class Detections:
         return replace(self, **{name: chosen(getattr(self, name)) for name in _COLUMNS})
 
     def by_score(self) -> Self:
-        """The same rows, best score first; equal scores keep their order."""
+        """Return the same rows, best score first; equal scores keep their order."""
         return self.select(np.argsort(-self.scores, kind="stable"))
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """The rows of all parts, one part after the other, under the labels of the first.
+        """Return the rows of all parts, one part after another, with the labels of the first.
 
-        A column that one of the parts lacks is left out.
+        Columns that any part lacks are left out.
         """
         if not parts:
             return cls.empty()
@@ -139,7 +138,7 @@ _OPTIONAL = ("keypoints", "masks", "polygons", "texts", "track_ids")
 
 
 def label_of(labels: Sequence[str], class_id: int) -> str:
-    """The name of a class; a class that the model's label list lacks is named by its number."""
+    """Return the name of a class; one that the model's label list lacks is named by its number."""
     return labels[class_id] if class_id < len(labels) else f"class {class_id}"
 
 

@@ -1,4 +1,4 @@
-"""Masks as runs of pixels, in the form that COCO's tools write and read."""
+"""Masks as runs of pixels, in the format of COCO's tools."""
 
 from dataclasses import dataclass
 
@@ -8,33 +8,33 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class RunLengths:
-    """The pixels of one object in a picture of `size` (h, w).
+    """The mask of one object in a picture of `size` (h, w).
 
-    `counts` is COCO's compressed text: lengths of runs, column by column, outside first. Equal
-    masks have equal texts.
+    `counts` is COCO's compressed text: run lengths, column by column, beginning outside the object.
+    Equal masks have equal texts.
     """
 
     size: tuple[int, int]
     counts: str
 
     def decode(self) -> NDArray[np.bool_]:
-        """The mask [H,W]."""
+        """Return the mask [H,W]."""
         lengths = _lengths(self.counts.encode("ascii"))
         inside = np.arange(len(lengths)) % 2 == 1
         return np.repeat(inside, lengths).reshape(self.size[::-1]).T
 
     def runs(self) -> NDArray[np.int64]:
-        """Where each run begins and where it ends (outside), counted down the columns: (N, 2)."""
+        """Return each run's begin and end (exclusive), counted down the columns: (N, 2)."""
         edges = np.cumsum(_lengths(self.counts.encode("ascii")))
         return edges[: len(edges) // 2 * 2].reshape(-1, 2)
 
 
 def _lengths(counts: bytes) -> NDArray[np.int64]:
-    """The lengths of the runs; pycocotools' own reading of them warns with today's NumPy.
+    """Return the run lengths; pycocotools' own decoder raises warnings with current NumPy.
 
-    Source: `rleFrString` in COCO's `maskApi.c`. A number is written in pieces of five bits, the
-    lowest first; 32 marks that more follow, 16 in the last one that it is negative. From the
-    fourth on, a number is the difference from the one before the last.
+    Source: `rleFrString` in COCO's `maskApi.c`. A number is written in pieces of five bits, lowest
+    first; bit 32 says that more follow, bit 16 of the last one that it is negative. From the fourth
+    number on, each is the difference from the number two before.
     """
     pieces = np.frombuffer(counts, np.uint8).astype(np.int64) - 48
     ends = np.flatnonzero(pieces & 32 == 0)

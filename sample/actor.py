@@ -1,4 +1,4 @@
-"""What the world's boats, buoys and birds have in common."""
+"""The interface shared by the world's boats, buoys and birds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,15 +8,15 @@ from sample.lettering import Lettering
 from sample.shape import Shape
 
 Joints = tuple[tuple[float, float], ...]
-"""The 17 joints of COCO, in its order, in metres."""
+"""COCO's 17 joints, in its order, in metres."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pose:
     """An actor at one moment, about its own origin, in metres; y is up, 0 at the waterline.
 
-    `shapes` come back to front. `labels` names each part; `joints` are those of rowers, by part;
-    `lettering` is what stands painted on part 0.
+    `shapes` are ordered back to front. `labels` names each part; `joints` are the rowers' joints,
+    by part; `lettering` is the name painted on part 0.
     """
 
     shapes: tuple[Shape, ...]
@@ -35,14 +35,14 @@ class Actor(Protocol):
 
     @property
     def speed(self) -> float:
-        """Metres a second, along x."""
+        """Metres per second, along x."""
         ...
 
     @property
     def is_afloat(self) -> bool:
-        """Whether it lies on the water, and so is mirrored in it."""
+        """Whether it floats on the water, and so is mirrored in it."""
         ...
 
     def pose(self, seconds: float) -> Pose:
-        """The actor as it is at this time."""
+        """Return the actor's pose at this time."""
         ...

@@ -1,4 +1,4 @@
-"""Sky, shore and water, before anything lies on them."""
+"""Draws sky, shore and water, before anything is on them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from sample.shape import Colour, mixed, shaded
 from sample.weather import Image, Weather
 
 Fill = Callable[[NDArray[np.float64], Colour, float], None]
-"""Fills an outline [N,2] in pixels with a colour, of which the haze takes a share."""
+"""Fills an outline [N,2] in pixels with a colour, a share of which is lost to haze."""
 
 _SKY, _SHORE, _WATER = range(len(GROUNDS))
 _GREEN: Colour = (62, 112, 78)
@@ -29,7 +29,7 @@ class Backdrop:
 
 
 def backdrop(size: tuple[int, int], horizon: float, weather: Weather, seed: int) -> Backdrop:
-    """Sky, shore and water of a picture of `size` (width, height).
+    """Draw the sky, shore and water of a picture of `size` (width, height).
 
     The horizon is `horizon` pixels from the top. The same arguments give the same pixels.
     """
@@ -48,7 +48,7 @@ def backdrop(size: tuple[int, int], horizon: float, weather: Weather, seed: int)
 
 
 def rippled(image: Image, horizon: float, weather: Weather, seconds: float, seed: int) -> Image:
-    """The picture with its water moved as waves would, and glints on them."""
+    """Return the picture with its water distorted by waves, and glints on them."""
     line = round(horizon)
     water = image[line:]
     height, width = water.shape[:2]
@@ -88,7 +88,7 @@ def _sky(size: tuple[int, int], weather: Weather, rng: np.random.Generator) -> I
 
 
 def _cloud(size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Soft noise of several scales, 0 to 1."""
+    """Return soft noise at several scales, 0 to 1."""
     width, height = size
     total = np.zeros((height, width), np.float32)
     for cells, weight in ((3, 0.5), (7, 0.3), (15, 0.2)):
@@ -110,7 +110,7 @@ def _water(size: tuple[int, int], weather: Weather, rng: np.random.Generator) ->
 def _streaks(
     size: tuple[int, int], near: NDArray[np.float32], rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Noise that is long and thin, and coarser towards the bottom: about -2 to 2."""
+    """Return noise that is long and thin, and coarser towards the bottom: about -2 to 2."""
     width, height = size
     noise = rng.standard_normal((64, 48)).astype(np.float32)
     rows = np.broadcast_to((np.log(near * 30 + 1) * 16)[:, None] % 63, (height, width))
@@ -127,7 +127,7 @@ def _draw_shore(
     weather: Weather,
     rng: np.random.Generator,
 ) -> None:
-    """Hills, trees and houses along the horizon."""
+    """Draw hills, trees and houses along the horizon."""
     height, width = shore.shape
     unit = float(np.sqrt(width * height / (640 * 480)))
     far = 0.25 + 0.75 * weather.haze
@@ -172,6 +172,6 @@ def _draw_house(
 
 
 def _hills(points: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """A smooth line, 0 to 1."""
+    """Return a smooth line, 0 to 1."""
     steps = np.convolve(rng.random(points + 4), np.ones(5) / 5, "valid")
     return np.asarray((steps - steps.min()) / max(1e-6, np.ptp(steps)), float)

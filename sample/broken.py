@@ -1,4 +1,4 @@
-"""Files that are no pictures, or no longer: what a real dataset always holds a few of."""
+"""Makes broken picture files, of which every real dataset has a few."""
 
 import struct
 import zlib
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 _ERROR_PAGE = b"<!doctype html><title>403 Forbidden</title><p>The link has expired.</p>\n"
 _HUGE = 60_000
-"""Pixels a side; a decoder that believed the header would ask for ten gigabytes."""
+"""Pixels per side; a decoder that believed the header would ask for ten gigabytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Breakage:
     """A way to spoil an encoded picture.
 
-    `spoil` takes a whole picture in the format of `suffix`; `reason` is the code under which what
-    it returns has to be quarantined.
+    `spoil` breaks an intact picture in the format of `suffix`; `reason` is the code with which the
+    result must be quarantined.
     """
 
     suffix: str
@@ -36,13 +36,13 @@ def _as_error_page(_: bytes) -> bytes:
 
 
 def _overwritten(whole: bytes) -> bytes:
-    """A PNG whose first strip of pixels was overwritten: no checksum holds any more."""
+    """Overwrite a PNG's first strip of pixels, so that no checksum matches."""
     start = whole.index(b"IDAT") + 4
     return whole[:start] + bytes(64) + whole[start + 64 :]
 
 
 def _with_huge_header(_: bytes) -> bytes:
-    """A PNG of a few bytes whose header promises billions of pixels."""
+    """Return a PNG of a few bytes whose header promises billions of pixels."""
     header = struct.pack(">IIBBBBB", _HUGE, _HUGE, 8, 2, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(

@@ -20,7 +20,7 @@ _COLOURS: tuple[Colour, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Buoy:
-    """A moored buoy, `height` metres high, that nods in the waves."""
+    """A moored buoy, `height` metres high, which rocks in the waves."""
 
     form: str
     height: float
@@ -37,13 +37,13 @@ class Buoy:
         return (-0.5 * self.height, -0.05, 0.5 * self.height, self.height * 1.05)
 
     def pose(self, seconds: float) -> Pose:
-        """The buoy as it is at this time."""
+        """Return the buoy's pose at this time."""
         tilt = 0.1 * float(np.sin(1.7 * seconds + self.phase))
         shapes = [turned(shape, tilt) for shape in _FORMS[self.form](self)]
         return Pose(shapes=tuple(shapes), labels=(BUOY,))
 
     def can(self) -> list[Shape]:
-        """A cylinder with a flat top."""
+        """Return a cylinder with a flat top."""
         high, wide = self.height, 0.36 * self.height
         return [
             polygon([(-wide, -0.03), (wide, -0.03), (wide, high), (-wide, high)], self.colour),
@@ -56,7 +56,7 @@ class Buoy:
         ]
 
     def cone(self) -> list[Shape]:
-        """A cone on a low float."""
+        """Return a cone on a low float."""
         high, wide = self.height, 0.42 * self.height
         return [
             polygon(
@@ -70,7 +70,7 @@ class Buoy:
         ]
 
     def ball(self) -> list[Shape]:
-        """A sphere, a little of it under water."""
+        """Return a sphere, partly under water."""
         radius = 0.46 * self.height
         return [
             ellipse((0, radius), (radius, radius), self.colour),
@@ -88,7 +88,7 @@ class Buoy:
         ]
 
     def spar(self) -> list[Shape]:
-        """A float with a pole and a mark on top."""
+        """Return a float with a pole and a mark on top."""
         high, wide = self.height, 0.3 * self.height
         return [
             polygon(
@@ -115,7 +115,7 @@ _FORMS = {"can": Buoy.can, "cone": Buoy.cone, "ball": Buoy.ball, "spar": Buoy.sp
 
 
 def random_buoy(rng: np.random.Generator) -> Buoy:
-    """A buoy of 0.9 to 1.8 metres."""
+    """Return a buoy of 0.9 to 1.8 metres."""
     first, second = rng.permutation(len(_COLOURS))[:2]
     return Buoy(
         form=str(rng.choice(list(_FORMS))),

@@ -1,4 +1,4 @@
-"""Draws shapes into a picture and remembers whose each pixel is."""
+"""Draws shapes on a picture and remembers who owns each pixel."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ _SUBPIXELS = 1 << _FRACTION_BITS
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an actor's origin is, in pixels, and `scale`, the pixels of a metre there.
+    """Where an actor's origin is, in pixels; `scale` is the pixels per metre there.
 
-    `haze` is how much of its colour the haze takes, 0 to 1.
+    `haze` is the share of its colour that is lost to haze, 0 to 1.
     """
 
     x: float
@@ -29,12 +29,12 @@ class Place:
     haze: float
 
     def pixels(self, outline: Outline) -> NDArray[np.float64]:
-        """Points in metres as pixels [N,2]."""
+        """Return points in metres as pixels [N,2]."""
         return np.asarray(outline * (self.scale, -self.scale) + (self.x, self.y))
 
 
 class Canvas:
-    """A picture that grows from back to front."""
+    """A picture that is drawn from back to front."""
 
     def __init__(self, image: Image, haze_colour: Colour) -> None:
         self.image = image
@@ -49,7 +49,7 @@ class Canvas:
             _fill(self.image, flat, mixed(colour, (70.0, 62.0, 50.0), 0.35))
 
     def draw(self, shapes: Sequence[Shape], place: Place, first_owner: int) -> None:
-        """Draw an actor; its parts own their pixels, as `first_owner` and the following."""
+        """Draw an actor; its parts own their pixels under numbers from `first_owner` on."""
         for shape in shapes:
             outlines = [place.pixels(points) for points in shape.outlines]
             _fill(self.image, outlines, mixed(shape.colour, self._haze_colour, place.haze))
@@ -57,7 +57,7 @@ class Canvas:
 
 
 def full_areas(shapes: Sequence[Shape], place: Place, parts: int) -> list[int]:
-    """How many pixels each part has where nothing but its own actor covers it."""
+    """Return how many pixels each part has when only its own actor may cover it."""
     every = [place.pixels(points) for shape in shapes for points in shape.outlines]
     low = np.floor(np.min([points.min(0) for points in every], 0)).astype(int)
     high = np.ceil(np.max([points.max(0) for points in every], 0)).astype(int) + 1
@@ -70,7 +70,7 @@ def full_areas(shapes: Sequence[Shape], place: Place, parts: int) -> list[int]:
 
 
 def boxes_of(owners: NDArray[np.uint16], count: int) -> list[tuple[Box, int] | None]:
-    """For owners 1 to `count`, the box around their pixels and how many there are."""
+    """Return, for owners 1 to `count`, the box around their pixels and their number."""
     rows, columns = np.nonzero(owners)
     found: list[tuple[Box, int] | None] = []
     whose = owners[rows, columns]
@@ -87,7 +87,7 @@ def boxes_of(owners: NDArray[np.uint16], count: int) -> list[tuple[Box, int] | N
 
 
 def _fill(target: NDArray[np.generic], outlines: list[NDArray[np.float64]], value: object) -> None:
-    # A pixel's middle is a whole number to OpenCV, and a half to the truth.
+    # Pixel centres are whole numbers in OpenCV, and halves in the truth.
     points = [np.rint((outline - 0.5) * _SUBPIXELS).astype(np.int32) for outline in outlines]
     line = cv2.LINE_AA if target.ndim == 3 else cv2.LINE_8  # noqa: PLR2004 - colours blend
     cv2.fillPoly(target, points, value, line, _FRACTION_BITS)  # type: ignore[call-overload]

@@ -1,4 +1,4 @@
-"""The truth about scenes in COCO's format, so that any tool for it can be used."""
+"""Writes the truth about scenes in COCO's format, so that COCO tools can be used."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -13,12 +13,12 @@ Record = dict[str, Any]
 
 
 def coco_truth(pictures: Iterable[tuple[Record, Sequence[Record]]]) -> Record:
-    """All that is true of pictures, each with its image record and its annotations.
+    """Return the truth about pictures, given as image records with their annotations.
 
-    Boxes are x, y, width, height; masks are uncompressed run lengths; rowers have keypoints. Beside
-    what COCO knows, an image has its `weather`; an annotation has `track`, `visible` (0 to 1), and
-    `name` where one is painted on a hull: `text`, `quad` (four corners) and `visible`.
-    See https://cocodataset.org/#format-data.
+    Boxes are x, y, width, height; masks are uncompressed run lengths; rowers have keypoints. Beyond
+    COCO's format, an image has `weather`; an annotation has `track`, `visible` (0 to 1), and for a
+    name painted on a hull `name`: `text`, `quad` (four corners) and `visible`. See
+    https://cocodataset.org/#format-data.
     """
     images: list[Record] = []
     annotations: list[Record] = []
@@ -36,7 +36,7 @@ def coco_truth(pictures: Iterable[tuple[Record, Sequence[Record]]]) -> Record:
 
 
 def categories() -> list[Record]:
-    """The classes, counted from 1 as COCO's."""
+    """Return the classes, numbered from 1 as in COCO."""
     joints = {"keypoints": list(JOINTS), "skeleton": [list(limb) for limb in SKELETON]}
     return [
         {"id": number, "name": label} | (joints if label == ROWER else {})
@@ -45,7 +45,7 @@ def categories() -> list[Record]:
 
 
 def annotations_of(scene: Scene) -> Iterator[Record]:
-    """The annotations of one scene, without the numbers that tie them to it."""
+    """Yield a scene's annotations, without the ids that tie them to it."""
     for place, thing in enumerate(scene.things):
         x1, y1, x2, y2 = thing.box
         mask = scene.mask(place)
@@ -63,7 +63,7 @@ def annotations_of(scene: Scene) -> Iterator[Record]:
 
 
 def run_lengths(mask: NDArray[np.bool_]) -> list[int]:
-    """How long the runs of a mask [H,W] are, column by column; the first is one of zeros."""
+    """Return the run lengths of a mask [H,W], column by column; the first run is of zeros."""
     flat = mask.ravel(order="F")
     edges = np.flatnonzero(np.diff(flat)) + 1
     lengths: list[int] = np.diff(np.concatenate([[0], edges, [flat.size]])).tolist()

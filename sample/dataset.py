@@ -1,4 +1,4 @@
-"""A folder of scenes as somebody's photographs would lie there: formats, sizes, broken files."""
+"""Writes a folder of scenes like a real one of photos: various formats, sizes, broken files."""
 
 import json
 import multiprocessing
@@ -18,10 +18,10 @@ from sample.weather import Image
 from sample.world import new_world
 
 SUFFIXES = (".jpg", ".jpg", ".png", ".jpg", ".webp")
-"""The formats, taken in turns."""
+"""The formats, in turn."""
 
 Picture = tuple[Record, list[Record]]
-"""The image record and the annotations of one picture."""
+"""A picture's image record and annotations."""
 
 _PER_FOLDER = 60
 _QUALITY = {
@@ -34,11 +34,11 @@ _CHUNK = 4
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Scenes in `folder`; `truth` is about them in COCO's format (see `sample.coco`).
+    """Scenes in `folder`; `truth` describes them in COCO's format (see `sample.coco`).
 
-    `segments` holds, for the picture `a/b.jpg`, `a/b.jpg.png`: what each pixel shows, as places in
-    `sample.labels.SEGMENTS`. Beside `sound` pictures there are files that were spoilt on purpose:
-    `broken` maps them to the reason for which each has to be quarantined.
+    For the picture `a/b.jpg`, `segments` holds `a/b.jpg.png`, which says what each pixel shows, as
+    indices into `sample.labels.SEGMENTS`. Beside the `sound` pictures there are files broken on
+    purpose; `broken` maps them to the reasons with which they must be quarantined.
     """
 
     folder: Path
@@ -51,10 +51,10 @@ class Dataset:
 def dataset_at(
     place: Path, scenes: int, *, seed: int = 0, drawn: Callable[[int], None] = lambda _: None
 ) -> Dataset:
-    """The dataset of `scenes` pictures, with seeds from `seed` on, and a few broken files.
+    """Return the dataset of `scenes` pictures with seeds from `seed` on, and a few broken files.
 
-    It is drawn into `place` unless that is there: it appears complete, or not at all. `drawn` is
-    told after each picture how many there are. The same arguments give the same files.
+    It is drawn into `place` unless that exists; it appears complete or not at all. `drawn` is
+    called after each picture with their number. The same arguments give the same files.
     """
     if not place.exists():
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ def dataset_at(
             try:
                 (Path(unfinished) / place.name).rename(place)
             except OSError:
-                if not place.exists():  # else somebody was faster, with the same files
+                if not place.exists():  # else another process was faster, with the same files
                     raise
     broken = {_broken_name(number): kind.reason for number, kind in enumerate(BREAKAGES)}
     return Dataset(place / "scenes", place / "truth.json", place / "segments", scenes, broken)
@@ -83,7 +83,7 @@ def _draw_into(place: Path, scenes: int, seed: int, drawn: Callable[[int], None]
 def _draw_all(
     folder: Path, scenes: int, seed: int, drawn: Callable[[int], None]
 ) -> Iterator[Picture]:
-    # A fresh interpreter: whoever calls may have threads, and those do not survive a fork.
+    # Fresh interpreters: the caller may have threads, which don't survive a fork.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count(), context, cv2.setNumThreads, (1,)) as pool:
         places = [(folder, number, seed + number) for number in range(scenes)]
@@ -104,8 +104,8 @@ def _draw(place: tuple[Path, int, int]) -> Picture:
 
 
 def file_name(number: int) -> str:
-    """The name of the picture with this number, counted from 0."""
-    # Formats shift against sizes, which come in turns of the same length.
+    """Return the name of the picture with this number, counted from 0."""
+    # Shift the formats against the sizes, whose cycle has the same length.
     suffix = SUFFIXES[(number + number // len(SUFFIXES)) % len(SUFFIXES)]
     return f"race-{number // _PER_FOLDER + 1}/{number:04}{suffix}"
 

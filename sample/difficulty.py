@@ -1,4 +1,4 @@
-"""The page about the sample world: `python -m sample.difficulty > docs/sample-world.md`."""
+"""Writes the page about the sample world: `python -m sample.difficulty > docs/sample-world.md`."""
 
 import sys
 from bisect import bisect_right
@@ -13,7 +13,7 @@ from sample.weather import WEATHERS
 from sample.world import LEAST_VISIBLE, new_world
 
 SCENES = 200
-"""Scenes that the histograms count, of the seeds 0, 1, 2, ..."""
+"""The number of scenes that the histograms count, with the seeds 0, 1, 2, ..."""
 
 _SIZES = (0.02, 0.05, 0.1, 0.2, 0.4)
 _VISIBLE = (0.5, 0.75, 0.95)
@@ -24,11 +24,11 @@ _TEXT = f"""\
 
 Regatta draws its own pictures: a stretch of water with rowing boats and their crews, sailing boats,
 buoys and gulls, in six kinds of weather. They are the data of `regatta demo`, of the models that
-Regatta ships and of its tests. A scene follows from its seed, whatever the size of the picture, and
-comes with the whole truth:
+Regatta ships and of its tests. A scene depends only on its seed, not on the
+size of the picture, and comes with the whole truth:
 
 - the box, the mask and the visible part of each thing, and its track through a sequence;
-- the 17 joints (COCO's) of each rower, each seen, hidden or outside of the picture;
+- the 17 joints (COCO's) of each rower, each visible, hidden or outside the picture;
 - the name painted on each hull, with its four corners;
 - sky, shore and water behind everything.
 
@@ -40,31 +40,32 @@ scene = world.scene()  # image [H,W,3] BGR, things, owners [H,W], grounds [H,W]
 frames = world.frames(250, per_second=25.0)  # the same things in motion
 ```
 
-`sample.dataset.dataset_at` writes a folder of them as JPEG, PNG and WebP, a few files broken on
-purpose, `truth.json` in COCO's format (with each picture's weather), and in `segments/` what each
-pixel shows.
+`sample.dataset.dataset_at` writes a folder of scenes as JPEG, PNG and WebP, with a few files broken
+on purpose, `truth.json` in COCO's format (with each picture's weather), and `segments/`, which says
+what each pixel shows.
 
 ## What is trained on it
 
-`make models` trains these from scratch, exports each in the format of its Paddle tool, and measures
-it on scenes that it never saw. A test of each asks for the score here; the README.md beside each
-says what it reached. `python -m training.evaluate --task T` measures one again.
+`make models` trains these models from scratch, exports each in its Paddle tool's format, and
+measures it on scenes that it has never seen. Tests require the scores below; the README.md beside
+each model says what it reached. `python -m training.evaluate --task T` measures one again.
 
 {{models}}
 
-Rowers' joints and the names on hulls take two models each: one finds, one looks closer. The files
-in `sample/exports/composed` make one model of each pair. `regatta demo --task T` shows all of this.
+Rowers' joints and the names on hulls take two models each: one to find them, one to look closer.
+The files in `sample/exports/composed` make one model of each pair. `regatta demo --task T` shows
+all of this.
 
 ## How hard it is
 
 Difficulty is part of the definition. These are {SCENES} scenes of 640 x 480 pixels, seeds 0 to
-{SCENES - 1}. A thing of which less than {LEAST_VISIBLE:.0%} can be seen is no part of the truth.
+{SCENES - 1}. A thing of which less than {LEAST_VISIBLE:.0%} is visible is not part of the truth.
 This page is made by `make docs`.
 """
 
 
 def page() -> str:
-    """The page, with the histograms counted anew."""
+    """Return the page, with the histograms counted anew."""
     scenes = [new_world(seed).scene() for seed in range(SCENES)]
     return "\n".join([_TEXT.replace("{models}", _models()), *_tables(scenes)])
 
@@ -74,20 +75,20 @@ def _models() -> str:
         f"| {task} | `{one.directory.name}` | {one.does} | {one.score} {one.least:g} |"
         for task, one in MODELS.items()
     ]
-    head = ["| for | model | in a scene, it | at least |", "| --- | --- | --- | --- |"]
+    head = ["| task | model | in a scene, it | score, at least |", "| --- | --- | --- | --- |"]
     return "\n".join([*head, *rows])
 
 
 def _tables(scenes: Sequence[Scene]) -> Iterator[str]:
     things = [(thing, _size(thing, scene)) for scene in scenes for thing in scene.things]
-    yield "Size, as the side of a square of the box's area against that of the picture:\n"
+    yield "Size, as the side of a square with the box's area relative to one with the picture's:\n"
     sizes = _bands([f"{edge:.0%}" for edge in _SIZES])
     yield from _by_label(sizes, [(thing, bisect_right(_SIZES, size)) for thing, size in things])
-    yield "\nThe part that can be seen; the rest is behind other things, or outside:\n"
+    yield "\nThe visible share; the rest is behind other things or outside the picture:\n"
     shares = _bands([f"{edge:.0%}" for edge in _VISIBLE])
     seen = [(thing, bisect_right(_VISIBLE, thing.visible)) for thing, _ in things]
     yield from _by_label(shares, seen)
-    yield "\nThings in a scene:\n"
+    yield "\nThings per scene:\n"
     counts = Counter(bisect_right(_NUMBERS, len(scene.things)) for scene in scenes)
     yield from _table(_bands([str(edge) for edge in _NUMBERS]), {"scenes": counts})
     yield "\nWeather:\n"

@@ -7,15 +7,15 @@ import numpy as np
 from sample.actor import Joints
 from sample.shape import Colour, Shape, ellipse, limb, polygon, shaded
 
-# Lengths in metres, of a grown person.
+# Lengths of an adult, in metres.
 _THIGH, _SHIN, _TRUNK, _UPPER_ARM, _FOREARM = 0.45, 0.45, 0.56, 0.30, 0.27
 _ANKLE = (0.98, 0.16)
 _SEAT_HEIGHT = 0.26
 _DRIVE = 0.42
-"""The part of a stroke in which the blade is in the water; the rest is the recovery."""
+"""The share of a stroke with the blade in the water; the rest is the recovery."""
 
 _FAR = (0.05, 0.05)
-"""How much the limbs of the far side are shifted: the one hint of depth."""
+"""How far the limbs of the far side are shifted: the only hint of depth."""
 
 Point = tuple[float, float]
 
@@ -32,7 +32,7 @@ class Rower:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """The joints of the half of a body that is near, or of the far one."""
+    """The joints of the near or the far half of a body."""
 
     shoulder: Point
     elbow: Point
@@ -44,7 +44,7 @@ class _Side:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A rower at one moment, who sits at the origin and looks along +x."""
+    """A rower at one moment, sitting at the origin and looking along +x."""
 
     near: _Side
     far: _Side
@@ -53,12 +53,12 @@ class Figure:
     eyes: tuple[Point, Point]
     ears: tuple[Point, Point]
     blade: float
-    """How far the blade swept, from -1 at the catch to 1 at the finish."""
+    """How far the blade has swept, from -1 at the catch to 1 at the finish."""
     lift: float
     """How far the blade is out of the water, 0 to 1."""
 
     def joints(self, *, near_is_left: bool) -> Joints:
-        """The joints in COCO's order: left before right."""
+        """Return the joints in COCO's order: left before right."""
         left, right = (self.near, self.far) if near_is_left else (self.far, self.near)
         near_eye, far_eye = self.eyes
         near_ear, far_ear = self.ears
@@ -75,11 +75,11 @@ class Figure:
         return (self.nose, *(point for pair in pairs for point in pair))
 
     def behind(self, rower: Rower, part: int) -> list[Shape]:
-        """The limbs of the far side."""
+        """Return the limbs of the far side."""
         return _limbs(self.far, rower, part, light=0.78)
 
     def before(self, rower: Rower, part: int) -> list[Shape]:
-        """The trunk, the head and the limbs of the near side."""
+        """Return the trunk, the head and the limbs of the near side."""
         side = self.near
         hip = (side.hip[0] + _FAR[0] / 2, side.hip[1] + _FAR[1] / 2)
         neck = (side.shoulder[0] + _FAR[0] / 2, side.shoulder[1] + _FAR[1] / 2)
@@ -103,7 +103,7 @@ class Figure:
 
 
 def figure(phase: float) -> Figure:
-    """The rower at this part of a stroke, 0 to 1: catch at 0, finish at 0.42."""
+    """Return the rower at this phase of a stroke, 0 to 1: catch at 0, finish at 0.42."""
     driving = phase < _DRIVE
     share = phase / _DRIVE if driving else (phase - _DRIVE) / (1 - _DRIVE)
     reach = (1 + np.cos(np.pi * share)) / 2 if driving else (1 - np.cos(np.pi * share)) / 2
@@ -157,7 +157,7 @@ def _shifted(side: _Side) -> _Side:
 
 
 def _joint(start: Point, end: Point, first: float, second: float, *, upward: bool) -> Point:
-    """Where two bones of these lengths meet; they stretch if the ends are too far apart."""
+    """Return where two bones of these lengths meet; they stretch if the ends are too far apart."""
     gap = float(np.hypot(end[0] - start[0], end[1] - start[1]))
     reach = min(gap, 0.999 * (first + second))
     along = (first**2 - second**2 + reach**2) / (2 * reach)
@@ -172,7 +172,7 @@ def _joint(start: Point, end: Point, first: float, second: float, *, upward: boo
 
 
 def oar(place: Point, figure_: Figure, colour: Colour, *, near: bool) -> list[Shape]:
-    """The oar of one side, from the hand over its rigger at `place` to the blade."""
+    """Return the oar of one side, from the hand over its rigger at `place` to the blade."""
     swing = 0.85 * figure_.blade
     side = figure_.near if near else figure_.far
     down = -0.62 + 0.34 * figure_.lift if near else 0.06 + 0.22 * figure_.lift

@@ -15,19 +15,19 @@ _TIP: Colour = (50, 48, 45)
 
 @dataclass(frozen=True, slots=True)
 class Gull:
-    """A gull about a metre from wing tip to wing tip, heading along +x when `forwards` is 1."""
+    """A gull with a wingspan of about a metre, heading along +x when `forwards` is 1."""
 
     is_flying: bool
     mantle: Colour
     forwards: int
     beats: float
-    """Wing beats a second."""
+    """Wing beats per second."""
     phase: float
     bank: float
 
     @property
     def is_afloat(self) -> bool:
-        """Whether it lies on the water, and so is mirrored in it."""
+        """Whether it floats on the water, and so is mirrored in it."""
         return not self.is_flying
 
     @property
@@ -37,11 +37,11 @@ class Gull:
 
     @property
     def speed(self) -> float:
-        """Metres a second, along x."""
+        """Metres per second, along x."""
         return self.forwards * (1.6 if self.is_flying else 0.05)
 
     def pose(self, seconds: float) -> Pose:
-        """The gull as it is at this time."""
+        """Return the gull's pose at this time."""
         if self.is_flying:
             flap = float(np.sin(2 * np.pi * (self.phase + self.beats * seconds)))
             shapes = [turned(shape, self.bank) for shape in self._on_the_wing(flap)]
@@ -93,7 +93,7 @@ class Gull:
 
 
 def random_gull(rng: np.random.Generator) -> Gull:
-    """A gull; three of four fly."""
+    """Return a gull; three in four fly."""
     light = float(rng.uniform(0.6, 0.95))
     return Gull(
         is_flying=bool(rng.random() < 0.75),  # noqa: PLR2004

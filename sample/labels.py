@@ -1,4 +1,4 @@
-"""What there is in the world, by name."""
+"""The names of what the world contains."""
 
 ROWING_BOAT = "rowing boat"
 ROWER = "rower"
@@ -7,13 +7,13 @@ BUOY = "buoy"
 GULL = "gull"
 
 LABELS = (ROWING_BOAT, ROWER, SAILING_BOAT, BUOY, GULL)
-"""A class's number is its place here."""
+"""A class's number is its index here."""
 
 GROUNDS = ("sky", "shore", "water")
-"""What fills a picture behind all things; a ground's number is its place here."""
+"""What fills a picture behind all things; a ground's number is its index here."""
 
 SEGMENTS = (*GROUNDS, *LABELS)
-"""What a pixel can show; a segment's number is its place here."""
+"""What a pixel can show; a segment's number is its index here."""
 
 JOINTS = (
     "nose",
@@ -27,4 +27,4 @@ SKELETON = (
     *((16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), (6, 7), (6, 8), (7, 9)),
     *((8, 10), (9, 11), (2, 3), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7)),
 )
-"""COCO's limbs, as pairs of joints counted from 1."""
+"""COCO's limbs, as pairs of joints numbered from 1."""

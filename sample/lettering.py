@@ -1,4 +1,4 @@
-"""Names painted on hulls: letters as outlines, so that they turn and shrink with their boat."""
+"""Paints names on hulls as outlines of letters, which turn and scale with their boat."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,13 +23,13 @@ _PIXELS = 64
 
 @dataclass(frozen=True, slots=True)
 class Lettering:
-    """A painted name; `quad` is its box [4,2], clockwise from the first letter's top, in metres."""
+    """A painted name; `quad` is its box [4,2] in metres, clockwise from the first letter's top."""
 
     text: str
     quad: Outline
 
     def turned(self, angle: float) -> "Lettering":
-        """The name turned with its boat, counter-clockwise by `angle` radians."""
+        """Return the name turned with its boat, counter-clockwise by `angle` radians."""
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         return Lettering(self.text, self.quad @ turn)
 
@@ -37,7 +37,7 @@ class Lettering:
 def letter(
     text: str, centre: tuple[float, float], height: float, colour: Colour
 ) -> tuple[Shape, Lettering]:
-    """The name in letters `height` metres high about `centre`."""
+    """Return the name in letters `height` metres high, centred on `centre`."""
     outlines, width = _outlines(text)
     middle = np.array([width / 2, 0.5])
     placed = tuple((points - middle) * height + centre for points in outlines)
@@ -47,7 +47,7 @@ def letter(
 
 @lru_cache(maxsize=128)
 def _outlines(text: str) -> tuple[tuple[Outline, ...], float]:
-    """The letters' outlines in units of their height, y up, and how wide the word is."""
+    """Return the letters' outlines in units of their height, y up, and the word's width."""
     path = files("vision") / "fonts" / "DejaVuSansCondensed-Bold.ttf"
     font = ImageFont.truetype(str(path), _PIXELS)
     left, top, right, bottom = font.getbbox(text)

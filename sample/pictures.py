@@ -1,4 +1,4 @@
-"""A few pictures for trying a model out: scenes, or what a model of one task is shown of them."""
+"""Draws a few pictures for trying out a model: scenes, or the parts that its task looks at."""
 
 from collections.abc import Iterator
 
@@ -9,17 +9,16 @@ from sample.scene import Name, Thing
 from sample.weather import Image
 from sample.world import new_world
 
-_SEEDS = (3, 6, 8, 9)  # scenes with things of every kind, large ones and small ones
+_SEEDS = (3, 6, 8, 9)  # scenes with things of every kind, large and small
 _MARGIN = 0.15  # of a rower's box, on each side
-_READABLE = 0.9  # how much of a name has to be seen
+_READABLE = 0.9  # the share of a name that must be visible
 _LINE_HEIGHT = 48
 
 
 def sample_pictures(task: str) -> Iterator[Image]:
-    """Pictures [H,W,3], blue first, the same ones every time.
+    """Yield pictures [H,W,3], blue first, the same every time.
 
-    A keypoint model gets single rowers before it gets whole scenes, and one that reads text gets
-    single names.
+    A keypoint model gets single rowers before whole scenes, and a text recognizer single names.
     """
     scenes = [new_world(seed).scene() for seed in _SEEDS]
     for scene in scenes:
@@ -41,7 +40,7 @@ def _around(image: Image, thing: Thing) -> Image:
 
 
 def _line(image: Image, name: Name) -> Image:
-    """A name as an upright line of text."""
+    """Return a name as an upright line of text."""
     top_left, top_right, _, bottom_left = name.quad
     ratio = np.linalg.norm(top_right - top_left) / np.linalg.norm(bottom_left - top_left)
     width = max(1, round(float(ratio) * _LINE_HEIGHT))

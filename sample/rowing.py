@@ -1,4 +1,4 @@
-"""Rowing boats with their crews."""
+"""Rowing boats and their crews."""
 
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ _HAIRS: tuple[Colour, ...] = ((30, 35, 45), (40, 70, 110), (110, 170, 210), (70,
 
 @dataclass(frozen=True, slots=True)
 class RowingBoat:
-    """A boat that goes towards -x when `forwards` is 1, its crew looking back along +x."""
+    """A boat that moves towards -x when `forwards` is 1, its crew looking back along +x."""
 
     crew: tuple[Rower, ...]
     hull: Colour
@@ -46,14 +46,14 @@ class RowingBoat:
     name: str
     forwards: int
     strokes: float
-    """Strokes a second."""
+    """Strokes per second."""
     phase: float
 
     is_afloat = True
 
     @property
     def length(self) -> float:
-        """Of the hull, in metres."""
+        """The hull's length in metres."""
         return _PITCH * len(self.crew) + 2 * _ENDS
 
     @property
@@ -63,11 +63,11 @@ class RowingBoat:
 
     @property
     def speed(self) -> float:
-        """Metres a second, along x."""
+        """Metres per second, along x."""
         return -self.forwards * 4.5 * self.strokes
 
     def pose(self, seconds: float) -> Pose:
-        """The boat as it is at this time."""
+        """Return the boat's pose at this time."""
         now = figure((self.phase + seconds * self.strokes) % 1.0)
         seats = [(i - (len(self.crew) - 1) / 2) * _PITCH - 0.45 for i in range(len(self.crew))]
         behind: list[Shape] = []
@@ -82,7 +82,7 @@ class RowingBoat:
             )
             before += _moved(now.before(rower, part), seat, flip)
             near_oars += _moved(oar(rigger, now, self.blades, near=True), seat, flip)
-            # Looking to the right, people turn their right side to whoever looks at them.
+            # People who look to the right turn their right side to the viewer.
             points = now.joints(near_is_left=flip < 0)
             joints[part] = tuple((flip * (x + seat), y) for x, y in points)
         hull, lettering = self._hull()
@@ -119,7 +119,7 @@ class RowingBoat:
 
 
 def random_rowing_boat(rng: np.random.Generator) -> RowingBoat:
-    """A boat with one, two, four or eight rowers, all in one shirt."""
+    """Return a boat with one, two, four or eight rowers in the same shirts."""
     seats = int(rng.choice([1, 2, 4, 8], p=[0.34, 0.32, 0.24, 0.1]))
     shirt = _SHIRTS[rng.integers(len(_SHIRTS))]
     crew = tuple(
@@ -143,7 +143,7 @@ def random_rowing_boat(rng: np.random.Generator) -> RowingBoat:
 
 
 def _moved(shapes: list[Shape], seat: float, flip: int) -> list[Shape]:
-    """The shapes at their seat, turned round with the boat."""
+    """Return the shapes moved to their seat and turned with the boat."""
     shift = np.array([seat, 0.0])
     return [
         Shape(

@@ -29,7 +29,7 @@ _SAILS: tuple[Colour, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class SailingBoat:
-    """A dinghy or a yacht that goes along +x when `forwards` is 1."""
+    """A dinghy or a yacht that moves along +x when `forwards` is 1."""
 
     length: float
     mast: float
@@ -52,11 +52,11 @@ class SailingBoat:
 
     @property
     def speed(self) -> float:
-        """Metres a second, along x."""
+        """Metres per second, along x."""
         return self.forwards * 0.35 * self.length
 
     def pose(self, seconds: float) -> Pose:
-        """The boat as it is at this time."""
+        """Return the boat's pose at this time."""
         heel = self.heel + 0.03 * np.sin(1.3 * seconds + self.phase)
         half, deck, flip = self.length / 2, 0.15 * self.length, self.forwards
         foot, top = (0.08 * self.length, deck), (0.06 * self.length, self.mast + deck)
@@ -117,7 +117,7 @@ class SailingBoat:
 
 
 def random_sailing_boat(rng: np.random.Generator) -> SailingBoat:
-    """A boat of 3.5 to 7 metres."""
+    """Return a boat of 3.5 to 7 metres."""
     length = float(rng.uniform(3.5, 7.0))
     main = _SAILS[rng.integers(len(_SAILS))]
     return SailingBoat(

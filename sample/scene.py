@@ -1,4 +1,4 @@
-"""A picture with the whole truth about it, and in which sizes such pictures come."""
+"""A scene: a picture and the whole truth about it, and the sizes that pictures come in."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from sample.labels import GROUNDS, LABELS
 from sample.weather import Image
 
 SHAPES = ((4, 3), (3, 2), (16, 9), (4, 3), (1, 1), (3, 4), (3, 2))
-"""Width to height, as cameras have them."""
+"""Aspect ratios (width, height), as cameras have them."""
 
 MEGAPIXELS = (0.2, 0.3, 0.5, 0.9, 2.0)
-"""How many pixels a picture has."""
+"""The numbers of pixels that pictures have, in millions."""
 
 
 def size_of(number: int) -> tuple[int, int]:
-    """Width and height of the picture with this number: all shapes and sizes take turns."""
+    """Return the (width, height) of the picture with this number; shapes and sizes take turns."""
     wide, high = SHAPES[number % len(SHAPES)]
     pixels = MEGAPIXELS[number % len(MEGAPIXELS)] * 1e6
     unit = (pixels / (wide * high)) ** 0.5
@@ -24,14 +24,14 @@ def size_of(number: int) -> tuple[int, int]:
 
 
 Box = tuple[float, float, float, float]
-"""x1, y1, x2, y2 in pixels, ends exclusive, around what can be seen."""
+"""x1, y1, x2, y2 in pixels, ends exclusive, around the visible part."""
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
     """A name on a hull.
 
-    `quad` [4,2] is in pixels, clockwise from the first letter's top; `visible` is the part of it
+    `quad` [4,2] is in pixels, clockwise from the first letter's top; `visible` is the share of it
     that nothing covers, 0 to 1.
     """
 
@@ -42,11 +42,11 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """One thing that can be seen.
+    """One visible thing.
 
-    `visible` is the part of it that is neither hidden by others nor outside of the picture, 0 to 1.
-    `joints` [17,3] are x, y and COCO's visibility: 0 outside of
-    the picture, 1 hidden, 2 to be seen. `track` stays through a sequence.
+    `visible` is the share of it that is neither hidden by others nor outside the picture, 0 to 1.
+    `joints` [17,3] are x, y and COCO's visibility: 0 outside the picture, 1 hidden, 2 visible.
+    `track` stays the same through a sequence.
     """
 
     label: str
@@ -58,7 +58,7 @@ class Thing:
 
     @property
     def class_id(self) -> int:
-        """Its label's place in `LABELS`."""
+        """Its label's index in `LABELS`."""
         return LABELS.index(self.label)
 
 
@@ -66,8 +66,8 @@ class Thing:
 class Scene:
     """A picture, `image` [H,W,3], and what is where in it.
 
-    `owners` [H,W] is 0, or 1 + the place in `things` of whose pixel it is; `grounds` [H,W] says
-    what lies behind, as places in `GROUNDS`.
+    `owners` [H,W] is 0, or 1 + the index in `things` of the pixel's owner; `grounds` [H,W] says
+    what is behind, as indices into `GROUNDS`.
     """
 
     image: Image
@@ -78,11 +78,11 @@ class Scene:
 
     @property
     def segments(self) -> NDArray[np.uint8]:
-        """What each pixel shows, [H,W]: places in `SEGMENTS`."""
+        """What each pixel shows, [H,W]: indices into `SEGMENTS`."""
         classes = [len(GROUNDS) + thing.class_id for thing in self.things]
         shown = np.array([0, *classes], np.uint8)[self.owners]
         return np.where(self.owners == 0, self.grounds, shown)
 
     def mask(self, place: int) -> NDArray[np.bool_]:
-        """The pixels of the thing at this place, [H,W]."""
+        """Return the pixels [H,W] of the thing at this index."""
         return np.asarray(self.owners == place + 1)

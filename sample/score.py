@@ -1,4 +1,4 @@
-"""How well what was found agrees with what is there: things, joints and names."""
+"""Scores what was found against the truth: things, joints and names."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _Detection = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Of `things` that are there, `hits` were found; `found` counts the right and the wrong."""
+    """Of the `things` that exist, `hits` were found; `found` counts right and wrong detections."""
 
     things: int
     found: int
@@ -28,20 +28,20 @@ class Agreement:
 
     @property
     def recall(self) -> float:
-        """The part of the things that was found, 0 to 1."""
+        """The share of things that were found, 0 to 1."""
         return self.hits / max(1, self.things)
 
     @property
     def precision(self) -> float:
-        """The part of the detections that is right, 0 to 1."""
+        """The share of detections that are right, 0 to 1."""
         return self.hits / max(1, self.found)
 
 
 def agreement(truth: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Agreement:
-    """Compare result rows with the truth in COCO's format about the same files.
+    """Compare result rows with the truth about the same files, in COCO's format.
 
-    A detection is a hit if it shares half (intersection over union) with a thing of its class that
-    no better one has taken. Rows about files that the truth does not know are passed over.
+    A detection is a hit if its intersection over union with a thing of its class, not yet taken by
+    a better detection, is at least a half. Rows about unknown files are ignored.
     """
     wanted = things_by_file(truth)
     found = hits = 0
@@ -55,7 +55,7 @@ def agreement(truth: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Ag
 
 
 def things_by_file(truth: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """The annotations of each picture, each with its `label` and, as x1, y1, x2, y2, its `box`."""
+    """Return each picture's annotations, with `label` and `box` (x1, y1, x2, y2) added."""
     labels = {category["id"]: category["name"] for category in truth["categories"]}
     files = {image["id"]: image["file_name"] for image in truth["images"]}
     things: dict[str, list[dict[str, Any]]] = {name: [] for name in files.values()}
@@ -74,10 +74,9 @@ def paired(
     detections: Iterable[_Detection],
     overlap: Callable[[_Thing, _Detection], float],
 ) -> Iterator[tuple[_Thing, _Detection]]:
-    """The detections that are hits, each with the thing it is about, the surest first.
+    """Yield the detections that are hits, each after its thing, highest scores first.
 
-    A detection is a hit if its `overlap` with a thing that no surer one has taken is a half or
-    more.
+    A detection is a hit if its `overlap` with a thing not taken by a better one is at least a half.
     """
     left = dict(enumerate(things))
     for detection in sorted(detections, key=lambda detection: -detection["score"]):
@@ -92,7 +91,7 @@ def _same(thing: Mapping[str, Any], detection: _Detection) -> float:
 
 
 def iou(one: Box, other: Box) -> float:
-    """Intersection over union of two boxes x1, y1, x2, y2."""
+    """Return the intersection over union of two boxes x1, y1, x2, y2."""
     wide = min(one[2], other[2]) - max(one[0], other[0])
     high = min(one[3], other[3]) - max(one[1], other[1])
     if wide <= 0 or high <= 0:
@@ -104,13 +103,13 @@ def iou(one: Box, other: Box) -> float:
 def confusion(
     truth: NDArray[np.uint8], found: NDArray[np.uint8], classes: int
 ) -> NDArray[np.int64]:
-    """How many pixels of each class (the rows) were found to be of each class (the columns)."""
+    """Return how many pixels of each true class (rows) were found as each class (columns)."""
     pairs = truth.astype(np.int64).ravel() * classes + found.ravel()
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
 def class_ious(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Intersection over union of each class, by the confusion; 1 where none is there or found."""
+    """Return each class's intersection over union from a confusion; 1 if it doesn't occur."""
     shared = counts.diagonal()
     either = counts.sum(0) + counts.sum(1) - shared
     return np.asarray(np.where(either, shared / np.maximum(either, 1), 1.0), float)
@@ -121,7 +120,7 @@ _SIGMAS = np.array([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87
 
 @dataclass(frozen=True, slots=True)
 class PoseAgreement:
-    """Of `rowers` with joints, `hits` were found, with a `similarity` (0 to 1) on average."""
+    """Of the `rowers` with joints, `hits` were found, with a mean `similarity` of 0 to 1."""
 
     rowers: int
     hits: int
@@ -129,15 +128,15 @@ class PoseAgreement:
 
     @property
     def recall(self) -> float:
-        """The part of the rowers that was found, 0 to 1."""
+        """The share of rowers that were found, 0 to 1."""
         return self.hits / max(1, self.rowers)
 
 
 def pose_agreement(truth: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> PoseAgreement:
-    """Compare result rows with the truth in COCO's format about the same files.
+    """Compare result rows with the truth about the same files, in COCO's format.
 
-    A rower is found where a box of half or more of theirs is; nobody is found twice. Rows about
-    files that the truth does not know are passed over.
+    A rower is found if a box's intersection over union with theirs is at least a half, and only
+    once. Rows about unknown files are ignored.
     """
     wanted = {
         name: [thing for thing in things if thing.get("num_keypoints")]
@@ -155,7 +154,7 @@ def pose_agreement(truth: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) 
 
 
 def joint_similarity(rower: Mapping[str, Any], points: NDArray[np.floating[Any]]) -> float:
-    """Object keypoint similarity, 0 to 1, of points [17,2] with an annotation that has joints.
+    """Return the object keypoint similarity (0 to 1) of points [17,2] to an annotation's joints.
 
     Source: https://cocodataset.org/#keypoints-eval.
     """
@@ -171,12 +170,12 @@ def _joints_overlap(rower: Mapping[str, Any], detection: Mapping[str, Any]) -> f
 
 
 READABLE_HEIGHT, READABLE_PART = 12.0, 0.9
-"""Names with letters less high in the picture, or less of which can be seen, are not wanted."""
+"""Names with smaller letters (picture pixels) or a smaller visible share don't count."""
 
 
 @dataclass(frozen=True, slots=True)
 class NameAgreement:
-    """Of so many readable `names`, `hits` were found, and `read` of these read as they stand."""
+    """Of the readable `names`, `hits` were found, and `read` of these were read correctly."""
 
     names: int
     hits: int
@@ -186,8 +185,8 @@ class NameAgreement:
 def name_agreement(truth: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> NameAgreement:
     """Compare result rows with the truth (see `sample.coco`) about the same files.
 
-    A name is found where a polygon shares half (intersection over union) with its quad; it is not
-    found twice. Rows about files that the truth does not know are passed over.
+    A name is found if a polygon's intersection over union with its quad is at least a half, and
+    only once. Rows about unknown files are ignored.
     """
     wanted = {
         file: [thing["name"] for thing in things if "name" in thing and _is_readable(thing["name"])]
@@ -203,7 +202,7 @@ def name_agreement(truth: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) 
 
 
 def quad_iou(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Intersection over union of two convex quads [4,2]."""
+    """Return the intersection over union of two convex quads [4,2]."""
     shared, _ = cv2.intersectConvexConvex(one, other)
     either = cv2.contourArea(one) + cv2.contourArea(other) - shared
     return shared / either if either else 0.0

@@ -1,4 +1,4 @@
-"""What actors are made of: filled outlines, each a part of one thing."""
+"""Shapes that actors are made of: filled outlines, each a part of one thing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Outlines that are filled together, so that one within another is a hole.
+    """Outlines that are filled together, so that one inside another is a hole.
 
-    `part` tells whose pixels they are, among the parts of one actor.
+    `part` says which part of the actor owns the pixels.
     """
 
     outlines: tuple[Outline, ...]
@@ -26,14 +26,14 @@ class Shape:
 
 
 def polygon(points: Sequence[tuple[float, float]], colour: Colour, part: int = 0) -> Shape:
-    """One filled outline through these points."""
+    """Return a filled outline through these points."""
     return Shape((np.array(points, float),), colour, part)
 
 
 def ellipse(
     centre: tuple[float, float], radii: tuple[float, float], colour: Colour, part: int = 0
 ) -> Shape:
-    """A filled ellipse along the axes."""
+    """Return a filled, axis-aligned ellipse."""
     turn = np.linspace(0, 2 * np.pi, 18, endpoint=False)
     points = np.stack([np.cos(turn), np.sin(turn)], 1) * radii + centre
     return Shape((points,), colour, part)
@@ -48,7 +48,7 @@ def limb(
     *,
     taper: float = 1.0,
 ) -> Shape:
-    """A thick line with round ends; its far end is `taper` times as wide."""
+    """Return a thick line with round ends; its far end is `taper` times as wide."""
     first, last = np.array(start), np.array(end)
     along = last - first
     length = float(np.hypot(*along))
@@ -62,25 +62,25 @@ def limb(
 
 
 def turned(shape: Shape, angle: float, about: tuple[float, float] = (0.0, 0.0)) -> Shape:
-    """The shape turned counter-clockwise by `angle` radians."""
+    """Return the shape turned counter-clockwise by `angle` radians."""
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     outlines = tuple((points - about) @ turn + about for points in shape.outlines)
     return Shape(outlines, shape.colour, shape.part)
 
 
 def shaded(colour: Colour, light: float) -> Colour:
-    """The colour in another light: 0 is black, 1 as it is, 2 white."""
+    """Return the colour in another light: 0 is black, 1 unchanged, 2 white."""
     if light <= 1:
         return tuple_of([channel * light for channel in colour])
     return tuple_of([channel + (255 - channel) * (light - 1) for channel in colour])
 
 
 def mixed(colour: Colour, other: Colour, share: float) -> Colour:
-    """`share` of the other colour, the rest of this one."""
+    """Mix a `share` of the other colour with the rest of this one."""
     return tuple_of([a + (b - a) * share for a, b in zip(colour, other, strict=True)])
 
 
 def tuple_of(channels: Sequence[float]) -> Colour:
-    """Three channels as a colour."""
+    """Return three channels as a colour."""
     blue, green, red = channels
     return (float(blue), float(green), float(red))

@@ -18,7 +18,7 @@ NAMES = EXPORTS / "composed" / "regatta_names.toml"
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """An export, what it `does`, and the `least` that its `score` on held-out scenes has to be.
+    """An export, what it `does`, and the `least` that its `score` on held-out scenes may be.
 
     The README.md in `directory` says how good it is.
     """
@@ -54,7 +54,7 @@ MODELS = {
         0.9,
     ),
 }
-"""By what each is for."""
+"""The shipped models, by purpose."""
 
 SHOWN = {
     "detect": DETECTOR,
@@ -63,4 +63,4 @@ SHOWN = {
     "classify": CLASSIFIER,
     "ocr": NAMES,
 }
-"""What jobs show of them, by task: models, and files that compose some of several."""
+"""The models that jobs run, by task: exports, and files that compose several of them."""

@@ -1,4 +1,4 @@
-"""Light and weather: the colours of everything that is no thing."""
+"""Light and weather, and the colours of the backdrop."""
 
 from dataclasses import dataclass
 
@@ -16,8 +16,8 @@ Image = NDArray[np.uint8]
 class Weather:
     """A kind of day.
 
-    `light` multiplies blue, green and red; `haze` is how much of the far distance it takes away,
-    0 to 1; `noise` is the camera's, in grey levels.
+    `light` multiplies blue, green and red; `haze` is how much it fades the far distance, 0 to 1;
+    `noise` is the camera's, in grey levels.
     """
 
     name: str
@@ -48,13 +48,13 @@ WEATHERS = (
 )  # fmt: skip
 
 ODDS = (0.3, 0.18, 0.2, 0.1, 0.1, 0.12)
-"""How often each weather comes."""
+"""How often each kind of weather occurs."""
 
 
 def exposed(image: Image, weather: Weather, rng: np.random.Generator, unit: float) -> Image:
-    """The picture in this weather's light, with rain, and with the camera's noise.
+    """Return the picture in this weather's light, with its rain and the camera's noise.
 
-    `unit` is how many pixels one pixel of a 640 x 480 picture takes.
+    `unit` is the size in pixels of one pixel of a 640 x 480 picture.
     """
     height, width = image.shape[:2]
     if weather.rain:

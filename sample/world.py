@@ -1,7 +1,7 @@
-"""Regatta scenes: a stretch of water with boats, crews, buoys and gulls, at any moment.
+"""Makes regatta scenes: a stretch of water with boats, crews, buoys and gulls, at any moment.
 
-Difficulty is part of the definition: see `docs/sample-world.md` for how large things are and how
-much of them is hidden.
+Difficulty is part of the definition: `docs/sample-world.md` says how large things are and how much
+of them is hidden.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from sample.scene import Box, Name, Scene, Thing
 from sample.weather import ODDS, WEATHERS, Weather, exposed
 
 LEAST_VISIBLE = 0.25
-"""Things of which less can be seen are no part of the truth."""
+"""Things with a smaller visible share are not part of the truth."""
 
 _REFERENCE = (640, 480)
 _TRIES = 12
@@ -38,7 +38,7 @@ class _Placed:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """One stretch of water, of `size` (width, height) in pixels."""
+    """A stretch of water, seen in pictures of `size` (width, height) pixels."""
 
     seed: int
     size: tuple[int, int]
@@ -47,7 +47,7 @@ class World:
     actors: tuple[_Placed, ...]
 
     def scene(self, seconds: float = 0.0) -> Scene:
-        """What a camera sees at this time. The same world and time give the same pixels."""
+        """Return what a camera sees at this time; the same world and time give the same pixels."""
         ground = backdrop(self.size, self.horizon, self.weather, self.seed)
         moved = [self._moved(placed, seconds) for placed in self.actors]
         poses = [placed.actor.pose(seconds) for placed in self.actors]
@@ -69,7 +69,7 @@ class World:
         return Scene(image, things, owners, ground.grounds, self.weather.name)
 
     def frames(self, count: int, *, per_second: float = 25.0) -> Iterator[Scene]:
-        """A sequence: everything goes its way, and keeps its track."""
+        """Yield a sequence in which everything moves on and keeps its track."""
         for number in range(count):
             yield self.scene(number / per_second)
 
@@ -80,10 +80,9 @@ class World:
 
 
 def new_world(seed: int, size: tuple[int, int] = _REFERENCE) -> World:
-    """A world that follows from its seed alone, whatever the size of the picture.
+    """Return a world that depends on its seed alone, whatever the picture's size.
 
-    Things are as large, as a part of the picture, at any size; the shape of the picture decides
-    how many fit.
+    Things take the same share of the picture at any size; the picture's shape decides how many fit.
     """
     rng = np.random.default_rng(seed)
     height = size[1]
@@ -95,7 +94,7 @@ def new_world(seed: int, size: tuple[int, int] = _REFERENCE) -> World:
         found = _find_place(rng, actor, (least, most), size, horizon, weather, placed)
         if found is not None:
             placed.append((actor, found, _room(actor, found)))
-    # What is nearer is lower in the picture, except for what flies.
+    # Nearer things are lower in the picture, unless they fly.
     placed.sort(key=lambda entry: entry[1].y if entry[0].is_afloat else entry[1].y + height)
     actors, track = [], 1
     for actor, place, _ in placed:
@@ -105,7 +104,7 @@ def new_world(seed: int, size: tuple[int, int] = _REFERENCE) -> World:
 
 
 def _wanted(rng: np.random.Generator) -> list[tuple[Actor, float, float]]:
-    """Actors, and the scales (pixels a metre, in a picture of 640 x 480) that each may have."""
+    """Return actors, each with its range of scales (pixels per metre at 640 x 480)."""
     crowd = float(rng.choice([0.5, 1.0, 1.7], p=[0.3, 0.45, 0.25]))
     wanted: list[tuple[Actor, float, float]] = []
     wanted += [(random_rowing_boat(rng), 21, 66) for _ in range(rng.poisson(1.5 * crowd))]
@@ -126,7 +125,7 @@ def _find_place(
     weather: Weather,
     placed: list[tuple[Actor, Place, Box]],
 ) -> Place | None:
-    """A place where it neither covers nor is covered too much, or None."""
+    """Return a place where the actor neither covers nor is covered too much, or None."""
     width, height = size
     unit = _unit(size)
     left, bottom, right, top = actor.extent
@@ -153,7 +152,7 @@ def _find_place(
 def _truth(
     owners: NDArray[np.uint16], areas: list[int], about: list[tuple[_Placed, Place, Pose, int]]
 ) -> tuple[tuple[Thing, ...], NDArray[np.uint16]]:
-    """The things that can be seen, and the owners counted anew without those that cannot."""
+    """Return the visible things, and the owners renumbered without the invisible ones."""
     things: list[Thing] = []
     renumbered = np.zeros(len(about) + 1, np.uint16)
     for owner, found in enumerate(boxes_of(owners, len(about)), 1):
@@ -175,7 +174,7 @@ def _truth(
 def _joints(
     pose: Pose, part: int, place: Place, owners: NDArray[np.uint16], owner: int
 ) -> NDArray[np.float32]:
-    """x, y and visibility of each joint, [17,3]."""
+    """Return x, y and visibility of each joint, [17,3]."""
     points = place.pixels(np.array(pose.joints[part]))
     height, width = owners.shape
     states = []
@@ -211,7 +210,7 @@ def _room(actor: Actor, place: Place) -> Box:
 
 
 def _shared(one: Box, other: Box) -> float:
-    """How much of the smaller room the other one takes, 0 to 1."""
+    """Return how much of the smaller box the other one covers, 0 to 1."""
     wide = min(one[2], other[2]) - max(one[0], other[0])
     high = min(one[3], other[3]) - max(one[1], other[1])
     if wide <= 0 or high <= 0:
@@ -221,5 +220,5 @@ def _shared(one: Box, other: Box) -> float:
 
 
 def _unit(size: tuple[int, int]) -> float:
-    """How many pixels one pixel of the reference picture takes."""
+    """Return the size in pixels of one pixel of the reference picture."""
     return float(np.sqrt(size[0] * size[1] / (_REFERENCE[0] * _REFERENCE[1])))

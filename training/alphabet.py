@@ -6,16 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-"""In the order of their numbers, which begin with 1: 0 is CTC's blank."""
+"""The characters in the order of their numbers, which begin at 1: 0 is CTC's blank."""
 
 CLASSES = 1 + len(CHARACTERS)
 
 
 def encoded(texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """The numbers [N,longest] of texts, filled up with 0, and how long each is [N].
+    """Return the numbers [N,longest] of texts, padded with 0, and their lengths [N].
 
     Raises:
-        ValueError: a text has other characters.
+        ValueError: a text has an unknown character.
     """
     lengths = np.array([len(text) for text in texts], np.int64)
     numbers = np.zeros((len(texts), max(lengths, default=0)), np.int32)

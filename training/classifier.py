@@ -1,4 +1,4 @@
-"""The shipped classifier: what the weather is like."""
+"""Trains the shipped classifier, which tells the weather."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from training.view import Image, random_view
 from worker.engines.paddle.vendor import paddle
 
 SIDE = 128
-"""Of the square that the network sees, in pixels."""
+"""The side of the network's square input, in pixels."""
 
 BATCH = 24
 LABELS = tuple(weather.name for weather in WEATHERS)
@@ -23,7 +23,7 @@ _WIDTHS = (8, 16, 24, 40, 56)
 
 
 class Classifier(Layer):  # type: ignore[misc]
-    """Scores of a picture for every class; see `forward`."""
+    """Scores a picture for every class; see `forward`."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -31,30 +31,30 @@ class Classifier(Layer):  # type: ignore[misc]
         self.classify = nn.Linear(_WIDTHS[-1], classes)
 
     def forward(self, image: Any) -> Any:
-        """Normalized RGB [B,3,H,W] -> logits [B,classes]."""
+        """Return logits [B,classes] for normalized RGB [B,3,H,W]."""
         return self.classify(self.encoder(image)[-1].mean([2, 3]))
 
 
 class Deployed(Layer):  # type: ignore[misc]
-    """The classifier with what follows it: scores whose sum is 1."""
+    """The classifier followed by a softmax: its scores add up to 1."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
         self.classifier = classifier
 
     def forward(self, x: Any) -> Any:
-        """Normalized RGB [B,3,H,W] -> scores [B,classes]."""
+        """Return scores [B,classes] for normalized RGB [B,3,H,W]."""
         return functional.softmax(self.classifier(x), 1)
 
 
 def labelled(seed: int) -> tuple[Image, int]:
-    """The scene with this seed, and the number of its weather."""
+    """Return the scene with this seed and its weather's number."""
     scene = scene_of(seed)
     return scene.image, LABELS.index(scene.weather)
 
 
 def train(scenes: int, plan: Plan) -> Classifier:
-    """The trained network."""
+    """Train the network and return it."""
     seed_all(3)
     rng = np.random.default_rng(3)
     pool = pooled(labelled, scenes)
@@ -62,7 +62,7 @@ def train(scenes: int, plan: Plan) -> Classifier:
 
     def losses() -> dict[str, Any]:
         chosen = [pool[number] for number in rng.integers(len(pool), size=BATCH)]
-        # Never in another light: that is what tells the weather.
+        # The light is never changed: it tells the weather.
         images = [
             random_view(rng, image.shape[1::-1], (SIDE, SIDE)).image(image) for image, _ in chosen
         ]

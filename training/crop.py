@@ -1,4 +1,4 @@
-"""The part of a picture that a top-down keypoint model is shown, as PaddleDetection cuts it."""
+"""Crops the part of a picture that a top-down keypoint model sees, as PaddleDetection does."""
 
 from dataclasses import dataclass
 
@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 from training.view import Image
 
 GROWN = 1.3
-"""How much larger than its box a crop is."""
+"""The size of a crop relative to its box."""
 
 ASPECT = 0.75
-"""Width to height of the network's input."""
+"""The network input's width divided by its height."""
 
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """Whole pixels of a picture; x2 and y2 are outside.
+    """A rectangle of whole pixels in a picture; x2 and y2 are exclusive.
 
-    Its width fills that of the network's input; what its height leaves is black, and what is too
-    high is cut off.
+    It fills the width of the network's input; a height left over is black, and one that is too much
+    is cut off.
     """
 
     x1: int
@@ -29,7 +29,7 @@ class Crop:
     y2: int
 
     def image(self, image: Image, size: tuple[int, int]) -> Image:
-        """The crop of a picture [H,W,3] at `size` (width, height)."""
+        """Return the crop of a picture [H,W,3] at `size` (width, height)."""
         part = image[self.y1 : self.y2, self.x1 : self.x2]
         scale = size[0] / (self.x2 - self.x1)
         middle = np.array([self.x2 - self.x1, self.y2 - self.y1]) / 2
@@ -38,14 +38,14 @@ class Crop:
         return np.asarray(cv2.warpAffine(part, matrix, size, flags=cv2.INTER_LINEAR), np.uint8)
 
     def points(self, points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
-        """Points [N,2] of the network's input of `size` in pixels of the picture."""
+        """Return points [N,2] of the network's input of `size` in pixels of the picture."""
         scale = (self.x2 - self.x1) / size[0]
         middle = np.array([self.x1 + self.x2, self.y1 + self.y2]) / 2
         return (points - np.array(size) / 2) * scale + middle
 
 
 def official_crop(box: tuple[float, float, float, float], picture: tuple[int, int]) -> Crop:
-    """The crop for a box x1, y1, x2, y2 in a picture of (width, height).
+    """Return the crop for a box x1, y1, x2, y2 in a picture of (width, height).
 
     Source: PaddleDetection, `expand_crop` in `deploy/python/keypoint_preprocess.py`.
     """

@@ -1,4 +1,4 @@
-"""The shipped detector: the boxes of everything in a scene."""
+"""Trains the shipped detector, which finds the boxes of everything in a scene."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from training.view import Image, lit, random_view
 from worker.engines.paddle.vendor import paddle
 
 SIDE = 384
-"""Of the square that the network sees, in pixels."""
+"""The side of the network's square input, in pixels."""
 
 BATCH = 12
 
@@ -36,16 +36,16 @@ class Sample:
 
 
 class Deployed(Layer):  # type: ignore[misc]
-    """The detector with what follows it: boxes in source pixels, multi-class NMS."""
+    """The detector followed by scaling to source pixels and multi-class NMS."""
 
     def __init__(self, detector: Detector) -> None:
         super().__init__()
         self.detector = detector
 
     def forward(self, image: Any, scale_factor: Any) -> tuple[Any, Any]:
-        """`image` [B,3,S,S], `scale_factor` [B,2] as y, x -> rows [sum N,6], their number [B].
+        """Return rows [sum N,6] and their counts [B] for images [B,3,S,S].
 
-        A row is class, score, x1, y1, x2, y2.
+        A row is class, score, x1, y1, x2, y2; `scale_factor` [B,2] is y, x.
         """
         logits, boxes = self.detector(image)
         turned = paddle.flip(scale_factor, 1)
@@ -58,7 +58,7 @@ class Deployed(Layer):  # type: ignore[misc]
 
 
 def sample_of(seed: int) -> Sample:
-    """The scene with this seed, and the boxes of its things."""
+    """Return the scene with this seed and its things' boxes."""
     scene = scene_of(seed)
     classes = np.array([thing.class_id for thing in scene.things], np.int64)
     boxes = np.array([thing.box for thing in scene.things], np.float32).reshape(-1, 4)
@@ -66,7 +66,7 @@ def sample_of(seed: int) -> Sample:
 
 
 def train(scenes: int, plan: Plan) -> Detector:
-    """The trained network."""
+    """Train the network and return it."""
     seed_all(1)
     rng = np.random.default_rng(1)
     pool = pooled(sample_of, scenes)
@@ -84,7 +84,7 @@ def train(scenes: int, plan: Plan) -> Detector:
 
 
 def shown(sample: Sample, rng: np.random.Generator) -> Sample:
-    """The picture as a square, mirrored, cropped and lit by chance."""
+    """Return the picture as a square, randomly mirrored, cropped and lit."""
     height, width = sample.image.shape[:2]
     view = random_view(rng, (width, height), (SIDE, SIDE))
     corners = view.points(sample.boxes.reshape(-1, 2, 2))

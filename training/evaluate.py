@@ -1,6 +1,6 @@
-"""Measures a shipped model on scenes that it never saw: `python -m training.evaluate --task T`.
+"""Measures a shipped model on held-out scenes: `python -m training.evaluate --task T`.
 
-Where `regatta run` knows the task, the pictures go through it as anybody's would.
+If `regatta run` knows the task, the pictures go through it as a user's would.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Writes a trained network as Paddle's own export scripts do, with a card beside it."""
+"""Exports a trained network as Paddle's own scripts do, with a model card."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -24,18 +24,18 @@ def export(
     directory.mkdir(parents=True, exist_ok=True)
     network.eval()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Paddle's own, about its own API
+        warnings.simplefilter("ignore")  # Paddle's, about its own API
         paddle.jit.save(network, str(directory / stem), input_spec=list(inputs))
     (directory / yaml_name).write_text(yaml.safe_dump(config, sort_keys=False))
 
 
 def image_spec(name: str, height: int | None, width: int | None) -> Any:
-    """An input of a graph: pictures [B,3,height,width]; None is any."""
+    """Return a graph input for pictures [B,3,height,width]; None means any size."""
     return paddle.static.InputSpec([None, 3, height, width], "float32", name)
 
 
 def card(task: str, recipe: Recipe, measured: Measured, trained: str) -> str:
-    """The README of a shipped model."""
+    """Return the README of a shipped model."""
     about = "\n".join(f"| {what} | {text} |" for what, text in recipe.about.items())
     scores = ", ".join(f"{name} {score:.3f}" for name, score in measured.scores.items())
     return f"""\
@@ -53,12 +53,12 @@ knows drawn regattas only, and is of no use on photographs.
 
 ## How good it is
 
-On {measured.scenes} scenes that it never saw (seeds from {HELD_OUT_SEEDS:,} on, in all sizes of the
-demo), {recipe.judged}:
+On {measured.scenes} scenes that it has never seen (seeds from {HELD_OUT_SEEDS:,} on, in all sizes
+of the demo), {recipe.judged}:
 
 **{scores}**
 {_classes(measured)}
-The least that is shipped: {recipe.shipped.score} {recipe.shipped.least:g}.
+Minimum for shipping: {recipe.shipped.score} {recipe.shipped.least:g}.
 `python -m training.evaluate --task {task}` measures it again.
 """
 

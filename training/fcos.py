@@ -1,6 +1,6 @@
-"""The shipped detector's network, its targets and its loss: anchor-free, one stage, three scales.
+"""The shipped detector's network, targets and loss: anchor-free, one stage, three scales.
 
-The network is after FCOS (Tian 2019), its targets are RTMDet's dynamic soft labels (Lyu 2022), its
+The network follows FCOS (Tian 2019), the targets are RTMDet's dynamic soft labels (Lyu 2022), the
 losses quality focal loss for scores and generalized IoU for boxes.
 """
 
@@ -26,7 +26,7 @@ _TINY = 1e-7
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """For the places that answer for a thing: their numbers, the things', and how well they do."""
+    """The places that predict a thing: their numbers, the things', and the boxes' overlaps."""
 
     places: NDArray[np.int64]
     things: NDArray[np.int64]
@@ -34,7 +34,7 @@ class Assignment:
 
 
 def all_middles(side: int) -> tuple[Floats, Floats]:
-    """Middles [N,2] as (x, y) and strides [N] of all places of a square input."""
+    """Return the middles [N,2] as (x, y) and the strides [N] of all places of a square input."""
     middles, strides = [], []
     for stride in STRIDES:
         along = (np.arange(side // stride, dtype=np.float32) + 0.5) * stride
@@ -51,7 +51,7 @@ def assign(
     strides: Floats,
     truth: tuple[NDArray[np.int64], Floats],
 ) -> Assignment:
-    """Match predictions (scores [N,classes] after the sigmoid, boxes [N,4]) with what there is.
+    """Match predictions (scores [N,classes] after the sigmoid, boxes [N,4]) with the truth.
 
     `truth` holds the classes [T] and the boxes [T,4]. The cost of a match is the error of the
     score, three times the log of the overlap, and a prior for the middle of the thing.
@@ -63,10 +63,10 @@ def assign(
     overlap = overlaps(sides, boxes)
     centre = (sides[:, :2] + sides[:, 2:]) / 2
     extent = sides[:, 2:] - sides[:, :2]
-    # Small things lie between places: there a place near their middle will do.
+    # Small things may lie between places, so a place near their middle will do.
     reach = np.maximum(extent[:, None] / 2, _NEAR * strides[None, :, None])
     inside = (np.abs(middles[None] - centre[:, None]) < reach).all(-1)
-    # Places that see little would learn to answer for the middle of something large.
+    # Otherwise places that see little would learn to predict large things from their middle.
     longest = extent.max(1)[:, None] / strides[None]
     inside &= (longest <= _MOST_STRIDES) | (strides == STRIDES[-1])[None]
     inside &= (longest >= _LEAST_STRIDES) | (strides == STRIDES[0])[None]
@@ -81,14 +81,14 @@ def assign(
     for thing, count in enumerate(wanted):
         chosen[thing, np.argpartition(cost[thing], count)[:count]] = True
     chosen &= inside
-    # A place that several things want answers for the cheapest.
+    # A place that several things want gets the cheapest.
     places = np.flatnonzero(chosen.any(0))
     things = np.where(chosen[:, places], cost[:, places], np.inf).argmin(0)
     return Assignment(places, things, overlap[things, places].astype(np.float32))
 
 
 def overlaps(these: Floats, those: Floats) -> Floats:
-    """Intersection over union of all pairs: [A,4] and [B,4] give [A,B]."""
+    """Return the intersection over union of all pairs of [A,4] and [B,4]: [A,B]."""
     low = np.maximum(these[:, None, :2], those[None, :, :2])
     high = np.minimum(these[:, None, 2:], those[None, :, 2:])
     shared = np.clip(high - low, 0, None).prod(-1)
@@ -99,7 +99,7 @@ def overlaps(these: Floats, those: Floats) -> Floats:
 functional: Any = paddle.nn.functional
 
 Truth = list[tuple[NDArray[np.int64], Floats]]
-"""For each picture of a batch, classes [T] and boxes [T,4]."""
+"""Classes [T] and boxes [T,4] for each picture of a batch."""
 
 _BOX_WEIGHT = 2.0
 
@@ -111,7 +111,7 @@ class DetectionLoss:
         self._middles, self._strides = all_middles(side)
 
     def __call__(self, logits: Any, boxes: Any, truth: Truth) -> tuple[Any, Any]:
-        """The losses of scores and of boxes. `logits` [B,N,classes] and `boxes` [B,N,4]."""
+        """Return the losses of scores and of boxes. `logits` [B,N,classes] and `boxes` [B,N,4]."""
         scores = functional.sigmoid(logits).numpy()
         sides = boxes.numpy()
         target = np.zeros(scores.shape, np.float32)
@@ -134,14 +134,14 @@ class DetectionLoss:
 
 
 def _quality_focal(logits: Any, target: Any) -> Any:
-    """Cross entropy, weighted by the square of the error (Li 2020)."""
+    """Return the cross entropy, weighted by the square of the error (Li 2020)."""
     error = functional.sigmoid(logits) - target
     entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
     return entropy * (error * error).detach()
 
 
 def _generalized_iou(boxes: Any, others: Any) -> Any:
-    """Of each pair of boxes [N,4] (Rezatofighi 2019), -1 to 1."""
+    """Return the generalized IoU (Rezatofighi 2019), -1 to 1, of each pair of boxes [N,4]."""
     low = paddle.maximum(boxes[:, :2], others[:, :2])
     high = paddle.minimum(boxes[:, 2:], others[:, 2:])
     shared = (high - low).clip(min=0).prod(-1)
@@ -155,15 +155,15 @@ def _generalized_iou(boxes: Any, others: Any) -> Any:
 
 
 STRIDES = (8, 16, 32)
-"""Pixels of the input between two places of each scale."""
+"""Each scale's distance between places, in pixels of the input."""
 
 _WIDTHS = (12, 24, 48, 96, 144)
 _NECK = 48
-_PRIOR = 0.01  # the score that everything begins with, so that background is no surprise
+_PRIOR = 0.01  # the initial score of everything, since most of it is background
 
 
 class Detector(Layer):  # type: ignore[misc]
-    """Scores and boxes of every place; see `forward`."""
+    """Predicts scores and boxes for every place; see `forward`."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -179,13 +179,14 @@ class Detector(Layer):  # type: ignore[misc]
         self.regress = nn.Conv2D(_NECK, 4, 3, padding=1)
 
     def forward(self, image: Any) -> tuple[Any, Any]:
-        """Normalized RGB [B,3,S,S] -> logits [B,N,classes], boxes [B,N,4] as x1, y1, x2, y2.
+        """Return logits [B,N,classes] and boxes [B,N,4] for normalized RGB [B,3,S,S].
 
-        Boxes are in pixels of the input. Places come row by row, the finest scale first.
+        Boxes are x1, y1, x2, y2 in pixels of the input. Places are ordered row by row, the finest
+        scale first.
         """
         levels = self.pyramid(self.encoder(image)[-len(STRIDES) :])
         logits, boxes = [], []
-        # By number: Paddle's translation of loops into a graph knows no strict `zip`.
+        # By index: Paddle's translation of loops into a graph doesn't know strict `zip`.
         for number in range(len(STRIDES)):
             stride = STRIDES[number]
             level = self.smooth[number](levels[number])
@@ -201,6 +202,6 @@ class Detector(Layer):  # type: ignore[misc]
 
 
 def _middles(side: int, stride: int) -> tuple[Any, Any]:
-    """The x and the y of each place of a scale, [side,side] each, in pixels of the input."""
+    """Return the x and y of each place of a scale, [side,side] each, in pixels of the input."""
     along = (paddle.arange(side, dtype="float32") + 0.5) * stride
     return along.unsqueeze(0).expand([side, side]), along.unsqueeze(1).expand([side, side])

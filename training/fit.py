@@ -1,4 +1,4 @@
-"""What the trainings of the shipped models have in common, and the loop that runs them."""
+"""The training loop of the shipped models, and the types that describe a training."""
 
 import copy
 import math
@@ -14,7 +14,7 @@ from sample.shipped import Shipped
 from worker.engines.paddle.vendor import paddle
 
 Losses = Callable[[], Mapping[str, Any]]
-"""Draws a batch, and says how wrong the network is about it, by name."""
+"""Draws a batch and returns the network's losses on it, by name."""
 
 _LAST_RATE = 0.03
 _DECAY = 0.02
@@ -25,14 +25,14 @@ _REPORT_STEPS = 50
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long to train, and how fast: the rate rises for `warm_up` steps, then falls."""
+    """How long and how fast to train: the rate rises for `warm_up` steps, then falls."""
 
     steps: int
     peak_rate: float = 0.003
     warm_up: int = 100
 
     def rate(self, step: int) -> float:
-        """Part of the peak rate: a short rise, then half a cosine."""
+        """Return the share of the peak rate: a short rise, then half a cosine."""
         if step < self.warm_up:
             return (step + 1) / self.warm_up
         share = (step - self.warm_up) / max(1, self.steps - self.warm_up)
@@ -41,9 +41,9 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Scores, 0 to 1, on so many held-out scenes; the first of them is that of `sample.shipped`.
+    """Scores, 0 to 1, on a number of held-out scenes; the first is that of `sample.shipped`.
 
-    `classes` breaks one of them down, that which `of_class` names.
+    `classes` breaks the score named by `of_class` down by class.
     """
 
     scenes: int
@@ -53,7 +53,7 @@ class Measured:
 
     @property
     def score(self) -> float:
-        """The first one."""
+        """The first score."""
         return next(iter(self.scores.values()))
 
 
@@ -61,9 +61,9 @@ class Measured:
 class Recipe:
     """How one shipped model is made.
 
-    `train` takes how many scenes to draw and the plan; `batch` is how many of `shown` (what each
-    step shows) it takes at once. `held_out` is how many scenes
-    it is measured on, `judged` how; `about` are the rows of its card on what the model is.
+    `train` takes the number of scenes to draw and the plan; each step takes `batch` of `shown`.
+    `held_out` is the number of scenes that it is measured on, `judged` how; `about` are the rows of
+    its card that describe the model.
     """
 
     shipped: Shipped
@@ -80,14 +80,14 @@ class Recipe:
 
 
 def seed_all(seed: int) -> None:
-    """Make what follows the same each time on the same machine, on one core."""
+    """Make what follows reproducible on the same machine, on one core."""
     paddle.seed(seed)
     paddle.framework.core.set_num_threads(1)
     cv2.setNumThreads(1)
 
 
 def fit(network: Any, losses: Losses, plan: Plan) -> None:
-    """Train the network in place; it ends as the running average of its weights, in eval mode."""
+    """Train a network in place and leave it with the average of its weights, in eval mode."""
     network.train()
     schedule = paddle.optimizer.lr.LambdaDecay(plan.peak_rate, plan.rate)
     optimizer = paddle.optimizer.AdamW(

@@ -1,4 +1,4 @@
-"""Runs a shipped model over scenes that it never saw."""
+"""Runs a shipped model over scenes that it has never seen."""
 
 import json
 import os
@@ -21,14 +21,14 @@ _BATCH = 16
 
 
 def held_out(scenes: int, folder: Path) -> Dataset:
-    """So many scenes, drawn into `folder`."""
+    """Return a dataset of `scenes` held-out scenes, drawn into `folder`."""
     return dataset_at(folder / "held-out", scenes, seed=HELD_OUT_SEEDS)
 
 
 def results(
     dataset: Dataset, model: Path, folder: Path, options: Sequence[str] = ()
 ) -> Iterator[Mapping[str, Any]]:
-    """The result rows of `regatta run`, one for each sound picture; its output is `folder`/out.
+    """Yield the result rows of `regatta run` for each sound picture; its output is `folder`/out.
 
     Raises:
         RuntimeError: a picture has no result.
@@ -36,7 +36,7 @@ def results(
     environment = {**os.environ, "REGATTA_HOME": str(folder / "home")}
     regatta: list[str | Path] = [sys.executable, "-P", "-c", "from regatta import main; main()"]
     run: list[str | Path] = ["run", dataset.folder, "--model", model, "--output", folder / "out"]
-    # Quarantined items, which the dataset has on purpose, make the exit code 3.
+    # The exit code is 3 because of the dataset's broken files, which are quarantined.
     subprocess.run(
         [*regatta, *run, "--no-annotate", *options],
         env=environment,
@@ -58,8 +58,8 @@ def results(
 def composed(
     task: str, parts: Mapping[str, Path], folder: Path, options: Mapping[str, Sequence[str]] = {}
 ) -> Path:
-    """A file in `folder` that makes one model of parts; see `registry.composition`."""
-    # JSON's texts and lists are TOML's, too.
+    """Write a file in `folder` that composes a model of parts; see `registry.composition`."""
+    # JSON's strings and lists are valid TOML.
     tables = {"parts": {role: str(part) for role, part in parts.items()}, "options": options}
     lines = [f"task = {json.dumps(task)}"]
     for table, entries in tables.items():
@@ -71,13 +71,13 @@ def composed(
 
 
 class Graph:
-    """A model by its predictor alone, to be shown what the truth has."""
+    """A model run through its predictor alone, on input cut out by the truth."""
 
     def __init__(self, model: Path) -> None:
         profile = NetworkProfile(offers()[0].offer, batch_size=_BATCH)
         self._predictor = load_predictor(*find_graph(model), profile=profile)
 
     def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The first output for a batch [B,3,H,W]."""
+        """Return the first output for a batch [B,3,H,W]."""
         [name] = self._predictor.input_names
         return self._predictor.predict({name: images})[0]

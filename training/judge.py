@@ -1,4 +1,4 @@
-"""How good the shipped models are, each by the measure of its field."""
+"""Measures how good the shipped models are, each by its field's usual metric."""
 
 import contextlib
 import io
@@ -34,8 +34,8 @@ from vision.read.ctc import decode_lines
 from vision.read.db_settings import DbSettings
 from vision.read.text_regions import find_regions
 
-_THRESHOLD = 0.02  # average precision wants the doubtful detections as well
-_HALF = 0  # the place of an overlap of 0.5 among COCO's overlaps
+_THRESHOLD = 0.02  # average precision needs the doubtful detections as well
+_HALF = 0  # the index of the overlap 0.5 among COCO's
 _WHOLE_AREA, _MOST_FINDS = 0, -1
 
 
@@ -44,7 +44,7 @@ def measure_boxes(model: Path, scenes: int, folder: Path) -> Measured:
     dataset = held_out(scenes, folder)
     truth = json.loads(dataset.truth.read_text())
     rows = results(dataset, model, folder, ["--threshold", str(_THRESHOLD)])
-    # [overlaps, recalls, classes, areas, numbers of detections]; -1 where there is nothing to find
+    # [overlaps, recalls, classes, areas, numbers of detections]; -1 if there is nothing to find
     precision = precisions(truth, _boxes_of(truth, rows), "bbox")[..., _WHOLE_AREA, _MOST_FINDS]
     labels = [category["name"] for category in truth["categories"]]
     return Measured(
@@ -56,8 +56,8 @@ def measure_boxes(model: Path, scenes: int, folder: Path) -> Measured:
 
 
 def precisions(truth: Mapping[str, Any], detections: Iterable[Mapping[str, Any]], kind: str) -> Any:
-    """COCO's precisions [overlaps, recalls, classes, areas, counts] of `bbox` or so."""
-    with contextlib.redirect_stdout(io.StringIO()):  # COCO's code talks
+    """Return COCO's precisions [overlaps, recalls, classes, areas, counts] for `bbox` or so."""
+    with contextlib.redirect_stdout(io.StringIO()):  # COCO's code prints
         coco = COCO()
         coco.dataset = truth
         coco.createIndex()
@@ -70,7 +70,7 @@ def precisions(truth: Mapping[str, Any], detections: Iterable[Mapping[str, Any]]
 def _boxes_of(
     truth: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]
 ) -> Iterator[Mapping[str, Any]]:
-    """Result rows as COCO has them."""
+    """Yield result rows as COCO boxes."""
     numbers = {image["file_name"]: image["id"] for image in truth["images"]}
     for row in rows:
         for detection in row["detections"]:
@@ -102,9 +102,9 @@ _CATEGORY = 1 + LABELS.index(ROWER)
 
 
 def measure_joints(model: Path, scenes: int, folder: Path) -> Measured:
-    """Let an exported model find the joints of held-out scenes' rowers.
+    """Let an exported model find the joints of rowers in held-out scenes, and compare.
 
-    It is shown their true boxes, and then, by `regatta run`, those of the shipped detector.
+    It gets their true boxes first, and then, through `regatta run`, the shipped detector's.
     """
     dataset = held_out(scenes, folder)
     truth = json.loads(dataset.truth.read_text())
@@ -138,7 +138,7 @@ def measure_joints(model: Path, scenes: int, folder: Path) -> Measured:
 def _precision(
     truth: Mapping[str, Any], detections: Iterable[Mapping[str, Any]]
 ) -> NDArray[np.float64]:
-    """COCO's precisions [overlaps, recalls, 1]."""
+    """Return COCO's precisions [overlaps, recalls, 1]."""
     found = precisions(truth, detections, "keypoints")
     return np.asarray(found[..., _WHOLE_AREA, _MOST_FINDS], np.float64)
 
@@ -146,7 +146,7 @@ def _precision(
 def _poses_of(
     truth: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]
 ) -> Iterator[Mapping[str, Any]]:
-    """Result rows as COCO has them."""
+    """Yield result rows as COCO keypoints."""
     numbers = {image["file_name"]: image["id"] for image in truth["images"]}
     for row in rows:
         for detection in row["detections"]:
@@ -164,7 +164,7 @@ def _pose(image: int, points: NDArray[np.float64], score: float) -> Mapping[str,
 
 
 def _found(image: view.Image, bbox: tuple[float, ...], graph: Graph) -> NDArray[np.float64]:
-    """The joints [17,3] (x, y, score) of the rower in this box, in pixels of the picture."""
+    """Return the joints [17,3] (x, y, score) of the rower in this box, in pixels of the picture."""
     x, y, wide, high = bbox
     height, width = image.shape[:2]
     crop = official_crop((x, y, x + wide, y + high), (width, height))
@@ -172,7 +172,7 @@ def _found(image: view.Image, bbox: tuple[float, ...], graph: Graph) -> NDArray[
 
 
 def _restored(heatmaps: NDArray[np.float32], crop: Crop) -> NDArray[np.float64]:
-    """The best points, a quarter of a cell towards the higher neighbour (PaddleDetection)."""
+    """Return the best points, moved a quarter cell to the higher neighbour (PaddleDetection)."""
     joints, _, wide = heatmaps.shape
     best = heatmaps.reshape(joints, -1).argmax(1)
     padded = np.pad(heatmaps, ((0, 0), (1, 1), (1, 1)), mode="edge")
@@ -205,8 +205,8 @@ def measure_segments(model: Path, scenes: int, folder: Path) -> Measured:
 _LEAST_OVERLAP = 0.5
 
 
-def measure_finding(model: Path, scenes: int, folder: Path) -> Measured:
-    """How many names of held-out scenes are found, and how many detections are names (IoU 0.5)."""
+def measure_text_detection(model: Path, scenes: int, folder: Path) -> Measured:
+    """Measure the recall and precision of an exported text detector on held-out names (IoU 0.5)."""
     export, graph = read_export(model), Graph(model)
     prepare, settings = Preprocessor(export.ops), DbSettings.of(export.config)
     things = hits = found = 0
@@ -229,11 +229,10 @@ def measure_finding(model: Path, scenes: int, folder: Path) -> Measured:
     return Measured(scenes, {"hmean": hmean, "recall": recall, "precision": precision})
 
 
-def measure_reading(model: Path, scenes: int, folder: Path) -> Measured:
-    """How much of the names of held-out scenes is read right.
+def measure_recognition(model: Path, scenes: int, folder: Path) -> Measured:
+    """Measure how well an exported recognizer reads the names in held-out scenes.
 
-    It is shown the names where the truth has them, and then, by `regatta run`, what the shipped
-    detector takes for names.
+    It gets the true quads first, and then, through `regatta run`, the shipped detector's.
     """
     export, graph = read_export(model), Graph(model)
     prepare = Preprocessor(export.ops)
@@ -262,7 +261,7 @@ def measure_reading(model: Path, scenes: int, folder: Path) -> Measured:
 
 
 def edits(one: str, other: str) -> int:
-    """How many characters have to be added, dropped or changed (Levenshtein 1965)."""
+    """Return how many characters must be added, dropped or changed (Levenshtein 1965)."""
     before = list(range(len(other) + 1))
     for row, here in enumerate(one, 1):
         now = [row]
@@ -274,7 +273,7 @@ def edits(one: str, other: str) -> int:
 
 
 def _pictures(dataset: Dataset) -> Iterator[tuple[view.Image, list[Name]]]:
-    """The pictures and the names in each."""
+    """Yield each picture with the names in it."""
     truth = json.loads(dataset.truth.read_text())
     names = defaultdict(list)
     for thing in truth["annotations"]:

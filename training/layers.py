@@ -1,4 +1,4 @@
-"""What the shipped models' networks are made of."""
+"""The building blocks of the shipped models' networks."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,12 +21,12 @@ class Unit(Layer):  # type: ignore[misc]
         self.norm = nn.BatchNorm2D(outputs)
 
     def forward(self, features: Any) -> Any:
-        """[B,inputs,H,W] -> [B,outputs,H/stride,W/stride]."""
+        """Map [B,inputs,H,W] to [B,outputs,H/stride,W/stride]."""
         return functional.relu(self.norm(self.convolution(features)))
 
 
 class Residual(Layer):  # type: ignore[misc]
-    """Two units, the first of half the width, around a shortcut."""
+    """Two units with a shortcut, the first of half the width."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -34,12 +34,12 @@ class Residual(Layer):  # type: ignore[misc]
         self.widen = Unit(width // 2, width)
 
     def forward(self, features: Any) -> Any:
-        """[B,width,H,W] -> the same shape."""
+        """Map [B,width,H,W] to the same shape."""
         return features + self.widen(self.narrow(features))
 
 
 class Surroundings(Layer):  # type: ignore[misc]
-    """What is around each place, as far as 7 places away (SPPF, after He 2015)."""
+    """Adds what is around each place, up to 7 places away (SPPF, after He 2015)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class Surroundings(Layer):  # type: ignore[misc]
         self.widen = Unit(2 * width, width, 1)
 
     def forward(self, features: Any) -> Any:
-        """[B,width,H,W] -> the same shape."""
+        """Map [B,width,H,W] to the same shape."""
         around = [self.narrow(features)]
         for _ in range(3):
             around.append(functional.max_pool2d(around[-1], 5, stride=1, padding=2))
@@ -55,7 +55,7 @@ class Surroundings(Layer):  # type: ignore[misc]
 
 
 class Encoder(Layer):  # type: ignore[misc]
-    """Features at strides of 2, 4, 8, ...: one scale for each of `widths`, their channels."""
+    """Features at strides of 2, 4, 8, ...: one scale for each of `widths`, its channels."""
 
     def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class Encoder(Layer):  # type: ignore[misc]
         self.stages = nn.LayerList(stages)
 
     def forward(self, image: Any) -> Any:
-        """[B,3,H,W] -> a list of [B,width,H/stride,W/stride], the finest first."""
+        """Map [B,3,H,W] to a list of [B,width,H/stride,W/stride], the finest first."""
         scales = []
         features = image
         for stage in [*self.stem, *self.stages]:
@@ -79,15 +79,15 @@ class Encoder(Layer):  # type: ignore[misc]
 
 
 class Pyramid(Layer):  # type: ignore[misc]
-    """Brings what coarse scales know to the finer ones (after Lin 2017), all `width` channels."""
+    """Passes features from coarse scales to finer ones (after Lin 2017), all `width` channels."""
 
     def __init__(self, widths: Sequence[int], width: int) -> None:
         super().__init__()
         self.lateral = nn.LayerList([Unit(inputs, width, 1) for inputs in widths])
 
     def forward(self, scales: Any) -> Any:
-        """The encoder's scales, the finest first -> as many, each [B,width,H/stride,W/stride]."""
-        # By number: Paddle's translation of loops into a graph knows no strict `zip`.
+        """Map the encoder's scales, finest first, to as many [B,width,H/stride,W/stride]."""
+        # By index: Paddle's translation of loops into a graph doesn't know strict `zip`.
         levels = [self.lateral[number](scales[number]) for number in range(len(self.lateral))]
         for finer in range(len(levels) - 2, -1, -1):
             levels[finer] = levels[finer] + functional.interpolate(
@@ -97,7 +97,7 @@ class Pyramid(Layer):  # type: ignore[misc]
 
 
 class PerPixel(Layer):  # type: ignore[misc]
-    """Scores of places at a stride of 2, from an encoder's scales joined by a pyramid."""
+    """Scores places at a stride of 2, from an encoder's scales joined by a pyramid."""
 
     def __init__(self, widths: Sequence[int], neck: int, fine: int, outputs: int) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class PerPixel(Layer):  # type: ignore[misc]
         self.classify = nn.Conv2D(fine, outputs, 1)
 
     def forward(self, image: Any) -> Any:
-        """[B,3,H,W] -> logits [B,outputs,H/2,W/2]."""
+        """Map [B,3,H,W] to logits [B,outputs,H/2,W/2]."""
         scales = self.encoder(image)
         coarse = self.coarse(self.pyramid(scales[1:])[0])
         coarse = functional.interpolate(coarse, scale_factor=2, mode="nearest")

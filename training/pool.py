@@ -1,4 +1,4 @@
-"""What a network is trained on: made once, in several processes, and shown in many ways."""
+"""Makes the training samples, once, in several processes; they are then shown in many ways."""
 
 from collections.abc import Callable
 from multiprocessing import get_context
@@ -15,36 +15,36 @@ Floats = NDArray[np.float32]
 T = TypeVar("T")
 
 TRAINING_SEEDS = 10_000_000
-"""Where the seeds of training scenes begin; no demo and no test goes that far."""
+"""The first seed of training scenes; no demo or test goes that far."""
 
 HELD_OUT_SEEDS = 20_000_000
-"""Where the seeds of held-out scenes begin; training never goes that far."""
+"""The first seed of held-out scenes; training never goes that far."""
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of red, green and blue, 0 to 1: those of ImageNet, as everybody's."""
+"""ImageNet's mean and standard deviation of red, green and blue, 0 to 1."""
 
 PIXELS = 230_000
-"""Of a training scene, where nothing else is said."""
+"""The default number of pixels of a training scene."""
 
 _CHUNK = 16
 
 
 def pooled(make: Callable[[int], T], count: int, processes: int = 2) -> list[T]:
-    """What `make`, a function of some module, makes of each of `count` seeds for training."""
+    """Return what `make`, a module-level function, makes of each of `count` training seeds."""
     with get_context("spawn").Pool(processes, cv2.setNumThreads, (1,)) as pool:
         seeds = range(TRAINING_SEEDS, TRAINING_SEEDS + count)
         return pool.map(make, seeds, chunksize=_CHUNK)
 
 
 def scene_of(seed: int, pixels: int = PIXELS) -> Scene:
-    """A scene of about so many pixels: with the seed, all shapes that pictures have take turns."""
+    """Return a scene of about `pixels` pixels; by seed, all shapes of pictures take turns."""
     wide, high = SHAPES[seed % len(SHAPES)]
     unit = np.sqrt(pixels / (wide * high))
     return new_world(seed, (round(wide * unit), round(high * unit))).scene()
 
 
 def normalized(images: list[NDArray[np.uint8]]) -> Floats:
-    """Pictures [H,W,3], blue first, as networks want them: RGB [B,3,H,W]."""
+    """Return pictures [H,W,3], blue first, as networks want them: normalized RGB [B,3,H,W]."""
     batch = np.stack(images)[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32) / 255
     mean, std = (np.array(values, np.float32)[:, None, None] for values in (MEAN, STD))
     return np.ascontiguousarray((batch - mean) / std)

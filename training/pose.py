@@ -1,4 +1,4 @@
-"""The shipped keypoint model: where the joints of one rower are."""
+"""Trains the shipped keypoint model, which finds the joints of one rower."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +23,12 @@ _SIGMA = 1.5  # cells
 
 
 def targets(joints: Floats, size: tuple[int, int], stride: int) -> tuple[Floats, Floats]:
-    """Heatmaps [N,K,h,w] of joints [N,K,3] (x, y, visibility), and a weight [N,K] of each.
+    """Return the heatmaps [N,K,h,w] of joints [N,K,3] (x, y, visibility), and their weights [N,K].
 
-    `size` (width, height) is that of the input in pixels, of which a cell covers `stride` x
-    `stride`. The hills are 1 high at the joint itself, which need not be a cell's middle (unbiased,
-    as DARK reads them; Zhang 2020). The cell of the point p is p / stride, as PaddleDetection has
-    it. Joints outside of the picture or of the heatmap weigh nothing.
+    `size` (width, height) is the input's in pixels, of which a cell covers `stride` x `stride`. The
+    peaks are 1 high at the joint itself, which need not be a cell's middle (unbiased, as DARK reads
+    them; Zhang 2020). The cell of the point p is p / stride, as in PaddleDetection. Joints outside
+    the picture or the heatmap have no weight.
     """
     columns, rows = np.arange(size[0] // stride), np.arange(size[1] // stride)
     cells = joints[..., :2] / stride
@@ -41,18 +41,18 @@ def targets(joints: Floats, size: tuple[int, int], stride: int) -> tuple[Floats,
 
 
 SIZE = (96, 128)
-"""Width and height of the crop that the network sees, in pixels."""
+"""Width and height of the network's input, in pixels."""
 
 STRIDE = 4
-"""Pixels of the crop between two cells of a heatmap."""
+"""Pixels of the input per cell of a heatmap."""
 
 BATCH = 32
 
 _WIDTHS = (12, 24, 40, 64, 80)
 _NECK = 32
-_PIXELS = 900_000  # of a scene: rowers are small
+_PIXELS = 900_000  # per scene: rowers are small
 _LEAST_HEIGHT = 20.0
-_MARGIN = 1.9  # of a kept picture around its rower: room to turn
+_MARGIN = 1.9  # of a stored picture around its rower: room to rotate
 _MOST_TURN = 0.35
 _SCALE = 1000.0  # so that the loss is about 1
 _MIRRORED = [0, *(number + 1 if number % 2 else number - 1 for number in range(1, len(JOINTS)))]
@@ -60,7 +60,7 @@ _MIRRORED = [0, *(number + 1 if number % 2 else number - 1 for number in range(1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Person:
-    """A picture [H,W,3] with a rower in `box`, and the rower's joints [17,3] in its pixels."""
+    """A picture [H,W,3] with a rower in `box`, and the rower's joints [17,3] in pixels."""
 
     image: Image
     box: tuple[float, float, float, float]
@@ -68,7 +68,7 @@ class Person:
 
 
 class Pose(Layer):  # type: ignore[misc]
-    """A heatmap of each joint; see `forward`."""
+    """Predicts a heatmap for each joint; see `forward`."""
 
     def __init__(self, joints: int) -> None:
         super().__init__()
@@ -78,25 +78,25 @@ class Pose(Layer):  # type: ignore[misc]
         self.show = nn.Conv2D(_NECK, joints, 1)
 
     def forward(self, image: Any) -> Any:
-        """Normalized RGB [B,3,H,W] -> heatmaps [B,joints,H/4,W/4], 0 to 1 or so."""
+        """Return heatmaps [B,joints,H/4,W/4], about 0 to 1, for normalized RGB [B,3,H,W]."""
         return self.show(self.join(self.pyramid(self.encoder(image)[1:])[0]))
 
 
 class Deployed(Layer):  # type: ignore[misc]
-    """The network with what PaddleDetection's exports give beside the heatmaps."""
+    """The network with the outputs that PaddleDetection's exports have beside the heatmaps."""
 
     def __init__(self, pose: Pose) -> None:
         super().__init__()
         self.pose = pose
 
     def forward(self, image: Any) -> tuple[Any, Any]:
-        """Normalized RGB [B,3,H,W] -> heatmaps, and the best cell's number of each [B,joints]."""
+        """Return heatmaps and each one's best cell [B,joints] for normalized RGB [B,3,H,W]."""
         heatmaps = self.pose(image)
         return heatmaps, heatmaps.flatten(2).argmax(2)
 
 
 def people_of(seed: int) -> list[Person]:
-    """The rowers of the scene with this seed, each in a picture of its own."""
+    """Return the rowers of the scene with this seed, each in a picture of its own."""
     scene = scene_of(seed, _PIXELS)
     height, width = scene.image.shape[:2]
     people = []
@@ -119,7 +119,7 @@ def people_of(seed: int) -> list[Person]:
 
 
 def train(scenes: int, plan: Plan) -> Pose:
-    """The trained network."""
+    """Train the network and return it."""
     seed_all(4)
     rng = np.random.default_rng(4)
     pool = [person for people in pooled(people_of, scenes) for person in people]
@@ -138,9 +138,9 @@ def train(scenes: int, plan: Plan) -> Pose:
 
 
 def _shown(person: Person, rng: np.random.Generator) -> tuple[Image, NDArray[np.float32]]:
-    """The crop as a detector might have cut it, and the joints in its pixels."""
+    """Return the crop as a detector might have placed it, and the joints in its pixels."""
     view = _random_crop(person.box, rng)
-    # As the official crop, which counts pixels by their corner; what is outside is black.
+    # Like the official crop, which counts pixels by their corner; outside it is black.
     image = cv2.warpAffine(person.image, view.matrix, view.size, flags=cv2.INTER_LINEAR)
     joints = person.joints.copy()
     joints[:, :2] = view.points(joints[:, :2])
@@ -154,7 +154,7 @@ def _random_crop(box: tuple[float, float, float, float], rng: np.random.Generato
     size = np.array([x2 - x1, y2 - y1])
     middle = np.array([x1 + x2, y1 + y2]) / 2 + rng.normal(0, 0.04, 2) * size
     width, height = size * np.exp(rng.normal(0, 0.08, 2)) * GROWN
-    # The crop's width fills the input; a slim one is widened before.
+    # The crop fills the input's width; a slim one has been widened.
     width = max(width, height * ASPECT)
     half = np.array([width, width / ASPECT]) / 2
     (left, top), (right, bottom) = (middle - half).tolist(), (middle + half).tolist()

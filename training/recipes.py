@@ -1,4 +1,4 @@
-"""How each of the shipped models is made, by what it does."""
+"""How each of the shipped models is made, by purpose."""
 
 from sample.labels import JOINTS, LABELS, SEGMENTS
 from sample.score import READABLE_HEIGHT
@@ -9,10 +9,10 @@ from training.fit import Plan, Recipe
 from training.judge import (
     measure_boxes,
     measure_classes,
-    measure_finding,
     measure_joints,
-    measure_reading,
+    measure_recognition,
     measure_segments,
+    measure_text_detection,
 )
 
 _BY_RUN = "run by `regatta run` and compared with the truth"
@@ -108,13 +108,13 @@ RECIPES = {
         plan=Plan(900),
         train=text_detector.train,
         export=text_detector.export_text_detector,
-        measure=measure_finding,
+        measure=measure_text_detection,
         held_out=150,
         shown="parts of pictures",
         judged=(
-            "a find being right that shares half with a name. Names with letters less than "
-            f"{text_detector.READABLE_HEIGHT:g} pixels high in the network's input, or less than "
-            f"{text_detector.READABLE_PART:.0%} visible, are neither wanted nor wrong"
+            "a detection being right if its IoU with a name is at least a half. Names with letters "
+            f"less than {text_detector.READABLE_HEIGHT:g} pixels high in the network's input, or "
+            f"less than {text_detector.READABLE_PART:.0%} visible, don't count"
         ),
         about={
             "task": "text detection",
@@ -131,7 +131,7 @@ RECIPES = {
         plan=Plan(1500),
         train=recognizer.train,
         export=recognizer.export_recognizer,
-        measure=measure_reading,
+        measure=measure_recognition,
         held_out=150,
         shown="lines",
         judged=(

@@ -1,4 +1,4 @@
-"""The shipped text recognizer: reads a name that a detector cut out."""
+"""Trains the shipped text recognizer, which reads a name that a detector has found."""
 
 import math
 from dataclasses import dataclass
@@ -20,16 +20,16 @@ from training.view import Image, lit
 from worker.engines.paddle.vendor import paddle
 
 HEIGHT, WIDTH = 32, 160
-"""Of a line as the network sees it, in pixels; a longer line may be wider."""
+"""The size of a line as the network sees it, in pixels; a longer line may be wider."""
 
 BATCH = 32
 
-_PIXELS = 1_100_000  # of a scene: names are small
+_PIXELS = 1_100_000  # per scene: names are small
 _LEAST_HEIGHT, _LEAST_SEEN = 6.0, 0.9
-_DRAWN = 10  # lines, for each scene
+_DRAWN = 10  # lines per scene
 _LONGEST = 9  # characters of a drawn line
 _NAMES_PART = 0.35
-_REACH = 0.8  # of a kept picture around its line, in heights of it
+_REACH = 0.8  # of a stored picture around its line, in line heights
 _STEM, _MIDDLE, _LAST = 16, 48, 96
 
 
@@ -43,7 +43,7 @@ class Line:
 
 
 class Recognizer(Layer):  # type: ignore[misc]
-    """Scores of the characters at every step along a line; see `forward`."""
+    """Scores the characters at every step along a line; see `forward`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,18 +61,18 @@ class Recognizer(Layer):  # type: ignore[misc]
         self.read = nn.Linear(_LAST, CLASSES)
 
     def forward(self, x: Any) -> Any:
-        """BGR [B,3,32,W], -1 to 1 -> logits [B,W/4,classes]."""
+        """Return logits [B,W/4,classes] for BGR [B,3,32,W], -1 to 1."""
         features = self.look(x)
-        # Two rows are left: one under the other, they become one.
+        # Two rows are left; stacked as channels, they become one.
         features = paddle.concat([features[:, :, :1], features[:, :, 1:]], 1)
         features = self.along(self.join(features))
         return self.read(features.squeeze(2).transpose([0, 2, 1]))
 
 
 class Deployed(Layer):  # type: ignore[misc]
-    """The recognizer with what follows it: probabilities, and a space that it never sees.
+    """The recognizer followed by a softmax, with a class for the space, which it never sees.
 
-    PaddleOCR counts the space as the last class, after those of the dictionary.
+    PaddleOCR adds the space as the last class, after those of the dictionary.
     """
 
     def __init__(self, recognizer: Recognizer) -> None:
@@ -80,13 +80,13 @@ class Deployed(Layer):  # type: ignore[misc]
         self.recognizer = recognizer
 
     def forward(self, x: Any) -> Any:
-        """BGR [B,3,32,W], -1 to 1 -> probabilities [B,W/4,classes + 1]."""
+        """Return probabilities [B,W/4,classes + 1] for BGR [B,3,32,W], -1 to 1."""
         probabilities = functional.softmax(self.recognizer(x), 2)
         return paddle.concat([probabilities, paddle.zeros_like(probabilities[:, :, :1])], 2)
 
 
 def lines_of(seed: int) -> list[Line]:
-    """The names in the scene with this seed, and lines that are drawn on plain ground."""
+    """Return the names in the scene with this seed, and lines drawn on plain ground."""
     rng = np.random.default_rng(seed)
     return [*_painted(seed), *(_drawn(rng) for _ in range(_DRAWN))]
 
@@ -109,7 +109,7 @@ def _painted(seed: int) -> list[Line]:
 
 
 def _drawn(rng: np.random.Generator) -> Line:
-    """A name or any characters, turned a little, on ground of one colour."""
+    """Draw a name or random characters, turned a little, on ground of one colour."""
     if rng.random() < _NAMES_PART:
         text = str(rng.choice(NAMES))
     else:
@@ -133,7 +133,7 @@ def _drawn(rng: np.random.Generator) -> Line:
 
 
 def train(scenes: int, plan: Plan) -> Recognizer:
-    """The trained network."""
+    """Train the network and return it."""
     seed_all(6)
     rng = np.random.default_rng(6)
     pool = [line for lines in pooled(lines_of, scenes) for line in lines]
@@ -155,7 +155,7 @@ def train(scenes: int, plan: Plan) -> Recognizer:
 
 
 def _shown(line: Line, rng: np.random.Generator) -> Image:
-    """The line as a detector might have cut it out, with the camera's noise."""
+    """Return the line as a detector might have cut it out, with the camera's noise."""
     quad = line.quad.astype(np.float64)
     height = np.linalg.norm(quad[3] - quad[0])
     along = (quad[1] - quad[0]) / np.linalg.norm(quad[1] - quad[0])
@@ -178,7 +178,7 @@ def _shown(line: Line, rng: np.random.Generator) -> Image:
 
 
 def cut_out(image: Image, quad: NDArray[np.float32]) -> Image:
-    """The line within a quad, lying, at the scale of its picture.
+    """Return the line within a quad, made horizontal, at the scale of its picture.
 
     Source: PaddleOCR, `tools/infer/utility.py` (`get_rotate_crop_image`).
     """
@@ -195,7 +195,7 @@ def cut_out(image: Image, quad: NDArray[np.float32]) -> Image:
 
 
 def as_input(lines: list[Image]) -> NDArray[np.float32]:
-    """Lines as the network wants them, [B,3,32,W]: scaled, and filled up with 0 on the right.
+    """Return lines as the network wants them, [B,3,32,W]: scaled, and padded with 0 on the right.
 
     Source: PaddleOCR, `tools/infer/predict_rec.py` (`resize_norm_img`).
     """

@@ -1,4 +1,4 @@
-"""The shipped segmentation model: what each pixel shows."""
+"""Trains the shipped segmentation model, which says what each pixel shows."""
 
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,13 @@ from training.view import IGNORED, View, lit, random_view
 from worker.engines.paddle.vendor import paddle
 
 SIDE = 256
-"""Of the square that the network sees, in pixels."""
+"""The side of the network's square input, in pixels."""
 
 BATCH = 8
 
 _WIDTHS = (12, 24, 40, 64, 80)
 _NECK, _FINE = 24, 16
-_POWER = 0.5  # of a class's share; 1 would make up for all of its rareness
+_POWER = 0.5  # of a class's share; 1 would fully compensate for its rarity
 _SMOOTH = 1.0
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -29,26 +29,26 @@ Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
 class Deployed(Layer):  # type: ignore[misc]
-    """The segmenter with what follows it: the best class of each pixel."""
+    """The segmenter followed by an argmax: the best class of each pixel."""
 
     def __init__(self, segmenter: PerPixel) -> None:
         super().__init__()
         self.segmenter = segmenter
 
     def forward(self, x: Any) -> Any:
-        """Normalized RGB [B,3,H,W] -> labels [B,H,W], int32."""
+        """Return labels [B,H,W], int32, for normalized RGB [B,3,H,W]."""
         logits = functional.interpolate(self.segmenter(x), scale_factor=2, mode="bilinear")
         return logits.argmax(1).astype("int32")
 
 
 def pair_of(seed: int) -> Pair:
-    """The scene with this seed, and what its pixels show."""
+    """Return the scene with this seed and what its pixels show."""
     scene = scene_of(seed)
     return scene.image, scene.segments
 
 
 def train(scenes: int, plan: Plan) -> PerPixel:
-    """The trained network."""
+    """Train the network and return it."""
     seed_all(2)
     rng = np.random.default_rng(2)
     pool = pooled(pair_of, scenes)
@@ -83,7 +83,7 @@ def _seen(pair: Pair, rng: np.random.Generator) -> Pair:
 
 
 def _missed_overlap(logits: Any, labels: Any) -> Any:
-    """1 - the soft Dice coefficient (Milletari 2016), over the classes that the batch shows."""
+    """Return 1 - soft Dice coefficient (Milletari 2016), over the classes in the batch."""
     known = (labels != IGNORED).astype("float32")
     classes = logits.shape[1]
     target = functional.one_hot(labels * (labels != IGNORED).astype("int64"), classes)

@@ -1,4 +1,4 @@
-"""The shipped text detector: where names stand on hulls."""
+"""Trains the shipped text detector, which finds names on hulls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,17 +21,17 @@ from worker.engines.paddle.vendor import paddle
 Floats = NDArray[np.float32]
 
 SHRINK = 0.6
-"""How much is left, as DB counts it. More than its 0.4, as the sample world's lines are thin."""
+"""DB's shrink ratio; more than its own 0.4, as the sample world's lines are thin."""
 
-_STEPS = 256  # of a pixel: Clipper knows whole numbers only
+_STEPS = 256  # per pixel: Clipper knows whole numbers only
 _FRACTION_BITS = 4
 
 
 def shrunk(quad: Floats, ratio: float = SHRINK) -> Floats:
-    """The outline [N,2] at the distance area * (1 - ratio^2) / circumference within a quad [4,2].
+    """Return the outline [N,2] inside a quad [4,2], area * (1 - ratio^2) / circumference from it.
 
     Source: Liao 2020, "Real-time scene text detection with differentiable binarization". It is
-    [0,2] where nothing is left.
+    [0,2] if nothing is left.
     """
     distance = cv2.contourArea(quad) * (1 - ratio**2) / max(cv2.arcLength(quad, closed=True), 1)
     offset = pyclipper.PyclipperOffset()
@@ -45,10 +45,10 @@ def shrunk(quad: Floats, ratio: float = SHRINK) -> Floats:
 def targets(
     read: Sequence[Floats], ignored: Sequence[Floats], size: tuple[int, int], stride: int
 ) -> tuple[Floats, Floats]:
-    """The map [h,w] of quads, 1 within their shrunk outlines, and the weight [h,w] of its cells.
+    """Return the map [h,w] of quads, 1 inside their shrunk outlines, and its cells' weights [h,w].
 
-    `size` (width, height) is in pixels, as the quads are; a cell covers `stride` x `stride`. Cells
-    within `ignored` quads weigh nothing.
+    `size` (width, height) and the quads are in pixels; a cell covers `stride` x `stride`. Cells
+    inside `ignored` quads have no weight.
     """
     shape = (size[1] // stride, size[0] // stride)
     wanted, weights = np.zeros(shape, np.float32), np.ones(shape, np.float32)
@@ -63,34 +63,33 @@ def targets(
 
 
 def _fill(target: Floats, outline: Floats, value: float) -> None:
-    # A cell's middle is a whole number to OpenCV, and a half to the outline.
+    # Cell centres are whole numbers in OpenCV, and halves in the outline.
     points = np.rint((outline - 0.5) * (1 << _FRACTION_BITS)).astype(np.int32)
     cv2.fillPoly(target, [points], (value,), cv2.LINE_8, _FRACTION_BITS)
 
 
 LONGEST = 1280
-"""To which the long side of a picture is scaled down, in pixels."""
+"""The pixels to which the long side of a larger picture is scaled down."""
 
 READABLE_HEIGHT, READABLE_PART = 8.0, 0.9
-"""Names whose letters are less high in the network's input, or less of which can be seen, are
-neither wanted nor wrong."""
+"""Names with smaller letters (input pixels) or a smaller visible share don't count at all."""
 
 BATCH = 8
 
 _SIDE = 224
-_ROOM = 352  # of a kept picture: a window of `_SIDE` is cut from it
-_PIXELS = 1_100_000  # of a scene: about what is left of a large picture
+_ROOM = 352  # the side of a stored picture: a window of `_SIDE` is cut from it
+_PIXELS = 1_100_000  # per scene: about what is left of a large picture
 _WIDTHS = (8, 16, 24, 40, 48)
 _NECK, _FINE = 24, 12
 _STRIDE = 2
-_HARD = 3  # cells without text that count, for each with
+_HARD = 3  # counted cells without text, for each cell with text
 _LEAST_HARD = 500
 _SMOOTH = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Page:
-    """A picture [H,W,3] and the names in it, quads [4,2]: those to read, and the others."""
+    """A picture [H,W,3] and the names in it as quads [4,2]: those to read, and the others."""
 
     image: Image
     read: tuple[NDArray[np.float32], ...]
@@ -98,26 +97,26 @@ class Page:
 
 
 class Deployed(Layer):  # type: ignore[misc]
-    """The network with what follows it: a probability for each pixel."""
+    """The network followed by scaling up and a sigmoid: a probability for each pixel."""
 
     def __init__(self, network: PerPixel) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, x: Any) -> Any:
-        """Normalized BGR [B,3,H,W], both multiples of 32 -> probabilities [B,1,H,W]."""
+        """Return probabilities [B,1,H,W] for normalized BGR [B,3,H,W] (multiples of 32)."""
         logits = functional.interpolate(self.network(x), scale_factor=2, mode="bilinear")
         return functional.sigmoid(logits)
 
 
 def is_readable(name: Name, scale: float = 1.0) -> bool:
-    """Whether a name has to be found where its picture is scaled by `scale`."""
+    """Return whether a name should be found in a picture scaled by `scale`."""
     height = float(np.linalg.norm(name.quad[3] - name.quad[0])) * scale
     return height >= READABLE_HEIGHT and name.visible >= READABLE_PART
 
 
 def pages_of(seed: int) -> list[Page]:
-    """Parts of the scene with this seed: one about each name, and one anywhere."""
+    """Return parts of the scene with this seed: one around each name, and a random one."""
     rng = np.random.default_rng(seed)
     scene = scene_of(seed, _PIXELS)
     names = [thing.name for thing in scene.things if thing.name is not None]
@@ -140,7 +139,7 @@ def pages_of(seed: int) -> list[Page]:
 
 
 def train(scenes: int, plan: Plan) -> PerPixel:
-    """The trained network."""
+    """Train the network and return it."""
     seed_all(5)
     rng = np.random.default_rng(5)
     pool = [page for pages in pooled(pages_of, scenes) for page in pages]
@@ -148,7 +147,7 @@ def train(scenes: int, plan: Plan) -> PerPixel:
 
     def losses() -> dict[str, Any]:
         chosen = [_shown(pool[number], rng) for number in rng.integers(len(pool), size=BATCH)]
-        # Not turned to RGB: the official text detectors read BGR.
+        # Not converted to RGB: the official text detectors read BGR.
         images = normalized([page.image[..., ::-1] for page in chosen])
         maps = [targets(page.read, page.ignored, (_SIDE, _SIDE), _STRIDE) for page in chosen]
         wanted, weights = (paddle.to_tensor(np.stack(arrays)) for arrays in zip(*maps, strict=True))
@@ -172,7 +171,7 @@ def _shown(page: Page, rng: np.random.Generator) -> Page:
 
 
 def _hard_entropy(logits: Any, wanted: Any, weights: Any) -> Any:
-    """Cross entropy of all cells with text, and of the hardest of the others (Shrivastava 2016)."""
+    """Return the cross entropy of all text cells and the hardest others (Shrivastava 2016)."""
     entropy = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
     text, rest = wanted * weights, (1 - wanted) * weights
     count = int(text.sum())
@@ -182,7 +181,7 @@ def _hard_entropy(logits: Any, wanted: Any, weights: Any) -> Any:
 
 
 def _missed_overlap(guess: Any, wanted: Any) -> Any:
-    """1 - the soft Dice coefficient (Milletari 2016)."""
+    """Return 1 - soft Dice coefficient (Milletari 2016)."""
     shared = (guess * wanted).sum()
     return 1 - (2 * shared + _SMOOTH) / (guess.sum() + wanted.sum() + _SMOOTH)
 

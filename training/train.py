@@ -1,6 +1,6 @@
 """Trains the shipped models on the sample world: `python -m training.train --task T`.
 
-Everything is seeded. Each writes its export, measures it and writes its card.
+Everything is seeded. For each model it writes the export, measures it and writes its card.
 """
 
 import argparse
@@ -15,12 +15,12 @@ from training.recipes import RECIPES
 
 
 def main() -> None:
-    """Train, export, measure, and write the card: of one model, or of all."""
+    """Train one model or all; export and measure each, and write its card."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--task", choices=RECIPES, help="which model; all, if none is named")
-    parser.add_argument("--output", type=Path, help="where the one export goes")
-    parser.add_argument("--steps", type=int, help="instead of the usual ones")
-    parser.add_argument("--scenes", type=int, help="instead of the usual ones")
+    parser.add_argument("--task", choices=RECIPES, help="which model; by default all")
+    parser.add_argument("--output", type=Path, help="where to write the export")
+    parser.add_argument("--steps", type=int, help="instead of the usual number")
+    parser.add_argument("--scenes", type=int, help="instead of the usual number")
     arguments = parser.parse_args()
     if arguments.output and not arguments.task:
         parser.error("--output needs --task")
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def write_card(task: str, recipe: Recipe) -> None:
-    """Measure the exported model, and say beside it how good it is."""
+    """Measure the exported model, and write its card beside it."""
     model = recipe.shipped.directory
     with tempfile.TemporaryDirectory() as folder:
         measured = recipe.measure(model, recipe.held_out, Path(folder))

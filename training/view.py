@@ -1,4 +1,4 @@
-"""One look at a picture: a window of it, turned, mirrored and lit by chance."""
+"""Random views of a picture: a window of it, turned, mirrored and relit."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 
 IGNORED = 255
-"""The label of what lies outside of the picture."""
+"""The label of pixels outside the picture."""
 
 _GREY = (114, 114, 114)
 _KEPT_WHOLE = 0.25
@@ -19,8 +19,7 @@ _KEPT_WHOLE = 0.25
 class View:
     """A window of a picture at `size` (width, height).
 
-    `matrix` [2,3] takes a picture's points to those of the window, where whole numbers are the
-    corners of pixels.
+    `matrix` [2,3] maps the picture's points to the window's; whole numbers are corners of pixels.
     """
 
     matrix: NDArray[np.float64]
@@ -28,19 +27,19 @@ class View:
     mirrored: bool = False
 
     def image(self, image: Image, *, border: tuple[int, int, int] = _GREY) -> Image:
-        """The picture [H,W,3] in the window."""
+        """Return the picture [H,W,3] in the window."""
         return self._warped(image, cv2.INTER_LINEAR, border)
 
     def labels(self, labels: Image) -> Image:
-        """The labels [H,W] in the window, `IGNORED` outside of the picture."""
+        """Return the labels [H,W] in the window, `IGNORED` outside the picture."""
         return self._warped(labels, cv2.INTER_NEAREST, IGNORED)
 
     def points(self, points: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Points [...,2] of the picture in pixels of the window."""
+        """Return points [...,2] of the picture in pixels of the window."""
         return np.asarray(points @ self.matrix[:, :2].T + self.matrix[:, 2], np.float32)
 
     def _warped(self, picture: Image, interpolation: int, border: object) -> Image:
-        # From corners to middles of pixels, as cv2 has them.
+        # From pixel corners to pixel centres, which cv2 uses.
         matrix = self.matrix.copy()
         matrix[:, 2] += (matrix[:, :2].sum(1) - 1) / 2
         return np.asarray(
@@ -56,7 +55,7 @@ def view_of(
     angle: float = 0.0,
     mirrored: bool = False,
 ) -> View:
-    """The box x1, y1, x2, y2 at `size` (width, height), turned about its middle by `angle`."""
+    """Return a view of a box x1, y1, x2, y2 at `size` (w, h), turned about its middle."""
     low, high = np.array(box[:2], float), np.array(box[2:], float)
     scale = np.array(size) / (high - low)
     cosine, sine = np.cos(angle), np.sin(angle)
@@ -69,7 +68,7 @@ def view_of(
 
 
 def random_view(rng: np.random.Generator, picture: tuple[int, int], size: tuple[int, int]) -> View:
-    """A window of a picture of (width, height), smaller than it, or larger by a grey border."""
+    """Return a random window of a picture of (width, height), which may reach beyond its edges."""
     low, extent = np.zeros(2), np.array(picture, float)
     if rng.random() > _KEPT_WHOLE:
         extent = extent * rng.uniform(0.6, 1.25) * np.exp(rng.uniform(-0.12, 0.12, 2))
@@ -79,6 +78,6 @@ def random_view(rng: np.random.Generator, picture: tuple[int, int], size: tuple[
 
 
 def lit(image: Image, rng: np.random.Generator) -> Image:
-    """The picture in another light."""
+    """Return the picture in another light."""
     gain = rng.uniform(0.75, 1.25, 3) * rng.uniform(0.8, 1.2)
     return np.asarray(cv2.transform(image, np.diag(gain)), np.uint8)

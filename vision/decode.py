@@ -1,7 +1,7 @@
-"""Encoded images to pixels, or to the reason why not.
+"""Decodes images, or says why they can't be decoded.
 
-Pixels come from cv2, since that is what the official tools feed their models. Pillow reads the
-header before anything is allocated, and judges files that may be cut short.
+Pixels come from cv2, as the official tools feed them to their models. Pillow reads the header
+before anything is allocated, and judges files that may be cut short.
 """
 
 import io
@@ -13,12 +13,12 @@ from PIL import Image
 
 from core.errors import BadInputError
 
-# Pillow would warn, or refuse, by a limit of its own that is one for the whole process.
-# `decode_image` has its caller's limit and checks it before anything is loaded.
+# Pillow would warn or refuse by a limit of its own, which is process-wide. `decode_image` checks
+# its caller's limit before anything is loaded.
 Image.MAX_IMAGE_PIXELS = None
 
-# What cv2 reads and turns upright. The list also keeps Pillow's other readers away from hostile
-# bytes (one of them starts Ghostscript).
+# The formats that cv2 reads and turns upright. The list also keeps Pillow's other readers away from
+# hostile bytes (one of them starts Ghostscript).
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000")
 
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"GIF8", b"\0\0\0\x0cjP")
@@ -26,15 +26,15 @@ _JPEG_END = b"\xff\xd9"
 
 
 def decode_image(data: bytes, *, max_pixels: int) -> NDArray[np.uint8]:
-    """The first frame of an encoded image, upright: uint8 (H, W, 3), blue first.
+    """Return the first frame of an encoded image, upright: uint8 (H, W, 3), blue first.
 
     EXIF orientation is applied, 16 bits become the upper 8, grey and palettes become colour, and
-    alpha is dropped: what `cv2.imdecode` with `IMREAD_COLOR` does. Safe to call from many threads.
+    alpha is dropped, as `cv2.imdecode` with `IMREAD_COLOR` does. Safe to call from many threads.
 
     Raises:
-        BadInputError: `empty`, `not_an_image` (no image format that is read here), `too_large`
-            (more than `max_pixels` by its header; nothing was allocated), `truncated` (the file is
-            cut short) or `decode_failed` (damaged, or a variant that cannot be read).
+        BadInputError: `empty`, `not_an_image` (not in a supported format), `too_large` (more than
+            `max_pixels` by its header; nothing was allocated), `truncated` (the file is cut short)
+            or `decode_failed` (damaged, or a variant that cannot be read).
     """
     if not data:
         raise BadInputError("empty", "the file holds no bytes")
@@ -45,8 +45,8 @@ def decode_image(data: bytes, *, max_pixels: int) -> NDArray[np.uint8]:
             "too_large",
             f"{width}x{height} is {width * height} pixels, the limit is {max_pixels}",
         )
-    # A decoder may fill the missing part of a cut JPEG with grey and say nothing. A whole one ends
-    # with its end marker, or (phones append things) it takes a closer look to know.
+    # A decoder may silently fill the missing part of a cut JPEG with grey. A whole one ends with
+    # its end marker; phones append things, so otherwise it takes a closer look.
     if header.format in {"JPEG", "MPO"} and not data.endswith(_JPEG_END):
         _load(header)
     image = _decode(data)
@@ -70,7 +70,7 @@ def _read_header(data: bytes) -> Image.Image:
 
 
 def _is_cut_webp(data: bytes) -> bool:
-    """Whether a RIFF container ends before the length that its first chunk states."""
+    """Return whether a RIFF container ends before the length that its first chunk states."""
     if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
         return False
     return len(data) < 8 + int.from_bytes(data[4:8], "little")
@@ -85,7 +85,7 @@ def _decode(data: bytes) -> NDArray[np.uint8] | None:
 
 
 def _load(header: Image.Image) -> None:
-    """Load the pixels with Pillow, which refuses what is incomplete.
+    """Load the pixels with Pillow, which refuses incomplete files.
 
     Raises:
         BadInputError: `truncated` or `decode_failed`.

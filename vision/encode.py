@@ -1,4 +1,4 @@
-"""Images back to bytes."""
+"""Encodes images."""
 
 import cv2
 import numpy as np
@@ -10,13 +10,13 @@ MAX_JPEG_SIDE = 65500  # libjpeg's limit
 
 
 def encode_jpeg(image_bgr: NDArray[np.uint8], quality: int) -> bytes:
-    """A JPEG of a uint8 (H, W, 3) image, with full colour resolution; the same bytes every time.
+    """Return a uint8 (H, W, 3) image as a JPEG in full colour resolution; always the same bytes.
 
-    Colour is not subsampled: thin coloured lines and small text on colour, which is what
-    annotated images are full of, would bleed.
+    Colour is not subsampled: the thin coloured lines and small labels of annotated images would
+    bleed.
 
     Raises:
-        BadInputError: `not_encodable`: a side is longer than a JPEG can be.
+        BadInputError: `not_encodable`: a side is too long for a JPEG.
     """
     height, width = image_bgr.shape[:2]
     if max(height, width) > MAX_JPEG_SIDE:

@@ -1,8 +1,8 @@
-"""One detection for each object, where overlapping tiles found it several times.
+"""Merges detections of the same object from overlapping tiles.
 
 The rules are those of SAHI's batched NMS and greedy NMM (`sahi/postprocess`): class by class, best
-score first, equal scores by x1, y1, x2, y2. The overlap of two boxes is what they share over what
-both cover (`iou`), or over the smaller one (`ios`), in float32.
+score first, equal scores by x1, y1, x2, y2. The overlap of two boxes is their intersection over
+their union (`iou`), or over the smaller box (`ios`), in float32.
 """
 
 from dataclasses import replace
@@ -26,12 +26,12 @@ _Box = tuple[float, float, float, float]
 
 
 def merge(found: Detections, *, method: Method, metric: Metric, threshold: float) -> Detections:
-    """The detections that stay, best score first; equal scores by class, then by box.
+    """Return the detections that remain, best score first; equal scores by class, then by box.
 
-    A box overlaps a better one of its class by at least `threshold` and goes. With `nms` that is
-    all; with `nmm` the better one grows to cover it, unless the two, the better one having grown by
-    then, overlap by no more than `threshold`. Some 100,000 pairs of boxes are held at a time,
-    however many there are.
+    A box that overlaps a better one of its class by at least `threshold` is dropped. With `nms`
+    that is all; with `nmm` the better box grows to cover it, unless the overlap with the box as
+    grown by then is no more than `threshold`. At most some 100,000 pairs of boxes are in memory at
+    a time.
 
     Raises:
         UsageError: `threshold` is not above 0 and at most 1.
@@ -48,14 +48,14 @@ def merge(found: Detections, *, method: Method, metric: Metric, threshold: float
 
 
 def _owners(ranked: Detections, metric: Metric, threshold: float) -> NDArray[np.int64]:
-    """For each row the one that it yields to; for those that stay, themselves."""
+    """Return for each row the row that it yields to, or itself if it stays."""
     owners = np.arange(len(ranked))
     free = np.ones(len(ranked), np.bool_)
     groups = np.unique(ranked.class_ids, return_inverse=True)[1].astype(np.int64)
     neighbours = Neighbours.of(ranked.xyxy, groups)
     start = 0
     while start < len(ranked):
-        # Only boxes that nobody has taken are looked at, as few at first as one crowd allows.
+        # Only boxes that are still free are looked at, in chunks that bound the number of pairs.
         candidates = np.flatnonzero(free[start:])[:_BOXES_AT_ONCE] + start
         if not len(candidates):
             break
@@ -84,7 +84,7 @@ def overlaps(
     second: NDArray[np.int64],
     metric: Metric,
 ) -> NDArray[np.float32]:
-    """How much pairs of boxes, given by their rows in `xyxy`, overlap: 0 to 1."""
+    """Return the overlaps, 0 to 1, of pairs of boxes given by their rows in `xyxy`."""
     a, b = xyxy[first], xyxy[second]
     sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
     shared = np.maximum(sides[:, 0], 0) * np.maximum(sides[:, 1], 0)
@@ -103,7 +103,7 @@ def _grown(
     metric: Metric,
     threshold: float,
 ) -> Detections:
-    """The rows `kept`, each grown over those that it owns and still overlaps."""
+    """Return the rows `kept`, each grown over those that it owns and still overlaps."""
     boxes = ranked.xyxy.tolist()
     parts: dict[int, list[int]] = {}
     taken = np.flatnonzero(owners != np.arange(len(owners)))
@@ -120,7 +120,7 @@ def _grown(
 
 
 def _overlap(a: _Box, b: _Box, metric: Metric) -> float:
-    # Plain numbers: a box that grows cannot be compared with many at once.
+    # Plain numbers: a box that grows can't be compared with many at once.
     width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     shared = max(width, 0.0) * max(height, 0.0)
     areas = (a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1])

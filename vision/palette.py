@@ -6,7 +6,7 @@ Colour = tuple[int, int, int]
 _BLACK: Colour = (0, 0, 0)
 _WHITE: Colour = (255, 255, 255)
 
-# Saturated enough for thin lines on photographs, neighbours far apart, no grey, no brown.
+# Saturated enough for thin lines on photographs, neighbours far apart, no greys or browns.
 # fmt: off
 _HEX = (
     "ff3b5c", "1e90ff", "2ecc40", "ffb000", "b45cff",
@@ -21,12 +21,12 @@ _COLOURS: tuple[Colour, ...] = tuple(
 
 
 def colour_of(class_id: int) -> Colour:
-    """The colour of a class; classes share one only where there are more than 20."""
+    """Return the colour of a class; colours repeat only beyond 20 classes."""
     return _COLOURS[class_id % len(_COLOURS)]
 
 
 def text_colour_on(background: Colour) -> Colour:
-    """Black or white, whichever stands out more (WCAG 2 contrast ratio)."""
+    """Return black or white, whichever stands out more (WCAG 2 contrast ratio)."""
     luminance = _luminance(background)
     return _BLACK if (luminance + 0.05) ** 2 > 1.05 * 0.05 else _WHITE
 
@@ -35,7 +35,7 @@ _SRGB_LINEAR_END = 0.04045
 
 
 def _luminance(colour: Colour) -> float:
-    """Relative luminance as WCAG 2 defines it, 0 to 1."""
+    """Return the relative luminance, 0 to 1, as WCAG 2 defines it."""
     blue, green, red = (_linear(channel / 255) for channel in colour)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 

@@ -1,4 +1,4 @@
-"""People: which of a detector's classes they are, and the boxes around their points."""
+"""People: which of a detector's classes stand for them, and boxes around their points."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ _MOST_NAMED = 10
 def people_classes(labels: Sequence[str], people: Sequence[str]) -> list[int]:
     """Return the class ids of a detector that stand for people.
 
-    These are those named in `people`; without such names `person`, or a detector's only class.
+    These are the classes named in `people`; if none are named, `person` or a detector's only class.
 
     Raises:
         UsageError: there are none.
@@ -38,19 +38,19 @@ def _some(labels: Sequence[str]) -> str:
 
 
 VISIBLE = 0.2
-"""The least score of a point that is drawn, and that counts for a person's box.
+"""The score from which a point is drawn, and counts for a person's box.
 
-A network answers for joints that are out of sight, too; their points are in the columns all the
-same. The value is that of PaddleDetection's pipelines (`kpt_thresh`).
+A network also gives points for hidden joints, and the columns hold these too. The value is that of
+PaddleDetection's pipelines (`kpt_thresh`).
 """
 
 
 def people_around(
     keypoints: NDArray[np.float32], scores: NDArray[np.float32], labels: tuple[str, ...]
 ) -> Detections:
-    """People of the first class, in the tightest boxes around their visible points.
+    """Return people of the first class, in the tightest boxes around their visible points.
 
-    `keypoints` is (N, K, 3), `scores` (N,). A person without any visible point gets the box of all.
+    `keypoints` is (N, K, 3), `scores` (N,). A person without visible points gets the box of all.
     """
     seen = keypoints[..., 2:] >= VISIBLE
     seen |= ~seen.any(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Regions of a label map: how large each class is, and their outlines."""
+"""Measures the classes in a label map and outlines their regions."""
 
 from typing import NamedTuple
 
@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 _CLASSES = 256
-_EXACT = 2**24  # up to here cv2's counts, which are 32-bit floats, are whole numbers
+_EXACT = 2**24  # up to here cv2's counts, which are 32-bit floats, are exact
 
 
 def class_counts(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """The counts (256,) of a map [H,W]; several times as fast as NumPy's."""
+    """Return how often each label occurs in a map [H,W], (256,); several times as fast as NumPy."""
     counts = np.zeros(_CLASSES, np.int64)
     rows = max(1, _EXACT // labels.shape[1])
     for start in range(0, len(labels), rows):
@@ -20,7 +20,7 @@ def class_counts(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
     return counts
 
 
-_LEAST_AREA = 16  # pixels: less is a model's noise
+_LEAST_AREA = 16  # pixels: smaller regions are a model's noise
 _NEAR = 1.0  # pixels that an outline may be off
 
 
@@ -33,22 +33,22 @@ class Outline(NamedTuple):
 
 
 def outlines(labels: NDArray[np.uint8], *, background: int | None) -> list[Outline]:
-    """The regions of a map [H,W], the largest first, without those of the background class.
+    """Return the regions of a map [H,W], largest first, without those of the background class.
 
-    Regions smaller than 16 pixels are left out, and so are holes. An outline is off by a pixel at
-    most (Douglas and Peucker 1973), and lies on the edges of pixels.
+    Regions smaller than 16 pixels are left out, and holes are ignored. Outlines follow the edges of
+    pixels and are off by a pixel at most (Douglas and Peucker 1973).
     """
     found = []
     for class_id in np.flatnonzero(np.bincount(labels.ravel())).tolist():
         if class_id == background:
             continue
         mask = np.pad((labels == class_id).astype(np.uint8), ((0, 1), (0, 1)))
-        # Twice as large, a pixel's far edges have places of their own.
+        # At double size, a pixel's far edges have coordinates of their own.
         mask = np.asarray(cv2.resize(mask, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST))
         contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         for contour in contours:
             edge = contour[:, 0].astype(np.float32)
-            # Of a pixel at x the doubled map has 2x and 2x + 1: its edges are x and x + 1.
+            # A pixel at x is 2x and 2x + 1 in the doubled map; its edges are x and x + 1.
             polygon = np.where(edge % 2 == 0, edge / 2, (edge + 1) / 2).astype(np.float32)
             area = float(cv2.contourArea(polygon))
             if area >= _LEAST_AREA:

@@ -1,4 +1,4 @@
-"""What is done with masks as runs of pixels, in the form that COCO's tools write and read."""
+"""Operations on masks as runs of pixels, in the format of COCO's tools."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,36 +14,36 @@ from vision.ops.resize import Size
 
 
 def runs_of(mask: NDArray[Any]) -> RunLengths:
-    """The pixels of a map [H,W] that are not 0."""
+    """Return the mask of a map's [H,W] pixels that are not 0."""
     return _read(coco.encode(np.asfortranarray(mask != 0, np.uint8)))
 
 
 def union(masks: Sequence[RunLengths]) -> RunLengths:
-    """The pixels that any of some masks of one size has."""
+    """Return the union of masks of one size."""
     return _read(coco.merge([as_coco(one) for one in masks]))
 
 
 def area(mask: RunLengths) -> int:
-    """How many pixels a mask has."""
+    """Return how many pixels a mask has."""
     return int(coco.area(as_coco(mask)))
 
 
 def box_around(mask: RunLengths) -> tuple[int, int, int, int]:
-    """The smallest x1, y1, x2, y2 around all pixels, the last two outside; 0s for none."""
+    """Return the smallest x1, y1, x2, y2 around all pixels, the last two exclusive; 0s if empty."""
     x, y, width, height = map(int, coco.toBbox(as_coco(mask)))
     return x, y, x + width, y + height
 
 
 def placed(mask: RunLengths, size: Size, x: int = 0, y: int = 0) -> RunLengths:
-    """A mask with its upper left corner at (x, y) of a picture of `size` (h, w).
+    """Return a mask moved so that its corner is at (x, y) of a picture of `size` (h, w).
 
-    What does not fit is cut off. It takes time for the runs, not for the picture.
+    Pixels outside are cut off. The time depends on the runs, not on the picture.
     """
     if mask.size == size and (x, y) == (0, 0):
         return mask
     height = mask.size[0]
     first, last = mask.runs().T
-    # A run that goes on in the next column is one for each column.
+    # A run that continues in the next column is split by column.
     pieces = (last - 1) // height - first // height + 1
     column = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
     column += np.repeat(first // height, pieces)
@@ -56,7 +56,7 @@ def placed(mask: RunLengths, size: Size, x: int = 0, y: int = 0) -> RunLengths:
 
 
 def as_coco(mask: RunLengths) -> dict[str, Any]:
-    """The mapping that pycocotools works with."""
+    """Return the mapping that pycocotools works with."""
     return {"size": list(mask.size), "counts": mask.counts.encode("ascii")}
 
 
@@ -66,7 +66,7 @@ def _read(encoded: dict[str, Any]) -> RunLengths:
 
 
 def _joined(size: Size, first: NDArray[np.int64], last: NDArray[np.int64]) -> RunLengths:
-    """The mask of runs in their order; those that touch are one."""
+    """Return the mask of runs in ascending order, joining those that touch."""
     apart = first[1:] != last[:-1]
     first = first[np.append(True, apart)[: len(first)]]
     last = last[np.append(apart, True)[: len(last)]]
@@ -79,7 +79,7 @@ def _joined(size: Size, first: NDArray[np.int64], last: NDArray[np.int64]) -> Ru
 
 
 def moved(found: Detections, x: int, y: int, size: Size) -> Detections:
-    """The boxes and masks in a larger picture of `size` (h, w), which has this one at (x, y)."""
+    """Return the boxes and masks in a larger picture of `size` (h, w), with this one at (x, y)."""
     masks = found.masks
     if masks is not None:
         masks = tuple(placed(mask, size, x, y) for mask in masks)

@@ -1,4 +1,4 @@
-"""Which points a keypoint model finds, and how they hang together."""
+"""The points that keypoint models find, and how they are connected."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ MIDDLE: Colour = (64, 204, 46)
 class Skeleton:
     """The joints of a person, in the order of a model's outputs, and the limbs between them.
 
-    A limb is a pair of joints by number. Left and right are the person's own.
+    A limb is a pair of joint numbers. Left and right are the person's own.
     """
 
     name: str
@@ -21,14 +21,14 @@ class Skeleton:
     limbs: tuple[tuple[int, int], ...]
 
     def joint_colour(self, joint: int) -> Colour:
-        """The colour of a joint's side."""
+        """Return the colour of a joint's side."""
         name = self.joints[joint]
         if name.startswith("left"):
             return LEFT
         return RIGHT if name.startswith("right") else MIDDLE
 
     def limb_colour(self, limb: tuple[int, int]) -> Colour:
-        """The colour of a limb's side; it has none if it goes from one to the other."""
+        """Return the colour of a limb's side, or the neutral one if it connects both sides."""
         colours = {self.joint_colour(joint) for joint in limb} - {MIDDLE}
         return colours.pop() if len(colours) == 1 else MIDDLE
 
@@ -92,9 +92,9 @@ _KNOWN = {len(skeleton.joints): skeleton for skeleton in (COCO_17, MPII_16)}
 
 
 def skeleton_of(joints: int) -> Skeleton:
-    """The skeleton with so many joints; where none is known, loose points named by number.
+    """Return the skeleton with `joints` joints, or unconnected numbered points if none is known.
 
-    An export does not name its points, but the published models are those of COCO and MPII.
+    Exports don't name their points, but the published models have those of COCO and MPII.
     """
     return _KNOWN.get(joints) or Skeleton(
         f"{joints} points", tuple(f"point_{number}" for number in range(joints)), ()

@@ -1,36 +1,21 @@
-"""Tiles of a picture: where small objects get as many pixels as the model was trained for.
+"""Cuts pictures into tiles, where small objects get the pixels that models were trained for.
 
-The same tiles as SAHI's `get_slice_bboxes` makes: neighbours overlap by a share of a tile, and
-those at the far edges are moved back inside, so that all are equally large.
+The tiles are those of SAHI's `get_slice_bboxes`: neighbours overlap by a share of a tile, and those
+at the far edges are moved back inside, so that all have the same size.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
-
-from numpy.typing import NDArray
 
 from core.errors import UsageError
 from predictions.detections import Detections
+from vision.rectangle import Rectangle
 from vision.rle import moved
-
-
-class Tile(NamedTuple):
-    """A part of a picture in whole pixels; x2 and y2 are outside."""
-
-    x1: int
-    y1: int
-    x2: int
-    y2: int
-
-    def cut(self, image: NDArray[Any]) -> NDArray[Any]:
-        """The pixels of this tile, a view into an image [H,W,...]."""
-        return image[self.y1 : self.y2, self.x1 : self.x2]
 
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """How pictures are cut: tiles of `width` x `height` that overlap by a share of a tile.
+    """How to cut pictures: tiles of `width` x `height` that overlap by a share of a tile.
 
     Raises:
         UsageError: A side is not positive, or the overlap is not at least 0 and below 1.
@@ -49,14 +34,14 @@ class Tiling:
                 hint="the overlap is a share of a tile: at least 0 and less than 1",
             )
 
-    def tiles(self, size_wh: tuple[int, int]) -> list[Tile]:
-        """The tiles of a picture so wide and high, row by row.
+    def tiles(self, size_wh: tuple[int, int]) -> list[Rectangle]:
+        """Return the tiles of a picture of `size_wh` (width, height), row by row.
 
-        A side that is shorter than a tile's is not cut.
+        A side shorter than a tile's is not cut.
         """
         columns = list(_spans(size_wh[0], self.width, self.overlap))
         return [
-            Tile(left, top, right, bottom)
+            Rectangle(left, top, right, bottom)
             for top, bottom in _spans(size_wh[1], self.height, self.overlap)
             for left, right in columns
         ]
@@ -71,11 +56,11 @@ def _spans(length: int, side: int, overlap: float) -> Iterator[tuple[int, int]]:
 
 
 def in_picture(
-    found: Sequence[Detections], tiles: Sequence[Tile], size_wh: tuple[int, int]
+    found: Sequence[Detections], tiles: Sequence[Rectangle], size_wh: tuple[int, int]
 ) -> Detections:
-    """What was found in tiles of a picture so wide and high, in pixels of the picture itself.
+    """Return the detections from a picture's tiles, in pixels of the picture of `size_wh`.
 
-    One tile's rows come after the other's, and objects in two tiles come twice (`vision.merging`).
+    Rows come tile by tile, and objects in two tiles come twice (see `vision.merging`).
     """
     size = size_wh[1], size_wh[0]
     return Detections.joined(

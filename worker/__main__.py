@@ -1,4 +1,4 @@
-"""The worker's process: the module `worker`, with `--queues detect,media`."""
+"""Runs a worker process: `python -m worker --queues detect,media`."""
 
 import argparse
 import sys
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     except RegattaError as error:
         sys.stderr.write(f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
         return 2
-    # Workers have nothing to tell each other: what they know of is in the database.
+    # Workers don't talk to each other: everything they share is in the database.
     silent = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     app.worker_main(["--quiet", "worker", "--queues", options.queues, *silent])
     return 0

@@ -1,4 +1,4 @@
-"""The worker's Celery application: `celery -A worker.app worker` is a whole Regatta worker."""
+"""The worker's Celery application: `celery -A worker.app worker` starts a whole Regatta worker."""
 
 import atexit
 import faulthandler
@@ -23,7 +23,7 @@ from core.errors import RegattaError, UsageError
 from core.messages import QUEUES
 from worker import runtime
 
-_MISCONFIGURED = 2  # as the command line says it: starting again would change nothing
+_MISCONFIGURED = 2  # the command line's exit code too: restarting would change nothing
 
 _log = structlog.get_logger()
 _settings = load_settings()
@@ -39,22 +39,22 @@ app.conf.update(worker_concurrency=_settings.concurrency)
 
 @setup_logging.connect
 def _leave_logs_alone(**_: Any) -> None:
-    """A receiver here keeps Celery from setting up logging; `_begin` has done it by then."""
+    """Keep Celery from setting up logging, by being connected; `_begin` has done it already."""
 
 
 @worker_init.connect
 def _begin(sender: Any, **_: Any) -> None:
     configure_logs(_settings)
-    # In C, so that it works when Python hangs: a supervisor asks before it kills.
+    # In C, so it works even when Python hangs: a supervisor asks for the stacks before it kills.
     faulthandler.register(signal.SIGUSR2, file=sys.__stderr__ or sys.stderr, all_threads=True)
-    # Celery listens to SIGTERM only after this: who is visible by then must still take leave.
+    # Celery handles SIGTERM only after this, but the worker is already visible and must sign off.
     signal.signal(signal.SIGTERM, _leave)
     atexit.register(runtime.end)
     queues = tuple(str(name) for name in sender.app.amqp.queues.consume_from)
     try:
         runtime.begin(_settings, tuple(name for name in queues if name in QUEUES))
     except Exception as error:
-        # Celery would log it and go on, as a worker that takes messages and can do nothing.
+        # Celery would log it and go on as a worker that takes messages but can't handle them.
         _log.critical(
             "the worker cannot start",
             error=str(error),

@@ -1,4 +1,4 @@
-"""Puts a worker together from the settings."""
+"""Builds a worker's pipeline from the settings."""
 
 from dataclasses import replace
 
@@ -18,12 +18,12 @@ from worker.pipeline.pipeline import Pipeline, Threads
 def build_pipeline(settings: Settings, *, predictors: int | None = None) -> Pipeline:
     """Return a running pipeline.
 
-    One single-threaded predictor per core beats one with many threads on CPU, and as many
-    decoders keep them fed; threads that mostly wait for storage come on top. This process's
-    stores are opened as the settings say from here on.
+    On CPU, one single-threaded predictor per core beats one predictor with many threads, and as
+    many decoders keep them fed; threads that mostly wait for storage come on top. From here on,
+    this process opens its stores as the settings say.
 
     Raises:
-        UsageError: an engine that the settings name cannot be used.
+        UsageError: an engine named in the settings can't be used.
     """
     fetch = upload = settings.transfer_threads
     _use_stores(settings)
@@ -42,7 +42,7 @@ def build_pipeline(settings: Settings, *, predictors: int | None = None) -> Pipe
 
 
 def build_drawing(settings: Settings) -> Drawing:
-    """Return running stages that draw from rows; this process's stores are as `build_pipeline`."""
+    """Return running stages that draw from rows; opens stores as `build_pipeline` does."""
     _use_stores(settings)
     use_process()
     cores = settings.decode_threads or settings.cores or available_cores()
@@ -51,14 +51,14 @@ def build_drawing(settings: Settings) -> Drawing:
 
 
 def _use_stores(settings: Settings) -> None:
-    # A connection for each thread that moves objects: those that fetch and upload, of pipeline and
+    # One connection per thread that moves objects: those that fetch and upload, in pipeline and
     # drawing, and the shards' own.
     connections = 4 * settings.transfer_threads + settings.concurrency
     use_s3(replace(S3Options(**settings.s3), connections=connections))
 
 
 def use_process() -> None:
-    """Have this process's libraries serve a pipeline; nothing else of the process minds."""
+    """Tune this process's libraries for a pipeline; nothing else in the process is affected."""
     keep_freed_memory()
-    # Stages have threads enough; more of cv2's for one picture would only wait for each other.
+    # The stages have threads enough; cv2's own would only wait for each other.
     cv2.setNumThreads(1)

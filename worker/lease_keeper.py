@@ -1,4 +1,4 @@
-"""Keeps this process's leases: one write a tick renews them all, and brings back orders."""
+"""Keeps this process's leases: one write per tick renews them all and returns the directives."""
 
 import threading
 import time
@@ -16,10 +16,9 @@ _log = structlog.get_logger()
 
 
 class LeaseKeeper:
-    """Heartbeat and renewals of a worker (`tick`), in a thread of its own (`start`).
+    """Sends a worker's heartbeat and renews its leases (`tick`), in its own thread (`start`).
 
-    A run in which nothing has moved for `stall_seconds` is not renewed any more: somebody else
-    gets its shard.
+    A run without progress for `stall_seconds` is no longer renewed: somebody else gets its shard.
     """
 
     def __init__(
@@ -58,7 +57,7 @@ class LeaseKeeper:
             return self._runs.setdefault(run.unit.hold, run) is run
 
     def let_go(self, run: ShardRun) -> None:
-        """Renew it no more."""
+        """Stop renewing a run's lease."""
         with self._lock:
             self._runs.pop(run.unit.hold, None)
             self._lock.notify_all()
@@ -74,14 +73,14 @@ class LeaseKeeper:
             return list(self._runs.values())
 
     def drain(self) -> None:
-        """Say with the next heartbeat that no more work is wanted."""
+        """Announce with the next heartbeat that no more work is wanted."""
         self._heartbeat = processes.draining(self._heartbeat)
 
     def tick(self) -> None:
-        """Renew what moved and pass on what the database says about each run.
+        """Renew the runs that made progress and pass on the database's directive for each.
 
         Raises:
-            RetryableError: the database is away; leases run on meanwhile.
+            RetryableError: the database can't be reached; leases keep running down.
         """
         asked = time.monotonic()
         runs = {run.unit.hold: run for run in self.runs() if not run.lost}

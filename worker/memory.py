@@ -1,4 +1,4 @@
-"""How this process's C library deals with the memory of pictures and tensors."""
+"""Tunes the C library's allocator for pictures and tensors."""
 
 import ctypes
 
@@ -12,12 +12,11 @@ _MOST_KEPT = 128 * _MIB
 
 
 def keep_freed_memory() -> None:
-    """Let the allocator keep what is freed, for the next picture or tensor of that size.
+    """Let the allocator keep freed memory for the next picture or tensor of that size.
 
-    By itself it gives blocks of a megabyte back to the system as soon as they are free, and the
-    next one has to be had page by page again: a tenth of all CPU time where networks are small.
-    Each of its arenas keeps so much at most; larger blocks go back as ever. Where the C library is
-    not glibc, nothing changes.
+    By default it returns blocks of a megabyte to the system as soon as they are freed, and the next
+    one is mapped page by page again: a tenth of all CPU time with small networks. Each arena keeps
+    a limited amount; larger blocks go back as before. Does nothing without glibc.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -1,4 +1,4 @@
-"""The models that are resident in this process."""
+"""Loads models and keeps them resident in this process."""
 
 import threading
 from collections import OrderedDict
@@ -27,13 +27,13 @@ from worker.recipes.by_model import recipe_of
 from worker.recipes.recipe import ALONE, Recipe
 
 PLAINLY: Mapping[str, Way] = MappingProxyType({})
-"""The ways of networks that all run plainly."""
+"""Ways for a model whose networks all run plainly."""
 
 _log = structlog.get_logger()
 
 
 class _Key(NamedTuple):
-    """What a loaded network is shared by."""
+    """Identifies a loaded network: users with the same key share it."""
 
     digest: str
     profile: NetworkProfile
@@ -42,7 +42,7 @@ class _Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A model that gives an item a row: its loaded networks, by their roles, and its recipe."""
+    """One model of a job: its loaded networks by role, and its recipe. Each gives an item a row."""
 
     name: str
     task: str
@@ -52,35 +52,35 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class ResidentModel:
-    """What a job runs: one model, or several beside each other."""
+    """What a job runs: one model, or several side by side."""
 
     members: tuple[Member, ...]
 
     @property
     def networks(self) -> list["ResidentNetwork"]:
-        """All loaded networks, once for each use of them."""
+        """All loaded networks, once for each use."""
         return [network for member in self.members for network in member.networks.values()]
 
     def revisits(self, options: JobOptions) -> bool:
-        """Whether a member looks at a picture again after its first asks."""
+        """Return whether any member looks at a picture again after its first asks."""
         return any(member.recipe.revisits(options) for member in self.members)
 
     @property
     def batch_size(self) -> int:
-        """The largest batch size in force of its networks."""
+        """The largest of its networks' current batch sizes."""
         return max(network.batch_size for network in self.networks)
 
     @property
     def halved_to(self) -> int | None:
-        """The smallest batch size that a lack of memory left a network with, None if it did not."""
+        """The smallest batch size that a lack of memory cut a network to; None if none was cut."""
         halved = [one.batch_size for one in self.networks if one.batch_size < one.wanted]
         return min(halved, default=None)
 
 
 class ResidentNetwork:
-    """A loaded network: one predictor per predictor thread, and the batch size in force.
+    """A loaded network: one predictor per predictor thread, and its current batch size.
 
-    `batch_size` shrinks from what is `wanted` when memory runs out, and stays so for this process.
+    `batch_size` starts at `wanted`, and shrinks for the rest of this process when memory runs out.
     """
 
     def __init__(
@@ -98,11 +98,11 @@ class ResidentNetwork:
 
     @property
     def memory_bytes(self) -> int:
-        """How much memory its predictors keep."""
+        """The memory that its predictors hold."""
         return sum(predictor.memory_bytes for predictor in self.predictors)
 
     def shrink(self, batch_size: int) -> bool:
-        """Remember that no larger batch fits into memory; False if that was known."""
+        """Remember that no larger batch fits into memory; False if that was known already."""
         if batch_size >= self.batch_size:
             return False
         self.batch_size = batch_size
@@ -111,7 +111,7 @@ class ResidentNetwork:
 
 @dataclass(slots=True, eq=False)
 class _Place:
-    """Where a network is, or will be once it is loaded; `users` have it or wait for it."""
+    """A slot for a network that is loaded or being loaded; `users` hold it or wait for it."""
 
     users: int = 0
     loading: Future[ResidentNetwork] = field(default_factory=Future)
@@ -123,11 +123,11 @@ class _Place:
 
 
 class Models:
-    """Loads models, checks that they are the registered ones, and keeps what was used last.
+    """Loads models, checks that they are the registered ones, and keeps those used last.
 
-    Networks are kept while they take no more than `memory_bytes`, all together, as their engines
-    state it: what a process takes in all says nothing about one of them. What is in use stays
-    in any case. Loading one keeps nobody from another, and is done once for all who ask meanwhile.
+    Networks are kept while they take no more than `memory_bytes` together, as their engines state
+    it: the memory of a whole process says nothing about any one of them. Networks in use always
+    stay. Loading one never blocks another, and is done once however many ask for it.
     """
 
     def __init__(self, engines: Engines, *, replicas: int, memory_bytes: int) -> None:
@@ -140,14 +140,14 @@ class Models:
     def acquire(
         self, ref: ModelRef, profile: ExecutionProfile, ways: Mapping[str, Way] = PLAINLY
     ) -> ResidentModel:
-        """Return the model, loaded, and keep it until it is released as often.
+        """Return the model, loaded, and keep it until it has been released as often.
 
-        `ways` says how to run the networks with these digests; all others run plainly.
+        `ways` says how to run networks, by digest; all others run plainly.
 
         Raises:
-            FatalError: it is not there, not the registered one, or its engine can't load it, or
-                this process has no such engine.
-            OutOfMemoryError: there is no memory for it now.
+            FatalError: it is missing or not the registered one, its engine can't load it, or this
+                process has no such engine.
+            OutOfMemoryError: there isn't enough memory right now.
         """
         used: list[ResidentNetwork] = []
         try:
@@ -158,7 +158,7 @@ class Models:
         return ResidentModel(members)
 
     def release(self, model: ResidentModel) -> None:
-        """Say that a run is done with a model; it stays resident while there is room."""
+        """Release a model that a run has finished with; it stays resident while there is room."""
         self._let_go(model.networks)
 
     def close(self) -> None:
@@ -176,7 +176,7 @@ class Models:
         ways: Mapping[str, Way],
         used: list[ResidentNetwork],
     ) -> Member:
-        """Load a model; `used` gets each network that has it as one more user."""
+        """Load a model, and append each network that it becomes a user of to `used`."""
         networks = {}
         for role, part in parts_of(ref).items():
             runs_on = network_profile(part, profile, is_whole=part is ref)
@@ -187,7 +187,7 @@ class Models:
         return Member(ref.name, ref.task, recipe, networks)
 
     def _network(self, ref: ModelRef, key: _Key) -> ResidentNetwork:
-        """Return a network with one more user, which this thread loads if nobody else does."""
+        """Return a network with one more user; this thread loads it unless another one does."""
         with self._lock:
             place = self._places.get(key)
             is_mine = place is None
@@ -197,7 +197,7 @@ class Models:
             place.users += 1
         if is_mine:
             self._fill(place, ref, key)
-        # Who waits here met a failure if the loader did; who comes after it tries anew.
+        # If the loader fails, so does everyone who waited for it; later callers try again.
         return place.loading.result()
 
     def _fill(self, place: _Place, ref: ModelRef, key: _Key) -> None:
@@ -218,9 +218,9 @@ class Models:
                 self._places[network.key].users -= 1
 
     def _make_room(self) -> None:
-        """Close what was used least lately until the rest is no more than may be kept.
+        """Close the least recently used networks until the rest fits.
 
-        Only when another one was loaded: what is too large for the room is not loaded anew for
+        This happens only after a load, so that a network too large for the limit isn't reloaded for
         each shard.
         """
         held = {key: one for key, place in self._places.items() if (one := place.resident)}
@@ -254,15 +254,15 @@ class Models:
 
 
 def parts_of(ref: ModelRef) -> Mapping[str, ModelRef]:
-    """Return the exports that a model consists of, by their roles."""
+    """Return the exports that a model consists of, by role."""
     return ref.parts or {ALONE: ref}
 
 
 def registered_export(ref: ModelRef) -> ExportedModel:
-    """Return an export as it lies there, after a look at its digest.
+    """Return an export from disk after checking its digest.
 
     Raises:
-        FatalError: it is not there, or not the registered one.
+        FatalError: it is missing, or not the registered one.
     """
     export = _export(ref)
     directory = Path(*split_location(ref.location))
@@ -280,7 +280,7 @@ def registered_export(ref: ModelRef) -> ExportedModel:
 
 
 def recipe_for(ref: ModelRef, networks: Mapping[str, Network]) -> Recipe:
-    """Return the recipe of a model of these networks, by their roles.
+    """Return the recipe of a model made of these networks, which are given by role.
 
     Raises:
         FatalError: they don't fit together, or this version knows no such model.
@@ -292,13 +292,13 @@ def recipe_for(ref: ModelRef, networks: Mapping[str, Network]) -> Recipe:
 
 
 def network_profile(part: ModelRef, profile: ExecutionProfile, *, is_whole: bool) -> NetworkProfile:
-    """Return what a network of a job runs on, and how.
+    """Return what one of a job's networks runs on, and how.
 
-    A profile of an earlier release doesn't say it of each network: then the batch size is what
-    that release made of its graph. `is_whole` says that it is a model by itself.
+    Profiles of earlier releases don't say so per network: the batch size is then what that release
+    derived from the graph. `is_whole` says that the network is a model by itself.
 
     Raises:
-        FatalError: the graph had to be looked at, and is not there.
+        FatalError: the graph had to be inspected and is missing.
     """
     if part.digest in profile.networks:
         return profile.networks[part.digest]
@@ -307,10 +307,10 @@ def network_profile(part: ModelRef, profile: ExecutionProfile, *, is_whole: bool
 
 
 def traits_in(ref: ModelRef) -> dict[str, NetworkTraits]:
-    """Return what the batch sizes of a model's networks go by, by their digests.
+    """Return the traits that decide the batch sizes of a model's networks, by digest.
 
     Raises:
-        FatalError: an export is not there.
+        FatalError: an export is missing.
     """
     return network_traits(ref, map(_export, ref.exports))
 

@@ -1,4 +1,4 @@
-"""Loads models before the first shard comes, so that it finds them warm."""
+"""Loads models before the first shard arrives, so that it finds them warm."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -27,15 +27,15 @@ def preload(
     names: Iterable[str],
     profile_of: Callable[[ModelRef], ExecutionProfile],
 ) -> None:
-    """Load the registered models, in the way that is right, and run each of their predictors once.
+    """Load registered models in the way that is right for them, and run each predictor once.
 
     `profile_of` says what a model is to run on. The first inference allocates and compiles what
-    later ones find. Call it before any other thread uses the models: a predictor is owned by one
+    later ones reuse. Call this before any other thread uses the models: a predictor is owned by one
     thread at a time.
 
     Raises:
-        UsageError: there is no model of such a name.
-        FatalError: a model's files are missing or changed, or the engine can't load them.
+        UsageError: there is no model of that name.
+        FatalError: a model's files are missing or changed, or its engine can't load them.
     """
     refs = [_find(db, name) for name in names]  # all names before the first one is loaded
     for ref in refs:
@@ -56,10 +56,10 @@ def preload(
 def profile_here(
     ref: ModelRef, offered: Sequence[Offered], *, batch_size: int | None, jpeg_quality: int
 ) -> ExecutionProfile:
-    """Return what a job of a model would be frozen to if this worker were the only one.
+    """Return the profile that a model's job would get if this worker were the only one.
 
     Raises:
-        FatalError: a network is not there, or the worker offers nothing.
+        FatalError: a network is missing, or the worker offers nothing.
     """
     networks = traits_in(ref)
     choice = best_choice([offered], networks)

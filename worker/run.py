@@ -1,4 +1,4 @@
-"""One run of a shard: what its pictures in flight share, and what the lease keeper must know."""
+"""One run of a shard: what its pictures in flight share, and its lease keeper needs to know."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ from store.parts import ResultRow
 
 
 class StoppedError(RegattaError):
-    """The run was told to stop; `directive` says what becomes of its shard."""
+    """The run was told to stop; `directive` says what happens to its shard."""
 
     def __init__(self, directive: Directive) -> None:
         super().__init__(f"stopped: {directive}")
@@ -23,36 +23,36 @@ class StoppedError(RegattaError):
 
 
 class ShardRun:
-    """A shard's rows as they come in, and the reasons to stop. Shared by all stages' threads.
+    """A shard's rows as they come in, and its reason to stop. Shared by all stages' threads.
 
-    A lease that was not renewed counts as lost `margin` seconds before its end, so that nothing
-    is committed by somebody who may have been overtaken. A run that has a reason to stop has it
-    for good, whatever is renewed later: some of its pictures may have been dropped for it.
+    An unrenewed lease counts as lost `margin` seconds before its end, so that a run that may have
+    been overtaken commits nothing. A reason to stop is final, even if the lease is renewed later:
+    some pictures may have been dropped because of it.
     """
 
     def __init__(self, unit: WorkUnit, *, lease_seconds: float, margin: float) -> None:
         self.unit = unit
         self.moved_at = time.monotonic()
-        self.halved_to: int | None = None  # the batch size that memory sufficed for, if not all
+        self.halved_to: int | None = None  # the batch size that fitted into memory, if reduced
         self._lease_seconds = lease_seconds - margin
         self._lease_ends = self.moved_at + self._lease_seconds
         self._changed = threading.Condition()
-        # By the item's index and the frame.
+        # By the item's index and frame.
         self._rows: dict[int, dict[int | None, Sequence[ResultRow]]] = {}
         self._legends: dict[str, Legend] = {}
         self._reason: RegattaError | None = None
         self._in_flight = 0
-        self._alone = 0
+        self._isolated = 0
         self._seconds: defaultdict[str, float] = defaultdict(float)
 
     @property
     def done(self) -> int:
-        """Items that have rows, if not those of all of their frames."""
-        return len(self._rows) + self._alone
+        """The number of items that have rows, though perhaps not for all frames."""
+        return len(self._rows) + self._isolated
 
     @property
     def stopping(self) -> bool:
-        """Whether pictures of this run should be dropped where they are."""
+        """Whether this run's pictures should be dropped wherever they are."""
         return self._reason_to_stop() is not None
 
     @property
@@ -62,30 +62,30 @@ class ShardRun:
 
     @property
     def seconds(self) -> Mapping[str, float]:
-        """Busy seconds by stage, all threads together."""
+        """Busy seconds by stage, over all threads."""
         with self._changed:
             return {stage: round(spent, 3) for stage, spent in sorted(self._seconds.items())}
 
     @property
     def legends(self) -> Mapping[str, Legend]:
-        """The legends of models that need one for their pictures, by their names."""
+        """The legends of models whose pictures need one, by model name."""
         with self._changed:
             return dict(self._legends)
 
     def note_legend(self, model: str, legend: Legend) -> None:
-        """Note what a model's pictures need beside its rows: the same for all of them."""
+        """Note a model's legend, which its pictures need beside its rows."""
         if legend != NO_LEGEND:
             with self._changed:
                 self._legends[model] = legend
 
     def moved(self, stage: str, seconds: float) -> None:
-        """Note work done: progress, for the lease and the watchdog."""
+        """Record work done, as progress for the lease and the watchdog."""
         with self._changed:
             self.moved_at = time.monotonic()
             self._seconds[stage] += seconds
 
     def renewed(self, since: float) -> None:
-        """The lease was renewed by a request made at `since` (monotonic)."""
+        """Note that a request made at `since` (monotonic) has renewed the lease."""
         with self._changed:
             if self._reason_to_stop() is None:
                 self._lease_ends = since + self._lease_seconds
@@ -111,19 +111,19 @@ class ShardRun:
             self._changed.notify_all()
 
     def fix_ways(self, ways: Mapping[str, Way]) -> None:
-        """Say in which ways the networks run, by their digests, before anything does."""
+        """Set the ways in which networks run, by digest, before any of them runs."""
         self.unit = replace(self.unit, ways=ways)
 
-    def alone(self, items: int) -> None:
-        """Count items whose rows an isolated process made."""
-        self._alone += items
+    def count_isolated(self, items: int) -> None:
+        """Count items whose rows came from an isolated process."""
+        self._isolated += items
 
     def stop(self, directive: Directive) -> None:
-        """Drop what is in flight, as the database or a drain says."""
+        """Stop on the orders of the database or a drain; what is in flight is dropped."""
         self.fail(StoppedError(directive))
 
     def fail(self, error: RegattaError) -> None:
-        """Stop because the shard can't go on. The first reason stands, but for a fatal one."""
+        """Stop, as the shard can't go on. The first reason stands unless a fatal one follows."""
         with self._changed:
             if self._reason_to_stop() is None or isinstance(error, FatalError):
                 self._reason = error
@@ -133,7 +133,7 @@ class ShardRun:
         """Raise the reason to stop, if there is one.
 
         Raises:
-            StoppedError: it was told to.
+            StoppedError: it was told to stop.
             StaleError: its lease is over.
             RegattaError: what `fail` was given.
         """
@@ -148,7 +148,7 @@ class ShardRun:
             return self._reason
 
     def wait(self) -> None:
-        """Wait until nothing is in flight any more.
+        """Wait until nothing is in flight.
 
         Raises:
             RegattaError: as `check`.
@@ -161,10 +161,10 @@ class ShardRun:
     def rows(self, items: Sequence[ItemRef]) -> list[ResultRow]:
         """Wait for the rows of all items that were let in, and return them in listing order.
 
-        Those of an item's frames follow each other; what is said of the item itself comes first.
+        An item's own row comes first, followed by those of its frames in order.
 
         Raises:
-            RegattaError: as `check`; by then nothing is in flight any more.
+            RegattaError: as `check`; nothing is in flight by then.
         """
         self.wait()
         with self._changed:

@@ -1,4 +1,4 @@
-"""What a worker process has one of, made when its Celery worker is ready and ended with it."""
+"""The worker process's single runtime, which starts and ends with its Celery worker."""
 
 import os
 import random
@@ -29,7 +29,7 @@ _log = structlog.get_logger()
 
 
 class Runtime:
-    """Pipeline, leases and watchdog of this process."""
+    """This process's pipeline, leases and watchdog."""
 
     def __init__(self, settings: Settings, queues: tuple[str, ...]) -> None:
         self._settings = settings
@@ -83,12 +83,12 @@ class Runtime:
         )
 
     def start(self) -> None:
-        """Load what is to be loaded beforehand, then become visible to schedulers.
+        """Preload models, then become visible to schedulers.
 
         Raises:
-            UsageError: a model that is to be loaded is not registered.
-            FatalError: one cannot be loaded.
-            RegattaError: the database cannot be used; its connections are closed.
+            UsageError: a model to be preloaded is not registered.
+            FatalError: a model can't be loaded.
+            RegattaError: the database can't be used; its connections are closed.
         """
         try:
             self._preload()
@@ -100,13 +100,13 @@ class Runtime:
         _log.info("worker ready", offers=[offer.key for offer in self._runner.offers])
 
     def run(self, hold: Hold) -> str:
-        """Run the shard that a message names; say how it ended."""
+        """Run the shard that a message names, and return how it ended."""
         return self._runner.run(hold)
 
     def drain(self) -> None:
-        """Take nothing more; what runs may finish within the drain time, or is handed back.
+        """Take no more work; running shards finish within the drain time or are handed back.
 
-        Asked again, it is handed back at once.
+        A second call hands them back at once.
         """
         if self._draining.is_set():
             self._hand_back()
@@ -119,7 +119,7 @@ class Runtime:
         timer.start()
 
     def close(self) -> None:
-        """Leave in order. What still runs (a second signal cuts a drain short) is handed back."""
+        """Shut down in order. Shards still running (a second signal cuts a drain short) go back."""
         self._hand_back()
         if not self._keeper.await_idle(self._settings.drain_seconds):
             _log.warning("something hangs; its lease will lapse")
@@ -153,15 +153,15 @@ def current() -> Runtime:
     """Return this process's runtime.
 
     Raises:
-        UsageError: the process is no running worker.
+        UsageError: the process is not a running worker.
     """
     if _current is None:
-        raise UsageError("this process is no worker", hint="start one with `regatta worker`")
+        raise UsageError("this process is not a worker", hint="start one with `regatta worker`")
     return _current
 
 
 def begin(settings: Settings, queues: tuple[str, ...]) -> Runtime:
-    """Make and start the runtime of this process."""
+    """Create and start this process's runtime."""
     global _current  # noqa: PLW0603 - one per process, as Celery's tasks find it
     _current = Runtime(settings, queues)
     _current.start()

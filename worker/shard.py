@@ -1,9 +1,9 @@
 """The life of a shard on a worker: claim, run, stage, commit, publish.
 
-Whatever happens in between, the shard ends in a state that somebody goes on from: committed,
-handed back, to be retried, or somebody else's. What it makes is staged under this attempt's own
-keys and becomes the result by one compare-and-set; until then nobody reads it. What happens
-between claim and staging is the kind's (`worker.kinds`).
+Whatever happens in between, the shard ends in a state that somebody can continue from: committed,
+handed back, to be retried, or somebody else's. Its products are staged under this attempt's own
+keys and become the result by one compare-and-set; until then nobody reads them. What happens
+between claim and staging is up to the kind (`worker.kinds`).
 """
 
 import time
@@ -34,12 +34,12 @@ from worker.staging import stage
 
 _log = structlog.get_logger()
 
-_MARGIN = 1 / 6  # of the lease: who could not renew stops so long before its end
+_MARGIN = 1 / 6  # of the lease: a run that couldn't renew stops this long before its end
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A run that came to its end: what is staged, and the children to plan with it."""
+    """A run that has finished: what it staged, and the children to plan with it."""
 
     result: ShardResult
     children: Mapping[int, NewShard]
@@ -59,7 +59,7 @@ class ShardRunner:
     draining: Callable[[], bool]
 
     def run(self, hold: Hold) -> str:
-        """Run the shard that a message names, if it is still to be had; say how it ended."""
+        """Run the shard that a message names, if it can still be claimed; return how it ended."""
         run = self.db.write(lambda s: self._claim(s, hold))
         if isinstance(run, leases.Refusal):
             return run.value
@@ -67,7 +67,8 @@ class ShardRunner:
             if not self.keeper.hold(run):
                 _log.info("message came twice")
                 return "held"
-            # Asked only now: a drain hands back what it finds held, or is seen here.
+            # Checked only now: a drain either finds the run held and hands it back, or is seen
+            # here.
             if self.draining():
                 run.stop(Directive.HAND_BACK)
             try:
@@ -87,7 +88,7 @@ class ShardRunner:
         )
         if isinstance(unit, leases.Refusal):
             return unit
-        # Made here, as its clock has to start with the lease and not after the commit.
+        # Created here, as its clock must start with the lease and not after the commit.
         margin = self.lease_seconds * _MARGIN
         return ShardRun(unit, lease_seconds=self.lease_seconds, margin=margin)
 
@@ -146,7 +147,7 @@ class ShardRunner:
             return "stale"
         _log.info("shard committed", **result.timings)
         self.kinds[run.unit.kind].committed(run, result.timings["total"])
-        # From here on a failure is nobody's loss: `settle` publishes what is committed.
+        # From here on a failure does no harm: `settle` publishes what is committed.
         output = open_store(run.unit.output)
         for artefact in result.artefacts:
             output.copy(artefact.staged, artefact.key)
@@ -169,7 +170,7 @@ class ShardRunner:
             now = self.db.now(session)
             lock_job(session, unit.job)
             held = session.scalar(select(Shard.id).where(leases.held(unit.hold))) is not None
-            if held:  # who was overtaken has no say in a job that may have been retried since
+            if held:  # a run that was overtaken mustn't fail a job that may have been retried since
                 stop_job(session, unit.job, JobMoves.FAIL, now=now, error=text)
                 leases.cancel(session, unit.hold, now=now)
             return held

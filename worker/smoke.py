@@ -1,10 +1,10 @@
-"""Runs an export once and answers in JSON: the module `worker.smoke DIRECTORY`.
+"""Runs an export once and reports in JSON: `python -m worker.smoke DIRECTORY`.
 
-The answer: `engine`, its name and version, and `offer`, as jobs know it; `inputs`, name and shape
-of what was fed; `outputs`, type and shape; `way`, the fastest that was found right on sample
-pictures, None if nothing was found on them, `why` in words, and the figures in `comparison`;
-`milliseconds` of a run in that way, or plainly; `warnings`, what the engine said meanwhile; or
-`error` and `hint`, if the network cannot be run here.
+The report has `engine`, its name and version, and `offer`, as jobs name it; `inputs`, the name and
+shape of each feed; `outputs`, their types and shapes; `way`, the fastest one that proved right on
+sample pictures, None if nothing was found on them, with `why` in words and the figures in
+`comparison`; `milliseconds` of a run in that way, or plainly; `warnings` from the engine; or
+`error` and `hint` if the network can't be run here.
 """
 
 import json
@@ -41,11 +41,11 @@ from worker.ways.question import ONLY_PLAIN, Question, SamplePictures
 from worker.ways.question_process import ask_alone
 
 _FREE_SIZE = (480, 640)
-_LONG_SECONDS = 10.0  # a first run that took so long is not repeated to be timed
+_LONG_SECONDS = 10.0  # a first run that took this long isn't repeated for the timing
 
 
 def main(directory: str) -> int:
-    """Print what was found as the last line of stdout."""
+    """Print the report as the last line of stdout."""
     try:
         answer = try_out(Path(directory), engines_named(load_settings().engines))
     except RegattaError as error:
@@ -55,7 +55,7 @@ def main(directory: str) -> int:
 
 
 def try_out(directory: Path, engines: Engines) -> dict[str, Any]:
-    """Run the network in a directory on a picture of its size, one image a batch.
+    """Run the network in a directory on a picture of its size, as a batch of one.
 
     Raises:
         RegattaError: it can't be read, loaded or run.
@@ -66,7 +66,7 @@ def try_out(directory: Path, engines: Engines) -> dict[str, Any]:
     digest = export_digest(directory)
     best = best_offer(engines.offered, digest)
     if best is None:
-        raise UsageError("no engine here runs anything", hint="`regatta doctor` looks at Paddle")
+        raise UsageError("no engine here can run anything", hint="`regatta doctor` looks at Paddle")
     offer = best.offer
     load = partial(_loaded, engines, export, offer)
     plain = load(Way.PLAIN)
@@ -111,14 +111,12 @@ def _compared(
         if not question.ways(engines):
             return Comparison(Way.PLAIN, ONLY_PLAIN)
         return ask_alone(question, SamplePictures(export.task))
-    except (
-        RegattaError
-    ) as error:  # the outputs are none of such a model: whoever asked looks at them
+    except RegattaError as error:  # not the outputs of such a model: the caller looks at them
         return Comparison(None, str(error))
 
 
 def _seconds(predictor: Predictor, feeds: dict[str, NDArray[Any]], first_seconds: float) -> float:
-    """How long a run takes when everything is warm; what takes long is not repeated for it."""
+    """Return how long a warm run takes; a slow first run counts and isn't repeated."""
     if first_seconds >= _LONG_SECONDS:
         return first_seconds
     predictor.predict(feeds)
@@ -128,7 +126,7 @@ def _seconds(predictor: Predictor, feeds: dict[str, NDArray[Any]], first_seconds
 
 
 def _collect(warnings: list[str], _logger: Any, level: str, event: MutableMapping[str, Any]) -> str:
-    """Keep a warning in one line, in the place of printing it."""
+    """Collect a warning as one line instead of printing it."""
     if level == "warning":
         details = ", ".join(f"{k} {v}" for k, v in event.items() if k != "event")
         warnings.append(f"{event['event']}: {details}")
@@ -138,13 +136,13 @@ def _collect(warnings: list[str], _logger: Any, level: str, event: MutableMappin
 def _feeds(export: ExportedModel) -> dict[str, NDArray[np.float32]]:
     prepare = Preprocessor(export.ops)
     height, width = prepare.fixed_shape or _FREE_SIZE
-    # Something of every brightness, so that no branch of a graph is left out for want of contrast.
+    # Every brightness occurs, so that no branch of a graph is skipped for want of contrast.
     ramp = np.linspace(0, 255, height * width * 3).reshape(height, width, 3)
     return stacked([prepare(ramp.astype(np.uint8))], 1)
 
 
 def _input(name: str, feeds: dict[str, NDArray[np.float32]]) -> dict[str, Any]:
-    """What was fed under a name; a lone input of any name is the image."""
+    """Return what was fed under a name; a sole input of any name is the image."""
     return {"name": name, "shape": list(feeds.get(name, feeds["image"]).shape)}
 
 

@@ -1,4 +1,4 @@
-"""Stages what a run has made, under keys of its own attempt."""
+"""Stages a run's products under its attempt's own keys."""
 
 import hashlib
 import io
@@ -12,7 +12,7 @@ from worker.kinds.kind import Product
 
 
 def stage(unit: WorkUnit, products: Iterable[Product]) -> tuple[Artefact, ...]:
-    """Put products where their commit will publish them from; memory does not grow with files."""
+    """Stage products for the commit to publish, streaming files without loading them whole."""
     output = open_store(unit.output)
     return tuple(_stage(unit, product, output) for product in products)
 

@@ -1,4 +1,4 @@
-"""The isolated process: runs ranges of one shard, with stages of its own."""
+"""The isolated process, which runs ranges of one shard with stages of its own."""
 
 import multiprocessing
 import os
@@ -29,16 +29,16 @@ _Runner = Callable[[ShardRun, Sequence[ItemRef]], list[ResultRow]]
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What came of items: their rows, and the legends of their models (`ShardRun.legends`)."""
+    """The result for some items: their rows, and their models' legends (`ShardRun.legends`)."""
 
     rows: list[ResultRow] = field(default_factory=list)
     legends: Mapping[str, Legend] = field(default_factory=dict)
 
 
 def serve(unit: WorkUnit, pipe: Connection) -> None:
-    """Answer each list of items that comes through the pipe with what came of it, or an error.
+    """Answer each list of items from the pipe with what came of it, or an error.
 
-    The first message, before any was asked, is an empty one: what they need is loaded.
+    The first message, before any request, is an empty one: what the items need is loaded.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -80,11 +80,11 @@ _RUNNERS: Mapping[ShardKind, Callable[[Settings, WorkUnit], _Runner]] = {
     ShardKind.INFER: _infers,
     ShardKind.RENDER: _draws,
 }
-"""How items of each kind that has suspects are run."""
+"""How to run items, for each kind that may have suspects."""
 
 
 def end_with_parent() -> None:
-    """Leave no hung process behind when the worker is killed: nobody else would end it."""
+    """Have this process end when the worker is killed: nobody else would end it if it hung."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -1,10 +1,10 @@
-"""Suspects run alone: in a process of their own that may die without taking anybody along.
+"""Runs suspect shards in a process of their own, which may die without taking others along.
 
-A shard is suspect when the process that ran it died: one of its items may be to blame, or
-nothing. It runs again in a child process, a batch at a time; if the child dies of a batch, its
-items are tried one by one, and an item that has killed two children alone is quarantined. The
-range that is about to be tried is noted in the database first. What was killed from outside, or
-died before it had loaded its model, proves nothing and is tried again.
+A shard is suspect if the process that ran it died: one of its items may be to blame, or none. It
+runs again in a child process, a batch at a time; if a batch kills the child, its items are tried
+one by one, and an item that has killed two children on its own is quarantined. Each range is noted
+in the database before it is tried. A child that was killed from outside, or that died before it had
+loaded its model, proves nothing, and the range is tried again.
 """
 
 import multiprocessing
@@ -26,13 +26,13 @@ from worker.run import ShardRun
 from worker.suspect_process import Tried, serve
 
 DEATHS_THAT_PROVE = 2
-_KILLEDFROM_OUTSIDE = 5  # so often in one run, then the shard is tried again later
-_START_SECONDS = 300.0  # for a child to load the model; no item has a part in that
+_KILLED_FROM_OUTSIDE = 5  # times in one run; after that the shard is tried again later
+_START_SECONDS = 300.0  # for a child to load the model, in which no item has a part
 _POLL_SECONDS = 0.2
 _OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/proc/vmstat")
 FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
-# One suspect at a time: what one does to the machine's memory must not be held against another.
+# One suspect at a time, so that none is blamed for what another does to the machine's memory.
 _SLOT = threading.Lock()
 
 _log = structlog.get_logger()
@@ -47,7 +47,7 @@ class DiedError(RegattaError):
 
 
 class Child:
-    """A process that runs ranges of one shard. One at a time, used by one thread."""
+    """A process that runs ranges of one shard, one at a time; used by one thread."""
 
     def __init__(self, unit: WorkUnit, *, stall_seconds: float) -> None:
         self._stall_seconds = stall_seconds
@@ -64,8 +64,8 @@ class Child:
         """Run the items in the child and return their rows.
 
         Raises:
-            DiedError: the child is gone.
-            RegattaError: the run was stopped, or what the child raised.
+            DiedError: the child died.
+            RegattaError: the run was stopped, or the child raised it.
         """
         try:
             if not self._ready:
@@ -112,12 +112,12 @@ class Child:
 def run_alone(
     run: ShardRun, items: Sequence[ItemRef], db: Database, *, at_once: int, stall_seconds: float
 ) -> list[ResultRow]:
-    """Return the rows of a suspect's items, those that killed their process quarantined.
+    """Return the rows of a suspect's items, with those that killed their process quarantined.
 
-    As many as `at_once` are tried together.
+    Up to `at_once` items are tried together.
 
     Raises:
-        RegattaError: the run was stopped, overtaken, or can't go on.
+        RegattaError: the run was stopped or overtaken, or can't go on.
     """
     while not _SLOT.acquire(timeout=_POLL_SECONDS):
         run.check()
@@ -133,7 +133,7 @@ def run_alone(
 
 
 class _Trial:
-    """One suspect's run: its child, if one lives, and what is known so far."""
+    """One suspect's run: its child, if one is alive, and what is known so far."""
 
     def __init__(self, run: ShardRun, db: Database, stall_seconds: float) -> None:
         self.rows: list[ResultRow] = []
@@ -145,7 +145,7 @@ class _Trial:
         self._child: Child | None = None
 
     def batch(self, items: Sequence[ItemRef]) -> None:
-        """Run items together, or one by one where one of them has killed a process."""
+        """Run items together, or one by one if one of them has killed a process."""
         rows = None
         if not any(self._deaths.get(item.index) for item in items):
             rows = self._try(items)
@@ -174,7 +174,7 @@ class _Trial:
         ]
 
     def _try(self, items: Sequence[ItemRef]) -> list[ResultRow] | None:
-        """Run items in a child; None if it died of them."""
+        """Run items in a child and return their rows; None if they killed it."""
         while True:
             self._run.check()
             self._note_trial(items)
@@ -187,12 +187,12 @@ class _Trial:
                 if death.proves:
                     return None
                 self._outside += 1
-                if self._outside >= _KILLEDFROM_OUTSIDE:
+                if self._outside >= _KILLED_FROM_OUTSIDE:
                     raise RetryableError(
                         f"isolated processes keep being killed: {death}"
                     ) from death
             else:
-                self._run.alone(len(items))
+                self._run.count_isolated(len(items))
                 return rows
 
     def _note_trial(self, items: Sequence[ItemRef]) -> None:
@@ -210,7 +210,7 @@ class _Trial:
 
 
 def _oom_kills() -> int:
-    """How often the kernel killed for memory, in this control group where there is one."""
+    """Return the kernel's count of OOM kills, in this control group if there is one."""
     for path in _OOM_COUNTERS:
         try:
             lines = Path(path).read_text(encoding="ascii").splitlines()

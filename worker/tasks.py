@@ -1,4 +1,4 @@
-"""The Celery task: decode the message, call, map the outcome. Nothing else knows of Celery."""
+"""The Celery task: decode the message, run the shard, map the outcome."""
 
 from typing import Any
 
@@ -17,8 +17,8 @@ _log = structlog.get_logger()
 def run_shard(message: dict[str, Any]) -> str:
     """Run one shard.
 
-    Nothing is raised to Celery: the database says what becomes of a shard, and a message that
-    led to nothing is published again by the scheduler.
+    Nothing is raised to Celery: the database decides what becomes of a shard, and the scheduler
+    republishes a message that led to nothing.
     """
     try:
         doorbell = ShardMessage.from_json(message)

@@ -1,4 +1,4 @@
-"""Ends the process when nothing moves any more: a hung one holds its device for ever."""
+"""Ends the process when nothing makes progress: a hung one would hold its device for ever."""
 
 import faulthandler
 import os
@@ -17,10 +17,9 @@ _log = structlog.get_logger()
 
 
 class Watchdog:
-    """Looks at the runs (`tick`) every few seconds, in a thread of its own (`start`).
+    """Checks the runs (`tick`) every few seconds, in its own thread (`start`).
 
-    Each look is told to `beat`: who hears nothing any more knows that this process is stuck
-    as a whole, watchdog and all.
+    Each check calls `beat`: if the beats stop, the whole process is stuck, watchdog and all.
     """
 
     def __init__(
@@ -56,10 +55,10 @@ class Watchdog:
         if latest is None or time.monotonic() - latest < self._stall_seconds:
             return False
         shards = [run.unit.hold.shard for run in runs]
-        _log.critical("nothing moves; ending this process", shards=shards)
+        _log.critical("no progress; ending this process", shards=shards)
         try:
             faulthandler.dump_traceback(file=sys.__stderr__ or sys.stderr, all_threads=True)
-        finally:  # with nowhere to write to, too
+        finally:  # even if there is nowhere to write to
             self._end(EXIT_STALLED)
         return True
 

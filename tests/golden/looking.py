@@ -19,9 +19,10 @@ from sample.world import new_world
 from vision.decode import decode_image
 from vision.exports.exported import ExportedModel
 from vision.ops.keypoint import TopDownEvalAffine
-from vision.ops.person_crop import PersonCrop, person_crop
+from vision.ops.person_crop import person_crop
 from vision.ops.preprocess import Prepared
 from vision.ops.text_line import crop_line
+from vision.rectangle import Rectangle
 from worker.networks.by_task import network_of
 
 OPTIONS = JobOptions.of(max_pixels=10**9, max_item_bytes=10**9, jpeg_quality=90)
@@ -50,7 +51,7 @@ class Look:
 
     prepared: Prepared
     size_wh: tuple[int, int]
-    crop: PersonCrop | None = None
+    crop: Rectangle | None = None
 
 
 def photos(reference: Path, names: Sequence[str] = ()) -> list[Picture]:
@@ -130,7 +131,7 @@ class Looker:
         said: Said = answer(output, look)
         return said
 
-    def _points(self, output: Any, crop: PersonCrop) -> Said:
+    def _points(self, output: Any, crop: Rectangle) -> Said:
         """In pixels of what the network sees, however large the crop was."""
         assert isinstance(self._affine, TopDownEvalAffine)
         points = self.network.keypoints([output], [crop])[0]

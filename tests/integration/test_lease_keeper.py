@@ -69,7 +69,7 @@ def directive(run: ShardRun) -> Directive:
 def test_a_tick_renews_the_lease_and_notes_the_progress(
     bench: Bench, keeper: LeaseKeeper, hold: Hold, run: ShardRun
 ) -> None:
-    run.alone(2)
+    run.count_isolated(2)
     bench.clock.now = 1020.0
     keeper.tick()
     assert lease(bench, hold) == 1050.0

@@ -201,7 +201,7 @@ def test_changed_and_vanished_pictures_are_quarantined_and_a_retry_draws_what_is
 
 
 @pytest.mark.parametrize(
-    ("harm", "said"), [("retry", "was run again"), ("removal", "are not there any more")]
+    ("harm", "said"), [("retry", "was run again"), ("removal", "are gone")]
 )
 def test_results_that_are_not_what_they_were_fail_the_job(
     studio: Studio, harm: str, said: str

@@ -1,4 +1,4 @@
-"""Pictures from answers: the same pixels whether an answer was just given or read from results."""
+"""Draws answers by task: the same pixels from a fresh answer as from one read from results."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,13 +20,13 @@ from vision.draw.texts import draw_texts
 
 
 def draw(task: str, image_bgr: Pixels, answer: Answer, options: DrawOptions) -> Pixels:
-    """A copy of an upright uint8 (H, W, 3) image with a model's answer drawn into it.
+    """Return a copy of an upright uint8 (H, W, 3) image with a model's answer drawn on it.
 
     `answer` has what a result row of the task holds, its mask (see `read_mask`) and its model's
     legend. The same input gives the same pixels.
 
     Raises:
-        BadInputError: `decode_failed`: the mask is not of the picture's size.
+        BadInputError: `decode_failed`: the mask and the picture differ in size.
     """
     if answer.mask is not None and answer.mask.shape != image_bgr.shape[:2]:
         raise BadInputError("decode_failed", "the mask is not as large as the picture")
@@ -34,21 +34,21 @@ def draw(task: str, image_bgr: Pixels, answer: Answer, options: DrawOptions) -> 
 
 
 def encode_mask_of(task: str, mask: NDArray[Any]) -> bytes:
-    """The PNG that a task's mask [H,W] is kept in; the same bytes every time."""
+    """Return a task's mask [H,W] as a PNG; the same bytes every time."""
     return _mask_file(task).encode(mask)
 
 
 def decode_mask_of(task: str, png: bytes) -> NDArray[Any]:
-    """The mask [H,W] in a task's PNG, as `Answer.mask` has it.
+    """Return the mask [H,W] in a task's PNG, as `Answer.mask` has it.
 
     Raises:
-        BadInputError: `decode_failed`: the file is damaged, or none of this task's.
+        BadInputError: `decode_failed`: the file is damaged, or not one of this task's.
     """
     return _mask_file(task).decode(png)
 
 
 def cut_out(task: str, image_bgr: Pixels, mask: NDArray[Any]) -> bytes:
-    """A PNG of what a mask [H,W] of a task leaves of its picture (H, W, 3).
+    """Return a PNG of the part of a picture (H, W, 3) that a task's mask [H,W] cuts out.
 
     Raises:
         BadInputError: `not_encodable`.

@@ -10,13 +10,13 @@ from vision.draw.detections import Strokes
 from vision.draw.strip import label_strip
 from vision.palette import colour_of
 
-_LEAST_SHOWN = 0.05  # rows have all
+_LEAST_SHOWN = 0.05  # result rows have them all
 
 
 def draw_classes(image_bgr: NDArray[np.uint8], classes: Sequence[ClassScore]) -> NDArray[np.uint8]:
-    """A copy of an upright uint8 (H, W, 3) image with classes in its upper left corner.
+    """Return a copy of an upright uint8 (H, W, 3) image with classes in its upper left corner.
 
-    The first is always there, further ones if they score 0.05 at least and find room.
+    The first is always shown, others if they score at least 0.05 and there is room.
     """
     canvas = image_bgr.copy()
     stack_lines(
@@ -31,9 +31,9 @@ def draw_classes(image_bgr: NDArray[np.uint8], classes: Sequence[ClassScore]) ->
 
 
 def stack_lines(canvas: NDArray[np.uint8], lines: Sequence[tuple[int, str]]) -> None:
-    """Write lines on the canvas itself, from the upper left corner down.
+    """Write lines onto the canvas in place, from the upper left corner down.
 
-    Each is a class, which gives its colour, and a text. Lines that find no room are omitted.
+    Each line is a class, which gives its colour, and a text. Lines without room are omitted.
     """
     height, width = canvas.shape[:2]
     font_px = Strokes.for_image(width, height).font_px
@@ -48,6 +48,6 @@ def stack_lines(canvas: NDArray[np.uint8], lines: Sequence[tuple[int, str]]) -> 
 
 
 def percent(share: float) -> str:
-    """A share, 0 to 1, as a legend says it: what is there at all is never 0%."""
+    """Return a share, 0 to 1, as a legend shows it: a class that occurs is never 0%."""
     text = f"{share:.0%}"
     return "<1%" if share and text == "0%" else text

@@ -1,4 +1,4 @@
-"""Detections drawn into a copy of their image: boxes, and labels that stay readable."""
+"""Draws detections on a copy of their image: boxes, and labels that stay readable."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from vision.draw.masks import paint_masks
 from vision.draw.strip import label_strip
 from vision.palette import colour_of
 
-_Rect = tuple[int, int, int, int]  # x1, y1, x2, y2; the last two are outside
+_Rect = tuple[int, int, int, int]  # x1, y1, x2, y2; the last two exclusive
 
 
 @dataclass(frozen=True, slots=True)
 class Strokes:
-    """How thick and how large things are drawn, in pixels, for an image of a certain size."""
+    """Thickness and size of what is drawn, in pixels, for an image of a certain size."""
 
     line_px: int
     font_px: int
 
     @classmethod
     def for_image(cls, width: int, height: int) -> "Strokes":
-        """Readable when the whole image is looked at on a screen, from thumbnails to 8K."""
+        """Return strokes that are readable with the whole image on screen, thumbnails to 8K."""
         side = (width * height) ** 0.5
         return cls(line_px=max(1, round(side / 360 + 0.4)), font_px=max(10, round(side / 60 + 4)))
 
@@ -32,12 +32,11 @@ class Strokes:
 def draw_detections(
     image_bgr: NDArray[np.uint8], detections: Detections, alpha: float = 0.5
 ) -> NDArray[np.uint8]:
-    """A copy of an upright uint8 (H, W, 3) image with the detections drawn into it.
+    """Return a copy of an upright uint8 (H, W, 3) image with the detections drawn on it.
 
-    Masks lie under everything else; `alpha` is how much of their colour covers the picture, 0 to 1.
-    The best scores are drawn last and get the best places for their labels (`person 0.83`).
-    Labels lie inside the image, over all boxes; where no room is left for one, it is omitted.
-    The same input gives the same pixels.
+    Masks lie under everything else; `alpha` is their opacity, 0 to 1. The best scores are drawn
+    last and get the best places for their labels (`person 0.83`). Labels lie inside the image, over
+    all boxes; a label without room is omitted. The same input gives the same pixels.
     """
     height, width = image_bgr.shape[:2]
     strokes = Strokes.for_image(width, height)
@@ -65,7 +64,7 @@ def draw_detections(
 
 
 def _visible(box: Sequence[float], width: int, height: int) -> _Rect | None:
-    """The whole pixels of a box that lie in the image (at least one), or `None` if none do."""
+    """Return the whole pixels of a box inside the image (at least one), or `None` if none are."""
     x1, y1, x2, y2 = box
     if x2 < 0 or y2 < 0 or x1 >= width or y1 >= height or x2 < x1 or y2 < y1:
         return None
@@ -75,12 +74,12 @@ def _visible(box: Sequence[float], width: int, height: int) -> _Rect | None:
 
 
 def _draw_box(canvas: NDArray[np.uint8], rect: _Rect, class_id: int, strokes: Strokes) -> None:
-    """The outline of a box. It grows outwards, so that it never covers a small object."""
+    """Draw the outline of a box, growing outwards so that it never covers a small object."""
     x1, y1, x2, y2 = rect
-    # Around a tiny object the usual line would be the larger thing of the two.
+    # Around a tiny object the usual line would be larger than the object.
     line = min(strokes.line_px, max(1, min(x2 - x1, y2 - y1) // 6))
     for grown in range(line):
-        # Half of the line lies outside, and so does the odd pixel.
+        # Half of the line lies outside, including an odd pixel.
         out = (line + 1) // 2 - grown
         cv2.rectangle(
             canvas, (x1 - out, y1 - out), (x2 - 1 + out, y2 - 1 + out), colour_of(class_id), 1
@@ -90,9 +89,9 @@ def _draw_box(canvas: NDArray[np.uint8], rect: _Rect, class_id: int, strokes: St
 def _place(
     width: int, height: int, rect: _Rect, image_wh: tuple[int, int], taken: list[_Rect]
 ) -> _Rect | None:
-    """The first free place for a label of a box, moved into the image.
+    """Return the first free place for a box's label, moved into the image.
 
-    `None` where there is none: in a crowd, a pile of labels tells less than the box and its colour
+    `None` if there is none: in a crowd, a pile of labels says less than the box and its colour
     alone, and hides what is under it.
     """
     for wanted_x, wanted_y in _places(width, height, rect):
@@ -105,7 +104,7 @@ def _place(
 
 
 def _places(width: int, height: int, rect: _Rect) -> Iterator[tuple[int, int]]:
-    """Where a label may go: on the box, inside it, below it; left, then right."""
+    """Yield where a label may go: on the box, inside it, below it; left, then right."""
     x1, y1, x2, y2 = rect
     for y in (y1 - height, y1, y2, y2 - height):
         yield x1, y

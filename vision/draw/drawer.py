@@ -1,4 +1,4 @@
-"""What a task brings along to be drawn: how, from which mask file, and what it cuts out."""
+"""What a task registers for drawing: how to draw it, its mask file, and its cut-outs."""
 
 import io
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from predictions.answer import Answer
 
 
 def read_pixels(png: bytes, mode: str) -> NDArray[Any]:
-    """The uint8 pixels of a PNG as they are stored, `mode` being Pillow's word for their kind.
+    """Return a PNG's uint8 pixels as they are stored; `mode` is Pillow's word for their kind.
 
     Raises:
-        BadInputError: `decode_failed`: it is damaged, or of another kind.
+        BadInputError: `decode_failed`: it is damaged, or of a different kind.
     """
     try:
-        # Not by `Image.open`, which would warn of masks that are as large as their pictures.
+        # Not `Image.open`, which would warn about masks as large as their pictures.
         with PngImageFile(io.BytesIO(png)) as image:
             found = image.mode
             pixels = np.asarray(image)
@@ -37,7 +37,7 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class MaskFile:
-    """How a task's masks become PNG files, and masks again: `Answer.mask` and back."""
+    """Converts a task's masks (`Answer.mask`) to PNG files and back."""
 
     encode: Callable[[NDArray[Any]], bytes]
     decode: Callable[[bytes], NDArray[Any]]
@@ -48,7 +48,7 @@ class Drawer:
     """How a task's answers become pictures.
 
     `draw` returns a new picture from an upright one (H, W, 3), blue first. `cut_out` returns a PNG
-    of what a mask [H,W] leaves of a picture.
+    of the part of a picture that a mask [H,W] cuts out.
     """
 
     draw: Callable[[Pixels, Answer, DrawOptions], Pixels]

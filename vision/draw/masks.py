@@ -1,4 +1,4 @@
-"""Masks of objects, laid over their picture."""
+"""Paints object masks over their picture."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from predictions.run_lengths import RunLengths
 from vision.palette import colour_of
 
-_SHADES = 255  # classes with a colour of their own, as far as a map of bytes can tell
+_SHADES = 255  # classes that a map of bytes can tell apart
 _COLOURS = np.array([(0, 0, 0), *map(colour_of, range(_SHADES))], np.uint8)
 
 
@@ -19,10 +19,10 @@ def paint_masks(
     class_ids: Sequence[int],
     alpha: float,
 ) -> NDArray[np.uint8]:
-    """A copy of a uint8 (H, W, 3) image with masks of its size over it, the first on top.
+    """Return a copy of a uint8 (H, W, 3) image with masks of its size over it, first one on top.
 
-    `alpha` is how much of a class's colour covers the picture, 0 to 1. All masks are blended at
-    once, so that a pixel of several objects is covered no more than others.
+    `alpha` is the opacity of the classes' colours, 0 to 1. All masks are blended at once, so a
+    pixel in several masks is covered no more than others.
     """
     canvas = image_bgr.copy()
     if not masks:

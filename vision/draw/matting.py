@@ -1,4 +1,4 @@
-"""What is done with an alpha map: how much of each pixel belongs to the foreground."""
+"""Stores and draws alpha maps: how much of each pixel belongs to the foreground."""
 
 import cv2
 import numpy as np
@@ -8,16 +8,16 @@ from core.errors import BadInputError
 from vision.draw.drawer import read_pixels
 from vision.palette import Colour
 
-_EFFORT = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # soft edges compress badly, whatever the effort
+_EFFORT = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # soft edges compress badly at any effort
 
 
 def alpha_bytes(alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """A map of 0 to 1 as 0 to 255, rounded down as the official tool does; the rest is cut."""
+    """Return a map of 0 to 1 as 0 to 255, clipped, and rounded down as the official tool does."""
     return (np.clip(alpha, 0, 1) * np.float32(255)).astype(np.uint8)
 
 
 def encode_alpha(alpha: NDArray[np.uint8]) -> bytes:
-    """A grey PNG of an alpha map [H,W], 255 for foreground; the same bytes every time.
+    """Return an alpha map [H,W] as a grey PNG, 255 for foreground; the same bytes every time.
 
     Raises:
         BadInputError: `not_encodable`.
@@ -26,7 +26,7 @@ def encode_alpha(alpha: NDArray[np.uint8]) -> bytes:
 
 
 def decode_alpha(png: bytes) -> NDArray[np.uint8]:
-    """The alpha map [H,W] that `encode_alpha` wrote.
+    """Return the alpha map [H,W] that `encode_alpha` wrote.
 
     Raises:
         BadInputError: `decode_failed`.
@@ -35,10 +35,10 @@ def decode_alpha(png: bytes) -> NDArray[np.uint8]:
 
 
 def encode_cutout(image_bgr: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> bytes:
-    """A PNG of an image (H, W, 3) with its alpha map [H,W] for transparency.
+    """Return an image (H, W, 3) as a PNG with its alpha map [H,W] for transparency.
 
-    Colours are those of the image, so that half transparent edges have some of what was behind
-    (the official tool with `--fg_estimate False`).
+    Colours are those of the image, so half-transparent edges keep some of the old background (as
+    the official tool with `--fg_estimate False`).
 
     Raises:
         BadInputError: `not_encodable`.
@@ -49,7 +49,7 @@ def encode_cutout(image_bgr: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> byt
 def over_background(
     image_bgr: NDArray[np.uint8], alpha: NDArray[np.uint8], background: Colour
 ) -> NDArray[np.uint8]:
-    """An image (H, W, 3) in front of a colour, by its alpha map [H,W]; rounded."""
+    """Return an image (H, W, 3) in front of a colour, by its alpha map [H,W]; rounded."""
     share = cv2.merge([alpha] * 3)
     front = cv2.multiply(image_bgr, share, scale=1 / 255, dtype=cv2.CV_32F)
     colour = np.array(background, np.float32) / np.float32(255)

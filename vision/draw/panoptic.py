@@ -1,6 +1,6 @@
-"""Panoptic segments: drawn over their picture, and as COCO's PNG.
+"""Draws panoptic segments over their picture, and stores them as COCO's PNG.
 
-COCO's panoptic format holds the numbers of segments as colours: red + 256 green + 65536 blue.
+COCO's panoptic format holds segment numbers as colours: red + 256 green + 65536 blue.
 """
 
 import io
@@ -18,7 +18,7 @@ from vision.draw.drawer import read_pixels
 from vision.palette import colour_of
 from vision.read.panoptic import places_of
 
-_NEXT = 7  # colours between those of two things of a class: neighbours in the palette are alike
+_NEXT = 7  # palette steps between two things of a class: neighbouring colours are alike
 _EDGE = (255, 255, 255)
 _COMPRESSION = 1  # large areas of one value: more effort saves little
 
@@ -29,12 +29,12 @@ def draw_panoptic(
     segments: Sequence[Segment],
     alpha: float,
 ) -> NDArray[np.uint8]:
-    """A copy of an upright uint8 (H, W, 3) image under the colours of its segments.
+    """Return a copy of an upright uint8 (H, W, 3) image with its segments' colours over it.
 
-    `ids` [H,W] are the segments' numbers. Stuff has the colour of its class, each thing one of its
-    own; white lines part them. `alpha` is how much of a colour covers the picture, 0 to 1; what is
-    no segment is not covered. The legend in the upper left corner has the classes, largest first,
-    with their shares, and how many things of a class there are, as far as there is room.
+    `ids` [H,W] are the segments' numbers. Stuff has its class's colour, each thing one of its own,
+    with white lines between them. `alpha` is the colours' opacity, 0 to 1; pixels of no segment
+    stay clear. The legend in the upper left corner lists the classes, largest first, with their
+    shares and their number of things, as far as there is room.
     """
     colours = np.array([(0, 0, 0), *(colour_of(_shade(one)) for one in segments)], np.uint8)
     places = places_of(ids, [one.id for one in segments])
@@ -47,7 +47,7 @@ def draw_panoptic(
 
 
 def legend_of(found: Sequence[Segment], pixels: int) -> list[tuple[int, str]]:
-    """Colours (as of classes) and texts, the class with most of the pixels first."""
+    """Return colours (as class ids) and texts, the largest class first."""
     by_class: dict[int, list[Segment]] = {}
     for segment in found:
         by_class.setdefault(segment.class_id, []).append(segment)
@@ -67,7 +67,7 @@ def _shade(segment: Segment) -> int:
 
 
 def _edges(places: NDArray[np.uint16]) -> NDArray[np.bool_]:
-    """Which pixels [H,W] lie where two segments meet."""
+    """Return the pixels [H,W] where two segments meet."""
     edges = np.zeros(places.shape, np.uint8)
     edges[:, 1:] |= places[:, 1:] != places[:, :-1]
     edges[1:] |= places[1:] != places[:-1]
@@ -78,7 +78,7 @@ def _edges(places: NDArray[np.uint16]) -> NDArray[np.bool_]:
 
 
 def encode_panoptic(ids: NDArray[np.int32]) -> bytes:
-    """COCO's PNG of a map [H,W] of numbers from 0 to 2**24 - 1; 0 is black.
+    """Return a map [H,W] of numbers from 0 to 2**24 - 1 as COCO's PNG; 0 is black.
 
     The same bytes every time.
     """
@@ -89,7 +89,7 @@ def encode_panoptic(ids: NDArray[np.int32]) -> bytes:
 
 
 def decode_panoptic(png: bytes) -> NDArray[np.int32]:
-    """The numbers [H,W] that `encode_panoptic` wrote.
+    """Return the numbers [H,W] that `encode_panoptic` wrote.
 
     Raises:
         BadInputError: `decode_failed`.

@@ -1,4 +1,4 @@
-"""People drawn as sticks and circles into a copy of their image."""
+"""Draws people as sticks and circles on a copy of their image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from vision.palette import Colour
 from vision.people import VISIBLE
 from vision.skeletons import Skeleton, skeleton_of
 
-_ALPHA = 0.85  # how much of the lines covers the picture
+_ALPHA = 0.85  # the lines' opacity
 _DARK: Colour = (24, 24, 24)
 _FRACTION_BITS = 4  # cv2 takes coordinates in sixteenths of a pixel
 
 
 @dataclass(frozen=True, slots=True)
 class _Pen:
-    """Widths in pixels: those of the picture, thinner where people are small in it.
+    """Line widths in pixels: they fit the picture, but are thinner on small people.
 
-    A dark rim makes lines stand out on what has their colour.
+    A dark rim makes lines stand out from a background of their colour.
     """
 
     stick_px: int
@@ -41,12 +41,12 @@ class _Pen:
 def draw_poses(
     image_bgr: NDArray[np.uint8], people: Detections, *, visible: float = VISIBLE
 ) -> NDArray[np.uint8]:
-    """A copy of an upright uint8 (H, W, 3) image with the people's joints and limbs drawn into it.
+    """Return a copy of an upright uint8 (H, W, 3) image with people's joints and limbs drawn on it.
 
     Points that score less than `visible` are left out, and so are limbs that lack an end. The best
-    scores are drawn last. Widths follow the picture's size, and on small people theirs. Everything
-    is blended in at once, so that where lines cross no picture is left. The same input gives the
-    same pixels.
+    scores are drawn last. Widths follow the picture's size, or the person's if that is small.
+    Everything is blended in at once, so crossings are no more opaque than single lines. The same
+    input gives the same pixels.
     """
     canvas = image_bgr.copy()
     if people.keypoints is None or not len(people):
@@ -57,7 +57,7 @@ def draw_poses(
     for row in np.argsort(people.scores, kind="stable"):
         points = people.keypoints[row]
         shown = points[:, 2] >= visible
-        # A point may be anywhere; one that is a picture's size away from it is no answer.
+        # A point may lie outside the picture, but not by more than the picture's size.
         shown &= (np.abs(points[:, :2] - (width / 2, height / 2)) < 1.5 * max(width, height)).all(1)
         pen = _Pen.for_person(people.xyxy[row].tolist(), strokes)
         _draw_person(canvas, points[:, :2], shown, skeleton, pen)

@@ -1,4 +1,4 @@
-"""Segments drawn over their picture, and the label maps that they are kept in."""
+"""Draws segments over their picture, and stores their label maps."""
 
 import io
 from collections.abc import Sequence
@@ -23,9 +23,9 @@ _PALETTE = bytes(
 
 
 def encode_mask(labels: NDArray[np.uint8]) -> bytes:
-    """A palette PNG of a label map [H,W]: a pixel's value is its class; the same bytes every time.
+    """Return a label map [H,W] as a palette PNG of class numbers; the same bytes every time.
 
-    Viewers show the colours that the classes have in pictures.
+    Viewers show it in the colours that the classes have in pictures.
     """
     image = Image.fromarray(labels)
     image.putpalette(_PALETTE)
@@ -35,7 +35,7 @@ def encode_mask(labels: NDArray[np.uint8]) -> bytes:
 
 
 def decode_mask(png: bytes) -> NDArray[np.uint8]:
-    """The label map [H,W] that `encode_mask` wrote.
+    """Return the label map [H,W] that `encode_mask` wrote.
 
     Raises:
         BadInputError: `decode_failed`.
@@ -47,7 +47,7 @@ _COLOURS = np.array([colour_of(class_id) for class_id in range(MOST_CLASSES)], n
 
 
 def is_background(label: str) -> bool:
-    """Whether a class is by its name what is left of a picture."""
+    """Return whether a class is background by its name."""
     return label.strip("_").lower() == "background"
 
 
@@ -58,17 +58,16 @@ def draw_segments(
     alpha: float,
     background: int | None,
 ) -> NDArray[np.uint8]:
-    """A copy of an upright uint8 (H, W, 3) image under the colours of its label map [H,W].
+    """Return a copy of an upright uint8 (H, W, 3) image with its label map's [H,W] colours over it.
 
-    `alpha` is how much of a colour covers the picture, 0 to 1; the class `background` covers
-    nothing. The legend in the upper left corner has the other classes with their shares, as the
-    map has them, as far as there is room.
+    `alpha` is the colours' opacity, 0 to 1; the class `background` is not drawn. The legend in the
+    upper left corner lists the other classes with their shares of the map, as far as there is room.
     """
     blended = cv2.addWeighted(image_bgr, 1 - alpha, _COLOURS[labels], alpha, 0)
     canvas = np.asarray(blended, np.uint8)
     if background is not None:
         cv2.copyTo(image_bgr, (labels == background).astype(np.uint8), canvas)
-    # Counted again: rows hold shares in 32 bits, which may be rounded to another percent.
+    # Counted again: rows hold 32-bit shares, which may round to a different percentage.
     shares = class_counts(labels) / labels.size
     stack_lines(
         canvas,

@@ -1,4 +1,4 @@
-"""Label strips: a line of text on a coloured ground, rendered in parts that are kept."""
+"""Renders label strips: a line of text on a coloured ground, made of cached parts."""
 
 import io
 from functools import lru_cache
@@ -11,20 +11,19 @@ from PIL import Image, ImageDraw, ImageFont
 from vision.ops.resize import Size
 from vision.palette import Colour, text_colour_on
 
-# Shipped with the code, so that pictures do not depend on the machine's fonts. It has Latin with
+# Shipped with the code, so that pictures don't depend on the machine's fonts. It has Latin with
 # accents, Greek and Cyrillic.
 _FONT = "DejaVuSansCondensed-Bold.ttf"
 
 
 def label_strip(text: str, font_px: int, background: Colour) -> NDArray[np.uint8]:
-    """One line of text with a margin around it: read-only uint8 (h, w, 3), blue first.
+    """Return a line of text with a margin around it: read-only uint8 (h, w, 3), blue first.
 
-    All strips of one font size are equally high, whatever the text. The cache of parts is bounded
-    and safe to use from many threads.
+    All strips of a font size have the same height. The cache of parts is bounded and thread-safe.
     """
-    # Names and scores come in more pairs than there is any use in keeping, but are few by
-    # themselves. Parts that meet at a space, with hinted advances of whole pixels and no kerning,
-    # are the same pixels as the whole.
+    # There are too many pairs of name and score to cache, but few names and few scores. Parts that
+    # meet at a space, with hinted advances of whole pixels and no kerning, give the same pixels as
+    # the whole.
     name, space, score = text.rpartition(" ")
     parts = [_margin(font_px, background)] * 2
     parts[1:1] = [_words(part, font_px, background) for part in (name + space, score) if part]
@@ -35,7 +34,7 @@ def label_strip(text: str, font_px: int, background: Colour) -> NDArray[np.uint8
 
 @lru_cache(maxsize=512)
 def _words(text: str, font_px: int, background: Colour) -> NDArray[np.uint8]:
-    """A part of a line, without margins at its sides."""
+    """Return a part of a line, without margins on its left and right."""
     font = _font(font_px)
     strip = Image.new("RGB", (round(font.getlength(text)), _height(font_px)), background)
     draw = ImageDraw.Draw(strip)
@@ -53,22 +52,22 @@ def _height(font_px: int) -> int:
 
 
 def _side(font_px: int) -> int:
-    """The margin on the left and on the right."""
+    """Return the width of the left and the right margin."""
     return max(2, round(font_px * 0.3))
 
 
 @lru_cache(maxsize=16)
 def _font(font_px: int) -> ImageFont.FreeTypeFont:
-    # The basic layout: the other one comes and goes with a library of the machine.
+    # The basic layout, as the other one depends on a library of the machine.
     source = io.BytesIO((files("vision") / "fonts" / _FONT).read_bytes())
     return ImageFont.truetype(source, font_px, layout_engine=ImageFont.Layout.BASIC)
 
 
 def fitted_text(text: str, size: Size) -> NDArray[np.uint8]:
-    """One line of text, as large as fits into `size` (h, w): how much ink each pixel has, uint8.
+    """Return a line of text as large as fits into `size` (h, w): each pixel's ink, uint8.
 
-    It stands at the left with a little margin, in the middle of the height. A character that the
-    font lacks is a hollow square, and one that the eye does not see (a tab, a line's end) a space.
+    It is left-aligned with a small margin and vertically centred. A character that the font lacks
+    becomes a hollow square, and an invisible one (a tab, a line break) a space.
     """
     height, width = size
     line = "".join(map(_shown, text))

@@ -1,4 +1,4 @@
-"""Lines of text drawn beside their picture, each where it was read."""
+"""Draws lines of text beside their picture, each in its place."""
 
 import cv2
 import numpy as np
@@ -7,24 +7,23 @@ from numpy.typing import NDArray
 from predictions.detections import Detections
 from vision.draw.detections import Strokes
 from vision.draw.strip import fitted_text
-from vision.ops.text_line import UPRIGHT_FROM
+from vision.ops.text_line import UPRIGHT_FROM, WARP_LIMIT
 from vision.palette import Colour, colour_of
 
-_SMALL_SIDE, _MOST_SCALE = 960, 4  # what is smaller is shown larger: text needs its pixels
-_TINT = 0.14  # of a line's colour, on the paper
-_SURE = 0.5  # the score from which PaddleOCR shows a text at all
+_SMALL_SIDE, _MOST_SCALE = 960, 4  # smaller pictures are enlarged: text needs pixels
+_TINT = 0.14  # the share of a line's colour on the paper
+_SURE = 0.5  # the score from which PaddleOCR shows a text
 _INK, _FAINT_INK = 0, 120
-_WARP_LIMIT = 32766  # cv2 warps no image that is longer
 
 
 def draw_texts(image_bgr: NDArray[np.uint8], lines: Detections) -> NDArray[np.uint8]:
-    """An upright uint8 (H, W, 3) image with lines framed, and beside it what they say.
+    """Return an upright uint8 (H, W, 3) image with lines framed, and beside it their texts.
 
-    Each line's polygon is its four corners, from the text's upper left clockwise. The right half
-    is paper with each text in the place of its line, as large as fits; a text that scores less
-    than 0.5 is grey. The halves of a picture that is wider than two squares lie below each other.
-    Small pictures are enlarged by a whole number s first, so that text that could be read can be
-    drawn. The result is uint8, (s*H, 2*s*W, 3) or (2*s*H, s*W, 3).
+    Each line's polygon is its four corners, clockwise from the text's upper left. The right half is
+    paper with each text in its line's place, as large as fits; texts that score less than 0.5 are
+    grey. If the picture is wider than two squares, the halves are stacked. Small pictures are first
+    enlarged by a whole number s, so that their text can be drawn legibly. The result is uint8,
+    (s*H, 2*s*W, 3) or (2*s*H, s*W, 3).
     """
     height, width = image_bgr.shape[:2]
     scale = max(1, min(_MOST_SCALE, round(_SMALL_SIDE / max(height, width))))
@@ -38,7 +37,7 @@ def draw_texts(image_bgr: NDArray[np.uint8], lines: Detections) -> NDArray[np.ui
     told = zip(lines.polygons or (), lines.texts or (), lines.scores.tolist(), strict=True)
     for number, (quad, text, score) in enumerate(told):
         corners = np.round(quad * scale).astype(np.float32)
-        # The usual line would be larger than small text.
+        # The usual line would be thicker than small text.
         line = min(line_px, max(1, int(min(_sides(corners))) // 10))
         outline = [corners.astype(np.int32)]
         cv2.fillPoly(paper, outline, _tint(colour_of(number)))
@@ -54,7 +53,7 @@ def _tint(colour: Colour) -> Colour:
 
 
 def _write(paper: NDArray[np.uint8], quad: NDArray[np.float32], text: str, ink: int) -> None:
-    """Set a text into a quad, in a shade of grey."""
+    """Write a text into a quad, in a shade of grey."""
     low = np.maximum(np.floor(quad.min(0)).astype(int), 0)
     high = np.minimum(np.ceil(quad.max(0)).astype(int) + 1, paper.shape[1::-1])
     width, height = _sides(quad)
@@ -65,7 +64,7 @@ def _write(paper: NDArray[np.uint8], quad: NDArray[np.float32], text: str, ink: 
         # The line reads from top to bottom.
         width, height = height, width
         inside = np.roll(inside, -1, axis=0)
-    shrunk = min(1, _WARP_LIMIT / width)
+    shrunk = min(1, WARP_LIMIT / width)
     size = max(1, int(height * shrunk)), max(1, int(width * shrunk))
     flat = np.array([[0, 0], [size[1], 0], [size[1], size[0]], [0, size[0]]], np.float32)
     spot = paper[low[1] : high[1], low[0] : high[0]]
@@ -77,6 +76,6 @@ def _write(paper: NDArray[np.uint8], quad: NDArray[np.float32], text: str, ink: 
 
 
 def _sides(quad: NDArray[np.float32]) -> tuple[float, float]:
-    """The width and the height of a line."""
+    """Return the width and the height of a line."""
     edges = np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1)
     return float(max(edges[0], edges[2])), float(max(edges[1], edges[3]))

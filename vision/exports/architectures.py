@@ -1,18 +1,17 @@
-"""Which of PaddleDetection's model families run here, and what the others are for."""
+"""Lists which of PaddleDetection's model families run here, and what the others are for."""
 
 from pathlib import Path
 
 from core.errors import UsageError
 
-# The `arch` values that PaddleDetection's export writes, by what the model is for. Detectors are
-# those whose graph ends in boxes in source pixels, with NMS inside or (DETR) without need of it.
+# The `arch` values that PaddleDetection's export writes, by purpose. Detectors are those whose
+# graph outputs boxes in source pixels, with NMS inside or (DETR) no need for it.
 _DETECTORS = frozenset(
     {"DETR", "EfficientDet", "FCOS", "Face", "GFL", "PPYOLOE", "RCNN", "RetinaNet", "SSD", "TOOD"}
     | {"CenterNet", "PicoDet", "SOLOv2", "TTFNet", "YOLO", "YOLOF", "YOLOX"}
 )
 SOLO, PICODET = "SOLOv2", "PicoDet"
-"""Those whose graph does not end so: masks without boxes, and scores to be decoded (GFL is the
-PicoDet whose graph does that itself)."""
+"""Detectors whose graph outputs masks without boxes, or scores to decode (GFL's are decoded)."""
 
 _OTHER_TASKS = {
     "METRO_Body": "keypoint",
@@ -27,10 +26,10 @@ _OTHER_TASKS = {
 
 
 def check_detector(arch: str, path: Path) -> None:
-    """Make sure that a model of an architecture that `path` names can run as a detector.
+    """Check that a model of the architecture named in `path` can run as a detector.
 
     Raises:
-        UsageError: It is for another task, or its architecture is unknown.
+        UsageError: It is for a different task, or its architecture is unknown.
     """
     task = _OTHER_TASKS.get(arch)
     if task is not None:

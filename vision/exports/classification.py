@@ -1,4 +1,4 @@
-"""Models that PaddleClas and PaddleX wrote: `inference.yml`."""
+"""Reads classifiers exported by PaddleClas and PaddleX: `inference.yml`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,8 +18,8 @@ def read_classification(path: Path) -> ExportedModel:
     """Read an `inference.yml` of an image classifier.
 
     Raises:
-        UsageError: A part of it, or a file beside it, is missing or unusable, or the model is for
-            another task.
+        UsageError: A part of it, or a file beside it, is missing or unusable, or the model is for a
+            different task.
     """
     config = read_yaml(path)
     steps = _section(config, "PreProcess", path).get("transform_ops")

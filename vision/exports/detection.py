@@ -1,4 +1,4 @@
-"""Models that PaddleDetection's `tools/export_model.py` wrote: `infer_cfg.yml`."""
+"""Reads models exported by PaddleDetection's `tools/export_model.py`: `infer_cfg.yml`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,8 +18,8 @@ def read_detection(path: Path) -> ExportedModel:
     """Read an `infer_cfg.yml`.
 
     Raises:
-        UsageError: A part of it, or a file beside it, is missing or unusable, or the model is
-            none that this version can run.
+        UsageError: A part of it, or a file beside it, is missing or unusable, or this version can't
+            run the model.
     """
     config = read_yaml(path)
     arch = config.get("arch")
@@ -49,13 +49,13 @@ def read_detection(path: Path) -> ExportedModel:
         params_file=params_file,
         config=config,
         threshold=_draw_threshold(config, path),
-        # Their post-processing is written for one image: of a batch, some would get others' rows.
+        # Their post-processing is written for one image: in a batch, images would get others' rows.
         largest_batch=1 if config.get("mask") or arch in {PICODET, SOLO} else None,
     )
 
 
 def gives_masks(export: ExportedModel) -> bool:
-    """Whether a detector says which pixels are an object's."""
+    """Return whether a detector gives objects masks."""
     return export.arch == SOLO or (export.arch != PICODET and bool(export.config.get("mask")))
 
 

@@ -1,4 +1,4 @@
-"""A model directory as a Paddle tool's export script leaves it; the YAML in it tells which."""
+"""Reads a model directory as a Paddle tool's export script wrote it; its YAML tells which."""
 
 import hashlib
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from vision.exports.text import is_for_text, read_text
 
 
 def _read_inference(path: Path) -> ExportedModel:
-    """Read an `inference.yml`: PaddleX gives this name to what any of the tools wrote."""
+    """Read an `inference.yml`, PaddleX's name for the YAML of any of the tools."""
     config = read_yaml(path)
     if is_for_text(config):
         return read_text(path, config)
@@ -33,16 +33,16 @@ _FAMILIES: dict[str, Callable[[Path], ExportedModel]] = {
 
 
 def is_export(directory: Path) -> bool:
-    """Whether a directory holds the YAML of an export, whatever else is missing or wrong."""
+    """Return whether a directory holds the YAML of an export, whatever else is missing or wrong."""
     return any((directory / file_name).is_file() for file_name in _FAMILIES)
 
 
 def read_export(directory: Path) -> ExportedModel:
-    """Read a model directory; nothing is loaded but its YAML.
+    """Read a model directory, loading only its YAML.
 
     Raises:
         UsageError: The directory, a file in it or a part of its YAML is missing or unusable, or
-            the model is none that this version can run.
+            this version can't run the model.
     """
     if not directory.is_dir():
         raise UsageError(
@@ -59,7 +59,7 @@ def read_export(directory: Path) -> ExportedModel:
 
 
 def export_digest(directory: Path) -> str:
-    """SHA-256 (hex) over the names and bytes of the files that define a model, read in pieces.
+    """Return the SHA-256 (hex) of the names and bytes of the files that define a model.
 
     Raises:
         UsageError: As `read_export`.

@@ -1,4 +1,4 @@
-"""What a model directory says about itself, whichever Paddle tool wrote it."""
+"""The description of a model in its directory, whichever Paddle tool wrote it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,19 +11,15 @@ from core.tasks import TEXT_REC
 from vision.ops.detection import Op
 from vision.ops.preprocess import Preprocessor
 
-# What a preprocessed image can be fed as. Which of them a graph reads, only the graph knows
-# (`scale_factor` alone for PP-YOLOE, `im_shape` too for YOLOv3), so a predictor asks for its names.
-FEEDS = ("image", "im_shape", "scale_factor")
-
 
 @dataclass(frozen=True, slots=True)
 class ExportedModel:
-    """What a model directory says about itself.
+    """The description of a model in its directory.
 
     `config` is the YAML as it was read. `threshold` is the score that the export suggests: a
-    detector's for pictures, a classifier's of many labels for what counts. `most_classes` is how
-    many classes an image gets at most, None where each that is sure enough counts.
-    `largest_batch` is how many images the graph can take at once, None for as many as there are.
+    detector's for drawing, a multi-label classifier's for what counts. `most_classes` is the
+    maximum number of classes per image, None if every class above the threshold counts.
+    `largest_batch` is how many images the graph can take at once, None if there is no limit.
     """
 
     name: str
@@ -41,27 +37,27 @@ class ExportedModel:
 
     @property
     def files(self) -> tuple[Path, Path, Path]:
-        """The files that make the model what it is; a change in any makes another model."""
+        """The files that define the model; changing any of them makes it a different model."""
         return self.config_file, self.model_file, self.params_file
 
 
 _LINES = TEXT_REC
-"""The task of models whose inputs come in few widths, made to be shared."""
+"""The task of models whose inputs come in a few widths, chosen so that they share batches."""
 
 
 def fixed_shapes(export: ExportedModel) -> tuple[tuple[int, int], ...]:
-    """The (height, width) that all inputs have; none where they vary."""
+    """Return the (height, width) of all inputs; empty if they vary."""
     shape = Preprocessor(export.ops).fixed_shape
     return () if shape is None else (shape,)
 
 
 def network_traits(ref: ModelRef, exports: Iterable[ExportedModel]) -> dict[str, NetworkTraits]:
-    """Return what the batch sizes of a model's networks go by, by their digests.
+    """Return the traits that decide the batch sizes of a model's networks, by digest.
 
-    A network that is a model by itself and a part of another counts as the former.
+    A network that is both a model by itself and a part of another counts as the former.
 
     Args:
-        ref: The model, or several beside each other.
+        ref: The model, or several models side by side.
         exports: Its `exports`, in that order.
     """
     whole = {member.digest for member in ref.members}
@@ -72,7 +68,7 @@ def network_traits(ref: ModelRef, exports: Iterable[ExportedModel]) -> dict[str,
 
 
 def traits_of(export: ExportedModel, *, is_whole: bool) -> NetworkTraits:
-    """Return what an export's batch size goes by; `is_whole` if it is a model by itself."""
+    """Return the traits that decide an export's batch size; `is_whole` if it is a whole model."""
     if export.task == _LINES:
         shapes = Shapes.LINES
     else:

@@ -1,4 +1,4 @@
-"""The files of a model directory: its YAML, its graph, its weights."""
+"""Finds and reads the files of a model directory: YAML, graph, weights."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,15 +8,15 @@ import yaml
 
 from core.errors import UsageError
 
-# A recognizer's dictionary may have 18,000 lines: a second in Python, a tenth of one in C.
+# A recognizer's dictionary may have 18,000 lines: a second in Python, a tenth of that in C.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_yaml(path: Path) -> Mapping[str, Any]:
-    """The settings in a YAML file.
+    """Return the settings in a YAML file.
 
     Raises:
-        UsageError: It cannot be read, or holds no mapping.
+        UsageError: It cannot be read, or isn't a mapping.
     """
     try:
         config = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - it is safe
@@ -28,7 +28,7 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
 
 
 def find_graph(directory: Path) -> tuple[Path, Path]:
-    """The graph and its weights, by what is there: the names in the YAML are not to be trusted.
+    """Return the graph and its weights that are there: the names in the YAML can't be trusted.
 
     Raises:
         UsageError: One of them is missing.
@@ -54,7 +54,7 @@ _GRAPHS = [(stem, suffix) for stem in ("model", "inference") for suffix in (".js
 
 
 def export_name(config: Mapping[str, Any], directory: Path) -> str:
-    """The name that an export gives itself, else that of its folder."""
+    """Return the name that an export states, or else its folder's."""
     meta = config.get("Global")
     name = meta.get("model_name") if isinstance(meta, dict) else None
     return str(name) if name else directory.resolve().name

@@ -1,4 +1,4 @@
-"""Which Paddle wrote a graph, as far as its file says."""
+"""Tells which Paddle wrote a graph, as far as its file says."""
 
 import json
 import re
@@ -11,17 +11,17 @@ _HEAD_BYTES = 4096
 
 
 def graph_version(model_file: Path) -> str | None:
-    """The version that a graph's file states, for people; None if it states none.
+    """Return the version stated in a graph's file, for people to read; None if there is none.
 
-    A `.pdmodel` holds the number of the Paddle that wrote it, 2006002 for 2.6.2; a `.json` only
-    that of the graph's own format.
+    A `.pdmodel` holds the version of the Paddle that wrote it, 2006002 for 2.6.2; a `.json` only
+    that of the graph format.
     """
     if model_file.suffix == ".json":
         with model_file.open("rb") as file:
             return _of_pir(file.read(_HEAD_BYTES))
     try:
         number = _of_program(model_file.read_bytes())
-    except IndexError:  # cut short, or no protobuf
+    except IndexError:  # cut short, or not protobuf
         return None
     if not number:
         return None
@@ -35,7 +35,7 @@ def _of_pir(head: bytes) -> str | None:
 
 
 def _of_program(data: bytes) -> int | None:
-    """The number in a serialized ProgramDesc, whose blocks are skipped unread."""
+    """Return the version number in a serialized ProgramDesc, skipping its blocks."""
     at = 0
     while at < len(data):
         tag, at = _varint(data, at)
@@ -55,7 +55,7 @@ def _of_program(data: bytes) -> int | None:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """A number of seven bits a byte, the lowest first, and where the next thing begins."""
+    """Return a varint (seven bits a byte, lowest first) and the position after it."""
     number = shift = 0
     while True:
         byte = data[at]

@@ -1,4 +1,4 @@
-"""Keypoint models that PaddleDetection's `tools/export_model.py` wrote: `infer_cfg.yml`."""
+"""Reads keypoint models exported by PaddleDetection's `tools/export_model.py`: `infer_cfg.yml`."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ def read_keypoint(path: Path, config: Mapping[str, Any], arch: str) -> ExportedM
     """Read the settings in an `infer_cfg.yml` whose `arch` is one of `KEYPOINT_ARCHS`.
 
     HRNet, Lite-HRNet and TinyPose are all called HRNet there. The first of `ops` is a
-    `TopDownEvalAffine` for them and an `EvalAffine` for HigherHRNet.
+    `TopDownEvalAffine` for these and an `EvalAffine` for HigherHRNet.
 
     Raises:
         UsageError: A part of it, or a file beside it, is missing or unusable.
@@ -39,7 +39,7 @@ def read_keypoint(path: Path, config: Mapping[str, Any], arch: str) -> ExportedM
         model_file=model_file,
         params_file=params_file,
         config=config,
-        # The export's grouping counts on a single picture, and mixes those of a batch silently.
+        # The export's grouping expects a single picture, and silently mixes those of a batch.
         largest_batch=1 if arch == BOTTOM_UP else None,
     )
 

@@ -1,4 +1,4 @@
-"""Under which licence a model comes, if its directory says."""
+"""Finds a model's licence, if its directory states one."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ _HEAD = 4000  # characters of a file that are looked at
 _FRONT = re.compile(r"\A---\s*\n(.*?)\n---\s*$", re.DOTALL | re.MULTILINE)
 _LONGEST = 80
 
-# What the texts of well-known licences begin with, by their SPDX names.
+# How the texts of well-known licences begin, by SPDX name.
 _KNOWN = {
     "Apache-2.0": r"Apache License\s+Version 2\.0",
     "AGPL-3.0": r"GNU AFFERO GENERAL PUBLIC LICENSE\s+Version 3",
@@ -23,10 +23,10 @@ _KNOWN = {
 
 
 def stated_licence(directory: Path) -> str | None:
-    """What the front matter of a directory's README says of its licence, else its LICENSE file.
+    """Return the licence in the front matter of a directory's README, or else its LICENSE file's.
 
-    A LICENSE of a text that is not known here is given by its first line. None means that nothing
-    is said, not that everything is allowed.
+    A LICENSE with an unknown text is given by its first line. None means that nothing is stated,
+    not that everything is allowed.
     """
     stated = [
         *map(_of_readme, _heads(directory, _README)),

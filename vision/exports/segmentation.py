@@ -1,8 +1,8 @@
-"""Models that PaddleSeg's export scripts wrote: `deploy.yaml`.
+"""Reads models exported by PaddleSeg's scripts: `deploy.yaml`.
 
-There are three: for semantic segmentation, `Matting/tools/export.py` and
-`contrib/PanopticSeg/tools/export.py`. None names its task. Only matting has a `ModelName` and
-loads pictures by a transform; only panoptic segmentation ends its transforms with `Collect`.
+There are three scripts: one for semantic segmentation, `Matting/tools/export.py` and
+`contrib/PanopticSeg/tools/export.py`. None names its task, but only matting has a `ModelName` and
+loads pictures by a transform, and only panoptic segmentation ends its transforms with `Collect`.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _MORE_INPUTS = {"DIM": "a trimap", "RVM": "the picture before it"}
 def read_segmentation(path: Path) -> ExportedModel:
     """Read a `deploy.yaml`.
 
-    PaddleSeg names no classes; a `label_list` that somebody adds under `Deploy` is used.
+    PaddleSeg doesn't name classes, but a `label_list` added under `Deploy` is used.
 
     Raises:
         UsageError: A part of it, or a file beside it, is missing or unusable.
@@ -49,7 +49,7 @@ def read_segmentation(path: Path) -> ExportedModel:
         model_file=model_file,
         params_file=params_file,
         config=config,
-        # The graph answers for its first image only.
+        # The graph outputs only its first image's map.
         largest_batch=1 if task == PANOPTIC else None,
     )
 

@@ -1,4 +1,4 @@
-"""Text models that PaddleOCR and PaddleX wrote: `inference.yml` with one of three PostProcesses.
+"""Reads text models exported by PaddleOCR and PaddleX: `inference.yml`.
 
 Sources: PaddleX, `paddlex/inference/models/text_detection/predictor.py` and
 `text_recognition/predictor.py`; PaddleOCR, `tools/infer/predict_cls.py`.
@@ -20,26 +20,26 @@ from vision.read.db_settings import DETECTOR, DbSettings
 
 _RECOGNIZER, _ORIENTATION = "CTCLabelDecode", "ClsPostProcess"
 TASKS = {DETECTOR: TEXT_DET, _RECOGNIZER: TEXT_REC, _ORIENTATION: CLASSIFY}
-"""What a `PostProcess` of that name is for."""
+"""The task of a model with a `PostProcess` of that name."""
 
 LEAST_LINE_SCORE = 0.5
-"""`drop_score` of PaddleOCR's own pipeline, which keeps lines of just that score."""
+"""`drop_score` of PaddleOCR's own pipeline, which keeps lines with exactly that score."""
 
 _ARCHS = {DETECTOR: "DB", _RECOGNIZER: "CTC", _ORIENTATION: "PaddleOCR"}
 _BLANK, _SPACE = "", " "
 
 
 def is_for_text(config: Mapping[str, Any]) -> bool:
-    """Whether an `inference.yml` is that of a text model."""
+    """Return whether an `inference.yml` belongs to a text model."""
     post = config.get("PostProcess")
     return isinstance(post, dict) and str(post.get("name")) in TASKS
 
 
 def read_text(path: Path, config: Mapping[str, Any]) -> ExportedModel:
-    """Read an `inference.yml` of a DB text detector, a CTC recognizer or a line's orientation.
+    """Read the `inference.yml` of a DB text detector, CTC recognizer or line orientation model.
 
-    `config` is what the file holds, and is for text. A recognizer's labels are those of its
-    classes: nothing for the blank, the dictionary, a space.
+    `config` is the content of the file. A recognizer's labels are those of its classes: nothing for
+    the blank, then the dictionary, then a space.
 
     Raises:
         UsageError: A part of it, or a file beside it, is missing or unusable.
@@ -71,12 +71,12 @@ def _labels(post: Mapping[str, Any], path: Path) -> tuple[str, ...]:
     if not isinstance(entries, Sequence) or isinstance(entries, str) or not entries:
         raise UsageError(
             f"PostProcess.{key} in {path} is empty",
-            hint="list there what the model's classes stand for, in the order of its training",
+            hint="list what the model's classes stand for there, in the order used in training",
         )
     for entry in entries:
         if entry is None or isinstance(entry, bool | Mapping | list):
             raise UsageError(
-                f"PostProcess.{key} in {path} has {entry!r}, which is no text",
+                f"PostProcess.{key} in {path} has {entry!r}, which is not a string",
                 hint="put it in quotes: YAML takes some characters and words for something else",
             )
     names = tuple(map(str, entries))
@@ -103,7 +103,7 @@ def _ops(config: Mapping[str, Any], kind: str, path: Path) -> tuple[Op, ...]:
 
 def _decode(img_mode: str = "BGR", channel_first: bool = False, **_: Any) -> None:
     if img_mode != "BGR" or channel_first:
-        raise ValueError("only BGR with the channels last is read")
+        raise ValueError("only BGR with the channels last is supported")
 
 
 def _detector_size(
@@ -113,9 +113,9 @@ def _detector_size(
     image_shape: Sequence[int] | None = None,
     keep_ratio: bool = False,
 ) -> Op:
-    """Without any argument, and with `resize_long`, a limit is what PaddleOCR and PaddleX make it.
+    """Return the detector's resizing, with the defaults of PaddleOCR and PaddleX.
 
-    PaddleX takes `resize_long` for a limit of the long side, whatever the training did.
+    PaddleX takes `resize_long` as a limit of the long side, whatever the training did.
     """
     if image_shape is not None:
         height, width = (_positive(side) for side in image_shape)
@@ -132,16 +132,16 @@ def _detector_size(
 def _line_shape(image_shape: Sequence[int]) -> tuple[int, int]:
     channels, height, width = (_positive(side) for side in image_shape)
     if channels != 3:  # noqa: PLR2004
-        raise ValueError("only three channels are read")
+        raise ValueError("only three channels are supported")
     return height, width
 
 
 def _recognizer_line(
     image_shape: Sequence[int], eval_mode: bool = True, padding: bool = True
 ) -> Op:
-    del eval_mode  # of the training's own evaluation
+    del eval_mode  # for training's own evaluation
     if not padding:
-        raise ValueError("a line has to keep its aspect")
+        raise ValueError("a line must keep its aspect")
     height, width = _line_shape(image_shape)
     return LineInput(height, width_buckets(width))
 
@@ -159,7 +159,7 @@ def _positive(value: Any) -> int:
 
 
 def _not_needed(**_: Any) -> None:
-    """A step of the training that an export still names."""
+    """Ignore a training step that an export still lists."""
 
 
 _STEPS: dict[str, Callable[..., Op | None]] = {

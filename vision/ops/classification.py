@@ -1,4 +1,4 @@
-"""The steps that an `inference.yml` can name, with PaddleClas's arithmetic.
+"""The preprocessing steps that an `inference.yml` can name, with PaddleClas's arithmetic.
 
 Source: PaddleClas, `deploy/python/preprocess.py`.
 """
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.errors import BadInputError, UsageError
-from vision.ops.detection import EVERY_BYTE, Op, Permute, Sample
+from vision.ops.detection import EVERY_BYTE, Op, Permute, Sample, colour
 from vision.ops.resize import Size
 
 _CV2 = {
@@ -35,7 +35,7 @@ _PIL = {
 
 @dataclass(frozen=True, slots=True)
 class ResizeImage(Op):
-    """Scale to `size` (w, h), or until the short side is `resize_short`."""
+    """Scales to `size` (w, h), or until the short side is `resize_short`."""
 
     size: tuple[int, int] | None
     resize_short: int | None
@@ -45,7 +45,7 @@ class ResizeImage(Op):
     keeps_channels_apart: ClassVar[bool] = True
 
     def apply(self, sample: Sample) -> Sample:
-        """The scaled image, uint8."""
+        """Return the scaled image, uint8."""
         height, width = sample.image.shape[:2]
         size_wh = self._target(width, height)
         if self.backend == "pil":
@@ -56,7 +56,7 @@ class ResizeImage(Op):
         return replace(sample, image=image, im_shape=image.shape[:2])
 
     def output_size(self, size: Size | None) -> Size | None:
-        """The size (h, w), as far as it is known."""
+        """Return the size (h, w), as far as it is known."""
         if self.size is not None:
             return self.size[1], self.size[0]
         return None if size is None else self._target(size[1], size[0])[::-1]
@@ -70,14 +70,14 @@ class ResizeImage(Op):
 
 @dataclass(frozen=True, slots=True)
 class CropImage(Op):
-    """The middle, `size` (w, h) in pixels."""
+    """Crops the middle, `size` (w, h) in pixels."""
 
     size: tuple[int, int]
 
     keeps_channels_apart: ClassVar[bool] = True
 
     def apply(self, sample: Sample) -> Sample:
-        """The middle of the image. Raises `BadInputError` if the image is smaller than that."""
+        """Return the middle of the image. Raises `BadInputError` if the image is smaller."""
         wide, high = self.size
         height, width = sample.image.shape[:2]
         if height < high or width < wide:
@@ -89,48 +89,48 @@ class CropImage(Op):
         return replace(sample, image=image, im_shape=(high, wide))
 
     def output_size(self, size: Size | None) -> Size | None:  # noqa: ARG002
-        """The crop's own."""
+        """Return the crop's size (h, w)."""
         return self.size[1], self.size[0]
 
 
 @dataclass(frozen=True, slots=True)
 class ScaleAndNormalize(Op):
-    """Multiply by `scale`, subtract `mean`, divide by `std` (R, G, B each), all in float32."""
+    """Multiplies by `scale`, subtracts `mean`, divides by `std` (R, G, B each), all in float32."""
 
     scale: float
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
     def apply(self, sample: Sample) -> Sample:
-        """The normalized image, float32."""
+        """Return the normalized image, float32."""
         table = self.byte_table().reshape(1, 256, 3)
         return replace(sample, image=cv2.LUT(np.ascontiguousarray(sample.image), table))
 
     def byte_table(self) -> NDArray[np.float32]:
-        """Each value of a byte, normalized once: looking it up gives the same bits."""
+        """Return every byte value, normalized: looking them up gives the same bits."""
         mean, std = (np.array(colour, np.float32) for colour in (self.mean, self.std))
         return (EVERY_BYTE * np.float32(self.scale) - mean) / std
 
 
 def parse_transform_ops(entries: Sequence[Any]) -> tuple[Op, ...]:
-    """The operators that a list of mappings (a name, its arguments) names, in its order.
+    """Return the operators that a list of mappings (name to arguments) describes, in order.
 
     Raises:
         UsageError: A step or an argument is unknown or makes no sense.
     """
     ops = parse_steps(entries, _STEPS)
     if not ops or not isinstance(ops[-1], Permute):
-        raise UsageError("preprocessing has to end with ToCHWImage")
+        raise UsageError("preprocessing must end with ToCHWImage")
     return ops
 
 
 def parse_steps(
     entries: Sequence[Any], steps: Mapping[str, Callable[..., Op | None]]
 ) -> tuple[Op, ...]:
-    """The operators of a list of mappings (a name, its arguments), by what makes each.
+    """Return the operators for a list of mappings (name to arguments), made by `steps`.
 
     Raises:
-        UsageError: A step is none of `steps`, or what makes it refuses an argument.
+        UsageError: A step is not in `steps`, or its maker refuses an argument.
     """
     return tuple(op for entry in entries if (op := _parse(entry, steps)) is not None)
 
@@ -153,7 +153,7 @@ def _parse(entry: Any, steps: Mapping[str, Callable[..., Op | None]]) -> Op | No
 
 def _decode(to_rgb: bool = True, channel_first: bool = False, **_: Any) -> None:
     if not to_rgb or channel_first:
-        raise ValueError("only RGB with the channels last is read")
+        raise ValueError("only RGB with the channels last is supported")
 
 
 def _resize(
@@ -163,7 +163,7 @@ def _resize(
     backend: str = "cv2",
     return_numpy: bool = True,
 ) -> Op:
-    del return_numpy  # it is an array in any case
+    del return_numpy  # it is always an array
     pair = None if size is None or resize_short else _pair(size)
     if pair is None and not (resize_short and resize_short > 0):
         raise ValueError("neither size nor resize_short is given")
@@ -181,16 +181,16 @@ def normalization(
     channel_num: int = 3,
     **_: Any,
 ) -> Op:
-    """What `NormalizeImage`'s arguments mean. Raises `ValueError` for what is not read here."""
+    """Return the operator for `NormalizeImage`'s arguments. Raises `ValueError` if unsupported."""
     if order == "chw" or channel_num != 3:  # noqa: PLR2004
-        raise ValueError("only three channels, and they last, are read")
+        raise ValueError("only three channels are supported, and only as the last dimension")
     if not all(std):
         raise ValueError("std must not hold 0")
-    return ScaleAndNormalize(_fraction(scale), _colour(mean), _colour(std))
+    return ScaleAndNormalize(_fraction(scale), colour(mean), colour(std))
 
 
 def _fraction(scale: float | str | None) -> float:
-    """A number, or `1.0/255.0` as text, as PaddleClas writes it."""
+    """Return the value of a number, or of a text like `1.0/255.0`, as PaddleClas writes it."""
     if scale is None:
         return 1.0 / 255.0
     above, _, below = str(scale).partition("/")
@@ -202,11 +202,6 @@ def _pair(size: Any) -> tuple[int, int]:
     if min(width, height) < 1:
         raise ValueError(f"the size must be positive, not {size!r}")
     return width, height
-
-
-def _colour(values: Sequence[float]) -> tuple[float, float, float]:
-    red, green, blue = map(float, values)
-    return red, green, blue
 
 
 _STEPS: dict[str, Callable[..., Op | None]] = {

@@ -1,10 +1,11 @@
-"""The preprocessing operators that a detector's export can name, one value each.
+"""The preprocessing operators that a detector's export can name, as values.
 
 Names, arguments and arithmetic are those of PaddleDetection's `deploy/python/preprocess.py`. Each
 operator turns one `Sample` into the next; none keeps state between images.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -21,7 +22,7 @@ class Sample:
     """An image on its way into a model.
 
     `image` is uint8 or float32: RGB (H, W, 3), and (3, H, W) after `Permute`. `im_shape` (h, w) is
-    its size without padding, `scale_factor` (y, x) what it was scaled by.
+    its size without padding, `scale_factor` (y, x) the scale applied so far.
     """
 
     image: NDArray[Any]
@@ -32,8 +33,8 @@ class Sample:
 class Op(ABC):
     """One step of preprocessing.
 
-    One that `keeps_channels_apart` does the same to each, in whatever order they come. A model
-    with one that `reads_bgr` was trained on cv2's order of channels, and gets it.
+    A step that `keeps_channels_apart` treats each channel alike, whatever their order. A model with
+    a step that `reads_bgr` was trained on cv2's channel order and gets it.
     """
 
     __slots__ = ()
@@ -43,24 +44,24 @@ class Op(ABC):
 
     @abstractmethod
     def apply(self, sample: Sample) -> Sample:
-        """The sample after this step; the one before it is left as it was."""
+        """Return the sample after this step, leaving the given one unchanged."""
 
     def output_size(self, size: Size | None) -> Size | None:
-        """The size (h, w) after this step, `None` if it depends on the image."""
+        """Return the size (h, w) after this step, or `None` if it depends on the image."""
         return size
 
     def byte_table(self) -> NDArray[np.float32] | None:
-        """What each byte of R, G and B becomes, float32 (256, 3), if this is all that it does."""
+        """Return what each byte of R, G and B becomes, float32 (256, 3), if that is all it does."""
         return None
 
 
 EVERY_BYTE = np.repeat(np.arange(256, dtype=np.float32), 3).reshape(256, 3)
-"""An image that has each value of a byte once in each channel."""
+"""An image with every byte value once in each channel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resize(Op):
-    """Scale to `target_size` (h, w), or to fit in it; `interp` is cv2's number."""
+    """Scales to `target_size` (h, w), or to fit in it; `interp` is cv2's constant."""
 
     target_size: Size
     keep_ratio: bool = True
@@ -69,7 +70,7 @@ class Resize(Op):
     keeps_channels_apart: ClassVar[bool] = True
 
     def apply(self, sample: Sample) -> Sample:
-        """The scaled image."""
+        """Return the scaled image."""
         height, width = sample.image.shape[:2]
         if self.keep_ratio:
             scale = scale_to_fit((height, width), self.target_size)
@@ -80,37 +81,37 @@ class Resize(Op):
         return Sample(image, im_shape=image.shape[:2], scale_factor=scale_yx)
 
     def output_size(self, size: Size | None) -> Size | None:  # noqa: ARG002
-        """`target_size`, or `None` when the aspect ratio is kept."""
+        """Return `target_size`, or `None` if the aspect ratio is kept."""
         return None if self.keep_ratio else self.target_size
 
 
 @dataclass(frozen=True, slots=True)
 class LetterBoxResize(Op):
-    """Scale to fit in `target_size` (h, w), centred on grey."""
+    """Scales to fit in `target_size` (h, w), centred on grey."""
 
     target_size: Size
 
     keeps_channels_apart: ClassVar[bool] = True
 
     def apply(self, sample: Sample) -> Sample:
-        """The scaled image on its grey canvas."""
+        """Return the scaled image on its grey canvas."""
         image, inner, scale = letterbox(sample.image, self.target_size)
         return Sample(image, im_shape=inner, scale_factor=(scale, scale))
 
     def output_size(self, size: Size | None) -> Size | None:  # noqa: ARG002
-        """`target_size`."""
+        """Return `target_size`."""
         return self.target_size
 
 
 @dataclass(frozen=True, slots=True)
 class Pad(Op):
-    """Put the image into the top left corner of a canvas of `size` (h, w); colours are RGB."""
+    """Puts the image in the top left corner of a canvas of `size` (h, w); colours are RGB."""
 
     size: Size
     fill_value: tuple[float, float, float] = (114.0, 114.0, 114.0)
 
     def apply(self, sample: Sample) -> Sample:
-        """The image on its canvas, float32. Raises `BadInputError` if the canvas is too small."""
+        """Return the image on its canvas, float32. Raises `BadInputError` if it doesn't fit."""
         height, width = sample.image.shape[:2]
         if height > self.size[0] or width > self.size[1]:
             raise BadInputError(
@@ -123,15 +124,15 @@ class Pad(Op):
         return replace(sample, image=canvas)
 
     def output_size(self, size: Size | None) -> Size | None:  # noqa: ARG002
-        """`size`."""
+        """Return `size`."""
         return self.size
 
 
 @dataclass(frozen=True, slots=True)
 class NormalizeImage(Op):
-    """Divide by 255 if `is_scale`, then subtract `mean` and divide by `std` (R, G, B each).
+    """Divides by 255 if `is_scale`, then subtracts `mean` and divides by `std` (R, G, B each).
 
-    The latter only if `norm_type` is `mean_std`; PP-YOLOE+ and others have `none`.
+    Mean and std apply only if `norm_type` is `mean_std`; PP-YOLOE+ and others have `none`.
     """
 
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -140,17 +141,17 @@ class NormalizeImage(Op):
     norm_type: str = "mean_std"
 
     def apply(self, sample: Sample) -> Sample:
-        """The normalized image, float32."""
+        """Return the normalized image, float32."""
         if sample.image.dtype != np.uint8:
             return replace(sample, image=self._normalized(sample.image.astype(np.float32)))
         return replace(sample, image=cv2.LUT(sample.image, self.byte_table().reshape(1, 256, 3)))
 
     def byte_table(self) -> NDArray[np.float32]:
-        """Each value of a byte, normalized once: looking it up gives the same bits."""
+        """Return every byte value, normalized: looking them up gives the same bits."""
         return self._normalized(EVERY_BYTE.copy())
 
     def _normalized(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Normalize (H, W, 3) in place. The float64 of mean and std takes part in the rounding."""
+        """Normalize (H, W, 3) in place. Mean and std are float64, which affects the rounding."""
         if self.is_scale:
             image *= 1.0 / 255.0
         if self.norm_type == "mean_std":
@@ -161,10 +162,10 @@ class NormalizeImage(Op):
 
 @dataclass(frozen=True, slots=True)
 class Permute(Op):
-    """From (H, W, 3) to float32 (3, H, W)."""
+    """Transposes (H, W, 3) to float32 (3, H, W)."""
 
     def apply(self, sample: Sample) -> Sample:
-        """The image, plane by plane."""
+        """Return the image, plane by plane."""
         height, width = sample.image.shape[:2]
         planes = np.empty((3, height, width), np.float32)
         planes[:] = sample.image.transpose(2, 0, 1)
@@ -173,12 +174,12 @@ class Permute(Op):
 
 @dataclass(frozen=True, slots=True)
 class PadStride(Op):
-    """Zeros at the bottom and on the right of (3, H, W), up to multiples of `stride`."""
+    """Pads (3, H, W) with zeros at the bottom and right to multiples of `stride`."""
 
     stride: int = 0
 
     def apply(self, sample: Sample) -> Sample:
-        """The image with its margin."""
+        """Return the image with its margin."""
         height, width = sample.image.shape[1:]
         padded = self.output_size((height, width))
         if padded is None or padded == (height, width):
@@ -188,7 +189,13 @@ class PadStride(Op):
         return replace(sample, image=canvas)
 
     def output_size(self, size: Size | None) -> Size | None:
-        """The next multiples of `stride`."""
+        """Return the next multiples of `stride`."""
         if size is None or self.stride <= 0:
             return size
         return -(-size[0] // self.stride) * self.stride, -(-size[1] // self.stride) * self.stride
+
+
+def colour(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return three numbers, for R, G and B. Raises `ValueError` for any others."""
+    red, green, blue = map(float, values)
+    return red, green, blue

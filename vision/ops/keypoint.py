@@ -1,8 +1,8 @@
-"""The two steps that begin a keypoint model's preprocessing, each with its way back.
+"""The two steps that can begin a keypoint model's preprocessing, each with its inverse.
 
 Source of the formulas: PaddleDetection, `deploy/python/keypoint_preprocess.py` and
-`keypoint_postprocess.py`. The official tools derive their matrices from three points in float32;
-so does this, since `cv2.warpAffine` rounds what they say.
+`keypoint_postprocess.py`. The official tools derive their matrices from three points in float32,
+and so does this, since `cv2.warpAffine` rounds them.
 """
 
 import math
@@ -18,17 +18,17 @@ from vision.ops.detection import Op, Sample
 from vision.ops.resize import Size
 
 _MULTIPLE = 64
-# Wider than this, a strip of a few pixels' height would be blown up to gigabytes.
+# A strip a few pixels high and longer than this would be blown up to gigabytes.
 _LONGEST = 16
 
 
 @dataclass(frozen=True, slots=True)
 class TopDownEvalAffine(Op):
-    """Bring the crop of one person to `trainsize` (w, h).
+    """Brings the crop of one person to `trainsize` (w, h).
 
-    The crop's width fills that of the model; what its height leaves is black, and what is too high
-    is cut off. With `use_udp` (unbiased data processing) both sides fill the model's, counted in
-    steps between pixels.
+    The crop fills the model's width; a height left over is black, and one that is too much is cut
+    off. With `use_udp` (unbiased data processing) both sides fill the model's, counted in steps
+    between pixels.
     """
 
     trainsize: tuple[int, int]
@@ -37,12 +37,12 @@ class TopDownEvalAffine(Op):
     keeps_channels_apart: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        """Refuse what no picture can be brought to."""
+        """Refuse sizes that no picture can be brought to."""
         if min(self.trainsize) < 2:  # noqa: PLR2004 - there is a step between two pixels
             raise ValueError(f"trainsize must be at least 2x2, not {self.trainsize}")
 
     def apply(self, sample: Sample) -> Sample:
-        """The crop at the model's size."""
+        """Return the crop at the model's size."""
         height, width = sample.image.shape[:2]
         if self.use_udp:
             wide, high = self.trainsize
@@ -54,18 +54,18 @@ class TopDownEvalAffine(Op):
         return replace(sample, image=image)
 
     def output_size(self, size: Size | None) -> Size | None:  # noqa: ARG002
-        """`trainsize`, as (h, w)."""
+        """Return `trainsize` as (h, w)."""
         return self.trainsize[1], self.trainsize[0]
 
     def restored(
         self, cells: NDArray[np.float64], heatmap_size: Size, crops: NDArray[np.intp]
     ) -> NDArray[np.float64]:
-        """Points (N, K, 2), in cells (x, y) of heatmaps (h, w), in pixels of the source.
+        """Return points (N, K, 2), given as cells (x, y) of heatmaps (h, w), in source pixels.
 
-        Row n belongs to the crop n, (N, 4): x1, y1, x2, y2. The official tools round the crop's
-        middle to whole pixels here (but not on the way in), and so does this. For `use_udp`, which
-        they forget on the way back, it is the exact inverse; where a crop has the model's aspect
-        that is less than a pixel of the model's input away from theirs.
+        Row n belongs to crop n of `crops` (N, 4): x1, y1, x2, y2. The official tools round the
+        crop's middle to whole pixels here (but not on the way in), and so does this. For `use_udp`,
+        which they forget on the way back, this is the exact inverse; if a crop has the model's
+        aspect, it differs from theirs by less than a pixel of the model's input.
         """
         high, wide = heatmap_size
         corners, sizes = crops[:, None, :2], crops[:, None, 2:] - crops[:, None, :2]
@@ -78,19 +78,19 @@ class TopDownEvalAffine(Op):
 
 @dataclass(frozen=True, slots=True)
 class EvalAffine(Op):
-    """Scale the short side to `size`, on a canvas whose long side is a multiple of 64."""
+    """Scales the short side to `size`, on a canvas whose long side is a multiple of 64."""
 
     size: int
 
     keeps_channels_apart: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        """Refuse what no picture can be brought to."""
+        """Refuse sizes that no picture can be brought to."""
         if self.size < 1:
             raise ValueError(f"size must be positive, not {self.size}")
 
     def apply(self, sample: Sample) -> Sample:
-        """The image in the middle of its canvas.
+        """Return the image in the middle of its canvas.
 
         Raises:
             BadInputError: `preprocess_failed`: the image is more than 16 times as long as wide.
@@ -113,7 +113,7 @@ class EvalAffine(Op):
 
     @staticmethod
     def restored(pixels: NDArray[np.float32], canvas_size: Size, size: Size) -> NDArray[np.float64]:
-        """Points (..., 2), as (x, y) on a canvas (h, w), in pixels of a source of `size` (h, w)."""
+        """Return points (..., 2), (x, y) on a canvas (h, w), in pixels of a source of `size`."""
         scale = min(size) / min(canvas_size)
         middle = (round(size[1] / 2), round(size[0] / 2))
         return (pixels.astype(np.float64) - np.divide(canvas_size[::-1], 2)) * scale + middle
@@ -126,14 +126,14 @@ def _long_side(long: int, short: int, size: int) -> int:
 def _similarity(
     middle: tuple[float, float], width: float, target_wh: tuple[int, int]
 ) -> NDArray[np.float64]:
-    """The matrix (2, 3) that takes `middle` to that of the target, and `width` to its width."""
+    """Return the matrix (2, 3) that takes `middle` and `width` to the target's."""
     source = _three_points(middle, width)
     target = _three_points((target_wh[0] / 2, target_wh[1] / 2), target_wh[0])
     return np.asarray(cv2.getAffineTransform(source, target), np.float64)
 
 
 def _three_points(middle: tuple[float, float], width: float) -> NDArray[np.float32]:
-    """The middle, half a width above it, and from there half a width to the left."""
+    """Return the middle, the point half a width above it, and the one half a width left of that."""
     points = np.empty((3, 2), np.float32)
     points[0] = middle
     points[1] = middle[0], middle[1] - width / 2

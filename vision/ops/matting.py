@@ -1,6 +1,6 @@
-"""The transforms of a matting model's `deploy.yaml`, and the way back for its answer.
+"""The transforms of a matting model's `deploy.yaml`, and their inverse for its output.
 
-Source: PaddleSeg, `Matting/ppmatting/transforms` and `Matting/deploy/python/infer.py`. Unlike for
+Source: PaddleSeg, `Matting/ppmatting/transforms` and `Matting/deploy/python/infer.py`. Unlike in
 segmentation, pictures stay bytes until they are normalized, so each scaling rounds.
 """
 
@@ -24,11 +24,11 @@ from vision.ops.segmentation import (
 )
 
 LOADING = "LoadImages"
-"""What the transforms of every matting model begin with, and no others'."""
+"""The transform that begins every matting model's list, and no other's."""
 
 
 def parse_matting(entries: Sequence[Any]) -> tuple[Op, ...]:
-    """The operators that a list of mappings (`type` and arguments) names, in its order.
+    """Return the operators that a list of mappings (`type` and arguments) describes, in order.
 
     Raises:
         UsageError: A transform or an argument is unknown or makes no sense.
@@ -38,17 +38,17 @@ def parse_matting(entries: Sequence[Any]) -> tuple[Op, ...]:
         if not isinstance(entry, Mapping) or entry.get("type") != LOADING:
             steps.append(entry)
         elif not entry.get("to_rgb", True):
-            raise UsageError("models that take blue first (LoadImages, to_rgb) cannot be run")
+            raise UsageError("models that read BGR (LoadImages with to_rgb false) cannot be run")
     return parse_transforms(steps, _KNOWN)
 
 
 def restored_alpha(
     alpha: NDArray[np.float32], ops: Sequence[Op], size: Size
 ) -> NDArray[np.float32]:
-    """A map [H,W] of the graph's input at the size (h, w) of the source that `ops` prepared.
+    """Return a map [H,W] of the graph's input at the size (h, w) of the source before `ops`.
 
-    It takes every step of the preparation back, the last one first: what was padded is cut, what
-    was scaled is scaled linearly to the size before.
+    Every step of the preparation is undone, last one first: padding is cut off, and scaling is
+    undone linearly.
     """
     undo: list[tuple[bool, Size]] = []
     for op in ops:
@@ -82,7 +82,7 @@ def _limit_short(max_short: int | None = None, min_short: int | None = None) -> 
 
 
 def _to_multiple(mult_int: int = 32) -> Op:
-    # Less than one multiple would be nothing at all, at which the official tool crashes.
+    # Less than one multiple would round to nothing, on which the official tool crashes.
     return SegmentationResize(
         lambda size: (
             max(mult_int, size[0] - size[0] % mult_int),

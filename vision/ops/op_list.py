@@ -1,4 +1,4 @@
-"""From the `Preprocess` list of an `infer_cfg.yml` to operators, or to what is wrong with it."""
+"""Reads the `Preprocess` list of an `infer_cfg.yml` as operators."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -24,10 +24,10 @@ _INTERPOLATIONS = range(5)  # cv2.INTER_NEAREST (0) to cv2.INTER_LANCZOS4
 
 
 def parse_ops(entries: Sequence[Any]) -> tuple[Op, ...]:
-    """The operators that a list of mappings (`type` and arguments) names, in its order.
+    """Return the operators that a list of mappings (`type` and arguments) describes, in order.
 
     Raises:
-        UsageError: An operator or an argument is unknown or makes no sense, or the order does not.
+        UsageError: An operator or an argument is unknown or makes no sense, or the order is wrong.
     """
     ops = tuple(_parse_op(entry) for entry in entries)
     layouts = [isinstance(op, Permute) for op in ops]

@@ -1,43 +1,28 @@
-"""The part of a picture that a top-down model is shown for one person."""
+"""Crops the part of a picture that a top-down model sees of one person."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-from numpy.typing import NDArray
 
 from vision.ops.resize import Size
+from vision.rectangle import Rectangle
 
 _GROWN = 1.3
 _TALL, _NARROW = 4 / 3, 0.75
 
 
-class PersonCrop(NamedTuple):
-    """A rectangle of whole pixels in a source; x2 and y2 are outside."""
+def person_crop(box: Sequence[float], size: Size) -> Rectangle | None:
+    """Return the crop for the box x1, y1, x2, y2 of a person in an image of `size` (h, w).
 
-    x1: int
-    y1: int
-    x2: int
-    y2: int
-
-    def cut(self, image: NDArray[Any]) -> NDArray[Any]:
-        """The pixels of this crop, a view into an image [H,W,...]."""
-        return image[self.y1 : self.y2, self.x1 : self.x2]
-
-
-def person_crop(box: Sequence[float], size: Size) -> PersonCrop | None:
-    """The crop for the box x1, y1, x2, y2 of a person in an image of `size` (h, w).
-
-    The box is grown by 0.3 and, if it is slim, widened to 3:4; what lies outside the image is cut
-    off. None if nothing is left. All rounding is PaddleDetection's (`expand_crop` in
+    The box is grown by 0.3 and, if it is slim, widened to 3:4, then clipped to the image. None if
+    nothing is left. All rounding is PaddleDetection's (`expand_crop` in
     `deploy/python/keypoint_preprocess.py`): coordinates are truncated, and the image's last row and
-    column never take part.
+    column are never included.
     """
     x1, y1, x2, y2 = map(int, box)
     half_height, half_width = (y2 - y1) * _GROWN / 2, (x2 - x1) * _GROWN / 2
     if half_height > half_width * _TALL:
         half_width = half_height * _NARROW
     middle_x, middle_y = (x1 + x2) / 2, (y1 + y2) / 2
-    crop = PersonCrop(
+    crop = Rectangle(
         max(0, int(middle_x - half_width)),
         max(0, int(middle_y - half_height)),
         min(size[1] - 1, int(middle_x + half_width)),

@@ -1,4 +1,4 @@
-"""From an upright picture to the arrays that a model wants."""
+"""Prepares an upright picture as the arrays that a model wants."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,8 +16,8 @@ class Prepared:
     """One image as a graph takes it.
 
     `image` is contiguous float32 (3, H, W), RGB unless the model reads BGR. `im_shape` float32 (2,)
-    is the height and width of the scaled image without padding; `scale_factor` float32 (2,) what it
-    was scaled by, y and x.
+    is the height and width of the scaled image without padding; `scale_factor` float32 (2,) is what
+    it was scaled by, y and x.
     """
 
     image: NDArray[np.float32]
@@ -28,12 +28,12 @@ class Prepared:
 class Preprocessor:
     """A model's preprocessing, with the arithmetic of the official tools.
 
-    It keeps no state between images and may be shared by threads. `steps` are what it does to each,
-    some of the model's in one.
+    It keeps no state between images and may be shared by threads. `steps` are the steps that it
+    runs, which may combine several of the model's.
     """
 
     def __init__(self, ops: Sequence[Op]) -> None:
-        # RGB can wait until the image is small.
+        # Conversion to RGB can wait until the image is small.
         first = next((n for n, op in enumerate(ops) if not op.keeps_channels_apart), len(ops))
         reads_bgr = any(op.reads_bgr for op in ops)
         self.steps = (*ops[:first], *_in_one_go(ops[first:], reads_bgr=reads_bgr))
@@ -47,10 +47,10 @@ class Preprocessor:
         return size
 
     def __call__(self, image_bgr: NDArray[np.uint8]) -> Prepared:
-        """Prepare an upright uint8 (H, W, 3) image, which is left as it is.
+        """Prepare an upright uint8 (H, W, 3) image, leaving it unchanged.
 
         Raises:
-            BadInputError: `preprocess_failed`: the model's preprocessing cannot take this size.
+            BadInputError: `preprocess_failed`: the model's preprocessing can't handle this size.
         """
         height, width = image_bgr.shape[:2]
         sample = Sample(image_bgr, im_shape=(height, width))
@@ -64,7 +64,7 @@ class Preprocessor:
 
 
 def _in_one_go(ops: Sequence[Op], *, reads_bgr: bool) -> tuple[Op, ...]:
-    """From blue first to the model's order and then these steps, in one pass where that can be."""
+    """Return steps from BGR to the model's order and through `ops`, in one pass if possible."""
     reorder = () if reads_bgr else (_ToRgb(),)
     table = ops[0].byte_table() if len(ops) > 1 else None
     if table is not None and isinstance(ops[1], Permute):
@@ -74,9 +74,9 @@ def _in_one_go(ops: Sequence[Op], *, reads_bgr: bool) -> tuple[Op, ...]:
 
 
 class _PlanesByTable(Op):
-    """From bytes, blue first, to planes, each value looked up in a table, float32 (3, 256).
+    """Turns BGR bytes into planes by looking each value up in a table, float32 (3, 256).
 
-    What is not of bytes goes through `steps`.
+    Images that aren't bytes go through `steps`.
     """
 
     def __init__(self, table: NDArray[np.float32], reads_bgr: bool, steps: tuple[Op, ...]) -> None:
@@ -96,7 +96,7 @@ class _PlanesByTable(Op):
 
 
 class _ToRgb(Op):
-    """From cv2's channel order to that of the models."""
+    """Turns cv2's channel order into RGB."""
 
     def apply(self, sample: Sample) -> Sample:
         return replace(sample, image=cv2.cvtColor(sample.image, cv2.COLOR_BGR2RGB))

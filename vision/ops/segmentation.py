@@ -1,7 +1,7 @@
 """The transforms that a `deploy.yaml` can name, with PaddleSeg's arithmetic.
 
-Source: PaddleSeg, `paddleseg/transforms`. Its tools read a picture as float32 before anything else,
-so it is scaled without rounding; those for matting do not. Sizes in the YAML are (width, height).
+Source: PaddleSeg, `paddleseg/transforms`. Its tools convert a picture to float32 first, so scaling
+doesn't round; those for matting don't. Sizes in the YAML are (width, height).
 """
 
 import math
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadInputError, UsageError
-from vision.ops.detection import Op, Permute, Sample
+from vision.ops.detection import Op, Permute, Sample, colour
 from vision.ops.resize import Size
 
 _INTERPOLATIONS = {
@@ -29,7 +29,7 @@ _GREY = (127.5, 127.5, 127.5)
 
 @dataclass(frozen=True, slots=True)
 class SegmentationResize(Op):
-    """Scale to the size that `target` makes of the image's (h, w), as floats or as what it is."""
+    """Scales to the size that `target` makes of the image's (h, w), as floats or in its type."""
 
     target: Callable[[Size], Size]
     interp: int = cv2.INTER_LINEAR
@@ -39,7 +39,7 @@ class SegmentationResize(Op):
     keeps_channels_apart: ClassVar[bool] = True
 
     def apply(self, sample: Sample) -> Sample:
-        """The scaled image."""
+        """Return the scaled image."""
         height, width = sample.image.shape[:2]
         new_height, new_width = self.target((height, width))
         image: NDArray[Any] = sample.image
@@ -51,19 +51,19 @@ class SegmentationResize(Op):
         return Sample(image, im_shape=(new_height, new_width), scale_factor=scale_yx)
 
     def output_size(self, size: Size | None) -> Size | None:
-        """The fixed size, that of a known one, or `None`."""
+        """Return the fixed size, that of a known one, or `None`."""
         return self.fixed or (None if size is None else self.target(size))
 
 
 @dataclass(frozen=True, slots=True)
 class Normalize(Op):
-    """Divide by 255, subtract `mean`, divide by `std` (R, G, B each)."""
+    """Divides by 255, subtracts `mean`, divides by `std` (R, G, B each)."""
 
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
 
     def apply(self, sample: Sample) -> Sample:
-        """The normalized image, float32."""
+        """Return the normalized image, float32."""
         image = sample.image.astype(np.float32) / np.float32(255.0)
         image -= np.asarray(self.mean, np.float64)
         image /= np.asarray(self.std, np.float64)
@@ -72,7 +72,7 @@ class Normalize(Op):
 
 @dataclass(frozen=True, slots=True)
 class Padding(Op):
-    """Fill up at the bottom and on the right to the size that `target` makes of (h, w)."""
+    """Pads at the bottom and right to the size that `target` makes of (h, w)."""
 
     target: Callable[[Size], Size]
     fill: tuple[float, ...] = _GREY
@@ -80,7 +80,7 @@ class Padding(Op):
     as_float: bool = True
 
     def apply(self, sample: Sample) -> Sample:
-        """The image on its canvas. Raises `BadInputError` if the canvas is too small."""
+        """Return the image on its canvas. Raises `BadInputError` if the canvas is too small."""
         height, width = sample.image.shape[:2]
         down, right = np.subtract(self.target((height, width)), (height, width)).tolist()
         if down < 0 or right < 0:
@@ -102,16 +102,16 @@ class Padding(Op):
         return replace(sample, image=image)
 
     def output_size(self, size: Size | None) -> Size | None:
-        """The fixed size, that of a known one, or `None`."""
+        """Return the fixed size, that of a known one, or `None`."""
         return self.fixed or (None if size is None else self.target(size))
 
 
 def parse_transforms(
     entries: Sequence[Any], known: Mapping[str, Callable[..., Op]] | None = None
 ) -> tuple[Op, ...]:
-    """The operators that a list of mappings (`type` and arguments) names, in its order.
+    """Return the operators that a list of mappings (`type` and arguments) describes, in order.
 
-    `known` makes an operator of each type's arguments; without it, those of segmentation are known.
+    `known` makes operators from arguments, by type; the default is the types of segmentation.
 
     Raises:
         UsageError: A transform or an argument is unknown or makes no sense.
@@ -179,7 +179,7 @@ def _limit_long(max_long: int | None = None, min_long: int | None = None) -> Op:
 
 
 def scaled(size: Size, scale: float) -> Size:
-    """A size (h, w) times `scale`, rounded, at least one pixel."""
+    """Return a size (h, w) times `scale`, rounded to at least one pixel."""
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
@@ -188,7 +188,7 @@ def _normalize(
 ) -> Op:
     if not all(std):
         raise ValueError("std must not hold 0")
-    return Normalize(_colour(mean), _colour(std))
+    return Normalize(colour(mean), colour(std))
 
 
 def _padding(
@@ -198,7 +198,7 @@ def _padding(
 ) -> Op:
     del label_padding_value  # for training
     width, height = map(int, target_size)
-    return Padding(lambda _: (height, width), _colour(im_padding_value), fixed=(height, width))
+    return Padding(lambda _: (height, width), colour(im_padding_value), fixed=(height, width))
 
 
 def _by_aspect(
@@ -214,12 +214,7 @@ def _by_aspect(
             return int(width / aspect_ratio), width
         return height, int(height * aspect_ratio)
 
-    return Padding(widened, _colour(im_padding_value))
-
-
-def _colour(values: Sequence[float]) -> tuple[float, float, float]:
-    red, green, blue = map(float, values)
-    return red, green, blue
+    return Padding(widened, colour(im_padding_value))
 
 
 TRANSFORMS: dict[str, Callable[..., Op]] = {
@@ -234,18 +229,18 @@ TRANSFORMS: dict[str, Callable[..., Op]] = {
 
 
 def restored(labels: NDArray[Any], im_shape: NDArray[np.float32], size: Size) -> NDArray[Any]:
-    """A map [H,W] of the model's input, without its padding, at the source's size (h, w)."""
+    """Return a map [H,W] of the model's input without its padding, at the source's size (h, w)."""
     height, width = map(int, im_shape)
     inner = np.ascontiguousarray(labels[:height, :width])
     return cv2.resize(inner, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
 
 
 COLLECTING = "Collect"
-"""What the transforms of every panoptic model end with, and no others'."""
+"""The transform that ends every panoptic model's list, and no other's."""
 
 
 def parse_panoptic(entries: Sequence[Any]) -> tuple[Op, ...]:
-    """The operators that a list of mappings (`type` and arguments) names, in its order.
+    """Return the operators that a list of mappings (`type` and arguments) describes, in order.
 
     Raises:
         UsageError: A transform or an argument is unknown or makes no sense.

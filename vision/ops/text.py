@@ -1,4 +1,4 @@
-"""How a picture is scaled for PaddleOCR's text detectors, which read BGR, as cv2 has it.
+"""Scales pictures for PaddleOCR's text detectors, which read BGR, as cv2 does.
 
 Source: PaddleOCR, `ppocr/data/imaug/operators.py` (`DetResizeForTest`); PaddleX has the same.
 """
@@ -17,11 +17,11 @@ from vision.ops.resize import Size
 LIMIT_TYPES = ("max", "min", "resize_long")
 
 _STRIDE = 32  # the detector halves its input five times
-_LEAST_SUM = 64  # of height and width; less is padded before anything else
+_LEAST_SUM = 64  # of height and width; smaller pictures are padded first
 
 
 def padded_size(size: Size) -> Size:
-    """The size (h, w) of the canvas that a tiny picture is put on; other sizes stay."""
+    """Return the size (h, w) of a tiny picture's canvas; other sizes are unchanged."""
     height, width = size
     if height + width >= _LEAST_SUM:
         return size
@@ -30,11 +30,11 @@ def padded_size(size: Size) -> Size:
 
 @dataclass(frozen=True, slots=True)
 class LimitSide(Op):
-    """Scale until a side keeps a limit; both sides end as the nearest multiples of 32.
+    """Scales until a side keeps a limit, then rounds both to the nearest multiples of 32.
 
-    `limit_type` says which side, and when: `max` the long one where it is longer than `limit`,
-    `min` the short one where it is shorter, `resize_long` the long one always. No side gets longer
-    than `longest`, up to the rounding.
+    `limit_type` says which side, and when: `max` the long one if it is longer than `limit`, `min`
+    the short one if it is shorter, `resize_long` always the long one. Apart from rounding, no side
+    gets longer than `longest`.
     """
 
     limit: int
@@ -45,18 +45,18 @@ class LimitSide(Op):
     reads_bgr: ClassVar[bool] = True
 
     def apply(self, sample: Sample) -> Sample:
-        """The scaled image, uint8."""
+        """Return the scaled image, uint8."""
         return _scaled(sample, self._target)
 
     def output_size(self, size: Size | None) -> Size | None:
-        """The size (h, w), as far as it is known."""
+        """Return the size (h, w), as far as it is known."""
         return None if size is None else self._target(padded_size(size))
 
     def _target(self, size: Size) -> Size:
         side = min(size) if self.limit_type == "min" else max(size)
         keep = {"max": side <= self.limit, "min": side >= self.limit, "resize_long": False}
         ratio = 1.0 if keep[self.limit_type] else self.limit / side
-        # Each side is cut, not rounded, and cut again where the limit is applied.
+        # Each side is truncated, not rounded, and again where the limit is applied.
         sides = [int(side * ratio) for side in size]
         if max(sides) > self.longest:
             ratio = self.longest / max(sides)
@@ -67,7 +67,7 @@ class LimitSide(Op):
 
 @dataclass(frozen=True, slots=True)
 class FixedSize(Op):
-    """Scale to `size` (h, w), or to its height with the width a multiple of 32."""
+    """Scales to `size` (h, w), or to its height with the width a multiple of 32."""
 
     size: Size
     keep_ratio: bool = False
@@ -76,11 +76,11 @@ class FixedSize(Op):
     reads_bgr: ClassVar[bool] = True
 
     def apply(self, sample: Sample) -> Sample:
-        """The scaled image, uint8."""
+        """Return the scaled image, uint8."""
         return _scaled(sample, self._target)
 
     def output_size(self, size: Size | None) -> Size | None:
-        """The size (h, w), as far as it is known."""
+        """Return the size (h, w), as far as it is known."""
         if not self.keep_ratio:
             return self.size
         return None if size is None else self._target(padded_size(size))

@@ -1,4 +1,4 @@
-"""One line of text, cut out of its picture and brought to what PaddleOCR's networks read.
+"""Cuts lines of text out of their picture and prepares them for PaddleOCR's networks.
 
 Sources: PaddleOCR, `tools/infer/utility.py` (`get_rotate_crop_image`), `tools/infer/predict_rec.py`
 and `predict_cls.py` (`resize_norm_img`).
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from vision.ops.detection import Op, Sample
 from vision.ops.resize import Size
 
-UPRIGHT_FROM = 1.5  # height / width; what is higher is a line that stands
-_WARP_LIMIT = 32766  # cv2 warps no image that is longer
+UPRIGHT_FROM = 1.5  # height / width; a line from here on is vertical
+WARP_LIMIT = 32766  # the longest side that cv2 can warp
 _HALF_TURN, _SURE = "180", 0.9
-_REACH = 4  # pixels around a sample that cubic interpolation may ask for, and one to spare
+_REACH = 4  # pixels around a sample that cubic interpolation may read, and one to spare
 
 # (x / 255 - 0.5) / 0.5 in float32, for each byte
 _BYTES = ((np.arange(256, dtype=np.float32) / 255 - np.float32(0.5)) / np.float32(0.5)).reshape(
@@ -27,10 +27,10 @@ _BYTES = ((np.arange(256, dtype=np.float32) / 255 - np.float32(0.5)) / np.float3
 
 
 def crop_line(image_bgr: NDArray[np.uint8], quad: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The line within a quad, lying: uint8 (h, w, 3), at the scale of the picture.
+    """Return the line within a quad, made horizontal: uint8 (h, w, 3), at the picture's scale.
 
-    `quad` is float32 (4, 2): x and y of the corners from the line's upper left clockwise, in pixels
-    of the image and within it. The result may be a view of the image.
+    `quad` is float32 (4, 2): x and y of the corners, clockwise from the line's upper left, in
+    pixels and within the image. The result may be a view of the image.
     """
     left_top, right_top, right_low, left_low = quad
     width = max(1, int(max(_distance(left_top, right_top), _distance(right_low, left_low))))
@@ -44,10 +44,10 @@ def crop_line(image_bgr: NDArray[np.uint8], quad: NDArray[np.float32]) -> NDArra
 
 
 def upright(line_bgr: NDArray[np.uint8], label: str, score: float) -> NDArray[np.uint8]:
-    """The line, turned by half if its orientation is 180 degrees for sure.
+    """Return the line, rotated by 180 degrees if it is surely upside down.
 
-    `label` is what an orientation model calls the line (`0` or `180`, `0_degree` or `180_degree`),
-    `score` how sure it is; PaddleOCR's `cls_thresh` is 0.9.
+    `label` is an orientation model's class (`0` or `180`, `0_degree` or `180_degree`), `score` its
+    confidence; PaddleOCR's `cls_thresh` is 0.9.
     """
     if _HALF_TURN not in label or not score > _SURE:
         return line_bgr
@@ -55,9 +55,9 @@ def upright(line_bgr: NDArray[np.uint8], label: str, score: float) -> NDArray[np
 
 
 def _straight(image: NDArray[np.uint8], quad: NDArray[np.float32]) -> NDArray[np.uint8] | None:
-    """The rows and columns of a rectangle along the axes that lies on whole pixels.
+    """Return the content of an axis-aligned quad that lies on whole pixels.
 
-    Its warp is a shift by whole pixels, which gives the same bytes.
+    Warping it would be a shift by whole pixels and give the same bytes.
     """
     x1, y1 = quad[0].tolist()
     x2, y2 = quad[2].tolist()
@@ -70,12 +70,12 @@ def _straight(image: NDArray[np.uint8], quad: NDArray[np.float32]) -> NDArray[np
 def _warped(image: NDArray[np.uint8], quad: NDArray[np.float32], size: Size) -> NDArray[np.uint8]:
     height, width = size
     corners = quad.astype(np.float32)
-    if max(image.shape[:2]) > _WARP_LIMIT:
+    if max(image.shape[:2]) > WARP_LIMIT:
         low = np.maximum(np.floor(corners.min(0)).astype(int) - _REACH, 0)
         high = np.ceil(corners.max(0)).astype(int) + _REACH + 1
         image = image[low[1] : high[1], low[0] : high[0]]
         corners = corners - low.astype(np.float32)
-    shrink = min(1.0, _WARP_LIMIT / max(image.shape[:2]))
+    shrink = min(1.0, WARP_LIMIT / max(image.shape[:2]))
     if shrink < 1:
         image = np.asarray(cv2.resize(image, None, fx=shrink, fy=shrink), np.uint8)
         corners = corners * np.float32(shrink)
@@ -94,20 +94,20 @@ def _distance(a: NDArray[Any], b: NDArray[Any]) -> float:
     return float(np.linalg.norm(a - b))
 
 
-_LONGEST = 3200  # a line that would get wider is squeezed, as PaddleX does
-_STEP = 32  # a recognizer's widths are multiples of what it divides them by
+_LONGEST = 3200  # lines that would get wider are squeezed, as in PaddleX
+_STEP = 32  # a recognizer's widths are multiples of its stride
 _GROWTH = 1.125
 
 
 def width_buckets(width: int) -> tuple[int, ...]:
-    """The widths that lines are padded to: `width` for short ones, then in steps.
+    """Return the widths that lines are padded to: `width` for short lines, then in steps.
 
-    The official tools pad a line to the widest of those that happen to be read with it. But what
-    is read of a line, and how surely, changes with the zeros on its right (a network that looks at
-    the whole line sees them), and so with the neighbours. Here a line's own aspect alone decides:
-    each width is little more than the one before, so that about a sixth of a long line is zeros at
-    most (short ones get what the model was trained to see), and lines of many pictures still meet
-    in one batch.
+    The official tools pad a line to the widest of those that happen to be in its batch. But the
+    text and the score of a line change with the zeros on its right (a network that looks at the
+    whole line sees them), and so with its neighbours. Here only a line's own aspect decides. Each
+    width is a little more than the one before, so that at most about a sixth of a long line is
+    zeros (short ones get the width that the model was trained on), and lines of many pictures still
+    share batches.
     """
     widths = [width]
     while widths[-1] < _LONGEST:
@@ -118,10 +118,10 @@ def width_buckets(width: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class LineInput(Op):
-    """Scale a line to `height` by its own aspect, and pad it on the right with zeros.
+    """Scales a line to `height`, keeping its aspect, and pads it on the right with zeros.
 
-    It is padded to the least of `widths` (ascending) that holds it; a line that none holds is
-    squeezed into the last. The result is float32 (3, height, width), BGR, -1 to 1.
+    It is padded to the smallest of `widths` (ascending) that holds it, or squeezed into the last.
+    The result is float32 (3, height, width), BGR, -1 to 1.
     """
 
     height: int
@@ -130,7 +130,7 @@ class LineInput(Op):
     reads_bgr: ClassVar[bool] = True
 
     def apply(self, sample: Sample) -> Sample:
-        """The line on its canvas."""
+        """Return the line on its canvas."""
         high, wide = sample.image.shape[:2]
         width = self._scaled_width(wide / high)
         canvas_width = next(canvas for canvas in self.widths if canvas >= width)
@@ -145,7 +145,7 @@ class LineInput(Op):
         )
 
     def output_size(self, size: Size | None) -> Size | None:
-        """The size (h, w), as far as it is known."""
+        """Return the size (h, w), as far as it is known."""
         if size is None:
             return (self.height, self.widths[0]) if len(self.widths) == 1 else None
         width = self._scaled_width(size[1] / size[0])

@@ -1,4 +1,4 @@
-"""From a recognizer's probabilities to text (CTC, the likeliest class at each step)."""
+"""Decodes a recognizer's probabilities as text (CTC, the likeliest class at each step)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ BLANK = 0
 
 @dataclass(frozen=True, slots=True)
 class LineText:
-    """What a line says; `score` is the mean probability of its characters, 0 if it has none."""
+    """A line's text; `score` is the mean probability of its characters, 0 if it has none."""
 
     text: str
     score: float
@@ -21,10 +21,10 @@ class LineText:
 def decode_lines(
     probabilities: NDArray[np.floating[Any]], characters: Sequence[str]
 ) -> list[LineText]:
-    """The texts of lines, from their probabilities [B, T, classes].
+    """Return the texts of lines from their probabilities [B, T, classes].
 
-    `characters` are those of the classes; class 0 is the blank. Repeated classes count once, and
-    blanks not at all, as in PaddleOCR's `CTCLabelDecode`. A score is NaN where a probability is.
+    `characters` are the classes' characters; class 0 is the blank. Repeated classes count once and
+    blanks not at all, as in PaddleOCR's `CTCLabelDecode`. A score is NaN if a probability is.
     """
     classes = probabilities.argmax(2)
     best = np.take_along_axis(probabilities, classes[:, :, None], 2)[:, :, 0].astype(np.float64)

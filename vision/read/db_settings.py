@@ -1,4 +1,4 @@
-"""How a DB text detector's map is read, by its export."""
+"""The settings in a DB text detector's export for reading its map."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _MOST_UNCLIP = 100  # text is grown by 1.5 to 2
 
 @dataclass(frozen=True, slots=True)
 class DbSettings:
-    """What `DBPostProcess`'s arguments of the same names mean; the defaults are PaddleX's."""
+    """`DBPostProcess`'s arguments of the same names; the defaults are PaddleX's."""
 
     thresh: float = 0.3
     box_thresh: float = 0.6
@@ -23,10 +23,10 @@ class DbSettings:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "DbSettings":
-        """The settings in the `PostProcess` of an `inference.yml`.
+        """Return the settings in the `PostProcess` of an `inference.yml`.
 
         Raises:
-            UsageError: One makes no sense, or asks for what this version does not do.
+            UsageError: A setting makes no sense, or this version doesn't support it.
         """
         post = config["PostProcess"]
         for key, way in _ONE_WAY.items():

@@ -1,4 +1,4 @@
-"""Heatmaps of a top-down keypoint model, read as points.
+"""Reads points from the heatmaps of a top-down keypoint model.
 
 Source of the formulas: PaddleDetection, `HRNetPostProcess` in
 `deploy/python/keypoint_postprocess.py`, which takes DARK from Zhang et al., "Distribution-aware
@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from core.errors import BadInputError
 
-_FLOOR = 1e-10  # of what a logarithm is taken of
+_FLOOR = 1e-10  # the least value that a logarithm is taken of
 _SHIFT = 0.25
 _AROUND = np.arange(-2, 3)
 
 
 def read_heatmaps(heatmaps: NDArray[Any], *, dark: bool = True) -> NDArray[np.float64]:
-    """The best point of each heatmap (N, K, h, w), as (N, K, 3): x, y in cells, and its score.
+    """Return each heatmap's (N, K, h, w) best point as (N, K, 3): x, y in cells, and its score.
 
-    Between cells, the place is that of the maximum of a parabola through the logarithm of the
-    blurred heatmap (DARK), or else a quarter of a cell towards the higher neighbour. Points at the
-    rim stay on their cell, and so do those of heatmaps that are nowhere positive: they are (0, 0).
+    Points are refined to the maximum of a parabola through the logarithm of the blurred heatmap
+    (DARK), or else by a quarter of a cell towards the higher neighbour. Points at the rim stay on
+    their cell, and so do those of heatmaps that are nowhere positive: they are (0, 0).
 
     Raises:
         BadInputError: `model_output_invalid`: a heatmap holds NaN or infinity.
@@ -45,9 +45,9 @@ def read_heatmaps(heatmaps: NDArray[Any], *, dark: bool = True) -> NDArray[np.fl
 
 
 def _dark_offsets(maps: NDArray[np.float32], cells: NDArray[np.intp]) -> NDArray[np.float64]:
-    """From cells (M, 2) of maps (M, h, w) to the maximum nearby: one Newton step, (M, 2)."""
+    """Return the Newton step (M, 2) from cells (M, 2) of maps (M, h, w) to the maximum nearby."""
     blurred = _blurred(maps)
-    # The blur keeps the height of the peak, which matters to what is raised to the floor.
+    # The peak's height is kept, which matters for values that are raised to the floor.
     blurred *= (maps.max((1, 2)) / blurred.max((1, 2)))[:, None, None]
     rows, columns = cells[:, 1, None, None] + _AROUND[:, None], cells[:, 0, None, None] + _AROUND
     near = blurred[np.arange(len(maps))[:, None, None], rows, columns].astype(np.float64)
@@ -64,7 +64,7 @@ def _dark_offsets(maps: NDArray[np.float32], cells: NDArray[np.intp]) -> NDArray
 
 
 def _blurred(maps: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Maps (M, h, w) under the 3x3 Gaussian of OpenCV (1 2 1), with zeros around them."""
+    """Blur maps (M, h, w) with OpenCV's 3x3 Gaussian (1 2 1), with zeros around them."""
     padded = np.pad(maps, ((0, 0), (1, 1), (1, 1)))
     rows = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
     blurred: NDArray[np.float32] = (rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:]) / 16

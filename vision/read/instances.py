@@ -1,15 +1,15 @@
-"""What graphs answer that find the pixels of each object, read as detections with masks.
+"""Reads the outputs of instance segmentation graphs as detections with masks.
 
-Source: PaddleDetection, `ppdet/modeling/post_process.py`, `heads/solov2_head.py`, and how
-`deploy/python/infer.py` reads them.
+Source: PaddleDetection, `ppdet/modeling/post_process.py`, `heads/solov2_head.py` and
+`deploy/python/infer.py`, which reads them.
 
 Mask R-CNN (and a DETR with masks) adds a third output to a detector's two: integers [sum N, H, W],
 1 where the object is, in pixels of the source image; H and W are those of the largest source in the
-batch, and what is outside of a smaller one is -1. An image without objects has one row of score 0.
+batch, and pixels outside a smaller one are -1. An image without objects has one row of score 0.
 
-SOLOv2 takes one image and answers masks [N, H, W] of the source's size, how many they are, their
-classes [N] and scores [N]; exports by Paddle 3 answer the masks last. The last object is always a
-dummy of score 0 (or NaN, if its mask is empty).
+SOLOv2 takes one image and outputs masks [N, H, W] of the source's size, their number, their classes
+[N] and scores [N]; exports by Paddle 3 output the masks last. The last object is always a dummy of
+score 0 (or NaN, if its mask is empty).
 """
 
 from collections.abc import Sequence
@@ -29,9 +29,9 @@ _STACK = 3  # dimensions of masks
 
 
 class Instances(NamedTuple):
-    """One image's rows (class, score, x1, y1, x2, y2) and, for each, a map in a canvas [H,W].
+    """One image's rows (class, score, x1, y1, x2, y2), each with a map on a canvas [H,W].
 
-    `size` (h, w) is the part of the canvas that is the image; object pixels are 1.
+    `size` (h, w) is the image's part of the canvas; object pixels are 1.
     """
 
     rows: NDArray[np.float32]
@@ -42,7 +42,7 @@ class Instances(NamedTuple):
 def split_instances(
     outputs: Sequence[NDArray[Any]], sizes: Sequence[Size], batch_size: int
 ) -> list[Instances]:
-    """The rows and masks of each image, where a detector has a third output of masks.
+    """Return each image's rows and masks from a detector with masks as its third output.
 
     `sizes` are those of the source images, without the batch's padding.
 
@@ -52,7 +52,7 @@ def split_instances(
     rows = split_rows(outputs[:2], batch_size)
     masks = outputs[2] if len(outputs) > 2 else np.empty(0)  # noqa: PLR2004
     ends = np.cumsum([len(part) for part in rows])
-    # Without any row there may be a dummy.
+    # If there are no rows, there may be a dummy mask.
     if masks.ndim != _STACK or (ends[-1] and len(masks) != ends[-1]):
         raise FatalError(
             f"expected a mask [H,W] for each of {ends[-1]} rows; "
@@ -63,10 +63,10 @@ def split_instances(
 
 
 def split_segments(outputs: Sequence[NDArray[Any]], size: Size) -> Instances:
-    """The rows and masks of the one image of `size` that SOLOv2 was given.
+    """Return the rows and masks of the one image, of `size` (h, w), that SOLOv2 was given.
 
-    Masks without a pixel are left out: they are no objects, whatever their score. The rows have no
-    boxes yet, see `boxed_by_masks`.
+    Empty masks are left out: they are not objects, whatever their score. The rows have no boxes
+    yet, see `boxed_by_masks`.
 
     Raises:
         FatalError: These are not the outputs of such a model.
@@ -88,7 +88,7 @@ def split_segments(outputs: Sequence[NDArray[Any]], size: Size) -> Instances:
 
 
 def read_instances(found: Instances, *, threshold: float) -> Detections:
-    """The detections above `threshold`, best first, each with its mask.
+    """Return the detections above `threshold`, best first, each with its mask.
 
     Raises:
         BadInputError: `model_output_invalid`: as `vision.read.postprocess.rows_above`.
@@ -105,6 +105,6 @@ def read_instances(found: Instances, *, threshold: float) -> Detections:
 
 
 def boxed_by_masks(found: Detections) -> Detections:
-    """The same objects in the smallest boxes around their pixels."""
+    """Return the same objects in the smallest boxes around their pixels."""
     boxes = [box_around(mask) for mask in found.masks or ()]
     return replace(found, xyxy=np.array(boxes, np.float32).reshape(-1, 4))

@@ -1,7 +1,7 @@
-"""Panoptic maps: one segment for each pixel, things apart from each other.
+"""Reads panoptic maps, which assign each pixel to a segment and tell things of a class apart.
 
-PaddleSeg's models (`contrib/PanopticSeg`) answer numbers: (class + 1) * 1000 + instance, instances
-counted from 1 in each class of things; stuff is instance 0, and 0 is a pixel of nothing.
+PaddleSeg's models (`contrib/PanopticSeg`) output the numbers (class + 1) * 1000 + instance, where
+instances count from 1 in each class of things, stuff is instance 0, and 0 is no segment.
 """
 
 from collections.abc import Sequence
@@ -19,10 +19,10 @@ _MOST = 2**16  # segments that a map of places can tell apart
 
 
 def read_panoptic(ids: NDArray[np.int32], labels: Sequence[str]) -> tuple[Segment, ...]:
-    """The segments of a map [H,W] of a model's numbers, in the order of these.
+    """Return the segments in a map [H,W] of a model's numbers, in ascending order of number.
 
     Raises:
-        BadInputError: `model_output_invalid`: a number stands for no segment.
+        BadInputError: `model_output_invalid`: a number doesn't stand for a segment.
     """
     low, high = int(ids.min()), int(ids.max())
     present = np.flatnonzero(np.bincount(ids.ravel())) if 0 <= low <= high <= _LARGEST else ids[:0]
@@ -56,12 +56,12 @@ def read_panoptic(ids: NDArray[np.int32], labels: Sequence[str]) -> tuple[Segmen
 
 
 def places_of(ids: NDArray[np.int32], numbers: Sequence[int]) -> NDArray[np.uint16]:
-    """A map [H,W] of places in `numbers`, from 1 up, for one of the numbers; others become 0."""
+    """Replace the numbers in a map [H,W] by their places in `numbers`, from 1 up, others by 0."""
     table = np.zeros(max(int(ids.max(initial=0)), *numbers, 0) + 1, np.uint16)
     table[list(numbers)] = np.arange(1, len(numbers) + 1)
     return table[ids]
 
 
 def _ends(line: NDArray[np.bool_]) -> tuple[int, int]:
-    """Where the true values begin and end (outside)."""
+    """Return where the true values begin and end (exclusive)."""
     return int(line.argmax()), len(line) - int(line[::-1].argmax())

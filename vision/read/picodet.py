@@ -1,10 +1,10 @@
-"""Boxes from the raw outputs of a PicoDet that was exported without its post-processing.
+"""Decodes the raw outputs of a PicoDet that was exported without post-processing.
 
 Source: PaddleDetection, `deploy/python/picodet_postprocess.py` and `heads/pico_head.py`. For each
-stride of `fpn_stride` the graph answers scores [B, cells, classes], to which the sigmoid has been
-applied already; after all of these, for each stride, distributions [B, cells, 4 * bins], which
-are still to be softmaxed: how likely each edge is 0, 1, 2 ... strides away from the cell's centre,
-left, top, right, bottom. Cells are counted row by row.
+stride of `fpn_stride` the graph outputs scores [B, cells, classes], already after the sigmoid;
+after all of these, for each stride, distributions [B, cells, 4 * bins], before the softmax: how
+likely each edge (left, top, right, bottom) is 0, 1, 2 ... strides away from the cell's centre.
+Cells are in row order.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,16 +20,17 @@ from vision.ops.resize import Size
 Maps = list[tuple[NDArray[np.float32], NDArray[np.float32]]]
 """Scores and distributions, by stride."""
 
-_CANDIDATES = 200  # of a class, the best of which take part in NMS
+_CANDIDATES = 200  # the best of a class, which take part in NMS
 _EPSILON = 1e-5
 _DIMENSIONS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class PicoDecoder:
-    """How to decode; the names and defaults are those of the official tool.
+    """The decoding parameters, with the names and defaults of the official tool.
 
-    `nms_top_k` cells are kept of each map, `keep_top_k` boxes of each class; not positive for all.
+    `nms_top_k` cells of each map and `keep_top_k` boxes of each class are kept; 0 or less keeps
+    all.
     """
 
     strides: tuple[int, ...]
@@ -42,10 +43,11 @@ class PicoDecoder:
     def of(cls, config: Mapping[str, Any]) -> Self:
         """Read the `fpn_stride` and `NMS` of an `infer_cfg.yml`.
 
-        The official tool takes only `nms_threshold` from the latter, and defaults for the rest.
+        The official tool takes only `nms_threshold` from the latter, and uses defaults for the
+        rest.
 
         Raises:
-            UsageError: One of them is missing or makes no sense.
+            UsageError: Either is missing or makes no sense.
         """
         strides, nms = config.get("fpn_stride"), config.get("NMS")
         if not isinstance(strides, list) or not isinstance(nms, Mapping):
@@ -69,7 +71,7 @@ class PicoDecoder:
         return cls(steps, **told)
 
     def maps(self, outputs: Sequence[NDArray[Any]], images: int, input_size: Size) -> Maps:
-        """The outputs for `images` of `input_size` (h, w): scores and distributions by stride.
+        """Return the scores and distributions by stride of `images` images of `input_size` (h, w).
 
         Raises:
             FatalError: These are not the outputs of such a model.
@@ -98,10 +100,10 @@ class PicoDecoder:
         im_shape: NDArray[np.float32],
         scale_factor: NDArray[np.float32],
     ) -> NDArray[np.float32]:
-        """One image's rows (N, 6): class, score, x1, y1, x2, y2 in pixels of the source image.
+        """Return one image's rows (N, 6): class, score, x1, y1, x2, y2 in source pixels.
 
         `maps` are its scores [cells, classes] and distributions [cells, 4 * bins] by stride. Boxes
-        are cut at the edges of the scaled image, whose size without padding is `im_shape`.
+        are clipped to the scaled image, whose size without padding is `im_shape`.
 
         Raises:
             BadInputError: `model_output_invalid`: a map holds NaN or infinity.
@@ -128,7 +130,7 @@ class PicoDecoder:
     def _decoded(
         self, scores: NDArray[np.float32], spread: NDArray[np.float32], step: int, columns: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """The scores and boxes of one map's best cells, in pixels of the graph's input."""
+        """Return the scores and boxes of one map's best cells, in pixels of the graph's input."""
         best = np.argsort(scores.max(axis=1))[::-1]
         if self.nms_top_k > 0:
             best = best[: self.nms_top_k]
@@ -144,7 +146,7 @@ class PicoDecoder:
     def _suppressed(
         self, boxes: NDArray[np.float64], scores: NDArray[np.float32]
     ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """One class's boxes and scores, best first, but those that overlap a better one."""
+        """Return one class's boxes and scores, best first, less those that overlap a better one."""
         order = np.argsort(scores)[::-1][:_CANDIDATES]
         boxes, scores = boxes[order], scores[order]
         sides = np.minimum(boxes[:, None, 2:], boxes[:, 2:])

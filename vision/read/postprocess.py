@@ -1,9 +1,9 @@
-"""What a detector's graph answers, cut into images and read as detections.
+"""Splits a detector's outputs by image and reads them as detections.
 
-The graphs that PaddleDetection exports hold their own decoding and, but for the DETR family, their
-own NMS. Their first output is float (sum N, 6): class, score, x1, y1, x2, y2 in pixels of the
-source image; the second says how many rows belong to each image. A DETR has 300 rows for every
-image. The class -1 stands for "nothing found" where a graph cannot answer with no rows at all.
+Graphs exported by PaddleDetection include decoding and, except for the DETR family, NMS. Their
+first output is float (sum N, 6): class, score, x1, y1, x2, y2 in pixels of the source image; the
+second says how many rows belong to each image. A DETR has 300 rows for every image. Class -1 stands
+for "nothing found" if a graph can't output zero rows.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _COLUMNS = 6
 
 
 def split_rows(outputs: Sequence[NDArray[Any]], batch_size: int) -> list[NDArray[np.float32]]:
-    """The rows (N, 6) of each image of a batch, by the position of the outputs.
+    """Return the rows (N, 6) of each image of a batch; outputs are told by their position.
 
     Raises:
         FatalError: These are not the outputs of such a detector; no other batch would fare better.
@@ -29,7 +29,7 @@ def split_rows(outputs: Sequence[NDArray[Any]], batch_size: int) -> list[NDArray
     boxes = outputs[0]
     if boxes.shape[1:] != (_COLUMNS,) or boxes.dtype.kind != "f":
         raise FatalError(f"expected {_EXPECTED}; {_described(outputs)}")
-    # Some exports have no row counts: then all rows are those of one image.
+    # Some exports have no row counts: all rows then belong to one image.
     counts = outputs[1] if len(outputs) > 1 else np.array([len(boxes)])
     if counts.dtype.kind not in "iu" or counts.ndim != 1:
         raise FatalError(f"expected {_EXPECTED}; {_described(outputs)}")
@@ -43,10 +43,10 @@ def split_rows(outputs: Sequence[NDArray[Any]], batch_size: int) -> list[NDArray
 
 
 def read_rows(rows: NDArray[np.float32], *, threshold: float) -> Detections:
-    """The detections in one image's rows (N, 6): scores above `threshold`, best first.
+    """Return the detections in one image's rows (N, 6): scores above `threshold`, best first.
 
-    The cut is that of the official tools (score > threshold, class > -1), and like there boxes are
-    not clipped to the image.
+    As in the official tools, rows need score > threshold and class > -1, and boxes are not clipped
+    to the image.
 
     Raises:
         BadInputError: `model_output_invalid`: as `rows_above`.
@@ -58,11 +58,11 @@ def read_rows(rows: NDArray[np.float32], *, threshold: float) -> Detections:
 
 
 def rows_above(rows: NDArray[np.float32], threshold: float) -> NDArray[np.intp]:
-    """Which of one image's rows (N, 6) are detections with scores above `threshold`.
+    """Return which of one image's rows (N, 6) are detections with scores above `threshold`.
 
     Raises:
         BadInputError: `model_output_invalid`: a row holds NaN or infinity. A model that overflows
-            has not answered, and an image must not look empty because of that.
+            gives no answer, and its image must not look empty.
     """
     if not np.isfinite(rows).all():
         broken = int((~np.isfinite(rows)).any(axis=1).sum())

@@ -1,8 +1,8 @@
-"""Points of many people, found in one picture and grouped by their tags: bottom-up.
+"""Groups the points of all people in a picture by their tags: bottom-up.
 
 Source of the formulas: PaddleDetection, `HrHRNetPostProcess` in
-`deploy/python/keypoint_postprocess.py`, after Newell et al., "Associative embedding" (2017). What
-the network gives to all points of one person is the same tag; joint by joint, points go to the
+`deploy/python/keypoint_postprocess.py`, after Newell et al., "Associative embedding" (2017). The
+network gives all points of a person about the same tag; joint by joint, each point goes to the
 person whose mean tag is nearest.
 """
 
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from core.errors import BadInputError, FatalError
 
-_CERTAIN = 0.2  # points that start or join a person score more
-_SAME = 1.0  # tags nearer than this are those of one person
+_CERTAIN = 0.2  # points must score more to start or join a person
+_SAME = 1.0  # tags closer than this belong to one person
 _TAG_WEIGHT = 100
-_NEW_PERSON = 1e-10  # the cost of being nobody's
+_NEW_PERSON = 1e-10  # the cost of joining nobody
 _SHIFT, _HALF = 0.25, 0.5
 _LOOKS = (2048, 32768)
 _EXPECTED = "heatmaps [1,K,H,W], tags [1,K,H,W,T], scores [1,K,M] and indices [1,K,M]"
@@ -27,7 +27,7 @@ _EXPECTED = "heatmaps [1,K,H,W], tags [1,K,H,W,T], scores [1,K,M] and indices [1
 
 @dataclass(slots=True)
 class _Person:
-    """Points as they are gathered: cells (K, 2) as (x, y), scores (K,), and the tag of each."""
+    """A person being gathered: cells (K, 2) as (x, y), scores (K,), and each point's tag."""
 
     cells: NDArray[np.intp]
     scores: NDArray[np.float32]
@@ -37,12 +37,12 @@ class _Person:
 def group_by_tags(
     outputs: Sequence[NDArray[Any]],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The people in the outputs for one picture: points (N, K, 3) and scores (N,).
+    """Return the people in one picture's outputs: points (N, K, 3) and scores (N,).
 
-    Points are x, y in cells of the heatmaps and a score, 0 where a person lacks the joint. A
-    person's score is the mean of those points that were found before others were made up for.
-    The outputs are heatmaps [1,K,H,W], tags [1,K,H,W,T], and each joint's best peaks, best first:
-    their scores and indices [1,K,M].
+    Points are x, y in cells of the heatmaps and a score, 0 if a person lacks the joint. A person's
+    score is the mean over the points that were found before missing ones were filled in. The
+    outputs are heatmaps [1,K,H,W], tags [1,K,H,W,T], and each joint's best peaks, best first: their
+    scores and indices [1,K,M].
 
     Raises:
         FatalError: These are not the outputs of such a model.
@@ -61,7 +61,7 @@ def group_by_tags(
 
 
 def _checked(outputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
-    """Heatmaps (K, H, W), tags (K, H, W, T), scores (K, M) and cells (K, M, 2) as (x, y)."""
+    """Return heatmaps (K, H, W), tags (K, H, W, T), scores (K, M) and cells (K, M, 2) as (x, y)."""
     shapes = ", ".join(str(output.shape) for output in outputs)
     if [output.ndim for output in outputs] != [4, 5, 3, 3]:
         raise FatalError(f"expected {_EXPECTED}; the model gave {shapes}")
@@ -86,7 +86,7 @@ def _checked(outputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
 def _gathered(
     tags: NDArray[np.float32], peaks: NDArray[np.float32], cells: NDArray[np.intp]
 ) -> list[_Person]:
-    """Certain points, as people. Whoever has the same first tag to the bit is the same person."""
+    """Gather certain points as people; the same first tag, to the bit, means the same person."""
     joints, most = peaks.shape
     people: dict[float, _Person] = {}
     for joint in range(joints):
@@ -110,14 +110,14 @@ def _gathered(
 def _assigned(
     tags: NDArray[np.float32], scores: NDArray[np.float32], means: Sequence[NDArray[np.float32]]
 ) -> list[tuple[int, int | None]]:
-    """Whose each point is, as pairs of their numbers; None for somebody new.
+    """Return whose each point is, as pairs of numbers; None for a new person.
 
-    Of two points that one person could have, the better one wins where both tags are as near, to
-    whole numbers; the other is another person's, or starts one.
+    If two points fit one person and their tags are equally near, to whole numbers, the better one
+    wins; the other goes to another person, or starts one.
     """
     if not means:
         return [(point, None) for point in range(len(tags))]
-    # Half a second, which most workers never need.
+    # The import takes half a second, and most workers never need it.
     from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
 
     distance = np.linalg.norm(tags[:, None] - np.array(means)[None], axis=2)
@@ -132,10 +132,10 @@ def _assigned(
 
 
 class _Field:
-    """Where one joint may be: a heatmap and tags, the hottest cells of which are looked at first.
+    """One joint's heatmap and tags, of which the hottest cells are looked at first.
 
-    A cell's fit is at most its heat, so that once one fits better than the rest is hot, the rest
-    needs no look. Whole maps for every person and joint take seconds in a crowd.
+    A cell's fit is at most its heat, so the search ends once a fit exceeds the heat of the rest.
+    Searching whole maps for every person and joint would take seconds in a crowd.
     """
 
     def __init__(self, heat: NDArray[np.float32], tags: NDArray[np.float32]) -> None:
@@ -143,18 +143,18 @@ class _Field:
 
     @cached_property
     def _looks(self) -> list[tuple[NDArray[np.intp] | slice, float]]:
-        """Cells, more each time, and how hot those are that are left out."""
+        """Return growing sets of cells, each with the heat of the hottest cell it leaves out."""
         counts = [count for count in _LOOKS if count < len(self._heat)]
         hottest = np.argpartition(-self._heat, [count - 1 for count in counts])
         looks: list[tuple[NDArray[np.intp] | slice, float]] = [
-            # In the maps' own order: of equals, the first one counts.
+            # In the map's own order: the first of equals counts.
             (np.sort(hottest[:count]), float(self._heat[hottest[count - 1]]))
             for count in counts
         ]
         return [*looks, (slice(None), -np.inf)]
 
     def best_fit(self, tag: NDArray[np.float32]) -> tuple[int, float]:
-        """The cell whose heat most exceeds the rounded distance of its tag, and by how much."""
+        """Return the cell whose heat most exceeds its tag's rounded distance, and by how much."""
         cell, score = 0, 0.0
         for cells, left_out in self._looks:
             distance = np.sum((self._tags[cells] - tag) ** 2, axis=1) ** 0.5
@@ -169,7 +169,7 @@ class _Field:
 def _salvage(
     heat: NDArray[np.float32], fields: Sequence[_Field], person: _Person, row: NDArray[np.float32]
 ) -> None:
-    """Fill in joints that a person lacks, where a heatmap is higher than the tag is far."""
+    """Fill in missing joints where a heatmap's heat exceeds the tag's distance."""
     tag, width = _mean_tag(person), heat.shape[2]
     for joint in np.flatnonzero(person.scores == 0).tolist():
         cell, score = fields[joint].best_fit(tag)
@@ -189,7 +189,7 @@ def _refined(
     cells: NDArray[np.intp],
     scores: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Points (M, 3) in the middle of cells (M, 2), a quarter nearer to the higher neighbour."""
+    """Return points (M, 3) in the middle of cells (M, 2), a quarter nearer the higher neighbour."""
     x, y = cells.T
     _, height, width = heat.shape
     left, right = (

@@ -1,4 +1,4 @@
-"""From a detector's probability map to the quads of text lines, in reading order.
+"""Finds the quads of text lines in a detector's probability map, in reading order.
 
 Source: PaddleOCR, `ppocr/postprocess/db_postprocess.py` (quads, fast score),
 `tools/infer/predict_det.py` (`filter_tag_det_res`) and `predict_system.py` (`sorted_boxes`).
@@ -19,17 +19,16 @@ from vision.read.db_settings import DbSettings
 
 _LEAST_SIDE = 3  # of a region, in pixels of the map
 _LEAST_GROWN_SIDE = 5  # of its quad
-_LEAST_SOURCE_SIDE = 3  # a quad has to be longer, in pixels of the picture
-_SAME_ROW = 10  # pixels between the tops of quads that count as side by side
+_LEAST_SOURCE_SIDE = 3  # quads must be longer, in pixels of the picture
+_SAME_ROW = 10  # pixels between the tops of quads that count as being in one row
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextRegions:
-    """Where lines of text are, in reading order: from top to bottom, then from left to right.
+    """The lines of text in a picture in reading order: top to bottom, then left to right.
 
-    `quads` is float32 (N, 4, 2): x and y of the corners, the upper left first, then clockwise, in
-    whole pixels of the source and within it. `scores` is float32 (N,), the mean probability of
-    what lies inside.
+    `quads` is float32 (N, 4, 2): x and y of the corners, clockwise from the upper left, in whole
+    pixels of the source and within it. `scores` is float32 (N,), the mean probability inside.
     """
 
     quads: NDArray[np.float32]
@@ -42,10 +41,10 @@ class TextRegions:
 def find_regions(
     probability: NDArray[np.float32], source: Size, settings: DbSettings
 ) -> TextRegions:
-    """The lines of text of a picture of the size `source` (h, w).
+    """Return the lines of text in a picture of the size `source` (h, w).
 
-    `probability` is float32 (H, W), the map of the whole picture as `vision.ops.text` scales it.
-    A score is NaN where the map is not finite.
+    `probability` is float32 (H, W), the map of the whole picture as `vision.ops.text` scales it. A
+    score is NaN if the map isn't finite there.
     """
     mask = (probability > settings.thresh).astype(np.uint8)
     if settings.use_dilation:
@@ -77,7 +76,7 @@ def find_regions(
 
 
 def _quad_around(points: NDArray[Any]) -> tuple[NDArray[np.float32], float]:
-    """The least rectangle around points, upper left corner first, clockwise; its short side."""
+    """Return the smallest rectangle around points, clockwise from upper left; its short side."""
     rectangle = cv2.minAreaRect(points)
     corners = sorted(cv2.boxPoints(rectangle).tolist(), key=lambda corner: corner[0])
     left, right = (
@@ -93,16 +92,16 @@ def _mean_inside(probability: NDArray[np.float32], quad: NDArray[np.float32]) ->
     x1, x2 = np.clip([low[0], high[0]], 0, width - 1).tolist()
     y1, y2 = np.clip([low[1], high[1]], 0, height - 1).tolist()
     mask = np.zeros((y2 - y1 + 1, x2 - x1 + 1), np.uint8)
-    # Cut to whole pixels after the shift, as the official tool does.
+    # Truncated to whole pixels after the shift, as in the official tool.
     corners = (quad - np.array([x1, y1], np.float32)).astype(np.int32)
     cv2.fillPoly(mask, [corners], (1,))
     return float(cv2.mean(probability[y1 : y2 + 1, x1 : x2 + 1], mask)[0])
 
 
 def _grown(quad: NDArray[np.float32], ratio: float) -> NDArray[np.int32] | None:
-    """The outline (N, 2) around a quad at the distance area * ratio / circumference.
+    """Return the outline (N, 2) around a quad at the distance area * ratio / circumference.
 
-    Clipper works on whole pixels: the corners are cut to them on the way in.
+    Clipper works on whole pixels, so the corners are truncated.
     """
     distance = cv2.contourArea(quad) * ratio / cv2.arcLength(quad, True)
     offset = pyclipper.PyclipperOffset()
@@ -114,10 +113,10 @@ def _grown(quad: NDArray[np.float32], ratio: float) -> NDArray[np.int32] | None:
 def _in_source(
     quad: NDArray[np.float32], shape: tuple[int, ...], source: Size
 ) -> NDArray[np.float32] | None:
-    """A quad in pixels of the source and within it, or `None` if too little of it is left.
+    """Return a quad in source pixels, clipped to the source, or `None` if too little is left.
 
-    A tiny picture's map shows its canvas, whose margin is cut off here. (The official tool spreads
-    that map over the picture alone.)
+    A tiny picture's map covers its canvas, whose margin is cut off here. (The official tool
+    stretches that map over the picture alone.)
     """
     canvas = np.array(padded_size(source)[::-1], np.float32)
     quad = np.round(quad / np.array(shape[::-1], np.float32) * canvas)
@@ -132,10 +131,10 @@ def _in_source(
 
 
 def _reading_order(tops: Sequence[tuple[float, float]]) -> list[int]:
-    """The rows in reading order, by each quad's upper left corner (x, y).
+    """Return the rows in reading order, by each quad's upper left corner (x, y).
 
-    One that is left of its neighbour in the list and starts at about the same height moves before
-    it, and so on.
+    A quad that is left of its predecessor and starts at about the same height moves before it, and
+    so on.
     """
     order = sorted(range(len(tops)), key=lambda row: (tops[row][1], tops[row][0]))
     for last in range(1, len(order)):

@@ -1,4 +1,4 @@
-"""What the worker needs of an inference engine."""
+"""The contract between the worker and an inference engine."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ class OutOfMemoryError(RetryableError):
 
 
 class PredictError(RegattaError):
-    """The network refuses this batch: the engine is sound, something in the input is not.
+    """The network refuses this batch: the engine is fine, but something in the input is not.
 
-    Which item it is, the engine can't say; running the items one by one does.
+    The engine can't tell which item is to blame; running the items one by one does.
     """
 
 
 class Predictor(Protocol):
     """A loaded network.
 
-    NOT thread-safe: one thread at a time owns it, from `predict` to `close`. Two threads that
-    share one get each other's results without any error. Several predictors, each with its own
-    thread, run at the same time, as `predict` releases the GIL.
+    NOT thread-safe: one thread at a time owns it, from `predict` to `close`. Two threads that share
+    one get each other's results without any error. Several predictors, each in its own thread, run
+    in parallel, as `predict` releases the GIL.
     """
 
     @property
@@ -38,9 +38,9 @@ class Predictor(Protocol):
 
     @property
     def memory_bytes(self) -> int:
-        """How much memory it keeps, as far as its engine can tell.
+        """The memory that it holds, as far as its engine can tell.
 
-        What predictors of one load share, one of them states.
+        Memory shared by the predictors of one load is counted in one of them.
         """
         ...
 
@@ -48,12 +48,12 @@ class Predictor(Protocol):
         """Run one batch.
 
         Args:
-            feeds: An array for each of `input_names`, of the type that the network wants; more
-                of them than it reads may be given, which are passed over. Where the network
-                has a single input, `image` is meant for it, whatever its name.
+            feeds: An array for each of `input_names`, of the type that the network wants; arrays
+                that it doesn't read are ignored. A network's only input gets `image`, whatever its
+                own name is.
 
         Returns:
-            The outputs in the network's order (their names say nothing). They are copies: later
+            The outputs in the network's order (their names mean nothing). They are copies: later
             calls don't change them.
 
         Raises:
@@ -64,50 +64,50 @@ class Predictor(Protocol):
         ...
 
     def close(self) -> None:
-        """Free the network; closing again does nothing. It must not be used any more."""
+        """Free the network, which must not be used any more. Closing again does nothing."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """An exported network: its graph, and its weights beside it."""
+    """An exported network: its graph and its weights."""
 
     graph: Path
     weights: Path
 
 
 Sizes = Sequence[tuple[int, int]]
-"""The (height, width) of every picture that a network is fed; none where they vary."""
+"""The (height, width) of every picture that a network is fed; empty if they vary."""
 
 
 class Engine(Protocol):
-    """What runs networks: a module, or an object, as the setting `engines` names it.
+    """Something that runs networks: a module, as the setting `engines` names it, or an object.
 
-    Several threads may ask it at once.
+    Several threads may call it at once.
     """
 
     def offers(self) -> Sequence[Offered]:
-        """What this process can run; nothing is loaded to find out. It stays the same."""
+        """Return what this process can run, without loading anything. It never changes."""
         ...
 
     def ways(self, model_file: Path) -> Sequence[Way]:
-        """Name the ways beside the plain one in which a graph may run right, the fastest first."""
+        """Return the ways beside the plain one that may be right for a graph, fastest first."""
         ...
 
     def load(
         self, model: ModelFiles, profile: NetworkProfile, *, way: Way, sizes: Sizes, count: int
     ) -> Sequence[Predictor]:
-        """Load a network once for each of `count` threads, to be run in this way.
+        """Load a network once for each of `count` threads, to run in this way.
 
         Args:
             model: The network's files.
-            profile: Its offer is one of `offers`; batches have its size, or less.
+            profile: Its offer is one of `offers`; batches are of its size or smaller.
             way: `Way.PLAIN`, or one of `ways`.
-            sizes: What it will be fed.
+            sizes: The sizes of the pictures to come.
             count: How many predictors to return.
 
         Raises:
             FatalError: it can't be loaded.
-            OutOfMemoryError: there is no memory for it now.
+            OutOfMemoryError: there isn't enough memory right now.
         """
         ...

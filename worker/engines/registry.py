@@ -1,4 +1,4 @@
-"""The engines of this process, by what they offer."""
+"""Finds this process's engines by what they offer."""
 
 import importlib
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ from core.profile import EngineOffer, Offered
 from worker.engines.protocol import Engine
 
 SHIPPED: Mapping[str, str] = MappingProxyType({"paddle": "worker.engines.paddle.engine"})
-"""The modules of Regatta's own engines, by the names that people call them."""
+"""The modules of Regatta's own engines, by the names that users give them."""
 
 NONE = "none"
 
@@ -18,10 +18,10 @@ _NEEDED = ("offers", "ways", "load")
 
 
 class Engines:
-    """Engines beside each other: a network runs on the one whose offer its profile names."""
+    """Several engines: each network runs on the one whose offer its profile names."""
 
     def __init__(self, engines: Iterable[Engine]) -> None:
-        """Ask each what it offers; of two that offer the same, the first is taken."""
+        """Ask each engine what it offers; if two offer the same, the first is used."""
         self._by_offer: dict[EngineOffer, tuple[Engine, Offered]] = {}
         for engine in engines:
             for offered in engine.offers():
@@ -29,7 +29,7 @@ class Engines:
 
     @property
     def offered(self) -> tuple[Offered, ...]:
-        """What this process can run, and what it says beside it."""
+        """What this process can run, with what each engine says about it."""
         return tuple(offered for _, offered in self._by_offer.values())
 
     @property
@@ -41,7 +41,7 @@ class Engines:
         """Return the engine that makes an offer.
 
         Raises:
-            FatalError: none does.
+            FatalError: no engine does.
         """
         try:
             return self._by_offer[offer][0]
@@ -51,12 +51,12 @@ class Engines:
 
 
 def engines_named(names: str) -> Engines:
-    """Return the engines that a list with commas names: those of `SHIPPED`, or any modules.
+    """Return the engines in a comma-separated list of names in `SHIPPED` or modules.
 
     `NONE` instead of a list names none: such a worker runs what needs no engine.
 
     Raises:
-        UsageError: there is none of a name, or it is no engine.
+        UsageError: a name can't be imported, or is not an engine.
     """
     if names == NONE:
         return Engines(())

@@ -1,4 +1,4 @@
-"""Shards of the kind `infer`: a model runs over items, each of which gets its rows."""
+"""Runs shards of the kind `infer`: a model over items, each of which gets its rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,9 +34,9 @@ class Infer(KindRunner):
         return Outcome((rows,), counts_of(part))
 
     def committed(self, run: ShardRun, seconds: float) -> None:
-        """Note the rate of the model on its engine, by which shards are sized."""
+        """Record how fast the model runs on its engine, by which shards are sized."""
         unit = run.unit
-        # What comes once for a model says nothing about the next shard.
+        # One-off costs of a model say nothing about the next shard.
         seconds -= run.seconds.get(COMPARE, 0.0)
         if unit.suspect or unit.previous_part is not None or seconds <= 0:
             return
@@ -46,7 +46,7 @@ class Infer(KindRunner):
         )
 
     def _part(self, run: ShardRun) -> bytes:
-        """Return the shard's part; a retry runs only what did not succeed before."""
+        """Return the shard's part; a retry runs only what hasn't succeeded yet."""
         unit, output = run.unit, open_store(run.unit.output)
         items = decode_items(output.get(unit.items_key), unit.start, unit.stop)
         if unit.previous_part is None:

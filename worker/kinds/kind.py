@@ -1,4 +1,4 @@
-"""What a kind of shards is to the worker: a runner, and what it makes of a shard."""
+"""The interface of a shard kind: its runner, and what a run produces."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ from worker.run import ShardRun
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """An artefact to be staged: its bytes, or a file of them where they may be many.
+    """An artefact to be staged: its bytes, or a file if it may be large.
 
-    `suffix` ends its name, dot included. A file is the runner's own to remove. `legends` are those
-    of the models whose rows it holds, by their names, as far as these need any.
+    `suffix` ends its name, dot included. The runner removes the file itself. `legends` are those of
+    the models whose rows it holds, by model name, if they have any.
     """
 
     role: ArtefactRole
@@ -33,8 +33,8 @@ class Product:
 class Outcome:
     """What a run has made of its shard.
 
-    `counts` add up to the shard's items, less those that it leaves to its children. These are
-    numbered by what they are, so that a second run numbers them alike.
+    `counts` add up to the shard's items, less those left to its children. Children are numbered by
+    their content, so that a second run numbers them alike.
     """
 
     products: tuple[Product, ...]
@@ -45,8 +45,8 @@ class Outcome:
 class KindRunner(Protocol):
     """Runs shards of one kind. Shared by the task threads of a worker.
 
-    Claim, lease, staging, commit and publication are the caller's. A runner says that it moves
-    (`ShardRun.moved`), and stops when it is told to (`ShardRun.check`).
+    Claim, lease, staging, commit and publication are up to the caller. A runner reports progress
+    (`ShardRun.moved`) and stops when told to (`ShardRun.check`).
     """
 
     @abstractmethod
@@ -58,12 +58,12 @@ class KindRunner(Protocol):
         """
 
     def committed(self, run: ShardRun, seconds: float) -> None:
-        """Take note that the run, which took so long, has become the shard's result."""
+        """Learn that a run, which took `seconds`, has become the shard's result."""
         del run, seconds
 
 
 def counts_of(part: bytes) -> Counts:
-    """Return what became of a part's items."""
+    """Return the counts of a part's items by outcome."""
     states = count_states(part)
     return Counts(
         succeeded=states[ItemState.SUCCEEDED],

@@ -15,7 +15,7 @@ from worker.ways.chooser import WayChooser
 def known_kinds(
     db: Database, pipeline: Pipeline, chooser: WayChooser, drawing: Drawing, *, stall_seconds: float
 ) -> Mapping[ShardKind, KindRunner]:
-    """Return who runs which kind."""
+    """Return the runner of each kind."""
     return {
         ShardKind.INFER: Infer(db, pipeline, chooser, stall_seconds),
         ShardKind.RENDER: Render(db, drawing, stall_seconds),

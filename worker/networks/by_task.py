@@ -1,4 +1,4 @@
-"""Which network stands for which task, and which detector for which architecture."""
+"""Chooses the network for a task and the detector for an architecture."""
 
 from collections.abc import Callable
 
@@ -29,7 +29,7 @@ from worker.networks.text_network import TextDetector, TextRecognizer
 
 
 def detector_of(export: ExportedModel) -> Detector:
-    """Return the detector of an export, by what its graph answers."""
+    """Return the detector for an export, by what its graph outputs."""
     if export.arch == SOLO:
         return MaskOnlyDetector(export)
     if export.arch == PICODET:
@@ -54,5 +54,5 @@ NETWORKS: dict[str, Callable[[ExportedModel], Network]] = {
 
 
 def network_of(export: ExportedModel) -> Network:
-    """Return the network of an export, by its task."""
+    """Return the network for an export, by its task."""
     return NETWORKS[export.task](export)

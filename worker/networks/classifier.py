@@ -1,4 +1,4 @@
-"""An image classifier: one class, the few best, or each that is sure enough."""
+"""An image classifier: it gives one class, the best few, or every class above a threshold."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,23 +25,23 @@ class Classifier:
     def split(
         self, outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int
     ) -> list[NDArray[np.float32]]:
-        """Return the scores of each image, one for each class."""
+        """Return each image's scores, one per class."""
         expected = (size, len(self.labels))
         if not outputs or outputs[0].shape != expected:
             given = outputs[0].shape if outputs else "nothing"
             raise FatalError(
                 f"the model gave {given} for {size} images and {len(self.labels)} classes",
-                hint="the export's label_list has to name each of the model's classes",
+                hint="the export's label_list must name each of the model's classes",
             )
         return list(outputs[0].astype(np.float32, copy=False)[: len(batch)])
 
     def read(
         self, output: NDArray[np.float32], size_wh: tuple[int, int], options: JobOptions
     ) -> Answer:
-        """Return one image's classes, the surest first.
+        """Return one image's classes, best first.
 
         Raises:
-            BadInputError: `model_output_invalid`: a score is no number.
+            BadInputError: `model_output_invalid`: a score is NaN or infinite.
         """
         del size_wh
         if not np.isfinite(output).all():

@@ -35,7 +35,7 @@ class Detector:
         self, output: NDArray[np.float32], size_wh: tuple[int, int], options: JobOptions
     ) -> Answer:
         """Return one image's detections. Raises as `found`."""
-        # The graph itself says where things are in the source; it may have rounded its size.
+        # Boxes are in source pixels already; masks may be of a size that the graph has rounded.
         found = moved(self.found(output, options), 0, 0, (size_wh[1], size_wh[0]))
         return Answer(detections=found)
 
@@ -43,7 +43,7 @@ class Detector:
         """Return what was found in one image.
 
         Raises:
-            BadInputError: `model_output_invalid`: a row is no number, or of no known class.
+            BadInputError: `model_output_invalid`: a row isn't finite, or its class is unknown.
         """
         limit = self._threshold if options.rows.threshold is None else options.rows.threshold
         found = self._read_above(output, limit)

@@ -1,4 +1,4 @@
-"""Detectors that say which pixels are an object's."""
+"""Detectors that give each object a mask."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -34,7 +34,7 @@ class MaskDetector(Detector):
 
 
 class MaskOnlyDetector(Detector):
-    """A SOLOv2: its boxes are those around its masks."""
+    """A SOLOv2, whose boxes are drawn around its masks."""
 
     def split(
         self, outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int
@@ -49,6 +49,6 @@ class MaskOnlyDetector(Detector):
 
 
 def _source_size(prepared: Prepared) -> Size:
-    """How large the graph takes the source image to be."""
+    """Return the source image's size as the graph computes it."""
     height, width = np.floor(prepared.im_shape / prepared.scale_factor + np.float32(0.5))
     return int(height), int(width)

@@ -28,7 +28,7 @@ class MattingNetwork:
     def split(
         outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int
     ) -> list[NDArray[np.float32]]:
-        """Return the alpha map of each image, as large as the graph's input."""
+        """Return each image's alpha map, at the size of the graph's input."""
         found = outputs[0] if outputs else np.empty(0)
         expected = (size, 1, *batch[0].image.shape[1:])
         if found.ndim != _DIMENSIONS or found.dtype.kind != "f" or found.shape != expected:

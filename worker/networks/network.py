@@ -1,4 +1,4 @@
-"""What the pipeline needs of a model: how to feed its graph, and what its outputs mean."""
+"""The interface of a network: how to feed its graph, and what its outputs mean."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -17,25 +17,25 @@ class Network(Protocol):
     """One graph's inputs and outputs: pure functions of its export, shared by all threads."""
 
     def prepare(self, image_bgr: Pixels) -> Prepared:
-        """Return what the graph wants of an upright image."""
+        """Return an upright image as the graph wants it."""
         ...
 
     def split(
         self, outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int
     ) -> list[Any]:
-        """Cut the outputs of a batch of `size` into those of its images, without the padding.
+        """Split the outputs of a batch of `size` by image, without the padding.
 
         Raises:
-            FatalError: these are no outputs of such a model.
+            FatalError: these are not the outputs of such a model.
         """
         ...
 
 
 class ReadableNetwork(Network, Protocol):
-    """A network whose outputs are a picture's whole answer."""
+    """A network whose outputs alone answer for a picture."""
 
     def read(self, output: Any, size_wh: tuple[int, int], options: JobOptions) -> Answer:
-        """Return what one image's output says, the image being so wide and high.
+        """Return the answer in one image's output; `size_wh` is the image's width and height.
 
         Raises:
             BadInputError: `model_output_invalid`.
@@ -44,7 +44,10 @@ class ReadableNetwork(Network, Protocol):
 
 
 def stacked(batch: Sequence[Prepared], size: int) -> dict[str, NDArray[np.float32]]:
-    """A batch as graphs take it, each what of this it asks for; padded to `size` by repetition."""
+    """Return all feeds of a batch, padded to `size` by repetition.
+
+    Only the graph knows which it reads: PP-YOLOE `scale_factor` too, YOLOv3 also `im_shape`.
+    """
     filled = [*batch, *[batch[0]] * (size - len(batch))]
     return {
         "image": np.stack([prepared.image for prepared in filled]),

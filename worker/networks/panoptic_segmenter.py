@@ -1,4 +1,4 @@
-"""A panoptic model: a segment for each pixel, things apart from each other."""
+"""A panoptic model: it assigns each pixel to a segment, and tells things of a class apart."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -28,10 +28,10 @@ class PanopticSegmenter:
 
     @staticmethod
     def split(outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int) -> list[_Map]:
-        """Return the numbers of each image, as large as the graph's input."""
+        """Return each image's segment numbers, at the size of the graph's input."""
         found = outputs[0] if outputs else np.empty(0)
         expected = (size, *batch[0].image.shape[1:])
-        # They come with a channel or without.
+        # They come with or without a channel dimension.
         if found.dtype.kind not in "iu" or found.size != np.prod(expected):
             raise FatalError(
                 f"expected segments {expected}; the model gave {found.dtype} {found.shape}"
@@ -40,10 +40,10 @@ class PanopticSegmenter:
         return [(map_, one.im_shape) for map_, one in zip(maps, batch, strict=False)]
 
     def read(self, output: _Map, size_wh: tuple[int, int], options: JobOptions) -> Answer:
-        """Return the share of each class that occurs, the largest first, and the map.
+        """Return the share of each class that occurs, largest first, and the map.
 
         Raises:
-            BadInputError: `model_output_invalid`: a number stands for no segment.
+            BadInputError: `model_output_invalid`: a number doesn't stand for a segment.
         """
         del options
         numbers, im_shape = output

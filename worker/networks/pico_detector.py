@@ -24,7 +24,7 @@ class PicoDetector(Detector):
     def split(
         self, outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int
     ) -> list[Any]:
-        """Return the maps of each image, and what it was prepared from."""
+        """Return each image's maps, along with the prepared image."""
         maps = self._decoder.maps(outputs, size, _input_size(batch[0]))
         return [
             ([(scores[place], spread[place]) for scores, spread in maps], prepared)

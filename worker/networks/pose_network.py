@@ -1,4 +1,4 @@
-"""Keypoint models: one that is shown a person, and one that is shown a picture."""
+"""Keypoint models: top-down ones look at one person, bottom-up ones at a whole picture."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,17 +11,17 @@ from core.options import JobOptions
 from predictions.answer import Answer
 from vision.exports.exported import ExportedModel
 from vision.ops.keypoint import EvalAffine, TopDownEvalAffine
-from vision.ops.person_crop import PersonCrop
 from vision.ops.preprocess import Prepared, Preprocessor
 from vision.people import people_around
 from vision.read.heatmaps import read_heatmaps
 from vision.read.tag_grouping import group_by_tags
+from vision.rectangle import Rectangle
 
 _HEATMAPS = 4  # dimensions: [B,K,h,w]
 
 
 class TopDown:
-    """HRNet, TinyPose: the points of the one person in a crop. See `Network`."""
+    """HRNet and TinyPose, which find the points of the one person in a crop. See `Network`."""
 
     def __init__(self, export: ExportedModel) -> None:
         first = export.ops[0]
@@ -40,7 +40,7 @@ class TopDown:
         return list(found[: len(batch)])
 
     def keypoints(
-        self, heatmaps: Sequence[NDArray[Any]], crops: Sequence[PersonCrop]
+        self, heatmaps: Sequence[NDArray[Any]], crops: Sequence[Rectangle]
     ) -> NDArray[np.float32]:
         """Return x, y in pixels of the source and the score of each crop's points, (N, K, 3).
 
@@ -55,7 +55,7 @@ class TopDown:
 
 
 class BottomUp:
-    """HigherHRNet: everybody's points in a picture. See `ReadableNetwork`."""
+    """HigherHRNet, which finds everybody's points in a picture. See `ReadableNetwork`."""
 
     def __init__(self, export: ExportedModel) -> None:
         self._labels = export.labels
@@ -65,7 +65,7 @@ class BottomUp:
     def split(
         outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int
     ) -> list[Sequence[NDArray[Any]]]:
-        """Return all outputs: there is one image in a batch."""
+        """Return all outputs, as a batch holds one image."""
         if size != 1:
             raise FatalError(f"this model takes one image at a time, not {size}")
         return [outputs for _ in batch]

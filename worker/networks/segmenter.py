@@ -1,4 +1,4 @@
-"""A semantic segmentation model: a class for each pixel."""
+"""A semantic segmentation model: it gives each pixel a class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ _LABELS, _SCORES = 3, 4  # dimensions: [B,H,W] of numbers, [B,classes,H,W] of sc
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Map:
-    """The labels [H,W] of the graph's input; without padding it is `im_shape` (h, w) large.
+    """The labels [H,W] of the graph's input, whose size without padding is `im_shape` (h, w).
 
-    `classes` is how many there are, None where the graph does not say.
+    `classes` is their number, None if the graph doesn't say.
     """
 
     labels: NDArray[Any]
@@ -42,7 +42,7 @@ class Segmenter:
 
     @staticmethod
     def split(outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int) -> list[_Map]:
-        """Return the labels of each image, the best-scored ones where the graph gives scores."""
+        """Return each image's labels: the best-scored classes if the graph gives scores."""
         found = outputs[0] if outputs else np.empty(0)
         classes = None
         if found.ndim == _SCORES and found.dtype.kind == "f":
@@ -63,10 +63,10 @@ class Segmenter:
         ]
 
     def read(self, output: _Map, size_wh: tuple[int, int], options: JobOptions) -> Answer:
-        """Return the share of each class that occurs, the largest first, and the mask.
+        """Return the share of each class that occurs, largest first, and the mask.
 
         Raises:
-            BadInputError: `model_output_invalid`: a label is no class that a mask can hold.
+            BadInputError: `model_output_invalid`: a label doesn't fit into a mask.
         """
         low, high = int(output.labels.min()), int(output.labels.max())
         if low < 0 or high >= MOST_CLASSES:
@@ -86,7 +86,7 @@ class Segmenter:
         return Answer(regions, classes, mask=labels, legend=Legend(background))
 
     def _regions(self, labels: NDArray[np.uint8], background: int | None) -> Detections:
-        """The regions with their outlines; what scores is a region's part of the picture."""
+        """Return the regions with their outlines; a region's score is its share of the picture."""
         found = outlines(labels, background=background)
         corners = [[*one.polygon.min(0), *one.polygon.max(0)] for one in found]
         last = max((one.class_id for one in found), default=-1)
@@ -99,7 +99,7 @@ class Segmenter:
         )
 
     def _has_background(self, classes: int | None) -> bool:
-        """Whether the first class is what is left: it is named so, or there is one other only."""
+        """Return whether class 0 is background: by its name, or because there is only one other."""
         if self._labels:
             return is_background(self._labels[_BACKGROUND])
         return classes == _TWO

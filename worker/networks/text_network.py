@@ -1,4 +1,4 @@
-"""The networks that read text: where lines are, and what a line says."""
+"""The networks that read text: one finds lines, one reads a line."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ _MAPS, _STEPS = 4, 3  # dimensions: [B,1,H,W] and [B,T,classes]
 
 
 class TextDetector:
-    """DB: how likely each pixel is in a line of text. See `worker.networks.network.Network`."""
+    """DB: how likely each pixel is to be text. See `worker.networks.network.Network`."""
 
     def __init__(self, export: ExportedModel) -> None:
         self._settings = DbSettings.of(export.config)
@@ -28,7 +28,7 @@ class TextDetector:
     def split(
         outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int
     ) -> list[NDArray[np.float32]]:
-        """Return the map (H, W) of each image."""
+        """Return each image's map (H, W)."""
         found = outputs[0] if outputs else np.empty(0)
         expected = (size, 1, *batch[0].image.shape[1:])
         if found.shape != expected:
@@ -36,10 +36,10 @@ class TextDetector:
         return list(found[: len(batch), 0].astype(np.float32, copy=False))
 
     def regions(self, probability: NDArray[np.float32], size: Size) -> TextRegions:
-        """Return the lines of a picture of this size (h, w), in reading order.
+        """Return the lines in a picture of this size (h, w), in reading order.
 
         Raises:
-            BadInputError: `model_output_invalid`: a probability is no number.
+            BadInputError: `model_output_invalid`: a probability is NaN.
         """
         if not np.isfinite(probability).all():
             raise BadInputError("model_output_invalid", "the text detector's map holds NaN")
@@ -47,7 +47,7 @@ class TextDetector:
 
 
 class TextRecognizer:
-    """CTC: the characters of a line. See `worker.networks.network.Network`."""
+    """CTC, which reads the characters of a line. See `worker.networks.network.Network`."""
 
     def __init__(self, export: ExportedModel) -> None:
         self._characters = export.labels
@@ -63,6 +63,6 @@ class TextRecognizer:
             raise FatalError(
                 f"the model gave {found.shape} for {size} lines and {classes} characters, the "
                 "blank and the space among them",
-                hint="the export's character_dict has to list each of the model's characters",
+                hint="the export's character_dict must list each of the model's characters",
             )
         return decode_lines(found[: len(batch)], self._characters)

@@ -1,4 +1,4 @@
-"""Gathers asks of one network and one shape into batches, across pictures and shards."""
+"""Gathers asks for the same network and shape into batches, across pictures and shards."""
 
 import threading
 import time
@@ -13,13 +13,13 @@ _LONGEST_WAIT = 0.25
 class Batcher:
     """A bounded pool of asks from which predictor threads take batches.
 
-    A batch is as large as its network wants it whenever that many are there. A smaller one is
-    given out only if nothing more is on its way here, if the pool is full, or if its first
-    ask has waited too long: padding a batch costs as much as filling it. Who has waited too
-    long goes first, so that no flood of one network or shape starves another.
+    A batch has the size that its network wants as soon as that many asks are there. A smaller one
+    is given out only if nothing more is on its way, if the pool is full, or if its first ask has
+    waited too long: padding a batch costs as much as filling it. Asks that have waited too long go
+    first, so that a flood for one network or shape doesn't starve the others.
 
-    The pool holds `capacity` asks, or two batches of the largest network it has seen.
-    `upstream` says how many pictures may still come, `clock` the time in seconds.
+    The pool holds `capacity` asks, or two of the largest batches that it has seen. `upstream`
+    returns how many pictures may still come, `clock` the time in seconds.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Batcher:
         self._changed = threading.Condition()
 
     def put(self, asks: Sequence[PendingAsk]) -> None:
-        """Add a picture's first asks; waits while the pool is full."""
+        """Add a picture's first asks, waiting while the pool is full."""
         with self._changed:
             largest = max(ask.network.batch_size for ask in asks)
             self._capacity = max(self._capacity, 2 * largest)
@@ -47,10 +47,10 @@ class Batcher:
             self._add(asks)
 
     def put_more(self, asks: Sequence[PendingAsk]) -> None:
-        """Add a picture's further asks at once.
+        """Add a picture's further asks without waiting.
 
-        Who finishes a picture that was let in must never wait for room: the pool may be full of
-        pictures that wait for the same threads. While it is over-full no new picture gets in.
+        A thread that finishes a picture must never wait for room, since the pool may be full of
+        pictures that wait for the same threads. No new picture gets in while it is over-full.
         """
         with self._changed:
             self._add(asks)

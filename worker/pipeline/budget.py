@@ -1,4 +1,4 @@
-"""A bound on the memory of what is in flight: decoded pictures that wait to be drawn on."""
+"""Bounds the memory of pictures in flight: decoded ones that wait to be drawn on."""
 
 import threading
 from collections.abc import Callable
@@ -7,9 +7,9 @@ _LOOK_SECONDS = 0.1
 
 
 class ByteBudget:
-    """So many bytes may be held at once; whoever needs more waits. Shared by all threads.
+    """A limit on the bytes held at once; a thread that needs more waits. Shared by all threads.
 
-    One who needs more than all of it gets it when nobody else holds anything.
+    A request for more than the limit is granted when nobody else holds anything.
     """
 
     def __init__(self, limit: int) -> None:
@@ -20,11 +20,11 @@ class ByteBudget:
 
     @property
     def is_short(self) -> bool:
-        """Whether somebody waits."""
+        """Whether a thread is waiting."""
         return self._waiting > 0
 
     def take(self, size: int, given_up: Callable[[], bool]) -> None:
-        """Hold `size` bytes, as soon as there is room or `given_up` says that it is no matter."""
+        """Hold `size` bytes as soon as there is room, or `given_up` says that it doesn't matter."""
         with self._changed:
             self._waiting += 1
             while self._held and self._held + size > self._limit and not given_up():
@@ -33,7 +33,7 @@ class ByteBudget:
             self._held += size
 
     def give_back(self, size: int) -> None:
-        """Hold `size` bytes less."""
+        """Release `size` bytes."""
         with self._changed:
             self._held -= size
             self._changed.notify_all()

@@ -1,7 +1,7 @@
-"""The stages that draw pictures of items from their rows, without networks.
+"""The stages that draw items' pictures from their rows, without networks.
 
-Fetching, uploading and tickets are those of the pipeline. What is in flight is bounded by the
-window, and decoded pictures by the threads that draw: each has one.
+Fetching, uploading and tickets are the pipeline's. The window bounds the pictures in flight, and
+the drawing threads, with one each, bound the decoded ones.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,7 @@ _NO_MODEL = ResidentModel(())
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sheet:
-    """What a picture is drawn from; masks by their keys under the output of who made them."""
+    """What a picture is drawn from; masks by their keys under the first job's output."""
 
     load: Load
     rows: Sequence[ResultRow]
@@ -42,7 +42,7 @@ class _Sheet:
 
 
 class Drawing:
-    """The stages of this process and their threads, which serve all runs."""
+    """This process's drawing stages and their threads, which serve all runs."""
 
     def __init__(self, *, fetch: int, draw: int, upload: int) -> None:
         self._objects = ObjectSink(threads=upload)
@@ -57,11 +57,11 @@ class Drawing:
     def rows(self, run: ShardRun, items: Sequence[ItemRef], source: Rows) -> list[ResultRow]:
         """Draw items that are an image file each; return their rows in the order given.
 
-        These name the files of the run's own output. An item that cannot be drawn is quarantined
-        under each model.
+        The rows name files in the run's own output. An item that can't be drawn is quarantined for
+        each model.
 
         Raises:
-            RegattaError: the run was stopped, overtaken, or can't go on; nothing is in flight.
+            RegattaError: the run was stopped or overtaken, or can't go on; nothing is in flight.
         """
         flow = Flow(
             run,
@@ -78,7 +78,7 @@ class Drawing:
         return run.rows(items)
 
     def close(self) -> None:
-        """End the threads. No run may be going on."""
+        """End the threads. No run may be in progress."""
         self._images.close()
         self._masks.close()
         self._draw.close()
@@ -124,7 +124,7 @@ def _row(
     files: dict[str, bytes],
     drawings: dict[str, Callable[[], Pixels]],
 ) -> ResultRow:
-    """Return a row with the keys of this job; what they name is added to files and drawings."""
+    """Return a row with this job's keys, adding what they name to `files` and `drawings`."""
     if ticket.size != (row.width, row.height):
         raise BadInputError("source_changed", f"it was {row.width}x{row.height} pixels large")
     unit, key = ticket.run.unit, ticket.item.key

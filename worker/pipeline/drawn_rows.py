@@ -1,4 +1,4 @@
-"""The rows that a shard draws: what another job has made, as it was when this was planned."""
+"""Reads the rows that a shard draws: another job's results, as they were at planning."""
 
 import hashlib
 from collections import defaultdict
@@ -15,9 +15,9 @@ from store.parts import ResultRow, decode_rows
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows of items by their places in the listing, and what is drawn beside them.
+    """Rows by their items' index in the listing, and what else is needed to draw them.
 
-    The masks that rows name lie under `output`. `legends` are by the models' names.
+    The masks that rows name are under `output`. `legends` go by model name.
     """
 
     by_item: Mapping[int, Sequence[ResultRow]]
@@ -29,20 +29,20 @@ class Rows:
         """Read what a shard of the kind `render` draws.
 
         Raises:
-            FatalError: it is not there any more as it was when the job was planned.
-            RetryableError: the other job's output could not be read.
+            FatalError: it is missing, or has changed since the job was planned.
+            RetryableError: the other job's output can't be read.
         """
         drawn = Drawn.from_json(unit.spec)
         try:
             part = open_store(drawn.output).get(drawn.key)
         except BadInputError as error:
             raise FatalError(
-                f"the results of job {drawn.job} are not there any more: {error}",
+                f"the results of job {drawn.job} are gone: {error}",
                 hint=f"they were at {drawn.key} in {drawn.output}",
             ) from error
         if hashlib.sha256(part).hexdigest() != drawn.sha256:
             raise FatalError(
-                f"job {drawn.job} has other results since this was planned: it was run again",
+                f"job {drawn.job} was run again after this was planned, and has other results",
                 hint=f"draw those: regatta redraw {drawn.job}",
             )
         by_item: defaultdict[int, list[ResultRow]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""How the pictures of a run get into the pipeline and out of it: source, tickets, sink."""
+"""How a run's pictures get into the pipeline and out of it: source, tickets, sink."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ from worker.pipeline.picture import Picture
 from worker.run import ShardRun
 
 Load = Callable[[], Picture]
-"""Decodes a picture, or returns one that is decoded. Raises as a stage's work does."""
+"""Decodes a picture, or returns a decoded one. Raises what a stage's work may raise."""
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finished:
-    """What became of a picture: its row under each model, and the files that these name.
+    """What became of a picture: its row for each model, and the files that the rows name.
 
-    Both kinds of files go by their keys under the job's output: `files` are encoded; `drawings`
-    draw annotated pictures [H,W,3], upright and BGR, which a sink encodes as it likes.
+    Files are named by their keys under the job's output: `files` are encoded already; `drawings`
+    draw annotated pictures [H,W,3], upright and BGR, for the sink to encode as it likes.
     """
 
     rows: Sequence[ResultRow]
@@ -35,13 +35,13 @@ class Finished:
 
 
 class Source(Protocol):
-    """Gives the pictures of one run."""
+    """Supplies the pictures of one run."""
 
     def feed(self, flow: "Flow") -> None:
-        """Let in all pictures, one after the other; return when the last one was let in.
+        """Let in all pictures one by one; return when the last is in.
 
-        What can't be decoded is let in, too, and quarantined at once, so that each item has a row.
-        Whatever is raised ends the run, and what is in flight is dropped.
+        Pictures that can't be decoded are let in too and quarantined at once, so that each item has
+        a row. Any exception ends the run and drops the pictures in flight.
 
         Raises:
             RegattaError: the run is stopping, or the source can't go on.
@@ -50,37 +50,37 @@ class Source(Protocol):
 
 
 class Sink(Protocol):
-    """Keeps what became of the pictures of one run, or of many.
+    """Takes finished pictures, from one run or many.
 
-    Every picture that was let in comes once, in any order: finished to `encoded` and then `put`, or
-    else to `missing`. All three are called by many threads. What a sink's own threads do is best
-    done in a `Stage`, which drops what is of a stopping run and tells the watchdog of progress.
+    Every picture that was let in arrives once, in any order: if finished, at `encoded` and then
+    `put`, or else at `missing`. Many threads call all three. A sink's own threads should be those
+    of a `Stage`, which drops pictures of a stopping run and reports progress to the watchdog.
 
-    A picture is in flight until it has left, which bounds what a sink has in its hands. One that
-    wants pictures in their order may keep any of them until it is their turn; but none of its
-    methods may wait for another picture, whose thread may be the one that waits.
+    A picture is in flight until its ticket leaves, which bounds how many a sink holds. A sink that
+    wants pictures in order may keep some until it is their turn, but none of its methods may wait
+    for another picture: that one may need the very thread that waits.
     """
 
     def encoded(self, ticket: "Ticket", finished: Finished) -> Finished:
-        """Do what takes a core, and counts as finishing: draw and encode.
+        """Do the work that needs a core and counts as finishing: draw and encode.
 
-        While `drawings` are left to do, the picture counts as held until its ticket leaves.
+        If `drawings` remain, the picture counts as held until its ticket leaves.
         """
         ...
 
     def put(self, ticket: "Ticket", finished: Finished) -> None:
-        """Keep the files, then let the ticket leave with its rows. May wait for its own threads."""
+        """Store the files, then let the ticket leave with its rows. May wait for the sink's own."""
         ...
 
     def missing(self, ticket: "Ticket") -> None:
-        """Note that a picture does not come: it is quarantined, or its run is over."""
+        """Note that a picture won't come: it is quarantined, or its run is over."""
         ...
 
 
 class Flow:
-    """The way of one run's pictures: what they share, and the door by which they get in.
+    """One run's pictures on their way: what they share, and how they get in.
 
-    One thread at a time, the source's own, lets pictures in. `window` is how many may be in flight.
+    Only the source's thread lets pictures in, at most `window` of which may be in flight.
     """
 
     def __init__(
@@ -98,14 +98,14 @@ class Flow:
         self.sink = sink
         self.budget = budget
         self.put = put
-        """Hand over a picture that was let in, to be decoded; waits while too many do."""
-        self.is_waiting = False  # for a picture to leave, before it lets in another one
+        """Hands over a picture that was let in for decoding, waiting while too many are queued."""
+        self.is_waiting = False  # for a picture to leave before the next one may enter
         self._window = window
 
     def enter(self, item: ItemRef, frame: int | None = None, pts: float | None = None) -> "Ticket":
-        """Let a picture in that is yet to be fetched or decoded, as soon as the window allows it.
+        """Let in a picture that is yet to be fetched or decoded, as soon as the window allows.
 
-        Who is given the ticket sees to it that it leaves.
+        The caller sees to it that the ticket leaves.
 
         Raises:
             RegattaError: the run is stopping.
@@ -118,10 +118,10 @@ class Flow:
         return Ticket(self, item, frame, pts)
 
     def show(self, picture: Picture) -> None:
-        """Let in a decoded picture and hand it over; waits for the window, memory and room.
+        """Let in a decoded picture and hand it over, waiting for the window, memory and room.
 
-        Pictures get their memory in the order in which they are shown, so that a sink that
-        wants them in that order never waits for one that has none.
+        Pictures get memory in the order in which they are shown, so a sink that wants them in that
+        order never waits for one that has no memory yet.
 
         Raises:
             RegattaError: the run is stopping.
@@ -133,9 +133,9 @@ class Flow:
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """The account of one picture: in flight, and perhaps held in memory, until it leaves.
+    """Accounts for one picture: in flight, and perhaps held in memory, until it leaves.
 
-    One thread at a time has it. `size` is width and height, once they are known.
+    One thread at a time owns it. `size` is (width, height) once known.
     """
 
     flow: Flow
@@ -149,11 +149,11 @@ class Ticket:
 
     @property
     def run(self) -> ShardRun:
-        """The run that it is in flight for."""
+        """The run that the picture belongs to."""
         return self.flow.run
 
     def hold(self, size: int) -> None:
-        """Count so many bytes of pixels as held, unless some are; waits while too many are."""
+        """Count `size` bytes of pixels as held unless some are, waiting while memory is short."""
         if not self._held:
             self.flow.budget.take(size, lambda: self.run.stopping)
             self._held = size
@@ -165,10 +165,10 @@ class Ticket:
             self._held = 0
 
     def keep(self, finished: Finished) -> None:
-        """Give what became of the picture to the sink, which has the ticket from here on.
+        """Give the finished picture to the sink, which owns the ticket from here on.
 
         Raises:
-            Exception: the sink did not take it.
+            Exception: the sink did not accept it.
         """
         self._is_with_sink = True
         try:
@@ -178,23 +178,23 @@ class Ticket:
             raise
 
     def leave(self, rows: Sequence[ResultRow]) -> None:
-        """End with a row for each model. Leaving again does nothing."""
+        """Leave with a row for each model. Leaving again does nothing."""
         self._leave(rows)
 
     def quarantine(self, reason: str, message: str) -> None:
-        """End with rows that say why there is no result."""
+        """Leave with rows that say why there is no result."""
         self._miss()
         models = self.run.unit.model.members
         text = f"{reason}: {message}"
         self._leave([self.quarantined(model.name, model.task, text) for model in models])
 
     def drop(self) -> None:
-        """End without rows, as the run has a reason to stop."""
+        """Leave without rows, because the run is stopping."""
         self._miss()
         self._leave(None)
 
     def quarantined(self, model: str, task: str, reason: str) -> ResultRow:
-        """Return the row of this picture under a model that has no result for it."""
+        """Return this picture's row for a model that has no result for it."""
         return ResultRow.quarantined(
             self.item,
             task=task,
@@ -206,12 +206,12 @@ class Ticket:
         )
 
     def _miss(self) -> None:
-        """Tell the sink, unless it had the picture already, that there is none to come."""
+        """Tell the sink that the picture won't come, unless it has had it already."""
         try:
             if not self._is_with_sink:
                 self.flow.sink.missing(self)
         except Exception as error:
-            # A fault of one sink must not end a thread that all share.
+            # A fault in one sink must not end a thread that all share.
             _log.exception("unexpected", job=self.run.unit.job, sink=type(self.flow.sink).__name__)
             self.run.fail(RetryableError(f"sink: {error!r}"))
 

@@ -1,4 +1,4 @@
-"""A source: an image file for each item, fetched by threads of its own."""
+"""A source for items that are an image file each, which its own threads fetch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from worker.pipeline.stage import Stage
 
 
 class ImageFiles:
-    """Fetches image files; its threads serve all runs of a process."""
+    """Fetches image files; its threads serve all runs of the process."""
 
     def __init__(self, *, threads: int) -> None:
         self._fetch: Stage[ItemRef, bytes] = Stage(
@@ -22,11 +22,11 @@ class ImageFiles:
 
     @property
     def load(self) -> int:
-        """Files that were let in and are not handed over yet."""
+        """Files that have been let in but not handed over yet."""
         return self._fetch.load
 
     def of(self, items: Sequence[ItemRef]) -> "_Files":
-        """Return the source of these items' pictures, which are let in in their order."""
+        """Return the source of these items' pictures, which enter in the given order."""
         return _Files(self._fetch, items)
 
     def close(self) -> None:
@@ -42,7 +42,7 @@ class _Files:
     items: Sequence[ItemRef]
 
     def feed(self, flow: Flow) -> None:
-        """Let the files in, one after the other."""
+        """Let the files in one by one."""
         for item in self.items:
             self.fetch.put(flow.enter(item), item)
 

@@ -1,4 +1,4 @@
-"""What the models of a run ask about one picture: asks go out together, outputs come back."""
+"""What a run's models ask about one picture: sends the asks, gathers the outputs."""
 
 import threading
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from worker.recipes.recipe import Ask, Steps
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why there is no output, or no answer; what the row will say."""
+    """Why there is no output or no answer, as the row will say it."""
 
     reason: str
     message: str
@@ -29,7 +29,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PendingAsk:
-    """An ask on its way to a predictor, whose output is number `place` of its inquiry's step."""
+    """An ask on its way to a predictor; `place` is its output's position in the inquiry's step."""
 
     inquiry: "Inquiry"
     place: int
@@ -38,11 +38,11 @@ class PendingAsk:
 
 
 class Inquiry:
-    """The recipes of all models of a run, step by step, for one picture.
+    """Takes the recipes of all of a run's models, step by step, for one picture.
 
-    A step of all that have not ended is one list of asks. These may be with several predictors at
-    once, and whoever ends the last of them has the inquiry next; else one thread at a time has it.
-    `picture` is there if it is drawn on or looked at again.
+    Each step makes one list of asks from all recipes that have not ended. They may be with several
+    predictors at once, and the thread that ends the last of them owns the inquiry next; otherwise
+    one thread at a time owns it. `picture` is kept if it is to be drawn on or looked at again.
     """
 
     def __init__(self, ticket: Ticket, picture: Picture | None) -> None:
@@ -53,28 +53,28 @@ class Inquiry:
         self._answers: list[Answer | Failure | None] = [None] * len(self._members)
         self._steps: dict[int, Steps] = {}  # of the members that have not ended
         self._asks: Sequence[PendingAsk] = ()
-        self._split: Sequence[tuple[int, int]] = ()  # members, and how many asks are theirs
+        self._split: Sequence[tuple[int, int]] = ()  # members and their numbers of asks
         self._outputs: list[Any] = []
         self._open = 0
         self._lock = threading.Lock()
 
     @property
     def answers(self) -> list[tuple[Member, Answer | Failure]]:
-        """What each model came to, once all are answered."""
+        """Each model's answer or failure, once all have ended."""
         assert self.is_answered
         pairs = zip(self._members, self._answers, strict=True)
         return [(member, answer) for member, answer in pairs if answer is not None]
 
     @property
     def is_answered(self) -> bool:
-        """Whether every model has come to its end with this picture."""
+        """Whether every model is done with this picture."""
         return not self._steps
 
     def begin(self, image: Pixels) -> None:
-        """Take each model's first step: afterwards all are answered, or there are asks.
+        """Take each model's first step; afterwards all are answered, or there are asks.
 
         Raises:
-            FatalError: a model is not what it says it is.
+            FatalError: a model is not what it claims to be.
         """
         options = self.ticket.run.unit.options
         for place, member in enumerate(self._members):
@@ -82,32 +82,32 @@ class Inquiry:
         self._scatter([(place, self._step(place, None)) for place in range(len(self._members))])
 
     def resume(self) -> None:
-        """Take the next step of each model that asked, with all that it got. See `begin`."""
+        """Take the next step of each model that asked, giving it its outputs. See `begin`."""
         outputs, self._outputs = iter(self._outputs), []
         split, self._split = self._split, ()
         self._scatter([(place, self._step(place, list(islice(outputs, n)))) for place, n in split])
 
     def take_asks(self) -> Sequence[PendingAsk]:
-        """Return what the last steps ask, and keep no hold of it; nothing if all have ended."""
+        """Return the last steps' asks, without keeping a reference; empty if all have ended."""
         asks, self._asks = self._asks, ()
         return asks
 
     def give(self, ask: PendingAsk, output: Any) -> bool:
-        """Note an ask's output, or its `Failure`; whether it was the last one of the step."""
+        """Note an ask's output or `Failure`; return whether it was the last one of the step."""
         with self._lock:
             self._outputs[ask.place] = output
             self._open -= 1
             return self._open == 0
 
     def drop(self) -> bool:
-        """Count an ask as over whose run is; whether it was the last one of the step."""
+        """Count an ask of a stopped run as ended; return whether it was the step's last one."""
         with self._lock:
             self.is_dropped = True
             self._open -= 1
             return self._open == 0
 
     def _step(self, place: int, outputs: Sequence[Any] | None) -> Sequence[Ask]:
-        """Take a member's next step and return what it asks; nothing if this is its end."""
+        """Take a member's next step and return its asks; empty if it has ended."""
         steps = self._steps[place]
         failed = [output for output in outputs or () if isinstance(output, Failure)]
         if failed:

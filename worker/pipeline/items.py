@@ -1,4 +1,4 @@
-"""Where an item lies, and what is there by now."""
+"""Locates and fetches the items of a shard."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -13,37 +13,37 @@ opened = lru_cache(maxsize=64)(open_store)
 
 
 def place_of(item: ItemRef, source: str) -> tuple[str, str]:
-    """Return the location of the store that an item of a job over `source` lies in, and its key."""
+    """Return the location of the store that holds an item of a job over `source`, and its key."""
     return split_location(item.uri) if item.uri else (source, item.key)
 
 
 def fetch(item: ItemRef, unit: WorkUnit) -> bytes:
-    """Return the bytes of an item of a shard.
+    """Return the bytes of a shard's item.
 
     Raises:
-        BadInputError: it is gone, has changed since it was listed, or is too large.
-        RegattaError: its store could not be asked.
+        BadInputError: it is missing, has changed since it was listed, or is too large.
+        RegattaError: its store can't be reached.
     """
     root, key = place_of(item, unit.source)
     limit = unit.options.limits.max_item_bytes
     try:
-        # Only what the listing knew can be held against the object: a list knows no etag.
+        # The object is checked only against what the listing knew; a text list knows no etag.
         return opened(root).get(key, if_match=item.etag, max_bytes=limit)
     except FatalError as error:
         if item.uri is None:
             raise
-        # One line of a list names a bucket that does not exist: the job's own does.
+        # A line in the list names a bucket that doesn't exist; the job's own does.
         raise BadInputError("source_missing", f"{item.uri}: {error}") from error
 
 
 def as_it_is_now(item: ItemRef, source: str) -> ItemRef:
     """Return an item as its store would list it now, or as it was if it is gone.
 
-    A retry runs what a person may have mended meanwhile, so the listing of then must not be held
-    against it. What is known from a list only has no etag and stays as it is.
+    Before a retry somebody may have repaired the item, so it must not be checked against the old
+    listing. Items known only from a text list have no etag and stay as they are.
 
     Raises:
-        RetryableError: the store could not be asked.
+        RetryableError: the store can't be reached.
     """
     if item.etag is None:
         return item
@@ -51,5 +51,5 @@ def as_it_is_now(item: ItemRef, source: str) -> ItemRef:
     try:
         found = open_store(root).head(key)
     except BadInputError:
-        return item  # fetching it says what is wrong
+        return item  # fetching it will say what is wrong
     return replace(item, size=found.size, etag=found.etag, modified=found.modified)

@@ -1,4 +1,4 @@
-"""A sink: an object for each file, put under the job's output by threads of its own."""
+"""A sink whose own threads store each file as an object under the job's output."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from worker.pipeline.stage import Stage
 
 
 class ObjectSink:
-    """Uploads JPEGs, masks and cut-outs; its threads serve all runs of a process. See `Sink`."""
+    """Uploads JPEGs, masks and cut-outs; its threads serve all runs of the process. See `Sink`."""
 
     def __init__(self, *, threads: int) -> None:
         self._upload: Stage[Finished, Sequence[ResultRow]] = Stage(
@@ -19,17 +19,17 @@ class ObjectSink:
 
     @staticmethod
     def encoded(ticket: Ticket, finished: Finished) -> Finished:
-        """Draw, and encode as JPEG, one picture after the other."""
+        """Draw the pictures and encode them as JPEG, one at a time."""
         quality = ticket.run.unit.jpeg_quality
         jpegs = {key: encode_jpeg(draw(), quality) for key, draw in finished.drawings.items()}
         return Finished(finished.rows, {**jpegs, **finished.files}, {})
 
     def put(self, ticket: Ticket, finished: Finished) -> None:
-        """Have the files uploaded; waits while too many are."""
+        """Have the files uploaded, waiting while too many are queued."""
         self._upload.put(ticket, finished)
 
     def missing(self, ticket: Ticket) -> None:
-        """Nobody waits for a file that does not come."""
+        """Do nothing: nobody waits for a file that doesn't come."""
 
     def close(self) -> None:
         """End the threads once everything is uploaded."""
@@ -37,7 +37,7 @@ class ObjectSink:
 
 
 def _uploaded(ticket: Ticket, finished: Finished) -> Sequence[ResultRow]:
-    # The final keys at once: within a profile a second writer writes the same bytes.
+    # Straight to the final keys: under one profile a second writer writes the same bytes.
     for key, data in finished.files.items():
         opened(ticket.run.unit.output).put(key, data)
     return finished.rows

@@ -1,4 +1,4 @@
-"""What flows through the pipeline."""
+"""The picture that flows through the pipeline."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from worker.networks.network import Pixels
 class Picture:
     """An upright BGR picture [H,W,3] of an item; a still image has neither `frame` nor `pts`.
 
-    `frame` counts an item's pictures from 0, `pts` is in seconds.
+    `frame` counts an item's pictures from 0; `pts` is in seconds.
     """
 
     item: ItemRef

@@ -1,16 +1,16 @@
 """The pipeline, one per process: pictures from sources, through networks, into sinks.
 
-A source lets pictures in; decode takes each model's first step, whose asks predictors run in
-batches, finish takes the last step and makes rows and files, and a sink keeps these. Every run of
-a shard feeds the same stages, so the head of one shard fills the gaps that the tail of another
-leaves, and the predictors never wait at a shard's border. Each predictor is owned by one thread;
-the CPU work around it overlaps, as decoding, drawing and inference all release the GIL.
+A source lets pictures in; decode takes each model's first step, predictors run its asks in batches,
+finish takes the last step and makes rows and files, and a sink stores them. All shards run through
+the same stages, so the head of one fills the gaps that the tail of another leaves, and the
+predictors never wait at a shard's border. Each predictor is owned by one thread; the CPU work
+around it overlaps, as decoding, drawing and inference all release the GIL.
 
-What is asked of networks follows a model's recipe (`worker.recipes.recipe`). The picture of a
-model that looks once goes from its predictor to finish. Others go to advance, whose threads take
-a recipe's next step: to the batcher again, as often as it asks, and then to finish. Nothing waits
-in a circle, as asks of pictures that were let in need no room in the batcher, and no sink waits
-for another picture.
+A model's recipe (`worker.recipes.recipe`) decides what its networks are asked. If it looks at a
+picture once, the picture goes from the predictor to finish. Otherwise it goes to advance, whose
+threads take the recipe's next step: back to the batcher as often as it asks, and then to finish.
+Nothing waits in a circle, as further asks of a picture need no room in the batcher, and no sink
+waits for another picture.
 """
 
 import threading
@@ -34,8 +34,8 @@ from worker.pipeline.rows import finished
 from worker.pipeline.stage import Stage
 from worker.run import ShardRun
 
-_POOL = 64  # asks that wait for a predictor before another picture may bring more
-_PICTURE_BYTES = 512 * 1024 * 1024  # decoded pictures that are looked at or drawn on later
+_POOL = 64  # asks that may wait for a predictor before new pictures are held back
+_PICTURE_BYTES = 512 * 1024 * 1024  # decoded pictures that will be looked at again or drawn on
 _WINDOW_BATCHES = 4  # a run's pictures in flight, in batches per predictor
 
 _log = structlog.get_logger()
@@ -43,7 +43,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Threads:
-    """How many threads each stage has. Fetching and uploading wait; the others compute."""
+    """The number of threads of each stage. Fetching and uploading wait; the others compute."""
 
     fetch: int
     decode: int
@@ -53,9 +53,9 @@ class Threads:
 
 
 class Pipeline:
-    """The stages of this process and their threads.
+    """This process's stages and their threads.
 
-    `images` and `objects` are the source and the sink of items that are an image file each.
+    `images` and `objects` are the source and the sink for items that are an image file each.
     """
 
     def __init__(self, models: Models, threads: Threads) -> None:
@@ -64,7 +64,7 @@ class Pipeline:
         self.objects = ObjectSink(threads=threads.upload)
         self._threads = threads
         self._pictures = ByteBudget(_PICTURE_BYTES)
-        self._flows: frozenset[Flow] = frozenset()  # whose sources still let pictures in
+        self._flows: frozenset[Flow] = frozenset()  # those whose sources still let pictures in
         self._changing = threading.Lock()
         self._finish: Stage[Inquiry, Finished] = Stage(
             "finish", _finish, Ticket.keep, threads=threads.finish, depth=32
@@ -90,12 +90,12 @@ class Pipeline:
         return run.rows(items)
 
     def run(self, run: ShardRun, source: Source, model: ResidentModel, sink: Sink) -> None:
-        """Take all pictures of a source through the stages and into the sink; wait for the last.
+        """Take a source's pictures through the stages into the sink, and wait for the last one.
 
-        Their rows are with the run then.
+        The run then has their rows.
 
         Raises:
-            RegattaError: the run was stopped, overtaken, or can't go on; nothing is in flight.
+            RegattaError: the run was stopped or overtaken, or can't go on; nothing is in flight.
         """
         window = _WINDOW_BATCHES * max(8, model.batch_size) * self._threads.predict
         flow = Flow(run, model, sink, budget=self._pictures, window=window, put=self._decode.put)
@@ -112,7 +112,7 @@ class Pipeline:
         run.wait()
 
     def close(self) -> None:
-        """End the threads. No run may be going on."""
+        """End the threads. No run may be in progress."""
         self.images.close()
         self._decode.close()
         self._predictors.close()
@@ -125,14 +125,14 @@ class Pipeline:
             self._flows = self._flows | {flow} if on else self._flows - {flow}
 
     def _coming(self) -> int:
-        """Pictures on their way to the batcher; none, if they wait for what its batches hold."""
+        """Return how many pictures will reach the batcher; 0 if they wait for its asks to run."""
         if self._pictures.is_short:
             return 0
         feeding = sum(not flow.is_waiting for flow in self._flows)
         return feeding + self.images.load + self._decode.load + self._advance.load
 
     def _ask(self, ticket: Ticket, inquiry: Inquiry) -> None:
-        """Let the asks of a picture in that has just been decoded."""
+        """Pass on the asks of a picture that has just been decoded."""
         if asks := inquiry.take_asks():
             self._batcher.put(asks)
         else:
@@ -145,7 +145,7 @@ class Pipeline:
             self._finish.put(ticket, inquiry)
 
     def _go_on(self, inquiry: Inquiry) -> None:
-        """Take a picture on whose asks have ended."""
+        """Move on a picture whose asks have ended."""
         ticket = inquiry.ticket
         if inquiry.is_dropped:
             ticket.drop()

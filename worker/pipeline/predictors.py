@@ -1,4 +1,4 @@
-"""The threads that own predictors: they take batches of asks, and run them."""
+"""The threads that own predictors and run batches of asks on them."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ _log = structlog.get_logger()
 class Predictors:
     """Thread number n owns predictor n of every network.
 
-    Each inquiry whose last open ask has ended is handed to `then`, answered or dropped.
+    An inquiry is handed to `then` once its last open ask has been answered or dropped.
     """
 
     def __init__(self, batcher: Batcher, then: Callable[[Inquiry], None], *, threads: int) -> None:
@@ -41,10 +41,10 @@ class Predictors:
     def _loop(self, number: int) -> None:
         while (batch := self._batcher.take()) is not None:
             self._run(batch, number)
-            del batch  # and the pictures that its asks are about: the next one may take long
+            del batch  # and with it the pictures of its asks: the next batch may be long in coming
 
     def _run(self, batch: Sequence[PendingAsk], number: int) -> None:
-        """Run those asks of a batch whose run goes on."""
+        """Run those asks of a batch whose runs are not stopping."""
         alive = []
         for ask in batch:
             if ask.inquiry.ticket.run.stopping:
@@ -55,7 +55,7 @@ class Predictors:
             self._run_batch(alive, number)
 
     def _run_batch(self, batch: Sequence[PendingAsk], number: int) -> None:
-        """Run a batch. One too large is halved; of one that fails, each ask is tried alone."""
+        """Run a batch. Halve it if it is too large; if it fails, try its asks one by one."""
         network = batch[0].network
         size = max(network.batch_size, len(batch))
         begun = time.perf_counter()
@@ -89,7 +89,7 @@ class Predictors:
     def _halve(
         self, batch: Sequence[PendingAsk], size: int, number: int, error: BaseException
     ) -> None:
-        """Run in parts a batch of which `size` inputs, padding included, were too many."""
+        """Run a batch in parts, as `size` inputs, padding included, were too many."""
         if size == 1:
             failure = Failure("out_of_memory", f"even alone in a batch: {error}")
             self._single_out(batch, number, failure)
@@ -97,12 +97,12 @@ class Predictors:
         network = batch[0].network
         if network.shrink(size // 2):
             _log.warning("out of memory: batch halved", batch_size=network.batch_size)
-        step = network.batch_size  # as it is now: running a part may halve it again
+        step = network.batch_size  # fixed here: running a part may halve it again
         for start in range(0, len(batch), step):
             self._run_batch(batch[start : start + step], number)
 
     def _give(self, ask: PendingAsk, output: Any) -> None:
-        """Note an ask's output or failure; the last one of a step takes its inquiry on."""
+        """Note an ask's output or failure; after a step's last one, hand its inquiry on."""
         if ask.inquiry.give(ask, output):
             self._then(ask.inquiry)
 
@@ -112,7 +112,7 @@ class Predictors:
 
 
 def _outputs(batch: Sequence[PendingAsk], size: int, number: int) -> list[Any]:
-    """Return each ask's output of a batch of `size`; what filled it up is left out."""
+    """Return each ask's output from a batch of `size`, without the padding."""
     resident = batch[0].network
     prepared = [ask.prepared for ask in batch]
     outputs = resident.predictors[number].predict(stacked(prepared, size))

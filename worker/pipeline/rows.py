@@ -1,4 +1,4 @@
-"""The row and the files that a model's answer makes of a picture."""
+"""Turns a model's answer about a picture into its row and files."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -19,7 +19,7 @@ from worker.pipeline.picture import Picture
 def finished(
     ticket: Ticket, picture: Picture | None, answers: Sequence[tuple[Member, Answer | Failure]]
 ) -> Finished:
-    """Return the rows and files of a picture; it is there if something is drawn or cut out."""
+    """Return a picture's rows and files; `picture` is given if it is drawn on or cut out."""
     files: dict[str, bytes] = {}
     drawings: dict[str, Callable[[], Pixels]] = {}
     rows = []
@@ -28,7 +28,7 @@ def finished(
             rows.append(ticket.quarantined(member.name, member.task, str(answer)))
             continue
         ticket.run.note_legend(member.name, answer.legend)
-        # Beside other models, a model has a folder of its own.
+        # With several models, each has a folder of its own.
         folder = member.name if len(answers) > 1 else None
         rows.append(_row(ticket, picture, member, answer, folder, files, drawings))
     return Finished(rows, files, drawings)
@@ -43,7 +43,7 @@ def _row(
     files: dict[str, bytes],
     drawings: dict[str, Callable[[], Pixels]],
 ) -> ResultRow:
-    """Return what a model says of a picture; what its row names is added to files and drawings."""
+    """Return a model's row for a picture, adding what it names to `files` and `drawings`."""
     assert ticket.size is not None
     key = ticket.item.key if ticket.frame is None else f"{ticket.item.key}/{ticket.frame:06d}"
     annotated = mask = cutout = None

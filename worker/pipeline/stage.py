@@ -1,4 +1,4 @@
-"""A pipeline stage: a bounded queue and the threads that empty it."""
+"""A pipeline stage: a bounded queue and the threads that work on it."""
 
 import queue
 import threading
@@ -18,11 +18,10 @@ _log = structlog.get_logger()
 
 
 class Stage(Generic[Given, Made]):
-    """Makes, for each picture, one thing of another by `work`, and hands it to `then`.
+    """Runs `work` on what it is given for each picture, and hands the result to `then`.
 
-    A full queue holds the stage before it back, so memory is bounded. What goes wrong with a
-    picture ends that picture with quarantined rows; what is wrong with the world ends its run; no
-    exception ends a thread.
+    A full queue holds back the stage before it, so memory is bounded. An error in a picture
+    quarantines that picture; an error in the environment ends its run; no exception ends a thread.
     """
 
     def __init__(
@@ -49,11 +48,11 @@ class Stage(Generic[Given, Made]):
 
     @property
     def load(self) -> int:
-        """Pictures here: waiting, being worked on, or being handed to the next stage."""
+        """The pictures here: waiting, being worked on, or being handed to the next stage."""
         return self._load
 
     def put(self, ticket: Ticket, given: Given) -> None:
-        """Hand a picture over; waits while the queue is full."""
+        """Queue a picture, waiting while the queue is full."""
         with self._count:
             self._load += 1
         self._queue.put((ticket, given))
@@ -69,7 +68,7 @@ class Stage(Generic[Given, Made]):
         while (entry := self._queue.get()) is not None:
             ticket, given = entry
             made = self._made(ticket, given)
-            del entry, given  # pixels and files are large, and what comes next may take long
+            del entry, given  # pixels and files are large, and the next ones may be long in coming
             if made:
                 self._hand_over(ticket, made.pop())
             del ticket, made
@@ -77,7 +76,7 @@ class Stage(Generic[Given, Made]):
                 self._load -= 1
 
     def _made(self, ticket: Ticket, given: Given) -> list[Made]:
-        """Run the work on a picture; nothing if the picture ended here."""
+        """Run the work on a picture; return an empty list if the picture ended here."""
         run = ticket.run
         if run.stopping:
             ticket.drop()
@@ -92,7 +91,7 @@ class Stage(Generic[Given, Made]):
             run.fail(RetryableError("out of memory") if isinstance(error, MemoryError) else error)
             ticket.drop()
         except Exception as error:
-            # A fault of ours that one picture brings out must not cost its neighbours their result.
+            # A bug that one picture brings out must not cost its neighbours their results.
             _log.exception(
                 "unexpected", job=run.unit.job, shard=run.unit.hold.shard, stage=self.name
             )
@@ -104,7 +103,7 @@ class Stage(Generic[Given, Made]):
         try:
             self._then(ticket, made)
         except Exception as error:
-            # It cannot fail; but a ticket that got lost would keep its run waiting for ever.
+            # This shouldn't fail, but a lost ticket would keep its run waiting for ever.
             _log.exception("unexpected", job=ticket.run.unit.job, stage=self.name)
             ticket.run.fail(RetryableError(f"{self.name}: {error!r}"))
             ticket.drop()

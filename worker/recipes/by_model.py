@@ -1,4 +1,4 @@
-"""Which recipe stands for which model."""
+"""Chooses the recipe for a model."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -18,11 +18,11 @@ from worker.recipes.top_down import TopDownRecipe
 
 
 def recipe_of(ref: ModelRef, networks: Mapping[str, Network]) -> Recipe:
-    """Return the recipe of a model of these networks, by their roles.
+    """Return the recipe of a model made of these networks, which are given by role.
 
     Raises:
         UsageError: the networks don't fit together.
-        FatalError: this version knows no model of such parts.
+        FatalError: this version knows no model made of such parts.
     """
     if not ref.parts:
         network = networks[ALONE]

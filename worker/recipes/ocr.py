@@ -1,4 +1,4 @@
-"""Text: one network finds its lines, one may tell which are upside down, and one reads them."""
+"""Reads text: one network finds lines, an optional one spots upside-down lines, one reads."""
 
 from collections.abc import Sequence
 
@@ -37,12 +37,12 @@ class OcrRecipe:
 
     @staticmethod
     def revisits(options: JobOptions) -> bool:
-        """For the lines."""
+        """Return True: it cuts the lines out of the picture."""
         del options
         return True
 
     def steps(self, image_bgr: Pixels, options: JobOptions) -> Steps:
-        """Ask where lines are, which of them to turn, and what they say."""
+        """Ask where the lines are, which of them to turn, and what they say."""
         (output,) = yield [Ask(TEXT_DET, self._detector.prepare(image_bgr))]
         size = (image_bgr.shape[0], image_bgr.shape[1])
         quads = self._detector.regions(output, size).quads
@@ -62,10 +62,10 @@ class OcrRecipe:
 
 
 def _answer(quads: NDArray[np.float32], texts: Sequence[LineText], options: JobOptions) -> Answer:
-    """Lines that say something, in reading order.
+    """Return the lines that have text, in reading order.
 
     Raises:
-        BadInputError: `model_output_invalid`: a score is no number.
+        BadInputError: `model_output_invalid`: a score is NaN or infinite.
     """
     scores = np.array([text.score for text in texts], np.float32)
     if not np.isfinite(scores).all():

@@ -1,4 +1,4 @@
-"""Objects in a picture: one look at it, or one at each of its tiles."""
+"""Finds objects in a picture as a whole, or tile by tile."""
 
 from collections.abc import Generator, Sequence
 from typing import Any, Final
@@ -8,8 +8,9 @@ from core.slicing import Slicing
 from predictions.answer import Answer
 from predictions.detections import Detections
 from vision.merging import merge
+from vision.rectangle import Rectangle
 from vision.rle import moved
-from vision.tiles import Tile, Tiling, in_picture
+from vision.tiles import Tiling, in_picture
 from worker.networks.detector import Detector
 from worker.networks.network import Pixels
 from worker.recipes.recipe import ALONE, MOST_ASKS, Ask, Steps
@@ -17,14 +18,14 @@ from worker.recipes.recipe import ALONE, MOST_ASKS, Ask, Steps
 _METRIC: Final = "ios"
 _THRESHOLD = 0.5
 
-Finding = Generator[Sequence[Ask], Sequence[Any], Detections]
+Detecting = Generator[Sequence[Ask], Sequence[Any], Detections]
 
 
-def find(detector: Detector, role: str, image_bgr: Pixels, options: JobOptions) -> Finding:
-    """Ask the detector that has this role what is in an upright picture, as `options` say.
+def find(detector: Detector, role: str, image_bgr: Pixels, options: JobOptions) -> Detecting:
+    """Ask the detector with this role for the objects in an upright picture, as `options` say.
 
-    Sliced, it looks at every tile, and at the whole picture for what is larger than a tile; what it
-    finds twice is merged class by class, at half of the smaller box (SAHI's defaults).
+    When slicing, it looks at every tile, and at the whole picture for objects larger than a tile;
+    duplicates are merged class by class at an overlap of half the smaller box (SAHI's defaults).
 
     Raises:
         BadInputError: `model_output_invalid`.
@@ -32,9 +33,9 @@ def find(detector: Detector, role: str, image_bgr: Pixels, options: JobOptions) 
     size_wh = (image_bgr.shape[1], image_bgr.shape[0])
     if options.rows.slicing is None:
         asks = [Ask(role, detector.prepare(image_bgr))]
-        del image_bgr  # while it waits for a predictor, only who draws on it need keep it
+        del image_bgr  # while it waits for a predictor, only the drawing may keep the picture alive
         (output,) = yield asks
-        # Of masks, the graph may have rounded the picture's size.
+        # The graph may have rounded the picture's size in its masks.
         return moved(detector.found(output, options), 0, 0, (size_wh[1], size_wh[0]))
     tiles = _tiles(size_wh, options.rows.slicing)
     found: list[Detections] = []
@@ -50,10 +51,10 @@ def find(detector: Detector, role: str, image_bgr: Pixels, options: JobOptions) 
     )
 
 
-def _tiles(size_wh: tuple[int, int], slicing: Slicing) -> list[Tile]:
-    """The tiles of a picture, and before them the whole where there is more than one."""
+def _tiles(size_wh: tuple[int, int], slicing: Slicing) -> list[Rectangle]:
+    """Return a picture's tiles, preceded by the whole picture if there is more than one."""
     tiles = Tiling(slicing.width, slicing.height, slicing.overlap).tiles(size_wh)
-    return tiles if len(tiles) == 1 else [Tile(0, 0, *size_wh), *tiles]
+    return tiles if len(tiles) == 1 else [Rectangle(0, 0, *size_wh), *tiles]
 
 
 class DetectionRecipe:
@@ -64,11 +65,11 @@ class DetectionRecipe:
 
     @staticmethod
     def revisits(options: JobOptions) -> bool:
-        """Once for each few tiles."""
+        """Return True if it has tiles to cut."""
         return options.rows.slicing is not None
 
     def steps(self, image_bgr: Pixels, options: JobOptions) -> Steps:
-        """Ask for what is in the picture."""
+        """Ask for the objects in the picture."""
         looking = find(self._detector, ALONE, image_bgr, options)
         del image_bgr
         return Answer(detections=(yield from looking))

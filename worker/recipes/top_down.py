@@ -1,4 +1,4 @@
-"""Keypoints top-down: a detector finds people, and a keypoint model is shown each of them."""
+"""Top-down keypoints: a detector finds people, and a keypoint model looks at each of them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,17 +29,17 @@ class TopDownRecipe:
 
     @staticmethod
     def revisits(options: JobOptions) -> bool:
-        """For the crops."""
+        """Return True: it crops the people out of the picture."""
         del options
         return True
 
     def steps(self, image_bgr: Pixels, options: JobOptions) -> Steps:
-        """Ask where people are, then how each of them stands."""
+        """Ask where people are, then for each one's keypoints."""
         found = yield from find(self._detector, DETECTOR, image_bgr, options)
         people = found.select(np.isin(found.class_ids, self._classes)).by_score()
         size = (image_bgr.shape[0], image_bgr.shape[1])
         crops = [person_crop(box, size) for box in people.xyxy.tolist()]
-        # Of a box outside of the picture there is nothing to be shown.
+        # A box outside the picture has nothing to show.
         people = people.select(np.array([crop is not None for crop in crops], np.bool_))
         seen = [crop for crop in crops if crop is not None]
         heatmaps: list[NDArray[Any]] = []
@@ -47,7 +47,7 @@ class TopDownRecipe:
             parts = [crop.cut(image_bgr) for crop in seen[start : start + MOST_ASKS]]
             heatmaps += yield [Ask(KEYPOINT, self._keypoint.prepare(part)) for part in parts]
         points = self._keypoint.keypoints(heatmaps, seen) if seen else None
-        # Masks of people are no part of a pose.
+        # The people's masks are not part of a pose.
         return Answer(
             Detections(
                 people.xyxy, people.scores, people.class_ids, people.labels, keypoints=points

@@ -1,9 +1,9 @@
-"""Which way each network of a job runs, found out by whoever needs to know it first.
+"""Chooses the way in which each network of a job runs, when the first shard needs it.
 
-The way is the job's own once it is chosen: it goes by the verdict on that network and engine, so
-that every rerun of a shard gives the same bytes. Where nobody has given a verdict yet, the first
-pictures of the shard at hand are what the ways are compared on; what they do not tell stays plain
-in this job, and the next one compares again.
+Once chosen, a way is fixed for the job, so that every rerun of a shard gives the same bytes. It
+follows from the verdict on that network and engine. If there is no verdict yet, the ways are
+compared on the first pictures of the shard at hand; if these prove nothing, the network runs
+plainly in this job, and the next job compares again.
 """
 
 import threading
@@ -29,24 +29,24 @@ from worker.ways.question import ONLY_PLAIN, Pictures, Question, SamplePictures,
 from worker.ways.question_process import ask_alone
 
 COMPARE = "compare"
-"""Under which name a shard's timings have the seconds of its comparisons, if it made any."""
+"""The name of the seconds spent on comparisons in a shard's timings, if it made any."""
 
 _log = structlog.get_logger()
 
 Ask = Callable[[Question, Pictures, Callable[[], None]], Comparison]
-"""Answers a question on pictures; calls the last argument now and then, which may raise."""
+"""Answers a question on pictures; now and then calls the last argument, which may raise."""
 
 
 def _go_on() -> None:
-    """Nothing keeps a worker that starts from waiting."""
+    """Do nothing: a starting worker may wait."""
 
 
 def _forget(_seconds: float) -> None:
-    """Nobody counts the seconds of a worker that starts."""
+    """Do nothing: nobody counts the seconds of a starting worker."""
 
 
 class WayChooser:
-    """Chooses ways; one of a process compares at a time."""
+    """Chooses ways; one comparison runs at a time in a process."""
 
     def __init__(self, db: Database, engines: Engines, ask: Ask = ask_alone) -> None:
         self._db = db
@@ -55,11 +55,11 @@ class WayChooser:
         self._lock = threading.Lock()
 
     def choose(self, run: ShardRun, items: Sequence[ItemRef]) -> Mapping[str, Way]:
-        """Return the ways of a shard's networks by their digests, and note them in its job.
+        """Return the ways of a shard's networks by digest, and record them in its job.
 
         Raises:
-            StoppedError: the job has another profile by now.
-            RegattaError: a network cannot be loaded, or the run was stopped or can't go on.
+            StoppedError: the job has got another profile meanwhile.
+            RegattaError: a network can't be loaded, or the run was stopped or can't go on.
         """
         unit = run.unit
         ways = dict(unit.ways)
@@ -74,10 +74,10 @@ class WayChooser:
         return ways
 
     def choose_for(self, ref: ModelRef, profile: ExecutionProfile) -> Mapping[str, Way]:
-        """Return the ways of a model's networks, compared on sample pictures where need be.
+        """Return the ways of a model's networks, comparing them on sample pictures if necessary.
 
         Raises:
-            FatalError: a network cannot be loaded.
+            FatalError: a network can't be loaded.
         """
         ways: dict[str, Way] = {}
         for export in ref.exports:
@@ -101,7 +101,7 @@ class WayChooser:
         check: Callable[[], None] = _go_on,
         spent: Callable[[float], None] = _forget,
     ) -> Comparison:
-        """Return what is known of a network, after a comparison if nothing was."""
+        """Return what is known about a network, comparing its ways if nothing is."""
         engine = question.network_profile.offer.key
         with self._lock:
             known = self._db.read(lambda s: verdict_of(s, question.digest, engine))

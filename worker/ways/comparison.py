@@ -1,9 +1,9 @@
-"""Whether a network's faster ways give the numbers of the plain one.
+"""Checks whether a network's faster ways give the same numbers as the plain one.
 
-An engine's fast kernels may be wrong, and nobody knows the next one that is. So a network runs in
-another way than the plain one only after both were compared on pictures, through the model's own
-preprocessing: raw outputs, and what the model makes of them. Two answers that say nothing are
-alike in every way, so that a picture on which nothing is found proves nothing.
+An engine's fast kernels may be wrong, and nobody knows which will be next. So a network runs in a
+way other than the plain one only after both have been compared on pictures, through the model's own
+preprocessing: raw outputs, and what the model makes of them. Empty answers are always alike, so a
+picture on which nothing is found proves nothing.
 """
 
 import math
@@ -20,21 +20,21 @@ from worker.ways.likeness import LIMITS, finds_something, raw_differences, resul
 from worker.ways.rehearsal import Rehearsal, Take
 
 SECONDS = 30.0
-"""How long a network's comparison may take; a network that needs longer runs plain."""
+"""How long a network's comparison may take; a network that needs longer runs plainly."""
 
-_PLAIN_SHARE = 1 / 3  # of the time: then plain runs on one picture with results have to suffice
-_TELLING = 4  # pictures with results that suffice
-MOST_LOOKED_AT = 16  # pictures, if they hold nothing
+_PLAIN_SHARE = 1 / 3  # of the time; after that, one picture with results has to suffice
+_TELLING = 4  # pictures with results are enough
+MOST_LOOKED_AT = 16  # pictures, if nothing is found on them
 
 Load = Callable[[str, Way], Predictor]
-"""Loads the network that has a role in the model, in a way."""
+"""Loads the network with a given role in the model, to run in a given way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What came of comparing: the way that is right and fast, or None if nothing was proved.
+    """The result of comparing: the fastest way that is right, or None if nothing was proved.
 
-    `why` says it in words; `report` has the figures, as the model's card keeps them.
+    `why` explains it in words; `report` has the figures, as the model's card stores them.
     """
 
     way: Way | None
@@ -46,8 +46,8 @@ class Comparison:
 class Compared:
     """A network to be compared: its `role` in the model, and the ways that may be right.
 
-    `rows` says that its raw outputs are rows of things found, whose order rounding may change:
-    then only the results are compared. `batch_size` is how many inputs a batch of a job has.
+    `rows` says that its raw outputs are rows of detections, whose order may change by rounding:
+    then only the results are compared. `batch_size` is that of the job's batches.
     """
 
     role: str
@@ -67,14 +67,13 @@ def compare(
     seconds: float = SECONDS,
     trying: Callable[[Way], None] = lambda _: None,
 ) -> Comparison:
-    """Compare a network's ways, the fastest first, with the plain one, until one is right.
+    """Compare a network's ways, fastest first, with the plain one, until one is right.
 
-    Where time is short, it makes do with fewer pictures, and without a whole batch; but nothing
-    keeps it from taking more than `seconds`. `trying` is told of each way before anything runs in
-    it.
+    If time is short, it makes do with fewer pictures and without a full batch, but nothing stops it
+    from exceeding `seconds`. `trying` is called with each way before anything runs in it.
 
     Raises:
-        RegattaError: the network cannot be loaded plainly, or a picture cannot be had.
+        RegattaError: the network can't be loaded plainly, or a picture can't be fetched.
     """
     trial = _Trial(what, rehearsal, networks, load, pictures, seconds, trying)
     try:
@@ -99,7 +98,7 @@ class _Trial:
     ) -> None:
         self._begun = time.monotonic()
         self._seconds = seconds
-        self._slowest = 0.0  # plain run of a picture, in seconds
+        self._slowest = 0.0  # of the plain runs of a picture, in seconds
         self._what = what
         self._rehearsal = rehearsal
         self._networks = networks
@@ -111,7 +110,7 @@ class _Trial:
 
     @property
     def elapsed(self) -> float:
-        """In seconds."""
+        """Seconds since the comparison began."""
         return time.monotonic() - self._begun
 
     def close(self) -> None:
@@ -150,7 +149,7 @@ class _Trial:
         return predictor
 
     def _plain_takes(self) -> tuple[list[tuple[Pixels, Take]], int]:
-        """Run pictures plainly until enough of them tell something, the others among them."""
+        """Run pictures plainly until enough have results; return all, and how many have results."""
         takes: list[tuple[Pixels, Take]] = []
         telling = 0
         for image in self._pictures:
@@ -172,15 +171,17 @@ class _Trial:
     def _try(
         self, way: Way, takes: Sequence[tuple[Pixels, Take]]
     ) -> tuple[str | None, dict[str, float]]:
-        """Say what is wrong with a way, None if nothing is; and the largest differences."""
+        """Return what is wrong with a way (None if nothing is), and the largest differences."""
         worst: dict[str, float] = {}
         try:
             predictor = self._loads(self._what.role, way)
             predictors = {**self._plain, self._what.role: predictor}
             for image, plain in takes:
-                _raise(worst, self._differences(plain, self._rehearsal.take(image, predictors)))
-            for image, _ in takes[-1:]:  # which tells something, if any does
-                _raise(worst, self._in_a_batch(image, predictors))
+                _keep_largest(
+                    worst, self._differences(plain, self._rehearsal.take(image, predictors))
+                )
+            for image, _ in takes[-1:]:  # which has results, if any has
+                _keep_largest(worst, self._in_a_batch(image, predictors))
         except OutOfMemoryError:
             raise
         except RegattaError as error:
@@ -189,7 +190,7 @@ class _Trial:
         return (f"differs: {_said(over)}" if over else None), worst
 
     def _in_a_batch(self, image: Pixels, predictors: Mapping[str, Predictor]) -> dict[str, float]:
-        """Compare a whole batch, too, if time allows: kernels are chosen by its size."""
+        """Compare a full batch too, if time allows, since kernels are chosen by batch size."""
         size = self._what.batch_size
         if size == 1 or self.elapsed + 2 * size * self._slowest > self._seconds:
             return {}
@@ -198,11 +199,11 @@ class _Trial:
         return self._differences(plain, self._rehearsal.take(image, predictors, sizes))
 
     def _differences(self, plain: Take, take: Take) -> dict[str, float]:
-        # The network is asked the same, whatever it answers: only later networks are asked by that.
+        # The network gets the same asks whatever it answers: only later networks depend on that.
         runs = [one.outputs.get(self._what.role, ()) for one in (plain, take)]
         found: dict[str, float] = {}
         for mine, theirs in zip(*runs, strict=False) if not self._what.rows else ():
-            _raise(found, raw_differences(mine, theirs))
+            _keep_largest(found, raw_differences(mine, theirs))
         if plain.answer is None or take.answer is None:
             unlike = plain.answer is not None or take.answer is not None
             return {**found, "boxes": float("inf")} if unlike else found
@@ -213,7 +214,7 @@ def _pictures(count: int) -> str:
     return f"{count} picture{'' if count == 1 else 's'}"
 
 
-def _raise(worst: dict[str, float], found: Mapping[str, float]) -> None:
+def _keep_largest(worst: dict[str, float], found: Mapping[str, float]) -> None:
     for kind, value in found.items():
         worst[kind] = max(worst.get(kind, 0.0), value)
 
@@ -223,7 +224,7 @@ def _said(differences: Mapping[str, float]) -> str:
 
 
 def _rounded(differences: Mapping[str, float]) -> dict[str, float | None]:
-    """As JSON can hold them: None where they have no size, as where shapes differ."""
+    """Return differences as JSON can hold them: None if not finite, as when shapes differ."""
     return {
         kind: float(f"{value:.3g}") if math.isfinite(value) else None
         for kind, value in differences.items()

@@ -1,8 +1,8 @@
-"""How alike two ways of running a network are: its raw outputs, and what a model makes of them.
+"""Measures how alike two ways of running a network are, in raw outputs and in answers.
 
-The limits are those within which results count as the same: boxes and keypoints within a pixel,
-scores within 0.01, 99.9 % of a mask's pixels. A few in a hundred may differ by more, as what lies
-at the edge of a threshold, or of an equal pair in a suppression, falls to either side of it.
+Results count as the same within these limits: boxes and keypoints within a pixel, scores within
+0.01, 99.9 % of a mask's pixels. A few in a hundred may differ by more, because those at a
+threshold, or tied in a suppression, may fall on either side.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,17 +25,17 @@ LIMITS: Mapping[str, float] = {
     "classes": 0.01,
     "pixels": 0.001,
 }
-"""The largest difference of each kind that counts as none.
+"""The largest difference of each kind that still counts as none.
 
-`raw` is what 99.9 % of an output of floats stay below, as a part of its largest value (a graph may
-choose between two, and rounding make it choose otherwise); `labels` the share of an output of whole
-numbers that differs; `boxes`, `keypoints` and `texts` the share of those found that have no
+`raw` is what 99.9 % of a float output's differences stay below, relative to its largest value (a
+graph may choose between two values, and rounding may change the choice); `labels` is the share of
+an integer output that differs; `boxes`, `keypoints` and `texts` the share of detections without a
 counterpart; `masks` and `pixels` the share of pixels; `classes` a score's difference.
 """
 
 _PIXELS, _SCORE = 1.0, 0.01
 _MOST = 0.999
-_GREY_STEPS = 2  # of 255, by which an alpha may differ
+_GREY_STEPS = 2  # of 255, by which alpha may differ
 
 
 def raw_differences(
@@ -43,7 +43,7 @@ def raw_differences(
 ) -> dict[str, float]:
     """Return the largest differences between two sets of outputs, in the network's order.
 
-    Infinite where their shapes differ, as they do where a network finds another number of things.
+    Infinite if their shapes differ, as they do when a network finds another number of things.
     """
     found: dict[str, float] = {}
     for one, two in zip(plain, other, strict=True):
@@ -67,7 +67,7 @@ def _raw(one: NDArray[Any], two: NDArray[Any]) -> float:
 
 
 def finds_something(answer: Answer, threshold: float) -> bool:
-    """Whether an answer is of any use to a comparison: nothing equals nothing in all ways."""
+    """Return whether an answer is of use for a comparison; empty ones are always equal."""
     if answer.mask is not None:
         return bool((answer.mask != answer.mask[:1, :1]).any())
     if answer.detections is not None:
@@ -76,14 +76,14 @@ def finds_something(answer: Answer, threshold: float) -> bool:
 
 
 def result_differences(plain: Answer, other: Answer, threshold: float) -> dict[str, float]:
-    """Return how different two answers about one picture are; see `LIMITS`.
+    """Return the differences between two answers about one picture; see `LIMITS`.
 
-    `threshold` is the score above which the model keeps what it finds: what is as near to it as
-    scores may differ need not be in both.
+    `threshold` is the score above which the model keeps detections: those within the allowed score
+    difference of it need not be in both.
     """
     found: dict[str, float] = {}
     if plain.mask is not None and other.mask is not None:
-        # What has no classes is an alpha.
+        # A mask without classes is an alpha map.
         steps = _GREY_STEPS if plain.classes is None else 0
         apart = np.abs(plain.mask.astype(np.int32) - other.mask)
         found["pixels"] = float(np.mean(apart > steps))
@@ -95,7 +95,7 @@ def result_differences(plain: Answer, other: Answer, threshold: float) -> dict[s
 
 
 def _best_class(plain: Answer, other: Answer) -> float:
-    """How much less than its best class's score an answer gives to the other's best."""
+    """Return how far an answer's score for the other's best class is below that of its own best."""
     assert plain.classes
     if not other.classes:
         return 1.0
@@ -104,7 +104,7 @@ def _best_class(plain: Answer, other: Answer) -> float:
 
 
 def _surely(found: Detections, threshold: float) -> NDArray[np.bool_]:
-    """Which of those found are not at the edge of being found at all."""
+    """Return which detections are clear of the threshold."""
     return np.asarray(found.scores > threshold + _SCORE)
 
 
@@ -132,7 +132,7 @@ def _detections(plain: Detections, other: Detections, threshold: float) -> dict[
 
 
 def _paired(plain: Detections, other: Detections) -> NDArray[np.intp]:
-    """For each of those found plainly, its counterpart's place, or -1; nobody is taken twice."""
+    """Return the index of each plain detection's counterpart, or -1; none is used twice."""
     pairs = np.full(len(plain.scores), -1, np.intp)
     free = np.ones(len(other.scores), np.bool_)
     for place in np.argsort(-plain.scores, kind="stable").tolist():

@@ -1,4 +1,4 @@
-"""What a comparison of a network's ways is asked, and on which pictures; all of it travels."""
+"""The question that a comparison of ways answers, and its pictures; both can be pickled."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -34,20 +34,20 @@ from worker.ways.rehearsal import Rehearsal, solo_recipe
 ONLY_PLAIN = "no faster way of this engine runs this graph right"
 
 _UNSAID = JobOptions.of(max_pixels=10**9, max_item_bytes=10**9, jpeg_quality=90)
-"""Options where nobody said anything about results; sample pictures meet no limit."""
+"""Options that leave results at their defaults, with limits that no sample picture reaches."""
 
 
 class Pictures(Protocol):
-    """Upright pictures, one after the other."""
+    """A series of upright pictures."""
 
     def __iter__(self) -> Iterator[Pixels]:
-        """Those that can be read."""
+        """Return the pictures that can be read."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SamplePictures:
-    """Those that Regatta draws itself, for a task."""
+    """The sample pictures that Regatta draws itself for a task."""
 
     task: str
 
@@ -58,13 +58,13 @@ class SamplePictures:
 
 @dataclass(frozen=True, slots=True)
 class ShardPictures:
-    """The first of a shard's, in listing order."""
+    """The first pictures of a shard, in listing order."""
 
     unit: WorkUnit
     items: tuple[ItemRef, ...]
 
     def __iter__(self) -> Iterator[Pixels]:
-        """Those that can be read; of the others, their rows will say it."""
+        """Yield the pictures that can be read; the others' rows will say what is wrong."""
         for item in self.items:
             try:
                 data = fetch(item, self.unit)
@@ -75,10 +75,10 @@ class ShardPictures:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """In which way does the network run that has this role in the model?
+    """In which way should the network with this role in the model run?
 
-    `is_part` says that the model is shown alone what jobs would run only as a part of another.
-    `without` are the ways that are known to end their process.
+    `is_part` says that the model, which jobs may run only as a part of another, is tried alone.
+    `without` are the ways known to end their process.
     """
 
     model: ModelRef
@@ -90,12 +90,12 @@ class Question:
 
     @classmethod
     def alone(cls, export: ModelRef, profile: ExecutionProfile) -> "Question":
-        """The question about an export that is shown pictures alone, whatever it is a part of."""
+        """Return the question about an export tried alone, whatever it is a part of."""
         return cls(export, ALONE, profile, is_part=True)
 
     @property
     def digest(self) -> str:
-        """The network's."""
+        """The digest of the network."""
         return parts_of(self.model)[self.role].digest
 
     @property
@@ -103,7 +103,7 @@ class Question:
         """What the network runs on, and how.
 
         Raises:
-            FatalError: the graph had to be looked at, and is not there.
+            FatalError: the graph had to be inspected and is missing.
         """
         return self._network_profile(self.role)
 
@@ -112,10 +112,10 @@ class Question:
         return network_profile(parts_of(self.model)[role], self.profile, is_whole=is_whole)
 
     def ways(self, engines: Engines) -> list[Way]:
-        """Return the ways beside the plain one that are worth a comparison.
+        """Return the ways beside the plain one that are worth comparing.
 
         Raises:
-            FatalError: the network is not there, or not the registered one, or this process has no
+            FatalError: the network is missing or not the registered one, or this process has no
                 engine for it.
         """
         export = registered_export(parts_of(self.model)[self.role])
@@ -163,7 +163,7 @@ class Question:
         return compare(what, rehearsal, networks, load, pictures, seconds=seconds, trying=trying)
 
     def _threshold(self, exports: Mapping[str, ExportedModel]) -> float:
-        """The score above which the model keeps what it finds."""
+        """Return the score above which the model keeps detections."""
         if self.options.rows.threshold is not None:
             return self.options.rows.threshold
         if self.model.task == "ocr":

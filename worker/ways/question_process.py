@@ -1,7 +1,7 @@
-"""Asks which way is right in a process of its own, which may hang, die, or take too long.
+"""Compares ways in a separate process, which may hang, die or take too long.
 
-A wrong kernel may also write where it should not, or end its process: it must not be the one that
-holds shards. A child that dies of one way is followed by another that tries the rest.
+A wrong kernel may write where it shouldn't or end its process, so it must not run in the process
+that holds shards. If a child dies of one way, another child tries the rest.
 """
 
 import multiprocessing
@@ -40,10 +40,10 @@ def ask_alone(
     *,
     seconds: float = SECONDS,
 ) -> Comparison:
-    """Return what a child process answers within `seconds`; `check` is called now and then.
+    """Return a child process's answer, given within `seconds`; `check` is called now and then.
 
     Raises:
-        RegattaError: the network cannot be run plainly, or a picture cannot be had.
+        RegattaError: the network can't be run plainly, or a picture can't be fetched.
     """
     until = time.monotonic() + seconds
     deadly: dict[str, Any] = {}
@@ -67,7 +67,7 @@ def ask_alone(
 
 
 def _with(found: Comparison, deadly: dict[str, Any]) -> Comparison:
-    """The answer with the ways that a child died of."""
+    """Return the answer with the ways that killed a child added."""
     if not deadly:
         return found
     report = {**found.report, "tried": {**deadly, **found.report.get("tried", {})}}
@@ -78,7 +78,7 @@ def _with(found: Comparison, deadly: dict[str, Any]) -> Comparison:
 
 
 class _Death:
-    """What a child died of, while it tried a way, or before."""
+    """How a child died, and which way it was trying, if any."""
 
     def __init__(self, code: int, way: Way | None) -> None:
         self.way = way
@@ -102,7 +102,7 @@ class _Child:
     def answer(
         self, check: Callable[[], None], until: float
     ) -> Comparison | RegattaError | _Death | None:
-        """Wait for the answer; None if it does not come in time."""
+        """Wait for the answer and return it; None if it doesn't come in time."""
         way: Way | None = None
         try:
             while True:
@@ -126,7 +126,7 @@ class _Child:
 
 
 def _serve(question: Question, pictures: Pictures, pipe: Connection) -> None:
-    """Say each way before it is tried, and then the answer, or the error."""
+    """Send each way before it is tried, and then the answer or the error."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=end_with_parent, name="orphan", daemon=True).start()

@@ -1,4 +1,4 @@
-"""Pictures run through a model's networks outside of the pipeline, one after another."""
+"""Runs pictures through a model's networks outside the pipeline, one by one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from core.errors import BadInputError
 from core.options import JobOptions, ModelRef
 from predictions.answer import Answer
 from predictions.detections import Detections
-from vision.ops.person_crop import PersonCrop
+from vision.rectangle import Rectangle
 from worker.engines.protocol import PredictError, Predictor
 from worker.networks.network import Network, Pixels, stacked
 from worker.networks.pose_network import TopDown
@@ -25,14 +25,14 @@ Outputs = list[NDArray[Any]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Take:
-    """What a picture got: its answer, None if it has none; and what each run of a role gave."""
+    """What came of a picture: its answer, if it has one, and each run's outputs by role."""
 
     answer: Answer | None
     outputs: Mapping[str, Sequence[Outputs]]
 
 
 class Rehearsal:
-    """The way of pictures through one model; `networks` are its own, by their roles."""
+    """Takes pictures through one model; `networks` are its networks by role."""
 
     def __init__(
         self, recipe: Recipe, networks: Mapping[str, Network], options: JobOptions
@@ -47,14 +47,14 @@ class Rehearsal:
         predictors: Mapping[str, Predictor],
         sizes: Mapping[str, int] = MappingProxyType({}),
     ) -> Take:
-        """Run an upright picture, each network by the predictor of its role, one ask a batch.
+        """Run an upright picture, each network on its role's predictor, one ask per batch.
 
-        A role's first ask is filled up to a batch of the size that `sizes` names, as in a job. A
-        picture that a network refuses has no answer.
+        A role's first ask is padded to the batch size in `sizes`, as in a job. A picture that a
+        network refuses has no answer.
 
         Raises:
-            FatalError: the model is not what it says it is.
-            OutOfMemoryError: a network has no memory for it.
+            FatalError: the model is not what it claims to be.
+            OutOfMemoryError: there isn't enough memory.
         """
         outputs: dict[str, list[Outputs]] = {}
         steps = self._recipe.steps(image_bgr, self._options)
@@ -70,14 +70,14 @@ class Rehearsal:
                 asks = steps.send(given)
         except StopIteration as end:
             return Take(cast("Answer", end.value), outputs)
-        except (BadInputError, PredictError, ValueError):  # columns refuse what is no number
+        except (BadInputError, PredictError, ValueError):  # columns refuse NaN and infinity
             return Take(None, outputs)
         finally:
             steps.close()
 
 
 def solo_recipe(ref: ModelRef, network: Network) -> Recipe:
-    """Return a recipe for one network alone, also one that jobs run as a part only.
+    """Return a recipe for a network alone, even if jobs run it only as a part.
 
     Raises:
         UsageError: as `recipe_of`.
@@ -88,19 +88,19 @@ def solo_recipe(ref: ModelRef, network: Network) -> Recipe:
 
 
 class _Part:
-    """A part of composed models that is shown the whole of a picture. See `Recipe`."""
+    """A recipe that shows a part of composed models the whole picture. See `Recipe`."""
 
     def __init__(self, network: TopDown | TextDetector | TextRecognizer) -> None:
         self._network = network
 
     @staticmethod
     def revisits(options: JobOptions) -> bool:
-        """Never."""
+        """Return False."""
         del options
         return False
 
     def steps(self, image_bgr: Pixels, options: JobOptions) -> Steps:
-        """Ask the network once, and put what it says into columns."""
+        """Ask the network once, and turn its output into columns."""
         del options
         height, width = image_bgr.shape[:2]
         (output,) = yield [Ask(ALONE, self._network.prepare(image_bgr))]
@@ -108,7 +108,7 @@ class _Part:
         whole = np.array([[0, 0, width, height]], np.float32)
         one, first = np.ones(1, np.float32), np.zeros(1, np.int32)
         if isinstance(network, TopDown):
-            points = network.keypoints([output], [PersonCrop(0, 0, width, height)])
+            points = network.keypoints([output], [Rectangle(0, 0, width, height)])
             return Answer(Detections(whole, one, first, ("person",), keypoints=points))
         if isinstance(network, TextRecognizer):
             score = np.array([output.score], np.float32)

@@ -59,7 +59,7 @@ def test_an_image_that_is_too_small_for_the_crop_is_refused() -> None:
         ({"RandFlipImage": None}, "'RandFlipImage' is unknown"),
         ({"ResizeImage": {}}, "neither size nor resize_short"),
         ({"ResizeImage": {"size": 5, "interpolation": "soft"}}, "'soft' of cv2 is unknown"),
-        ({"NormalizeImage": {"order": "chw"}}, "they last, are read"),
+        ({"NormalizeImage": {"order": "chw"}}, "only as the last dimension"),
         ({"NormalizeImage": {"order": "", "std": [0, 1, 1]}}, "std must not hold 0"),
         ({"DecodeImage": {"to_rgb": False}}, "only RGB"),
         ({"CropImage": {"size": 0}}, "must be positive"),

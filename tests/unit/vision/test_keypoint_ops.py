@@ -5,8 +5,9 @@ import pytest
 from core.errors import BadInputError
 from vision.ops.detection import Permute, Sample
 from vision.ops.keypoint import EvalAffine, TopDownEvalAffine
-from vision.ops.person_crop import PersonCrop, person_crop
+from vision.ops.person_crop import person_crop
 from vision.ops.preprocess import Preprocessor
+from vision.rectangle import Rectangle
 
 TINY = TopDownEvalAffine((96, 128))
 UDP = TopDownEvalAffine((96, 128), use_udp=True)
@@ -42,7 +43,7 @@ def middle_of(image: np.ndarray) -> tuple[float, float]:
 def test_the_crop_of_a_person(
     box: tuple[float, ...], size: tuple[int, int], expected: tuple[int, ...]
 ) -> None:
-    assert person_crop(box, size) == PersonCrop(*expected)
+    assert person_crop(box, size) == Rectangle(*expected)
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_slivers_are_prepared_and_come_back(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize(
     ("step", "message"),
     [
-        ({"type": "LoadImages", "to_rgb": False}, "blue first"),
+        ({"type": "LoadImages", "to_rgb": False}, "read BGR"),
         ({"type": "RandomBlur"}, "'RandomBlur' is unknown"),
         ({"type": "Resize", "random_interp": True}, "for training"),
     ],

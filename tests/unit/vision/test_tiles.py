@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 
 from core.errors import UsageError
 from predictions.detections import Detections
+from vision.rectangle import Rectangle
 from vision.rle import box_around, runs_of
-from vision.tiles import Tile, Tiling, in_picture
+from vision.tiles import Tiling, in_picture
 
 
 def slice_boxes(
@@ -71,7 +72,7 @@ def test_what_tiles_show_is_found_in_the_picture() -> None:
         np.array([7], np.int32),
         masks=(runs_of(mask),),
     )
-    tiles = [Tile(0, 0, 5, 4), Tile(100, 20, 105, 24)]
+    tiles = [Rectangle(0, 0, 5, 4), Rectangle(100, 20, 105, 24)]
     placed = in_picture([found, found], tiles, (110, 30))
     assert placed.xyxy.tolist() == [[1, 2, 3.5, 4], [101, 22, 103.5, 24]]
     assert placed.class_ids.tolist() == [7, 7]
@@ -82,4 +83,4 @@ def test_what_tiles_show_is_found_in_the_picture() -> None:
 
 def test_nothing_in_any_tile_is_nothing_in_the_picture() -> None:
     assert len(in_picture([], [], (5, 5))) == 0
-    assert len(in_picture([Detections.empty()] * 2, [Tile(3, 4, 5, 6)] * 2, (9, 9))) == 0
+    assert len(in_picture([Detections.empty()] * 2, [Rectangle(3, 4, 5, 6)] * 2, (9, 9))) == 0

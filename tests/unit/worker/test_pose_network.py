@@ -10,7 +10,7 @@ from tests.bench import OPTIONS
 from vision.draw.by_task import draw
 from vision.exports.export import read_export
 from vision.exports.exported import ExportedModel
-from vision.ops.person_crop import PersonCrop
+from vision.rectangle import Rectangle
 from worker.networks.by_task import network_of
 from worker.networks.pose_network import BottomUp, TopDown
 
@@ -43,7 +43,7 @@ def test_points_of_a_crop_are_in_pixels_of_the_picture(top_down: TopDown) -> Non
     maps[0, :, 0, 0] = 0.9
     maps[1, :, 15, 11] = 0.8
     # Cells are 4 pixels of the model's input, which has 47 x 63 steps between its pixels.
-    crops = [PersonCrop(100, 200, 147, 263), PersonCrop(0, 0, 94, 126)]
+    crops = [Rectangle(100, 200, 147, 263), Rectangle(0, 0, 94, 126)]
     points = top_down.keypoints(list(maps), crops)
     assert points.shape == (2, 3, 3)
     assert points[0, 0] == pytest.approx([100, 200, 0.9])
@@ -58,7 +58,7 @@ def test_what_is_no_heatmap_is_fatal(top_down: TopDown, outputs: list[Any]) -> N
 
 def test_heatmaps_without_numbers_end_their_picture(top_down: TopDown) -> None:
     with pytest.raises(BadInputError, match="NaN"):
-        top_down.keypoints([np.full((3, 4, 4), np.nan, np.float32)], [PersonCrop(0, 0, 9, 9)])
+        top_down.keypoints([np.full((3, 4, 4), np.nan, np.float32)], [Rectangle(0, 0, 9, 9)])
 
 
 def people(*joints: tuple[int, int, float]) -> list[np.ndarray[Any, Any]]:

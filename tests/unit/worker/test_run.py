@@ -193,7 +193,7 @@ def test_work_done_is_progress(unit: WorkUnit, clock: list[float]) -> None:
 
 def test_items_run_alone_count_as_done(unit: WorkUnit) -> None:
     run = new_run(unit)
-    run.alone(3)
+    run.count_isolated(3)
     assert run.done == 3
 
 

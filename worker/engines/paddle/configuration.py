@@ -1,4 +1,4 @@
-"""How Paddle is told in which way to run a network on the CPU."""
+"""Paddle's configuration for each way of running a network on the CPU."""
 
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,10 @@ from worker.engines.paddle.vendor import paddle
 
 
 def configuration(model_file: Path, params_file: Path, *, threads: int, way: Way) -> Any:
-    """Paddle's `Config` for a network that runs in exactly this way.
+    """Return Paddle's `Config` for running a network in exactly this way.
 
     Raises:
-        FatalError: the graph is damaged and had to be looked into.
+        FatalError: the graph had to be inspected and is damaged.
     """
     config = paddle.inference.Config(str(model_file), str(params_file))
     config.disable_gpu()
@@ -21,8 +21,8 @@ def configuration(model_file: Path, params_file: Path, *, threads: int, way: Way
     config.set_cpu_math_library_num_threads(threads)
     new_ir = model_file.suffix == ".json"
     if new_ir:
-        # Loads with memory optimization only under the new executor, under which the older
-        # format cannot be cloned.
+        # Memory optimization loads this format only under the new executor, which can't clone
+        # predictors of the older format.
         config.enable_new_ir()
         config.enable_new_executor()
     config.enable_memory_optim()
@@ -32,16 +32,16 @@ def configuration(model_file: Path, params_file: Path, *, threads: int, way: Way
     config.enable_mkldnn()
     if way is Way.ONEDNN_UNPLACED:
         if new_ir:
-            # By then the fused convolutions are oneDNN's; what is not fused stays Paddle's own.
+            # By now the fused convolutions are oneDNN's; whatever isn't fused stays with Paddle.
             config.delete_pass("onednn_placement_pass")
         else:
-            # There the fusions need the pass, which in turn heeds a list of operators.
+            # In the old IR the fusions need this pass, which in turn obeys a list of operators.
             config.set_mkldnn_op(_undoubted(model_file))
     return config
 
 
 def _undoubted(model_file: Path) -> set[str]:
-    """The types of a graph's operators of which oneDNN computes every single one rightly."""
+    """Return the operator types that oneDNN computes correctly everywhere in a graph."""
     operators = read_graph(model_file)
     doubts = {operator.type for operator, _ in doubted(operators, new_ir=False)}
     return {operator.type for operator in operators} - doubts

@@ -1,4 +1,4 @@
-"""Where oneDNN's kernels in Paddle 3.2.2 are wrong: found by programs of one operator.
+"""Which operators oneDNN gets wrong in Paddle 3.2.2, as programs of a single operator showed.
 
 | operator | fault | new IR | old IR |
 | --- | --- | --- | --- |
@@ -14,12 +14,12 @@
 | add, subtract, multiply, divide by a scalar of no axes | refuses to run | right | refuses |
 | softplus | the threshold is ignored | wrong | wrong |
 
-(*) Unless oneDNN left its input in a layout of its own, as after a convolution: what layout a value
-will have, a graph does not say.
+(*) Unless oneDNN left the input in its own layout, as after a convolution; the graph doesn't say
+which layout a value will have.
 
-Right, or left to Paddle's own kernels: bicubic, trilinear, linear and area; bilinear of half-pixel
-centres; nearest by whole numbers. A first predictor and its clones are alike, and so are batches.
-The interpolations of Paddle 1 were not tried, and are doubted.
+Right, or left to Paddle's own kernels: bicubic, trilinear, linear and area; bilinear with
+half-pixel centres; nearest by whole factors. A predictor and its clones behave alike, and so do all
+batch sizes. Paddle 1's interpolations were not tried and count as doubtful.
 """
 
 import math
@@ -29,16 +29,16 @@ from itertools import zip_longest
 from worker.engines.paddle.graph import Operator, Shape
 
 TINY = "a picture of a few pixels"
-"""The reason of a doubt that no picture with larger sides gives."""
+"""The reason for a doubt that only pictures of a few pixels raise."""
 
 _SMALL_ERROR = 1e-6
 
 
 def doubted(operators: Iterable[Operator], *, new_ir: bool) -> list[tuple[Operator, str]]:
-    """The operators that oneDNN may compute wrongly, each with the reason.
+    """Return the operators that oneDNN may compute wrongly, each with a reason.
 
-    A size that is only known when the network runs counts as the worst that it can be; where only
-    a picture of a few pixels makes it so bad, the reason is `TINY`.
+    A size known only at run time counts as the worst it can be; if only a picture of a few pixels
+    can make it that bad, the reason is `TINY`.
     """
     found = ((each, _reason(each, new_ir=new_ir)) for each in operators)
     return [(each, reason) for each, reason in found if reason]
@@ -80,7 +80,7 @@ def _bilinear(operator: Operator) -> str | None:
     source, target = _sides(operator, operator.inputs[0]), _sides(operator, operator.output)
     if _is_one_pixel(source):
         return "bilinear, of 1 x 1"
-    # What is enlarged has one row or column afterwards only if it had one before.
+    # An enlarged map has a single row or column only if it had one before.
     enlarged = [factor >= 1 for factor in _factors(operator)] or [False] * len(target)
     sides = zip_longest(source, target, enlarged, fillvalue=-1)
     lessened = [after for before, after, larger in sides if before != 1 and larger is not True]
@@ -90,13 +90,13 @@ def _bilinear(operator: Operator) -> str | None:
 
 
 def _sides(operator: Operator, shape: Shape | None) -> Shape:
-    """The spatial sides of a batch of pictures or volumes; empty if nothing is known."""
+    """Return the spatial sides of a batch of pictures or volumes; empty if nothing is known."""
     last = operator.attributes.get("data_format") in {"NHWC", "NDHWC"}
     return () if shape is None else shape[1:-1] if last else shape[2:]
 
 
 def _is_one_pixel(sides: Shape) -> bool:
-    """Whether that is certain, or nothing is known at all."""
+    """Return whether it certainly is a single pixel, or nothing is known about it."""
     return all(side == 1 for side in sides)
 
 
@@ -105,7 +105,7 @@ def _may_be_one_pixel(sides: Shape) -> bool:
 
 
 def _factors(operator: Operator) -> list[float]:
-    """By how much each side is enlarged; empty if something else decides."""
+    """Return the factor by which each side is enlarged; empty if something else decides."""
     scale = operator.attributes.get("scale") or []
     return [] if len(operator.inputs) > 1 else list(scale)
 
@@ -121,7 +121,7 @@ def _divide(operator: Operator) -> str | None:
         return reason
     if len(first) > len(second) and operator.attributes.get("axis", -1) != -1:
         return reason
-    # Two sides of unknown length are taken for equal: comparing outputs would show it otherwise.
+    # Two sides of unknown length are taken as equal: comparing outputs would show if they are not.
     pairs = zip(reversed(first), reversed(second), strict=False)
     if all(b in {1, a} or (a > 1 and b == -1) for a, b in pairs):
         return None

@@ -1,4 +1,4 @@
-"""Paddle's own inference engine on CPU."""
+"""The adapter for Paddle's own inference engine, on the CPU."""
 
 import os
 import platform
@@ -23,33 +23,33 @@ from worker.engines.protocol import ModelFiles, OutOfMemoryError, PredictError, 
 
 _log = structlog.get_logger()
 
-# What Paddle's C++ errors become in Python; MemoryError is told apart before them.
+# What Paddle's C++ errors become in Python; MemoryError is caught before these.
 _VENDOR_ERRORS = (IndexError, OSError, RuntimeError, SystemError, TypeError, ValueError)
 
-# Whatever oneDNN throws arrives as this and no more. Shapes and types are checked before oneDNN
-# sees them, so that it is memory, if anything can be done about it.
+# All that arrives of anything oneDNN throws. Shapes and types are checked before oneDNN sees them,
+# so if anything can be done about it, the cause is memory.
 _NAMELESS = "std::exception"
 
 _IMAGE = "image"
 
 _PICTURES = 4  # dimensions: [B,C,H,W]
 
-# Networks halve their maps six times at most: of a larger picture, no map has sides of one pixel.
+# Networks halve their maps at most six times: no map of a larger picture has a one-pixel side.
 _TINY_SIDE = 64
 
 _NOT_LOADED = "a damaged download, or an export by a newer Paddle: export it again"
 
-_RANK = 1.0  # by definition: what other engines and devices are measured in
+_RANK = 1.0  # by definition: the unit for other engines and devices
 
 NUMERICS = 2
-"""Rises with each change of this adapter that changes numbers: shards of one job stay alike.
+"""Raised whenever a change to this adapter changes numbers, so that a job's shards stay alike.
 
-1 was oneDNN wherever it loaded.
+1 used oneDNN wherever it loaded.
 """
 
 
 class PaddlePredictor:
-    """A network in Paddle Inference. See `Predictor` for what it promises."""
+    """A network in Paddle Inference; see `Predictor` for its contract."""
 
     def __init__(
         self,
@@ -59,13 +59,13 @@ class PaddlePredictor:
         shared_bytes: int = 0,
         own_bytes: int = 0,
     ) -> None:
-        """Wrap what Paddle made.
+        """Take over Paddle's predictor.
 
         Args:
             vendor: Paddle's predictor.
-            plainly: Loads the network anew, for pictures too small for the way of this one.
-            shared_bytes: What it keeps that its replicas share.
-            own_bytes: What each of them keeps beside it.
+            plainly: Loads the network in the plain way, for pictures too small for this one.
+            shared_bytes: Memory that its replicas share.
+            own_bytes: Memory that each replica needs on top.
         """
         self._vendor = vendor
         self._plainly = plainly
@@ -89,14 +89,14 @@ class PaddlePredictor:
         except _VENDOR_ERRORS as error:
             many = any(len(array) > 1 for array in arrays)
             if many and str(error) == _NAMELESS:
-                raise OutOfMemoryError("oneDNN failed, most likely for memory") from error
+                raise OutOfMemoryError("oneDNN failed, most likely for lack of memory") from error
             raise PredictError(_summary(error)) from error
 
     def replicate(self) -> "PaddlePredictor":
-        """Another predictor of the same network, for another thread.
+        """Return another predictor of the same network, for another thread.
 
-        It shares what weights oneDNN has not reordered, gives the same bits, and outlives this
-        one. This one must not be running meanwhile.
+        It shares the weights that oneDNN hasn't reordered, gives the same bits, and may outlive
+        this one, which must not be running meanwhile.
         """
         return PaddlePredictor(self._vendor.clone(), self._plainly, own_bytes=self._own_bytes)
 
@@ -105,7 +105,7 @@ class PaddlePredictor:
         self._vendor = self._plain = None
 
     def _vendor_for(self, arrays: Sequence[NDArray[Any]]) -> Any:
-        """What runs these inputs; which one that is, their shapes alone decide."""
+        """Return the predictor for these inputs; their shapes alone decide which."""
         if self._plainly is None or not any(_is_tiny(array.shape) for array in arrays):
             return self._vendor
         if self._plain is None:
@@ -113,7 +113,7 @@ class PaddlePredictor:
         return self._plain
 
     def _bound(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        """The arrays of the network's inputs. A lone one may have any name: it is the image."""
+        """Return the arrays for the network's inputs; a sole input of any name is the image."""
         if len(self.input_names) == 1 and _IMAGE in feeds:
             return [feeds.get(self.input_names[0], feeds[_IMAGE])]
         unknown = [name for name in self.input_names if name not in feeds]
@@ -130,15 +130,16 @@ def _is_tiny(shape: tuple[int, ...]) -> bool:
 
 
 def offers() -> tuple[Offered, ...]:
-    """What this process can run; nothing is loaded to find out."""
+    """Return what this process can run, without loading anything."""
     offer = EngineOffer("paddle", paddle.__version__, _cpu_class(), "fp32", numerics=NUMERICS)
     return (Offered(offer, rank=_RANK),)
 
 
 def ways(model_file: Path) -> tuple[Way, ...]:
-    """The ways beside `Way.PLAIN` that are worth comparing with it, likely the fastest first.
+    """Return the ways worth comparing with `Way.PLAIN`, probably fastest first.
 
-    None of them is known to give other numbers for such a graph; the reasons are logged once.
+    None of them is known to give different numbers for such a graph; why others are left out is
+    logged once.
 
     Args:
         model_file: The graph: `.json` (Paddle 3) or `.pdmodel` (Paddle 2).
@@ -160,50 +161,50 @@ def _ways(model_file: Path, _changed: int) -> tuple[Way, ...]:
     try:
         operators = read_graph(model_file)
     except FatalError as error:
-        # Loading it says what is wrong, if anything is; what cannot be judged runs plainly.
+        # If the graph is broken, loading it will say so; a graph that can't be judged runs plainly.
         _log.warning("onednn off", model=str(model_file), reason=str(error))
         return ()
     new_ir = model_file.suffix == ".json"
     if any(operator.kind == "while" for operator in operators):
-        # As those of the RCNN family do around their NMS: "expand_v2" gets a wrong shape.
+        # As in the RCNN family around NMS: "expand_v2" gets a wrong shape.
         _log.warning("onednn limited", model=str(model_file), reason="fails on loops in a graph")
-        # What stands in the loop is Paddle's own then.
+        # Paddle's own kernels then run everything inside the loop.
         return (Way.ONEDNN_UNPLACED,) if new_ir else ()
     reasons = {reason for _, reason in doubted(operators, new_ir=new_ir)}
     if reasons - {TINY}:
         said = ", ".join(sorted(reasons))
         _log.info("onednn limited", model=str(model_file), reason=f"may be wrong: {said}")
         return (Way.ONEDNN_UNPLACED,)
-    # Without doubts the list of operators that an older graph is held to would hold all of them.
+    # Without doubts, the list that an older graph is restricted to would hold every operator.
     return (Way.ONEDNN, Way.ONEDNN_UNPLACED) if new_ir else (Way.ONEDNN,)
 
 
 def load_predictor(
     model_file: Path, params_file: Path, *, profile: NetworkProfile, way: Way = Way.PLAIN
 ) -> PaddlePredictor:
-    """The network, loaded and ready to run under the profile, in this way and no other.
+    """Return the network, loaded and ready to run under the profile in exactly this way.
 
     Args:
         model_file: The graph: `.json` (Paddle 3) or `.pdmodel` (Paddle 2).
         params_file: Its weights, `.pdiparams`.
         profile: Says the number of threads, and must be one that `offers` names.
-        way: Any, though only those of `ways` may be right.
+        way: Any way, though only those that `ways` returns may be right.
 
     Raises:
         FatalError: a file is missing or unusable, the profile is for another engine, or the graph
-            can't be loaded in this way: oneDNN refuses that of a SOLOv2, say.
-        OutOfMemoryError: there is no memory for it now.
+            can't be loaded in this way (oneDNN refuses SOLOv2's, for example).
+        OutOfMemoryError: there isn't enough memory right now.
     """
     if profile.offer not in {offered.offer for offered in offers()}:
         raise FatalError(f"this process offers {offers()} and can't run {profile}")
     for path in (model_file, params_file):
-        # Paddle loads a graph without its weights in silence, and computes with nothing.
+        # Paddle silently loads a graph without its weights, and computes without them.
         if not path.is_file():
             raise FatalError(f"there is no model file {path}")
     try:
         make = partial(_created, model_file, params_file, profile.threads)
         weights = params_file.stat().st_size
-        # oneDNN reorders weights for itself, in each predictor, and Paddle keeps its own.
+        # oneDNN keeps a reordered copy of the weights in each predictor, beside Paddle's own.
         return PaddlePredictor(
             make(way),
             _plainly(model_file, way, make),
@@ -226,7 +227,7 @@ def _created(model_file: Path, params_file: Path, threads: int, way: Way) -> Any
 
 
 def _plainly(model_file: Path, way: Way, make: Callable[[Way], Any]) -> Callable[[], Any] | None:
-    """What loads the network for tiny pictures, if oneDNN may get those wrong."""
+    """Return a loader for the plain network, if oneDNN may get tiny pictures wrong."""
     if way is not Way.ONEDNN:
         return None
     doubts = doubted(read_graph(model_file), new_ir=model_file.suffix == ".json")
@@ -241,9 +242,9 @@ def load(
     sizes: Sizes = (),
     count: int,
 ) -> tuple[PaddlePredictor, ...]:
-    """`count` predictors of one network, one for each thread; see `load_predictor`.
+    """Return `count` predictors of one network, one per thread; see `load_predictor`.
 
-    Paddle takes any shapes that the graph does: `sizes` says nothing to it.
+    Paddle accepts whatever shapes the graph does, so `sizes` is ignored.
     """
     del sizes
     first = load_predictor(model.graph, model.weights, profile=profile, way=way)
@@ -252,7 +253,7 @@ def load(
 
 @cache
 def _onednn_works(version: str) -> bool:
-    """Whether oneDNN can be on: since 3.3 it fails on every graph with an interpolation."""
+    """Return whether oneDNN is usable: since Paddle 3.3 it fails on every interpolation."""
     numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
     if numbers < (3, 3):
         return True
@@ -262,9 +263,10 @@ def _onednn_works(version: str) -> bool:
 
 @cache
 def _cpu_class() -> str:
-    """The instruction set that numerics depend on: kernels are chosen by it.
+    """Return the instruction set, by which kernels are chosen and on which numerics depend.
 
-    oneDNN can be held below what the CPU has, the other libraries can't: a class of its own.
+    oneDNN can be limited to less than the CPU has while the other libraries can't: that makes a
+    class of its own.
     """
     if paddle.base.core.supports_avx512f():
         name = "cpu-avx512"
@@ -285,7 +287,7 @@ def _cpu_flags() -> frozenset[str]:
 
 
 def _summary(error: BaseException) -> str:
-    """The line of Paddle's many that says what was wrong."""
+    """Return the one line of Paddle's message that says what went wrong."""
     lines = [line.strip() for line in str(error).splitlines()]
     telling = [line for line in lines if line and line != "In user code:"]
     named = (line for line in telling if re.match(r"\w*Error:|\(\w+\)", line))

@@ -1,6 +1,6 @@
-"""What a graph consists of, read from its file without loading the network.
+"""Reads a graph's operators from its file without loading the network.
 
-Two formats, one form: `model.json` (Paddle 3, the new IR) and `model.pdmodel` (Paddle 2, the old).
+It reads `model.json` (Paddle 3, the new IR) and `model.pdmodel` (Paddle 2, the old) alike.
 """
 
 import dataclasses
@@ -13,15 +13,15 @@ from core.errors import FatalError
 from worker.engines.paddle.vendor import paddle
 
 Shape = tuple[int, ...]
-"""The sides of a tensor; -1 where a side is only known when the network runs."""
+"""The sides of a tensor; -1 for a side known only at run time."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Operator:
     """One operator of a graph.
 
-    `kind` is its name in Paddle 3, `type` the one in the file. Inputs that an operator may do
-    without stand in `inputs` only if they are there; a shape that the file does not say is None.
+    `kind` is its name in Paddle 3, `type` its name in the file. Optional inputs are in `inputs`
+    only if they are present; a shape that the file doesn't state is None.
     """
 
     type: str
@@ -32,10 +32,10 @@ class Operator:
 
 
 def read_graph(model_file: Path) -> list[Operator]:
-    """The operators of a graph, with those in its loops and branches.
+    """Return the operators of a graph, including those in loops and branches.
 
     Raises:
-        FatalError: the file is damaged, or of neither format.
+        FatalError: the file is damaged or in neither format.
     """
     try:
         if model_file.suffix == ".json":
@@ -43,16 +43,16 @@ def read_graph(model_file: Path) -> list[Operator]:
         return list(_of_program(model_file.read_bytes()))
     except (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise FatalError(
-            f"there is no graph to be read in {model_file}",
+            f"{model_file} holds no readable graph",
             hint="a damaged download, or an export by a newer Paddle: export it again",
         ) from error
 
 
-_ABSENT = 0  # the number of an input that an operator does without
+_ABSENT = 0  # the number that stands for a missing optional input
 
 
 def _of_json(data: dict[str, Any]) -> list[Operator]:
-    """Operators of the new IR: `#` is a type, `%` the number of a value, `TT` the value's type."""
+    """Return the new IR's operators: `#` is a type, `%` a value's number, `TT` the value's type."""
     shapes: dict[int, Shape | None] = {}
     numbers: dict[int, Any] = {}
     found = []
@@ -61,13 +61,13 @@ def _of_json(data: dict[str, Any]) -> list[Operator]:
         outputs = outputs if isinstance(outputs, list) else [outputs]
         shapes.update((value["%"], _shape(value["TT"])) for value in outputs)
         name = entry["#"].rpartition(".")[2].removesuffix("_")
-        if name == "p":  # a parameter, written in a way of its own
+        if name == "p":  # a parameter, which has a notation of its own
             continue
         attributes = {each["N"]: _plain(each["AT"]) for each in entry.get("A", ())}
         inputs = [value["%"] for value in entry.get("I", ()) if value["%"] != _ABSENT]
         if name == "full_int_array":
             numbers[outputs[0]["%"]] = attributes["value"]
-        if name == "pool2d":  # where the old IR has an attribute, it has an input
+        if name == "pool2d":  # an input here where the old IR has an attribute
             attributes["kernel_size"] = numbers.get(inputs[1])
         first = shapes[outputs[0]["%"]] if outputs else None
         found.append(
@@ -85,7 +85,7 @@ def _walk(holder: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _shape(kind: dict[str, Any]) -> Shape | None:
-    """Of a dense tensor: element type, sides, layout, and what else there is."""
+    """Return a dense tensor's shape; its type lists element type, sides, layout and more."""
     return tuple(kind["D"][1]) if kind.get("#", "").endswith("t_dtensor") else None
 
 
@@ -103,7 +103,7 @@ _RENAMED = {
     "bilinear_interp": "legacy_bilinear_interp",
     "elementwise_div": "divide",
 }
-# Everything that is asked for, as an old program keeps call stacks, too.
+# Only the attributes that are needed: old programs keep call stacks, too.
 _ATTRIBUTES = {
     "align_corners": "align_corners",
     "align_mode": "align_mode",
@@ -126,7 +126,7 @@ _INPUTS = ("X", "Y", "OutSize", "SizeTensor", "Scale")
 
 
 def _of_program(data: bytes) -> Iterator[Operator]:
-    """Operators of the old IR, whose values have names and stand in the block."""
+    """Yield the old IR's operators; their values are named and declared in the block."""
     program = paddle.base.core.ProgramDesc(data)
     for block in map(program.block, range(program.num_blocks())):
         for operator in map(block.op, range(block.op_size())):
@@ -152,4 +152,4 @@ def _named(block: Any, name: str) -> Shape | None:
     try:
         return tuple(variable.shape())
     except (AttributeError, RuntimeError, TypeError, ValueError):
-        return None  # unknown to the block, or no tensor
+        return None  # not declared in the block, or not a tensor

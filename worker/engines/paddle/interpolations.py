@@ -1,6 +1,6 @@
-"""Programs of one kind of interpolation each, and the numbers that they have to give.
+"""Programs that each do one kind of interpolation, and the numbers they should give.
 
-What oneDNN gets wrong shows on nothing but the operator itself: see `worker.engines.paddle.doubts`.
+They show what oneDNN gets wrong operator by operator: see `worker.engines.paddle.doubts`.
 """
 
 import dataclasses
@@ -23,10 +23,10 @@ Sides = tuple[int, ...]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Interpolation:
-    """A kind of interpolation, and the sides from and to which it is tried.
+    """A kind of interpolation, and the sizes from and to which it is tried.
 
-    `name` is what `doubts` calls it, where there is a doubt. oneDNN mostly ends the process that
-    runs a `deadly` one.
+    `name` is what `doubts` calls it, if it is doubted. oneDNN usually kills the process that runs a
+    `deadly` one.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Interpolation:
     deadly: bool = False
 
     def feeds(self, batch: int) -> dict[str, NDArray[np.float32]]:
-        """Pictures of noise, one batch for each of `sizes`."""
+        """Return noise pictures, one batch for each of `sizes`."""
         noise = np.random.default_rng(batch)
         shapes = [(batch, _CHANNELS, *source) for source, _ in self.sizes]
         return {
@@ -45,7 +45,7 @@ class Interpolation:
         }
 
     def truth(self, feeds: dict[str, NDArray[np.float32]]) -> list[NDArray[Any]]:
-        """The outputs for `feeds`, worked out one axis after another."""
+        """Return the correct outputs for `feeds`, computed one axis at a time."""
         found: list[NDArray[Any]] = []
         for picture, (source, target) in zip(feeds.values(), self.sizes, strict=True):
             result: NDArray[Any] = picture.astype(np.float64)
@@ -56,7 +56,7 @@ class Interpolation:
         return found
 
     def _shares(self, before: int, after: int) -> NDArray[np.float64]:
-        """How much of each of `before` pixels goes into each of `after`: [after, before]."""
+        """Return the weight of each of `before` pixels in each of `after`: [after, before]."""
         shares = np.zeros((after, before))
         for pixel in range(after):
             for taken, share in self._taken(pixel, before, after):
@@ -122,7 +122,7 @@ INTERPOLATIONS = (
 
 
 def export_interpolation(kind: Interpolation, prefix: Path, *, new_ir: bool = True) -> Path:
-    """Write the program that does one kind, and return its graph; see `export_program`."""
+    """Write a program that does one kind, and return its graph; see `export_program`."""
 
     def build(inputs: list[Any]) -> list[Any]:
         return [
@@ -151,8 +151,8 @@ def export_program(
     """Write a program, and return its graph: `prefix`.json, or `prefix`.pdmodel for the old IR.
 
     Args:
-        build: Makes the outputs of the inputs. The old IR wants a parameter among what it uses.
-        shapes: Those of the inputs x0, x1 ..., -1 where a side is free.
+        build: Makes the outputs from the inputs. The old IR needs it to use a parameter.
+        shapes: The shapes of the inputs x0, x1 ...; -1 where a side is free.
         prefix: Where to write it; `.pdiparams` is written beside it.
         new_ir: Whether to write as Paddle 3 does.
     """
@@ -183,9 +183,9 @@ def _save(
 
 
 def _unchanged(value: Any, *, convolved: bool) -> Any:
-    """Multiply by one, in a convolution, so that oneDNN has something to own, or else by number.
+    """Multiply by one: in a convolution, so that oneDNN owns the layout, or else by a scalar.
 
-    What came out of its convolution, oneDNN interpolates rightly even of one pixel.
+    oneDNN correctly interpolates whatever its own convolution produced, even a single pixel.
     """
     axes = len(value.shape) - 2
     one = np.eye(_CHANNELS, dtype=np.float32).reshape(_CHANNELS, _CHANNELS, *[1] * axes)

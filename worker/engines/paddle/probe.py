@@ -1,10 +1,10 @@
-"""Tries Paddle on this machine and answers in JSON: the module `worker.engines.paddle.probe`.
+"""Tries Paddle on this machine and reports in JSON: `python -m worker.engines.paddle.probe`.
 
-The answer: `version`; `gpu_build`; `gpus`, the names of those that Paddle sees, or `gpu_error`;
-`tensorrt`, its version, or None and `tensorrt_why`; `onednn_error`, None if every kind of
-interpolation gives the right numbers in the ways in which Regatta runs it, and one of them is on
-oneDNN; `onednn_wrong`, the kinds that oneDNN gets wrong if it is given everything (those apart
-that would end this process).
+The report has `version`; `gpu_build`; `gpus`, the names of the GPUs that Paddle sees, or
+`gpu_error`; `tensorrt`, its version, or None and `tensorrt_why`; `onednn_error`, None if every kind
+of interpolation gives the right numbers in the ways in which Regatta runs it and at least one of
+them uses oneDNN; `onednn_wrong`, the kinds that oneDNN gets wrong when it runs everything (except
+those that would end this process).
 """
 
 import json
@@ -24,7 +24,7 @@ from worker.engines.paddle.vendor import paddle
 
 
 def main() -> int:
-    """Print what was found as the last line of stdout."""
+    """Print the report as the last line of stdout."""
     answer: dict[str, Any] = {
         "version": paddle.__version__,
         "gpu_build": bool(paddle.device.is_compiled_with_cuda()),
@@ -61,7 +61,7 @@ def _tensorrt() -> dict[str, Any]:
 
 
 def _onednn() -> dict[str, Any]:
-    """Try every kind of interpolation in every way that may be taken, and on oneDNN alone."""
+    """Try every kind of interpolation in every allowed way, and on oneDNN alone."""
     error, wrong = None, []
     with tempfile.TemporaryDirectory(prefix="regatta-probe-") as folder:
         for number, kind in enumerate(INTERPOLATIONS):
@@ -77,7 +77,7 @@ def _onednn() -> dict[str, Any]:
 
 
 def _fault(kind: Interpolation, graph: Path, way: Way) -> str | None:
-    """Say what goes wrong with a program in one way, or None."""
+    """Return what goes wrong with a program when it runs in one way, or None."""
     profile = NetworkProfile(offers()[0].offer, batch_size=1)
     feeds = kind.feeds(batch=1)
     try:
@@ -86,13 +86,13 @@ def _fault(kind: Interpolation, graph: Path, way: Way) -> str | None:
     except RegattaError as error:
         return str(error)
     expected = kind.truth(feeds)
-    # Numbers of a few units, sums of a few products.
+    # The values are small, each a sum of a few products.
     right = all(np.allclose(a, b, atol=1e-4) for a, b in zip(found, expected, strict=True))
     return None if right else f"wrong numbers ({way})"
 
 
 def _line(error: BaseException) -> str:
-    """The line of Paddle's many that says what was wrong."""
+    """Return the one line of Paddle's message that says what went wrong."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if "Error" in line or line.startswith("(")]
     return (telling or lines or [type(error).__name__])[-1][:300]

@@ -1,8 +1,8 @@
-"""The one place that imports Paddle, and undoes what the import does to its process.
+"""The one place that imports Paddle and undoes what the import does to the process.
 
-Seen with 3.2.2: it replaces the handlers of SIGTERM, SIGSEGV and others by its own, which print a
-stack and abort; puts a handler on the root logger (every line would come twice); warns where no
-ccache is installed; changes the warning filters; sets OMP_NUM_THREADS for every child process.
+Version 3.2.2 replaces the handlers of SIGTERM, SIGSEGV and others with its own, which print a stack
+and abort; adds a handler to the root logger (every line would come twice); warns if ccache isn't
+installed; changes the warning filters; sets OMP_NUM_THREADS for every child process.
 """
 
 import ctypes
@@ -27,7 +27,7 @@ def _import_paddle() -> Any:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     omp_threads = os.environ.get("OMP_NUM_THREADS")
-    # Below errors glog talks about every graph pass; read once, when the library is loaded.
+    # At lower levels glog logs every graph pass. It reads this once, when the library is loaded.
     os.environ.setdefault("GLOG_minloglevel", "2")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -42,10 +42,11 @@ def _import_paddle() -> Any:
 
 
 def _signal_actions() -> dict[int, Any]:
-    """The handlers in force, as opaque `struct sigaction`s.
+    """Return the handlers in force, as opaque `struct sigaction`s.
 
-    By libc, as `signal.signal` works in the main thread only, and `paddle.disable_signal_handler`
-    sets the default, which takes SIGTERM from a worker that installed its drain before.
+    They are read through libc because `signal.signal` works in the main thread only, and
+    `paddle.disable_signal_handler` restores the default, which would take SIGTERM away from a
+    worker that has installed its drain.
     """
     actions: dict[int, Any] = {number: ctypes.create_string_buffer(256) for number in _SIGNALS}
     for number, action in actions.items():

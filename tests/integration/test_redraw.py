@@ -200,9 +200,7 @@ def test_changed_and_vanished_pictures_are_quarantined_and_a_retry_draws_what_is
     assert studio.part(job.id, 1) == studio.part("a", 1)
 
 
-@pytest.mark.parametrize(
-    ("harm", "said"), [("retry", "was run again"), ("removal", "are gone")]
-)
+@pytest.mark.parametrize(("harm", "said"), [("retry", "was run again"), ("removal", "are gone")])
 def test_results_that_are_not_what_they_were_fail_the_job(
     studio: Studio, harm: str, said: str
 ) -> None:

@@ -13,7 +13,7 @@ from store.locations import open_store
 from worker import __main__ as real
 from worker import runtime
 from worker.run import ShardRun
-from worker.shard import Finished, ShardRunner
+from worker.shard import ShardRunner, StagedRun
 
 _PART = b"nothing"
 
@@ -21,13 +21,13 @@ _PART = b"nothing"
 class NullRunner(ShardRunner):
     """Stages an empty part, and counts every item as a success."""
 
-    def _result(self, run: ShardRun) -> Finished:
+    def _result(self, run: ShardRun) -> StagedRun:
         unit = run.unit
         staged = staged_results_part(unit.part, unit.hold.attempt)
         open_store(unit.output).put(staged, _PART)
         rows = Artefact(ArtefactRole.ROWS, staged, results_part(unit.part), "0" * 64, len(_PART))
         counts = Counts(succeeded=unit.stop - unit.start)
-        return Finished(ShardResult((rows,), counts, {"total": 0.001}), {})
+        return StagedRun(ShardResult((rows,), counts, {"total": 0.001}), {})
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from worker.engines.protocol import Predictor
 from worker.networks.by_task import network_of
 from worker.networks.network import stacked
 from worker.ways.question import Question, SamplePictures
-from worker.ways.question_process import ask_alone
+from worker.ways.question_process import ask_in_process
 
 _BY_SPEED = (Way.PLAIN, Way.ONEDNN, Way.ONEDNN_UNPLACED)
 _ROUND_SECONDS = 1.0
@@ -40,7 +40,7 @@ def compared(export: ExportedModel, profile: NetworkProfile) -> tuple[str, str]:
     question = Question.alone(ref, job)
     if not paddle.ways(export.model_file):
         return Way.PLAIN.value, "-"
-    found = ask_alone(question, SamplePictures(export.task))
+    found = ask_in_process(question, SamplePictures(export.task))
     return (found.way or Way.PLAIN).value, found.why
 
 

@@ -45,7 +45,7 @@ def run_again(ref: str) -> None:
         warn_if_nobody_schedules(db, settings)
 
 
-def move_on(ref: str) -> None:
+def move_to_new_profile(ref: str) -> None:
     """Move the rest of a job, ended or not, onto what workers offer now.
 
     Raises:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from core.option import Kind, Option
-from core.values import colour_of, since_of, size_of, tile_of
+from core.values import parse_colour, parse_since, parse_size, parse_tile
 
 
 class Written(click.ParamType[Any]):
@@ -27,14 +27,14 @@ class Written(click.ParamType[Any]):
 
 
 def _checked_since(text: str) -> str:
-    since_of(text)
+    parse_since(text)
     return text  # an age counts from when the job begins
 
 
-SIZE = Written("size", size_of)
+SIZE = Written("size", parse_size)
 SINCE = Written("date|age", _checked_since)
-TILE = Written("WxH", tile_of)
-COLOUR = Written("colour", colour_of)
+TILE = Written("WxH", parse_tile)
+COLOUR = Written("colour", parse_colour)
 
 _WRITTEN = {Kind.SIZE: SIZE, Kind.SINCE: SINCE, Kind.TILE: TILE, Kind.COLOUR: COLOUR}
 

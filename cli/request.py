@@ -94,5 +94,5 @@ def typed(ctx: click.Context) -> dict[str, Any]:
 
 def _say_changes(like: str, before: Digests, now: Digests) -> None:
     if changed := now.changed(before):
-        rows = "rows may differ" if now.changes_rows(before) else "the same rows"
+        rows = "rows may differ" if now.may_change_rows(before) else "the same rows"
         say(f"not as in {like}: {', '.join(changed)} ({rows})")

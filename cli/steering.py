@@ -5,7 +5,7 @@ from collections.abc import Callable
 import click
 from sqlalchemy.orm import Session
 
-from cli.again import move_on, run_again
+from cli.again import move_to_new_profile, run_again
 from cli.options import PRIORITY, job_argument
 from cli.session import job_of, opened, running_shards, say, warn_if_nobody_schedules
 from core.errors import UsageError
@@ -61,7 +61,7 @@ def retry(*, job: str, reprofile: bool) -> None:
     ended; the manifest says which part was made on what.
     """
     if reprofile:
-        move_on(job)
+        move_to_new_profile(job)
     else:
         run_again(job)
 

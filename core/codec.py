@@ -13,7 +13,7 @@ from core.errors import NewerError
 from core.option import IS_LATER
 
 
-def written(value: Any) -> dict[str, Any]:
+def to_plain(value: Any) -> dict[str, Any]:
     """Return a dataclass's fields by their names.
 
     A field that was added to its class later is left out while it has its default: earlier
@@ -26,7 +26,7 @@ def written(value: Any) -> dict[str, Any]:
     }
 
 
-def known(data: Mapping[str, Any], what: str, *kinds: type[Any]) -> Mapping[str, Any]:
+def checked_keys(data: Mapping[str, Any], what: str, *kinds: type[Any]) -> Mapping[str, Any]:
     """Return `data` after checking that its keys are fields of these dataclasses.
 
     Raises:

@@ -30,7 +30,7 @@ class Digests:
             if getattr(self, each.name) != getattr(other, each.name)
         )
 
-    def changes_rows(self, other: "Digests") -> bool:
+    def may_change_rows(self, other: "Digests") -> bool:
         """Return whether the rows of an item may differ between two jobs.
 
         Limits count, since they decide what is quarantined. Planning only changes where rows lie

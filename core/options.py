@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from core import tasks
-from core.codec import known, written
+from core.codec import checked_keys, to_plain
 from core.option import Kind, option
 from core.slicing import Slicing
 
@@ -148,7 +148,7 @@ class JobOptions:
         return {
             name: asdict(value) if isinstance(value, Slicing) else value
             for group in (self.drawing, self.limits, self.rows, self.planning)
-            for name, value in written(group).items()
+            for name, value in to_plain(group).items()
         }
 
     @classmethod
@@ -158,7 +158,7 @@ class JobOptions:
         Raises:
             NewerError: a newer version wrote it.
         """
-        values = known(data, "option", *GROUPS.values())
+        values = checked_keys(data, "option", *GROUPS.values())
         slicing, background = values.get("slicing"), values.get("background")
         parsed = {
             "slicing": None if slicing is None else Slicing.from_json(slicing),
@@ -278,6 +278,6 @@ class ModelRef:
         Raises:
             NewerError: a newer version wrote it.
         """
-        values = known(data, "model key", cls)
+        values = checked_keys(data, "model key", cls)
         parts = {role: cls.from_json(part) for role, part in values.get("parts", {}).items()}
         return cls(**{**values, "parts": parts})

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from core.codec import known
+from core.codec import checked_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,4 +32,4 @@ class Drawn:
         Raises:
             NewerError: a newer version wrote it.
         """
-        return cls(**known(data, "key of what is drawn", cls))
+        return cls(**checked_keys(data, "key of what is drawn", cls))

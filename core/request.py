@@ -10,7 +10,7 @@ from core.option import OPTION, Kind, Option, option, options_of
 from core.options import DrawOptions, JobOptions, Limits, ModelRef, PlanOptions, RowOptions
 from core.selection import Selection
 from core.slicing import Slicing
-from core.values import plain_value, read_value, since_of
+from core.values import parse_since, plain_value, read_value
 
 _LONGEST_NAME = 200
 
@@ -96,7 +96,7 @@ class JobRequest:
         """Return the item filters; ages count back from now."""
         said = self._about(Selection)
         if isinstance(said.get("since"), str):
-            said["since"] = since_of(said["since"])
+            said["since"] = parse_since(said["since"])
         return Selection(**said)
 
     def options(self, **settings: Any) -> JobOptions:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from core.codec import known, written
+from core.codec import checked_keys, to_plain
 from core.option import Kind, option
 
 IMAGE_SUFFIXES = frozenset(
@@ -67,7 +67,7 @@ class Selection:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for the job's row."""
-        return written(self)
+        return to_plain(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Selection":
@@ -76,7 +76,7 @@ class Selection:
         Raises:
             NewerError: a newer version wrote it.
         """
-        values = known(data, "selection", cls)
+        values = checked_keys(data, "selection", cls)
         lists = {name: tuple(values.get(name, ())) for name in ("include", "exclude")}
         return cls(**{**values, **lists})
 

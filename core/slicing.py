@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from core.codec import known
+from core.codec import checked_keys
 from core.errors import NewerError
 from core.option import Kind, option
 
@@ -46,7 +46,7 @@ class Slicing:
         Raises:
             NewerError: a newer version wrote it.
         """
-        slicing = cls(**known(data, "slicing", cls))
+        slicing = cls(**checked_keys(data, "slicing", cls))
         if slicing.merge not in get_args(Merge):
             raise NewerError(f"option 'merge' as {slicing.merge!r}")
         return slicing

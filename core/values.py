@@ -16,7 +16,7 @@ _TILE = re.compile(r"(\d{1,5})(?:[xX](\d{1,5}))?")
 _UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def size_of(text: str) -> int:
+def parse_size(text: str) -> int:
     """Return a number of bytes: `500`, `10kB` (thousands), `10KiB` (1,024s), `1.5M`.
 
     Raises:
@@ -29,7 +29,7 @@ def size_of(text: str) -> int:
     return int(float(match[1]) * base ** _POWERS[match[2].lower()])
 
 
-def since_of(text: str) -> float:
+def parse_since(text: str) -> float:
     """Return a point in time, a date with or without time or an age such as `36h`, as Unix time.
 
     Dates without a zone are this machine's local time; ages count back from now.
@@ -46,7 +46,7 @@ def since_of(text: str) -> float:
         raise ValueError(f"{text!r} is not a date or age; write 2026-01-31, 36h or 7d") from None
 
 
-def tile_of(text: str) -> tuple[int, int]:
+def parse_tile(text: str) -> tuple[int, int]:
     """Return the width and height in pixels of a tile: `640x640`, or `640` for both.
 
     Raises:
@@ -58,7 +58,7 @@ def tile_of(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2] or match[1])
 
 
-def colour_of(text: str) -> tuple[int, int, int]:
+def parse_colour(text: str) -> tuple[int, int, int]:
     """Return the red, green and blue (0 to 255) of a colour as web pages write it: `#78ff9b`.
 
     Raises:
@@ -123,25 +123,25 @@ def _switch(value: Any) -> bool:
 
 
 def _size(value: Any) -> int:
-    return size_of(value) if isinstance(value, str) else _whole(value)
+    return parse_size(value) if isinstance(value, str) else _whole(value)
 
 
 def _since(value: Any) -> str | float:
     if isinstance(value, date):  # a datetime is one, too
         return value.isoformat()
     if isinstance(value, str):
-        since_of(value)
+        parse_since(value)
         return value
     return _number(value)
 
 
 def _tile(value: Any) -> tuple[int, int]:
-    width, height = _list(value, 2) if isinstance(value, list) else tile_of(str(value))
+    width, height = _list(value, 2) if isinstance(value, list) else parse_tile(str(value))
     return width, height
 
 
 def _colour(value: Any) -> tuple[int, int, int]:
-    red, green, blue = _list(value, 3) if isinstance(value, list) else colour_of(str(value))
+    red, green, blue = _list(value, 3) if isinstance(value, list) else parse_colour(str(value))
     return red, green, blue
 
 

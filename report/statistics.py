@@ -102,7 +102,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Setback:
+class QuarantinedItem:
     """A quarantined item and why."""
 
     item: str
@@ -121,7 +121,7 @@ class Statistics:
     items_without_any: int = 0
     scores: list[int] = field(default_factory=lambda: [0] * SCORE_BINS)
     reasons: Counter[str] = field(default_factory=Counter)
-    setbacks: list[Setback] = field(default_factory=list)
+    setbacks: list[QuarantinedItem] = field(default_factory=list)
     _found: EvenSample[Picture] = field(default_factory=lambda: EvenSample(GALLERY))
     _empty: EvenSample[Picture] = field(default_factory=lambda: EvenSample(GALLERY))
 
@@ -143,7 +143,7 @@ class Statistics:
         reason = row["reason"] or "no reason given"
         self.reasons[reason.partition(":")[0]] += 1
         if len(self.setbacks) < QUARANTINED_SHOWN:
-            self.setbacks.append(Setback(row["item"], row["model"], reason))
+            self.setbacks.append(QuarantinedItem(row["item"], row["model"], reason))
 
     def _count(self, row: Mapping[str, Any]) -> None:
         found = detections_of(row)

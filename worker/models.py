@@ -24,7 +24,7 @@ from worker.engines.registry import Engines
 from worker.networks.by_task import network_of
 from worker.networks.network import Network
 from worker.recipes.by_model import recipe_of
-from worker.recipes.recipe import ALONE, Recipe
+from worker.recipes.recipe import WHOLE, Recipe
 
 PLAINLY: Mapping[str, Way] = MappingProxyType({})
 """Ways for a model whose networks all run plainly."""
@@ -255,7 +255,7 @@ class Models:
 
 def parts_of(ref: ModelRef) -> Mapping[str, ModelRef]:
     """Return the exports that a model consists of, by role."""
-    return ref.parts or {ALONE: ref}
+    return ref.parts or {WHOLE: ref}
 
 
 def registered_export(ref: ModelRef) -> ExportedModel:

@@ -38,7 +38,7 @@ _MARGIN = 1 / 6  # of the lease: a run that couldn't renew stops this long befor
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class StagedRun:
     """A run that has finished: what it staged, and the children to plan with it."""
 
     result: ShardResult
@@ -92,7 +92,7 @@ class ShardRunner:
         margin = self.lease_seconds * _MARGIN
         return ShardRun(unit, lease_seconds=self.lease_seconds, margin=margin)
 
-    def _result(self, run: ShardRun) -> Finished | RegattaError:
+    def _result(self, run: ShardRun) -> StagedRun | RegattaError:
         """Run the shard and stage what it made; a failure is returned, not raised."""
         unit, begun = run.unit, time.monotonic()
         _log.info("shard started", kind=unit.kind.value, part=unit.part, attempt=unit.hold.attempt)
@@ -110,11 +110,11 @@ class ShardRunner:
         timings = {**run.seconds, "total": round(time.monotonic() - begun, 3)}
         if run.halved_to is not None:
             timings["halved_to_batch"] = run.halved_to
-        return Finished(ShardResult(artefacts, outcome.counts, timings), outcome.children)
+        return StagedRun(ShardResult(artefacts, outcome.counts, timings), outcome.children)
 
-    def _end(self, run: ShardRun, result: Finished | RegattaError) -> str:
+    def _end(self, run: ShardRun, result: StagedRun | RegattaError) -> str:
         hold = run.unit.hold
-        if isinstance(result, Finished):
+        if isinstance(result, StagedRun):
             return self._commit(run, result)
         if isinstance(result, StoppedError):
             return self._stop(hold, result.directive)
@@ -138,7 +138,7 @@ class ShardRunner:
         )
         return "failed"
 
-    def _commit(self, run: ShardRun, finished: Finished) -> str:
+    def _commit(self, run: ShardRun, finished: StagedRun) -> str:
         hold, result = run.unit.hold, finished.result
         if not self.db.write(
             lambda s: leases.commit(s, hold, result, children=finished.children, now=self.db.now(s))

@@ -38,7 +38,7 @@ from worker.engines.registry import Engines, engines_named
 from worker.networks.network import stacked
 from worker.ways.comparison import Comparison
 from worker.ways.question import ONLY_PLAIN, Question, SamplePictures
-from worker.ways.question_process import ask_alone
+from worker.ways.question_process import ask_in_process
 
 _FREE_SIZE = (480, 640)
 _LONG_SECONDS = 10.0  # a first run that took this long isn't repeated for the timing
@@ -110,7 +110,7 @@ def _compared(
     try:
         if not question.ways(engines):
             return Comparison(Way.PLAIN, ONLY_PLAIN)
-        return ask_alone(question, SamplePictures(export.task))
+        return ask_in_process(question, SamplePictures(export.task))
     except RegattaError as error:  # not the outputs of such a model: the caller looks at them
         return Comparison(None, str(error))
 

@@ -109,7 +109,7 @@ class Child:
         return DiedError(name + (" (out of memory)" if out_of_memory else ""), proves=proves)
 
 
-def run_alone(
+def run_suspects(
     run: ShardRun, items: Sequence[ItemRef], db: Database, *, at_once: int, stall_seconds: float
 ) -> list[ResultRow]:
     """Return the rows of a suspect's items, with those that killed their process quarantined.

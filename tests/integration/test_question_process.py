@@ -16,11 +16,11 @@ from core.ways import Way
 from core.work import Directive
 from tests.integration.precarious import OFFER
 from tests.workshop import new_run, work_unit, write_item, write_model
-from worker.recipes.recipe import ALONE
+from worker.recipes.recipe import WHOLE
 from worker.run import StoppedError
 from worker.ways.comparison import Comparison
 from worker.ways.question import Question, SamplePictures, ShardPictures
-from worker.ways.question_process import ask_alone
+from worker.ways.question_process import ask_in_process
 
 PROFILE = ExecutionProfile.of(OFFER, batch_size=1, jpeg_quality=90)
 PICTURES = SamplePictures("detect")
@@ -36,14 +36,14 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelRef:
 
 @pytest.fixture
 def question(model: ModelRef) -> Question:
-    return Question(model, ALONE, PROFILE)
+    return Question(model, WHOLE, PROFILE)
 
 
 @pytest.fixture
 def ask(question: Question, monkeypatch: pytest.MonkeyPatch) -> Ask:
     def asked(told: str) -> Comparison:
         monkeypatch.setenv("PRECARIOUS", told)
-        return ask_alone(question, PICTURES, seconds=120.0)  # a busy machine is slow
+        return ask_in_process(question, PICTURES, seconds=120.0)  # a busy machine is slow
 
     return asked
 
@@ -75,7 +75,7 @@ def test_nor_does_a_plain_run_that_ends_its_process(ask: Ask) -> None:
 def test_what_takes_too_long_is_ended(question: Question, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRECARIOUS", "plain=hang")
     begun = time.monotonic()
-    found = ask_alone(question, PICTURES, seconds=1.0)
+    found = ask_in_process(question, PICTURES, seconds=1.0)
     assert found == Comparison(None, "not compared within 1 s")
     assert time.monotonic() - begun < 20
     assert multiprocessing.active_children() == []
@@ -90,7 +90,7 @@ def test_a_run_that_is_stopped_does_not_wait(
     run = new_run(unit)
     threading.Timer(0.5, lambda: run.stop(Directive.HAND_BACK)).start()
     with pytest.raises(StoppedError):
-        ask_alone(question, ShardPictures(unit, (item,)), run.check)
+        ask_in_process(question, ShardPictures(unit, (item,)), run.check)
 
 
 def test_the_pictures_of_a_shard(
@@ -100,7 +100,7 @@ def test_the_pictures_of_a_shard(
     items = [write_item(tmp_path / "source", number, size=(90, 60)) for number in range(3)]
     (tmp_path / "source" / "001.png").write_bytes(b"nothing")
     unit = work_unit(model, source=tmp_path / "source", output=tmp_path, frozen_profile=PROFILE)
-    found = ask_alone(question, ShardPictures(unit, tuple(items)))
+    found = ask_in_process(question, ShardPictures(unit, tuple(items)))
     assert (found.way, found.report["pictures"]) == (Way.ONEDNN, 2)
 
 
@@ -108,5 +108,5 @@ def test_errors_cross_the_border(question: Question, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PRECARIOUS", "plain=fine")
     gone = replace(question.model, digest="0" * 64)
     with pytest.raises(FatalError, match="not the one") as refused:
-        ask_alone(replace(question, model=gone), PICTURES)
+        ask_in_process(replace(question, model=gone), PICTURES)
     assert refused.value.hint

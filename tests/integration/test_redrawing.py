@@ -32,7 +32,7 @@ from vision.exports.export import read_export
 from worker.engines.paddle.engine import load_predictor, offers
 from worker.networks.by_task import network_of
 from worker.recipes.by_model import recipe_of
-from worker.recipes.recipe import ALONE
+from worker.recipes.recipe import WHOLE
 from worker.ways.rehearsal import Rehearsal
 
 PROFILE = NetworkProfile(offers()[0].offer, batch_size=1)
@@ -48,9 +48,9 @@ DENSE = {
     "people": export_blob_people,
 }
 SHIPPED: dict[str, tuple[str, dict[str, str]]] = {
-    "boats": (DETECT, {ALONE: DETECT}),
-    "weather": (CLASSIFY, {ALONE: CLASSIFY}),
-    "areas": (SEGMENT, {ALONE: SEGMENT}),
+    "boats": (DETECT, {WHOLE: DETECT}),
+    "weather": (CLASSIFY, {WHOLE: CLASSIFY}),
+    "areas": (SEGMENT, {WHOLE: SEGMENT}),
     "rowers": (KEYPOINT, {DETECTOR: DETECT, KEYPOINT: KEYPOINT}),
     "names": (OCR, {TEXT_DET: TEXT_DET, TEXT_REC: TEXT_REC}),
 }
@@ -96,7 +96,7 @@ def model(request: pytest.FixtureRequest, tmp_path: Path) -> Model:
         folders = {role: MODELS[part].directory for role, part in parts.items()}
         refs = {role: ModelRef(role, part, "", "") for role, part in parts.items()}
         ref = ModelRef("m", task, "", "")
-        if ALONE not in parts:
+        if WHOLE not in parts:
             people = {"people": ["rower"]} if task == KEYPOINT else {}
             ref = ModelRef.composed("m", task, refs, people)
         pictures = [*(new_world(seed).scene().image for seed in (3, 9)), paint((64, 48), [])]
@@ -105,7 +105,7 @@ def model(request: pytest.FixtureRequest, tmp_path: Path) -> Model:
     folder = tmp_path / request.param
     export(folder, "RCNN") if request.param == "masks" else export(folder)
     pictures = [draw_blobs(3)[0], draw_blobs(5)[0], paint((1, 1), [])]
-    return made(alone(folder), {ALONE: folder}, pictures, threshold=0.1)
+    return made(alone(folder), {WHOLE: folder}, pictures, threshold=0.1)
 
 
 @dataclass(frozen=True)

@@ -422,7 +422,7 @@ def test_a_suspect_runs_alone(
         row = ResultRow.quarantined
         return [row(item, task="detect", model="m", reason="killed_process: x") for item in items]
 
-    monkeypatch.setattr("worker.kinds.infer.run_alone", alone)
+    monkeypatch.setattr("worker.kinds.infer.run_suspects", alone)
     assert station.runner.run(hold) == "done"
     assert set(station.states().values()) == {ItemState.QUARANTINED.value}
     assert station.network.loaded == 0

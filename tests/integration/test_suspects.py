@@ -28,7 +28,7 @@ from tests.workshop import PATIENCE, new_run
 from vision.exports.export import export_digest
 from worker import suspects
 from worker.run import ShardRun, StoppedError
-from worker.suspects import DiedError, run_alone
+from worker.suspects import DiedError, run_suspects
 
 # Scripted children
 
@@ -108,7 +108,7 @@ def quarantined(rows: Sequence[ResultRow]) -> list[int]:
 def test_an_innocent_suspect_runs_in_one_child_a_batch_at_a_time(
     bench: Bench, script: Script, run: ShardRun
 ) -> None:
-    rows = run_alone(run, ITEMS, bench.db, at_once=4, stall_seconds=1.0)
+    rows = run_suspects(run, ITEMS, bench.db, at_once=4, stall_seconds=1.0)
     assert [row.item for row in rows] == ITEMS
     assert script.ranges == [[[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]]
     assert script.killed == 1
@@ -119,7 +119,7 @@ def test_the_item_that_kills_twice_alone_is_quarantined_and_no_other(
     bench: Bench, script: Script, run: ShardRun
 ) -> None:
     script.how = guilty(5)
-    rows = run_alone(run, ITEMS, bench.db, at_once=4, stall_seconds=1.0)
+    rows = run_suspects(run, ITEMS, bench.db, at_once=4, stall_seconds=1.0)
     assert [row.item for row in rows] == ITEMS
     assert quarantined(rows) == [5]
     assert rows[5].reason is not None
@@ -136,13 +136,13 @@ def test_an_item_that_kills_only_in_company_is_not_guilty(
             raise DiedError("SIGKILL (out of memory)", proves=True)
 
     script.how = die
-    assert quarantined(run_alone(run, ITEMS, bench.db, at_once=4, stall_seconds=1.0)) == []
+    assert quarantined(run_suspects(run, ITEMS, bench.db, at_once=4, stall_seconds=1.0)) == []
 
 
 def test_deaths_of_an_earlier_attempt_count(bench: Bench, script: Script) -> None:
     script.how = guilty(5)
     run = claimed(bench, deaths={5: 1, 8: 2})
-    assert quarantined(run_alone(run, ITEMS, bench.db, at_once=4, stall_seconds=1.0)) == [5, 8]
+    assert quarantined(run_suspects(run, ITEMS, bench.db, at_once=4, stall_seconds=1.0)) == [5, 8]
     assert [8] not in [tried for child in script.ranges for tried in child]
     assert bench.read_shard(run.unit.hold.shard).deaths == {"5": 2, "8": 2}
 
@@ -151,7 +151,7 @@ def test_what_was_killed_from_outside_is_tried_again(
     bench: Bench, script: Script, run: ShardRun
 ) -> None:
     script.how = guilty(5, proves=False, times=4)
-    assert quarantined(run_alone(run, ITEMS, bench.db, at_once=4, stall_seconds=1.0)) == []
+    assert quarantined(run_suspects(run, ITEMS, bench.db, at_once=4, stall_seconds=1.0)) == []
     assert bench.read_shard(run.unit.hold.shard).deaths == {}
 
 
@@ -160,14 +160,14 @@ def test_being_killed_from_outside_again_and_again_is_for_later(
 ) -> None:
     script.how = guilty(5, proves=False)
     with pytest.raises(RetryableError, match="keep being killed"):
-        run_alone(run, ITEMS, bench.db, at_once=4, stall_seconds=1.0)
+        run_suspects(run, ITEMS, bench.db, at_once=4, stall_seconds=1.0)
     assert script.killed == 5
 
 
 def test_the_range_is_noted_before_it_is_tried(bench: Bench, script: Script, run: ShardRun) -> None:
     noted: list[object] = []
     script.how = lambda _: noted.append(bench.read_shard(run.unit.hold.shard).trial)
-    run_alone(run, ITEMS, bench.db, at_once=4, stall_seconds=1.0)
+    run_suspects(run, ITEMS, bench.db, at_once=4, stall_seconds=1.0)
     assert noted == [{"start": a, "stop": b} for a, b in ((0, 4), (4, 8), (8, 10))]
 
 
@@ -177,7 +177,7 @@ def test_who_was_overtaken_tries_nothing_more(bench: Bench, script: Script, run:
 
     script.how = lambda _: overtake()
     with pytest.raises(StaleError):
-        run_alone(run, ITEMS, bench.db, at_once=4, stall_seconds=1.0)
+        run_suspects(run, ITEMS, bench.db, at_once=4, stall_seconds=1.0)
     assert script.ranges == [[[0, 1, 2, 3]]]
     assert script.killed == 1
 
@@ -185,7 +185,7 @@ def test_who_was_overtaken_tries_nothing_more(bench: Bench, script: Script, run:
 def test_a_stopped_run_tries_nothing_more(bench: Bench, script: Script, run: ShardRun) -> None:
     script.how = lambda _: run.stop(Directive.HAND_BACK)
     with pytest.raises(StoppedError):
-        run_alone(run, ITEMS, bench.db, at_once=4, stall_seconds=1.0)
+        run_suspects(run, ITEMS, bench.db, at_once=4, stall_seconds=1.0)
     assert script.killed == 1
 
 
@@ -200,7 +200,7 @@ def test_two_suspects_never_run_at_once(
     monkeypatch.setattr(other, "moved", lambda *_: waits.set())
     second = threading.Thread(
         target=lambda: order.append(
-            run_alone(other, ITEMS[:2], bench.db, at_once=4, stall_seconds=1.0)
+            run_suspects(other, ITEMS[:2], bench.db, at_once=4, stall_seconds=1.0)
         )
     )
 
@@ -211,7 +211,7 @@ def test_two_suspects_never_run_at_once(
             assert len(script.ranges) == 1
 
     script.how = first
-    run_alone(run, ITEMS, bench.db, at_once=4, stall_seconds=1.0)
+    run_suspects(run, ITEMS, bench.db, at_once=4, stall_seconds=1.0)
     second.join(PATIENCE)
     assert len(order) == 1
 
@@ -249,7 +249,7 @@ def test_an_item_that_aborts_or_hangs_is_killed_and_quarantined(
     bench: Bench, real: Callable[..., ShardRun]
 ) -> None:
     run = real(None, "abort", "hang", None, deaths={1: 1, 2: 1})
-    rows = run_alone(run, ITEMS[:4], bench.db, at_once=4, stall_seconds=2.0)
+    rows = run_suspects(run, ITEMS[:4], bench.db, at_once=4, stall_seconds=2.0)
     assert quarantined(rows) == [1, 2]
     assert [row.detections is not None for row in rows] == [True, False, False, True]
     assert bench.read_shard(run.unit.hold.shard).deaths == {"1": 2, "2": 2}
@@ -272,7 +272,7 @@ def test_a_kill_from_outside_makes_nobody_guilty(
             os.kill(child.pid, signal.SIGKILL)
 
     monkeypatch.setattr(run, "moved", kill_in_the_middle)
-    rows = run_alone(run, ITEMS[:2], bench.db, at_once=4, stall_seconds=PATIENCE)
+    rows = run_suspects(run, ITEMS[:2], bench.db, at_once=4, stall_seconds=PATIENCE)
     assert not gate.exists()
     assert quarantined(rows) == []
     assert bench.read_shard(run.unit.hold.shard).deaths == {}
@@ -284,7 +284,7 @@ def test_a_child_that_cannot_load_the_model_says_so(
     run = real(None)
     (bench.root / "model" / "model.json").write_text("another")
     with pytest.raises(FatalError, match="not the one"):
-        run_alone(run, ITEMS[:1], bench.db, at_once=4, stall_seconds=PATIENCE)
+        run_suspects(run, ITEMS[:1], bench.db, at_once=4, stall_seconds=PATIENCE)
 
 
 def test_a_stopped_run_does_not_wait_for_its_child(
@@ -293,7 +293,7 @@ def test_a_stopped_run_does_not_wait_for_its_child(
     run = real("hang")
     monkeypatch.setattr(run, "moved", lambda *_: run.stop(Directive.HAND_BACK))
     with pytest.raises(StoppedError):
-        run_alone(run, ITEMS[:1], bench.db, at_once=4, stall_seconds=PATIENCE)
+        run_suspects(run, ITEMS[:1], bench.db, at_once=4, stall_seconds=PATIENCE)
     assert multiprocessing.active_children() == []
 
 

@@ -22,7 +22,7 @@ from tests.bench import OFFER, PROFILE, Bench
 from tests.workshop import new_run, work_unit, write_item, write_model
 from worker.engines.protocol import ModelFiles, OutOfMemoryError, PredictError, Sizes
 from worker.engines.registry import Engines
-from worker.recipes.recipe import ALONE
+from worker.recipes.recipe import WHOLE
 from worker.run import ShardRun, StoppedError
 from worker.ways.chooser import COMPARE, WayChooser
 from worker.ways.question import Question, ShardPictures
@@ -162,7 +162,7 @@ def test_a_batch_of_the_size_of_a_jobs_is_compared_too(site: Site) -> None:
 
 def test_where_time_is_short_one_picture_has_to_suffice(site: Site) -> None:
     kernels = Kernels(empty=frozenset({0, 1}))
-    found = Question(site.model, ALONE, PROFILE).answer(
+    found = Question(site.model, WHOLE, PROFILE).answer(
         Engines([kernels]), ShardPictures(site.run().unit, tuple(site.items)), seconds=0.0
     )
     assert (found.way, found.report["pictures"], found.report["with_results"]) == (FAST, 3, 1)

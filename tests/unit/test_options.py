@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.codec import known, written
+from core.codec import checked_keys, to_plain
 from core.digests import Digests
 from core.errors import NewerError, UsageError
 from core.option import option, options_of
@@ -105,9 +105,9 @@ class Grown:
 
 
 def test_a_later_option_is_written_only_where_it_is_used() -> None:
-    assert written(Grown()) == {"old": 1}
-    assert written(Grown(new=3)) == {"old": 1, "new": 3}
-    assert Grown(**known({"old": 1}, "option", Grown)) == Grown()
+    assert to_plain(Grown()) == {"old": 1}
+    assert to_plain(Grown(new=3)) == {"old": 1, "new": 3}
+    assert Grown(**checked_keys({"old": 1}, "option", Grown)) == Grown()
 
 
 def test_a_digest_tells_which_group_was_changed() -> None:
@@ -124,10 +124,10 @@ def test_a_digest_tells_which_group_was_changed() -> None:
     ):
         now = Digests.of(model, one.but(**changes))
         assert now.changed(before) == (group,)
-        assert now.changes_rows(before) is rows
+        assert now.may_change_rows(before) is rows
     other = Digests.of(ModelRef("m", "detect", "e" * 64, "/m"), one)
     assert other.changed(before) == ("model",)
-    assert other.changes_rows(before)
+    assert other.may_change_rows(before)
     assert Digests.from_json({**before.to_json(), "tracking": "a later group"}) == before
 
 

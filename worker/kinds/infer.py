@@ -14,7 +14,7 @@ from worker.kinds.kind import KindRunner, Outcome, Product, counts_of
 from worker.pipeline.items import as_it_is_now
 from worker.pipeline.pipeline import Pipeline
 from worker.run import ShardRun
-from worker.suspects import run_alone
+from worker.suspects import run_suspects
 from worker.ways.chooser import COMPARE, WayChooser
 
 
@@ -60,7 +60,7 @@ class Infer(KindRunner):
         run.fix_ways(self.chooser.choose(run, items))
         if run.unit.suspect:
             size = run.unit.profile.batch_size
-            return run_alone(run, items, self.db, at_once=size, stall_seconds=self.stall_seconds)
+            return run_suspects(run, items, self.db, at_once=size, stall_seconds=self.stall_seconds)
         model = self.pipeline.models.acquire(run.unit.model, run.unit.profile, run.unit.ways)
         try:
             return self.pipeline.rows(run, items, model)

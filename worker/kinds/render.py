@@ -15,7 +15,7 @@ from worker.kinds.kind import KindRunner, Outcome, Product, counts_of
 from worker.pipeline.drawing import Drawing
 from worker.pipeline.drawn_rows import Rows
 from worker.run import ShardRun
-from worker.suspects import run_alone
+from worker.suspects import run_suspects
 
 _SUSPECTS_AT_ONCE = 8
 
@@ -48,7 +48,7 @@ class Render(KindRunner):
         """Return the rows of all items, drawn where there is anything to draw."""
         items = _drawable(run.unit, source)
         if run.unit.suspect:
-            made = run_alone(
+            made = run_suspects(
                 run, items, self.db, at_once=_SUSPECTS_AT_ONCE, stall_seconds=self.stall_seconds
             )
         else:

@@ -12,7 +12,7 @@ from worker.networks.network import Network, ReadableNetwork
 from worker.networks.pose_network import TopDown
 from worker.networks.text_network import TextDetector, TextRecognizer
 from worker.recipes.ocr import OcrRecipe
-from worker.recipes.recipe import ALONE, OneLook, Recipe
+from worker.recipes.recipe import WHOLE, OneLook, Recipe
 from worker.recipes.sliced_detection import DetectionRecipe
 from worker.recipes.top_down import TopDownRecipe
 
@@ -25,7 +25,7 @@ def recipe_of(ref: ModelRef, networks: Mapping[str, Network]) -> Recipe:
         FatalError: this version knows no model made of such parts.
     """
     if not ref.parts:
-        network = networks[ALONE]
+        network = networks[WHOLE]
         if isinstance(network, Detector):
             return DetectionRecipe(network)
         return OneLook(cast("ReadableNetwork", network), cuts_out=TASK[ref.task].has_cutouts)

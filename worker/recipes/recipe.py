@@ -9,7 +9,7 @@ from predictions.answer import Answer
 from vision.ops.preprocess import Prepared
 from worker.networks.network import Pixels, ReadableNetwork
 
-ALONE = "model"
+WHOLE = "model"
 """The role of a network that is a model by itself."""
 
 MOST_ASKS = 16
@@ -66,7 +66,7 @@ class OneLook:
     def steps(self, image_bgr: Pixels, options: JobOptions) -> Steps:
         """Ask the network, and read what it says."""
         size_wh = (image_bgr.shape[1], image_bgr.shape[0])
-        asks = [Ask(ALONE, self._network.prepare(image_bgr))]
+        asks = [Ask(WHOLE, self._network.prepare(image_bgr))]
         del image_bgr  # while it waits for a predictor, only the drawing may keep the picture alive
         (output,) = yield asks
         return self._network.read(output, size_wh, options)

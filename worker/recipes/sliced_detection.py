@@ -13,7 +13,7 @@ from vision.rle import moved
 from vision.tiles import Tiling, in_picture
 from worker.networks.detector import Detector
 from worker.networks.network import Pixels
-from worker.recipes.recipe import ALONE, MOST_ASKS, Ask, Steps
+from worker.recipes.recipe import MOST_ASKS, WHOLE, Ask, Steps
 
 _METRIC: Final = "ios"
 _THRESHOLD = 0.5
@@ -70,6 +70,6 @@ class DetectionRecipe:
 
     def steps(self, image_bgr: Pixels, options: JobOptions) -> Steps:
         """Ask for the objects in the picture."""
-        looking = find(self._detector, ALONE, image_bgr, options)
+        looking = find(self._detector, WHOLE, image_bgr, options)
         del image_bgr
         return Answer(detections=(yield from looking))

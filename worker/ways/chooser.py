@@ -26,7 +26,7 @@ from worker.models import parts_of
 from worker.run import ShardRun, StoppedError
 from worker.ways.comparison import MOST_LOOKED_AT, Comparison
 from worker.ways.question import ONLY_PLAIN, Pictures, Question, SamplePictures, ShardPictures
-from worker.ways.question_process import ask_alone
+from worker.ways.question_process import ask_in_process
 
 COMPARE = "compare"
 """The name of the seconds spent on comparisons in a shard's timings, if it made any."""
@@ -48,7 +48,7 @@ def _forget(_seconds: float) -> None:
 class WayChooser:
     """Chooses ways; one comparison runs at a time in a process."""
 
-    def __init__(self, db: Database, engines: Engines, ask: Ask = ask_alone) -> None:
+    def __init__(self, db: Database, engines: Engines, ask: Ask = ask_in_process) -> None:
         self._db = db
         self._engines = engines
         self._ask = ask

@@ -27,7 +27,7 @@ from worker.networks.detector import Detector
 from worker.networks.network import Pixels
 from worker.networks.pose_network import BottomUp
 from worker.pipeline.items import fetch
-from worker.recipes.recipe import ALONE
+from worker.recipes.recipe import WHOLE
 from worker.ways.comparison import SECONDS, Compared, Comparison, compare
 from worker.ways.rehearsal import Rehearsal, solo_recipe
 
@@ -91,7 +91,7 @@ class Question:
     @classmethod
     def alone(cls, export: ModelRef, profile: ExecutionProfile) -> "Question":
         """Return the question about an export tried alone, whatever it is a part of."""
-        return cls(export, ALONE, profile, is_part=True)
+        return cls(export, WHOLE, profile, is_part=True)
 
     @property
     def digest(self) -> str:
@@ -156,7 +156,7 @@ class Question:
             threshold=self._threshold(exports),
         )
         if self.is_part:
-            recipe = solo_recipe(self.model, networks[ALONE])
+            recipe = solo_recipe(self.model, networks[WHOLE])
         else:
             recipe = recipe_for(self.model, networks)
         rehearsal = Rehearsal(recipe, networks, self.options)

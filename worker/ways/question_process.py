@@ -33,7 +33,7 @@ _LOOK_SECONDS = 0.1
 _log = structlog.get_logger()
 
 
-def ask_alone(
+def ask_in_process(
     question: Question,
     pictures: Pictures,
     check: Callable[[], None] = lambda: None,

@@ -18,7 +18,7 @@ from worker.networks.network import Network, Pixels, stacked
 from worker.networks.pose_network import TopDown
 from worker.networks.text_network import TextDetector, TextRecognizer
 from worker.recipes.by_model import recipe_of
-from worker.recipes.recipe import ALONE, Ask, Recipe, Steps
+from worker.recipes.recipe import WHOLE, Ask, Recipe, Steps
 
 Outputs = list[NDArray[Any]]
 
@@ -84,7 +84,7 @@ def solo_recipe(ref: ModelRef, network: Network) -> Recipe:
     """
     if isinstance(network, TopDown | TextDetector | TextRecognizer):
         return _Part(network)
-    return recipe_of(ref, {ALONE: network})
+    return recipe_of(ref, {WHOLE: network})
 
 
 class _Part:
@@ -103,7 +103,7 @@ class _Part:
         """Ask the network once, and turn its output into columns."""
         del options
         height, width = image_bgr.shape[:2]
-        (output,) = yield [Ask(ALONE, self._network.prepare(image_bgr))]
+        (output,) = yield [Ask(WHOLE, self._network.prepare(image_bgr))]
         network = self._network
         whole = np.array([[0, 0, width, height]], np.float32)
         one, first = np.ones(1, np.float32), np.zeros(1, np.int32)

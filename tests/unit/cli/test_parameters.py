@@ -4,7 +4,7 @@ import click
 import pytest
 
 from cli.parameters import COLOUR, SINCE, SIZE, TILE
-from core.values import since_of
+from core.values import parse_since
 
 
 @pytest.mark.parametrize(
@@ -23,14 +23,14 @@ def test_no_sizes(text: str) -> None:
 
 def test_since_a_date() -> None:
     expected = datetime(2026, 1, 31, 12, 30).astimezone().timestamp()
-    assert since_of("2026-01-31T12:30") == expected
-    assert since_of("1970-01-02T00:00+00:00") == 86_400
+    assert parse_since("2026-01-31T12:30") == expected
+    assert parse_since("1970-01-02T00:00+00:00") == 86_400
 
 
 @pytest.mark.parametrize(("text", "age"), [("90s", 90), ("36h", 129_600), ("7d", 604_800)])
 def test_since_an_age(text: str, age: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.time", lambda: 1e9)
-    assert since_of(text) == 1e9 - age
+    assert parse_since(text) == 1e9 - age
     assert SINCE.convert(text, None, None) == text  # it counts from when the job begins
 
 

@@ -14,6 +14,8 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from worker.suspect_process import end_with_parent
+
 _IMPORTED = ("scheduler.__main__", "worker.__main__", "worker.tasks", "celery.bin.worker")
 """What reads no settings while it is imported."""
 
@@ -65,6 +67,8 @@ def _run(module: str, environment: dict[str, str], folder: str, log: str) -> Non
         os.dup2(output, standard)
     os.close(output)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A session of its own keeps a killed test run from taking it along.
+    threading.Thread(target=end_with_parent, daemon=True).start()
     os.environ.clear()
     os.environ.update(environment)
     sys.path[:0] = environment.get("PYTHONPATH", "").split(os.pathsep)

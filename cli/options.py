@@ -1,4 +1,4 @@
-"""Options that several commands share, as named values."""
+"""Options that several commands share, and the values that are typed for them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,8 +6,68 @@ from typing import Any, TypeVar
 
 import click
 
-from cli.parameters import click_option
+from core.option import Kind, Option
 from core.request import OPTIONS
+from core.values import parse_colour, parse_since, parse_size, parse_tile
+
+
+class Written(click.ParamType[Any]):
+    """A value written as text, which `read` understands or refuses (ValueError)."""
+
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        self.name = name
+        self._read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the value that the text stands for."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._read(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _checked_since(text: str) -> str:
+    parse_since(text)
+    return text  # an age counts from when the job begins
+
+
+SIZE = Written("size", parse_size)
+SINCE = Written("date|age", _checked_since)
+TILE = Written("WxH", parse_tile)
+COLOUR = Written("colour", parse_colour)
+
+_WRITTEN = {Kind.SIZE: SIZE, Kind.SINCE: SINCE, Kind.TILE: TILE, Kind.COLOUR: COLOUR}
+
+
+def click_option(each: Option) -> Callable[[Any], Any]:
+    """Return the decorator that gives a command this option."""
+    text = each.help
+    more: dict[str, Any] = {}
+    if each.kind is Kind.SWITCH:
+        names = [f"--{each.name}/--no-{each.name}"]
+    else:
+        names = [f"-{each.short}"] if each.short else []
+        names.append(each.flag)
+        more = {"type": _type(each), "metavar": each.metavar, "multiple": each.is_repeated}
+    if each.otherwise is not None:
+        text += f"  [default: {each.otherwise}]"
+    if each.default is not None and not each.is_repeated:
+        more |= {"default": each.default, "show_default": True}
+    return click.option(*names, each.key, help=text, **more)
+
+
+def _type(each: Option) -> click.ParamType[Any]:
+    if each.choices:
+        return click.Choice(each.choices)
+    if each.kind is Kind.WHOLE:
+        least = None if each.least is None else int(each.least)
+        return click.IntRange(least, None if each.most is None else int(each.most))
+    if each.kind is Kind.NUMBER:
+        return click.FloatRange(each.least, each.most)
+    return _WRITTEN.get(each.kind, click.STRING)
+
 
 F = TypeVar("F", bound=Callable[..., Any])
 

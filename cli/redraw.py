@@ -9,8 +9,7 @@ import click
 
 from cli.exit_codes import INTERRUPTED, exit_code
 from cli.interrupt import terminate_as_interrupt
-from cli.options import format_option, job_argument
-from cli.parameters import click_option
+from cli.options import click_option, format_option, job_argument
 from cli.request import typed
 from cli.session import job_of, live_processes, open_database, say, warn_if_nobody_schedules
 from cli.show.output import chosen, print_object

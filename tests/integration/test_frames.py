@@ -37,8 +37,7 @@ from tests.workshop import (
     write_model,
 )
 from worker.pipeline import pipeline
-from worker.pipeline.flow import Finished, Flow, Sink, Source, Ticket
-from worker.pipeline.picture import Picture
+from worker.pipeline.flow import Finished, Flow, Picture, Sink, Source, Ticket
 from worker.pipeline.pipeline import Pipeline, Threads
 from worker.pipeline.stage import Stage
 from worker.run import ShardRun, StoppedError

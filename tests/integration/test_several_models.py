@@ -24,7 +24,7 @@ from tests.workshop import (
     write_model,
 )
 from worker.engines.protocol import ModelFiles, Sizes
-from worker.pipeline import image_files
+from worker.pipeline import images
 from worker.pipeline.pipeline import Pipeline, Threads
 
 NAMES = ("first", "second")
@@ -106,13 +106,13 @@ def test_each_item_has_a_row_under_each_model_in_listing_order(works: Works) -> 
 
 def test_each_item_is_decoded_once(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    decode = image_files.decode_image
+    decode = images.decode_image
 
     def counted(data: bytes, *, max_pixels: int) -> object:
         calls.append(1)
         return decode(data, max_pixels=max_pixels)
 
-    monkeypatch.setattr(image_files, "decode_image", counted)
+    monkeypatch.setattr(images, "decode_image", counted)
     works.rows(works.items(7))
     assert len(calls) == 7
 

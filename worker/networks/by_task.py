@@ -17,12 +17,10 @@ from vision.exports.detection import gives_masks
 from vision.exports.exported import ExportedModel
 from vision.exports.keypoint import TOP_DOWN
 from worker.networks.classifier import Classifier
-from worker.networks.detector import Detector
-from worker.networks.mask_detector import MaskDetector, MaskOnlyDetector
+from worker.networks.detector import Detector, MaskDetector, MaskOnlyDetector, PicoDetector
 from worker.networks.matting import MattingNetwork
 from worker.networks.network import Network
 from worker.networks.panoptic_segmenter import PanopticSegmenter
-from worker.networks.pico_detector import PicoDetector
 from worker.networks.pose_network import BottomUp, TopDown
 from worker.networks.segmenter import Segmenter
 from worker.networks.text_network import TextDetector, TextRecognizer

@@ -1,4 +1,4 @@
-"""A detection model: its preprocessing and postprocessing around a graph."""
+"""Detection models: their preprocessing and postprocessing around a graph."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,12 +7,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import BadInputError
+from core.errors import BadInputError, FatalError
 from core.options import JobOptions
 from predictions.answer import Answer
 from predictions.detections import Detections
 from vision.exports.exported import ExportedModel
 from vision.ops.preprocess import Prepared, Preprocessor
+from vision.ops.resize import Size
+from vision.read.instances import (
+    Instances,
+    boxed_by_masks,
+    read_instances,
+    split_instances,
+    split_segments,
+)
+from vision.read.picodet import Maps, PicoDecoder
 from vision.read.postprocess import read_rows, split_rows
 from vision.rle import moved
 
@@ -57,3 +66,67 @@ class Detector:
 
     def _read_above(self, output: Any, limit: float) -> Detections:
         return read_rows(output, threshold=limit)
+
+
+class MaskDetector(Detector):
+    """A Mask R-CNN, or another detector with a third output of masks."""
+
+    def split(
+        self, outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int
+    ) -> list[Any]:
+        """Return the `Instances` of each image."""
+        return split_instances(outputs, [_source_size(one) for one in batch], size)
+
+    def _read_above(self, output: Instances, limit: float) -> Detections:
+        return read_instances(output, threshold=limit)
+
+
+class MaskOnlyDetector(Detector):
+    """A SOLOv2, whose boxes are drawn around its masks."""
+
+    def split(
+        self, outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int
+    ) -> list[Any]:
+        """Return the `Instances` of the image."""
+        if size != 1:
+            raise FatalError(f"this model takes one image at a time, not {size}")
+        return [split_segments(outputs, _source_size(batch[0]))]
+
+    def _read_above(self, output: Instances, limit: float) -> Detections:
+        return boxed_by_masks(read_instances(output, threshold=limit))
+
+
+def _source_size(prepared: Prepared) -> Size:
+    """Return the source image's size as the graph computes it."""
+    height, width = np.floor(prepared.im_shape / prepared.scale_factor + np.float32(0.5))
+    return int(height), int(width)
+
+
+class PicoDetector(Detector):
+    """See `vision.read.picodet`."""
+
+    def __init__(self, export: ExportedModel) -> None:
+        super().__init__(export)
+        self._decoder = PicoDecoder.of(export.config)
+
+    def split(
+        self, outputs: Sequence[NDArray[Any]], batch: Sequence[Prepared], size: int
+    ) -> list[Any]:
+        """Return each image's maps, along with the prepared image."""
+        maps = self._decoder.maps(outputs, size, _input_size(batch[0]))
+        return [
+            ([(scores[place], spread[place]) for scores, spread in maps], prepared)
+            for place, prepared in enumerate(batch)
+        ]
+
+    def _read_above(self, output: tuple[Maps, Prepared], limit: float) -> Detections:
+        maps, prepared = output
+        rows = self._decoder.rows(
+            maps, _input_size(prepared), prepared.im_shape, prepared.scale_factor
+        )
+        return read_rows(rows, threshold=limit)
+
+
+def _input_size(prepared: Prepared) -> Size:
+    height, width = prepared.image.shape[1:]
+    return height, width

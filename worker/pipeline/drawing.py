@@ -21,9 +21,8 @@ from worker.networks.network import Pixels
 from worker.pipeline.budget import ByteBudget
 from worker.pipeline.drawn_rows import Rows
 from worker.pipeline.flow import Finished, Flow, Load, Ticket
-from worker.pipeline.image_files import ImageFiles
+from worker.pipeline.images import ImageFiles, ObjectSink
 from worker.pipeline.items import opened
-from worker.pipeline.object_sink import ObjectSink
 from worker.pipeline.stage import Stage
 from worker.run import ShardRun
 

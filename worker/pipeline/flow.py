@@ -12,8 +12,26 @@ from store.parts import ResultRow
 from worker.models import ResidentModel
 from worker.networks.network import Pixels
 from worker.pipeline.budget import ByteBudget
-from worker.pipeline.picture import Picture
 from worker.run import ShardRun
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """An upright BGR picture [H,W,3] of an item; a still image has neither `frame` nor `pts`.
+
+    `frame` counts an item's pictures from 0; `pts` is in seconds.
+    """
+
+    item: ItemRef
+    frame: int | None
+    pts: float | None
+    image: Pixels
+
+    @property
+    def size_wh(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.image.shape[1], self.image.shape[0]
+
 
 Load = Callable[[], Picture]
 """Decodes a picture, or returns a decoded one. Raises what a stage's work may raise."""

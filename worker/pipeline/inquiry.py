@@ -11,8 +11,7 @@ from predictions.answer import Answer
 from vision.ops.preprocess import Prepared
 from worker.models import Member, ResidentNetwork
 from worker.networks.network import Pixels
-from worker.pipeline.flow import Ticket
-from worker.pipeline.picture import Picture
+from worker.pipeline.flow import Picture, Ticket
 from worker.recipes.recipe import Ask, Steps
 
 

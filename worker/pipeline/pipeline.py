@@ -26,9 +26,8 @@ from worker.models import Models, ResidentModel
 from worker.pipeline.batcher import Batcher
 from worker.pipeline.budget import ByteBudget
 from worker.pipeline.flow import Finished, Flow, Load, Sink, Source, Ticket
-from worker.pipeline.image_files import ImageFiles
+from worker.pipeline.images import ImageFiles, ObjectSink
 from worker.pipeline.inquiry import Inquiry
-from worker.pipeline.object_sink import ObjectSink
 from worker.pipeline.predictors import Predictors
 from worker.pipeline.rows import finished
 from worker.pipeline.stage import Stage

@@ -11,9 +11,8 @@ from store.parts import ResultRow
 from vision.draw import by_task
 from worker.models import Member
 from worker.networks.network import Pixels
-from worker.pipeline.flow import Finished, Ticket
+from worker.pipeline.flow import Finished, Picture, Ticket
 from worker.pipeline.inquiry import Failure
-from worker.pipeline.picture import Picture
 
 
 def finished(

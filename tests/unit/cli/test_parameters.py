@@ -3,7 +3,7 @@ from datetime import datetime
 import click
 import pytest
 
-from cli.parameters import COLOUR, SINCE, SIZE, TILE
+from cli.options import COLOUR, SINCE, SIZE, TILE
 from core.values import parse_since
 
 

@@ -14,7 +14,7 @@ from registry.chosen_model import ChosenModel
 from registry.heeding import effective, heeded, traits_of
 from vision.exports.exported import ExportedModel
 from worker.networks.by_task import detector_of
-from worker.networks.mask_detector import MaskDetector, MaskOnlyDetector
+from worker.networks.detector import MaskDetector, MaskOnlyDetector
 
 NO_FILE = Path("/m")
 SAID: dict[str, Any] = {

@@ -9,8 +9,7 @@ from core.items import ItemRef
 from core.work import Directive, WorkUnit
 from tests.workshop import new_run
 from worker.pipeline.budget import ByteBudget
-from worker.pipeline.flow import Finished, Flow, Load, Ticket
-from worker.pipeline.picture import Picture
+from worker.pipeline.flow import Finished, Flow, Load, Picture, Ticket
 
 MODEL: Any = None
 ITEM = ItemRef(0, "a.mp4")

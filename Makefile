@@ -33,9 +33,9 @@ demo: install ## Run the whole system on sample data, and write a report to look
 models: install ## Train the shipped models anew, measure them, write their cards (90 minutes)
 	$(BIN)/python -m training.train
 
-# Three processes keep two cores busy: a third of the time, tests wait for something. Hundreds of
+# Four processes keep two cores busy: half of the time, tests wait for something. Hundreds of
 # processes import the code that is tested: without its bytecode each would compile it anew.
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses=3 --dist=loadgroup
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses=4 --dist=loadgroup
 test: install ## Run all tests, with branch coverage of core, scheduler and store
 	$(PYTEST) --cov --cov-report=term
 

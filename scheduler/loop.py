@@ -20,9 +20,11 @@ from scheduler.reap import Reaper
 from scheduler.settle import Settler
 from store import processes
 from store.database import Database
+from store.jobs import any_under_way
 
 _TICK_SECONDS = 0.25
 _IDLE_SECONDS = 0.25
+_REST_SECONDS = 5.0  # at least so often everything is looked at, even if no job is under way
 
 _log = structlog.get_logger()
 
@@ -56,7 +58,7 @@ class Scheduler:
         self._db = db
         self._heartbeat = heartbeat
         self._timing = timing
-        self._last_beat = float("-inf")
+        self._last_beat = self._last_tick = float("-inf")
         ttl = timing.worker_ttl
         self.planner = Planner(db, heartbeat.id, lease_seconds=timing.lease_seconds)
         self.profiler = Profiler(db, worker_ttl=ttl)
@@ -84,12 +86,21 @@ class Scheduler:
         _log.info("scheduler started", id=self._heartbeat.id)
         try:
             while not stop.wait(_TICK_SECONDS):
-                self.tick()
+                if not _quietly(self._may_rest):
+                    self.tick()
+                    self._last_tick = time.monotonic()
         finally:
             stop.set()
             planning.join()
             _quietly(lambda: self._db.write(lambda s: processes.leave(s, self._heartbeat.id)))
             _log.info("scheduler stopped", id=self._heartbeat.id)
+
+    def _may_rest(self) -> bool:
+        """Return whether no job is under way, which one query says, and the last turn is recent."""
+        if time.monotonic() - self._last_tick > _REST_SECONDS:
+            return False
+        self._beat()
+        return not self._db.read(any_under_way)
 
     def _plan(self, stop: threading.Event) -> None:
         while not stop.is_set():

@@ -104,6 +104,11 @@ def newest_named(session: Session, name: str) -> Job | None:
     return session.scalars(query.limit(1)).first()
 
 
+def any_under_way(session: Session) -> bool:
+    """Return whether some job has not ended."""
+    return bool(session.scalar(select(exists().where(Job.state.not_in(ENDED_JOBS)))))
+
+
 def list_jobs(
     session: Session, *, states: Iterable[JobState] = (), limit: int | None = None
 ) -> Sequence[Job]:

@@ -33,7 +33,12 @@ _READY_TRIES = 1000
 _FIXTURES = dict(zip(KINDS, ("sqlite_databases", "postgres_databases"), strict=True))
 
 
-_SHARED = {"swift": "swift_server", "paddle": "paddle_terminal"}
+_SHARED = {
+    "swift": "swift_server",
+    "paddle": "paddle_terminal",
+    "commands": "up",
+    "wheel": "wheel",
+}
 """What takes long to start: the word in a test's name, or its fixture."""
 
 

@@ -1,4 +1,5 @@
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from scheduler.doorbell import Doorbell
 from scheduler.loop import Scheduler, Timing
 from store import processes
 from store.processes import SCHEDULER, Heartbeat
-from store.tables import Shard
+from store.tables import Job, Shard
 from tests.bench import OPTIONS, Bench
 
 TIMING = Timing(lease_seconds=30, heartbeat_seconds=2, republish_seconds=10, max_tries=3)
@@ -63,6 +64,24 @@ def test_a_job_goes_all_the_way(bench: Bench, turning: Scheduler, tmp_path: Path
     bench.publish(hold)
     turning.tick()
     assert bench.read_job("a").state is JobState.SUCCEEDED
+
+
+def test_a_scheduler_rests_while_no_job_is_under_way(
+    bench: Bench, turning: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not turning._may_rest()  # it has not looked at anything so far
+    turning._last_tick = time.monotonic()
+    assert turning._may_rest()
+    assert schedulers(bench) == ["s1"]  # it is alive all the same
+    for state in (JobState.PLANNING, JobState.PAUSED, JobState.CANCELLING):
+        job = f"job-{state}"
+        bench.job(job, state=state)
+        assert not turning._may_rest()
+        bench.db.write(lambda s, job=job: s.delete(s.get_one(Job, job)))
+    bench.job("ended", state=JobState.PARTIAL)
+    assert turning._may_rest()
+    turning._last_tick -= 60.0
+    assert not turning._may_rest()
 
 
 def test_one_part_in_trouble_does_not_stop_the_others(

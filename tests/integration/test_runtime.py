@@ -97,7 +97,7 @@ def test_a_worker_is_seen_while_it_runs(bench: Bench, begun: Runtime) -> None:
     assert process.offers == [offer.to_json() for offer in standin.offers()]
     runtime.end()
     assert workers(bench) == []
-    with pytest.raises(UsageError, match="no worker"):
+    with pytest.raises(UsageError, match="not a worker"):
         runtime.current()
     runtime.end()  # again: nothing
 

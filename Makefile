@@ -8,7 +8,7 @@ BROWSER := $(VENV)/.browser
 CHROMIUM ?= chromium
 export CHROMIUM
 
-.PHONY: help install demo models test test-fast test-browser exports golden lint types format bench bench-objects docs lock up clean
+.PHONY: help install demo models test test-fast proofs test-browser exports golden lint types format bench bench-objects docs lock up clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,8 +36,11 @@ models: install ## Train the shipped models anew, measure them, write their card
 # Four processes keep two cores busy: half of the time, tests wait for something. Hundreds of
 # processes import the code that is tested: without its bytecode each would compile it anew.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses=4 --dist=loadgroup
-test: install ## Run all tests, with branch coverage of core, scheduler and store
-	$(PYTEST) --cov --cov-report=term
+test: install ## Run the tests (COVERAGE=yes: with branch coverage of core, scheduler and store)
+	$(PYTEST) -m "not proof" $(if $(COVERAGE),--cov --cov-report=term)
+
+proofs: install ## Run the long proofs: of every shipped model, of memory, of a service that fails
+	$(PYTEST) -m proof
 
 test-fast: install ## Run the tests of single parts, and the contracts of object stores
 	$(PYTEST) tests/unit tests/contracts

@@ -213,6 +213,7 @@ def host(
     fleet.close()
 
 
+@pytest.mark.proof
 def test_its_commands_run_a_job(host: Host, pictures: Path, model: Path) -> None:
     fleet = host.fleet
     running = [host.start_redis()]

@@ -47,6 +47,7 @@ def coarse_segmenter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export_coarse_segmenter(tmp_path_factory.mktemp("models") / "coarse_segmenter")
 
 
+@pytest.mark.proof
 def test_a_killed_worker_changes_nothing_of_what_paddle_finds(
     fleet: Fleet,
     scenes: tuple[Path, dict[str, list[Blob]]],

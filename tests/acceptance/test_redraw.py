@@ -77,6 +77,7 @@ def redrawn(terminal: Terminal, old: Path, output: Path, *words: str) -> None:
     assert f"{PICTURES + 1} listed: {PICTURES} succeeded, 1 quarantined" in ended.out
 
 
+@pytest.mark.proof
 def test_without_options_it_is_all_the_same(
     paddle_terminal: Terminal, old: Path, tmp_path: Path
 ) -> None:
@@ -103,6 +104,7 @@ def test_without_options_it_is_all_the_same(
     assert "no network ran" in (output / "report.html").read_text()
 
 
+@pytest.mark.proof
 def test_a_mask_that_is_gone_costs_its_item(
     paddle_terminal: Terminal, old: Path, tmp_path: Path
 ) -> None:
@@ -121,6 +123,7 @@ def test_a_mask_that_is_gone_costs_its_item(
     }
 
 
+@pytest.mark.proof
 def test_other_options_change_pictures_and_nothing_else(
     paddle_terminal: Terminal, old: Path, tmp_path: Path
 ) -> None:

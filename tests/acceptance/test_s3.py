@@ -95,6 +95,7 @@ def test_a_bucket_gives_what_a_folder_gives(in_calm_weather: Outcome, undisturbe
     assert without_source(in_calm_weather.rows) == without_source(undisturbed.rows)
 
 
+@pytest.mark.proof
 def test_a_third_of_all_requests_goes_wrong(
     fleet: Fleet, harbour: Harbour, model: Path, in_calm_weather: Outcome
 ) -> None:

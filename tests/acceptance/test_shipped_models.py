@@ -6,6 +6,8 @@ import pytest
 
 from training.recipes import RECIPES
 
+pytestmark = pytest.mark.proof
+
 SCENES = 12
 MORE_SCENES = {"detect": 24, "text_det": 30, "text_rec": 24}
 LEAST_OF_CLASS = {"detect": 0.6, "segment": 0.3}

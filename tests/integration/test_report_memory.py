@@ -39,7 +39,7 @@ FOUND = [
 ]
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_the_report_of_two_hundred_thousand_rows_takes_no_more_than_that_of_a_few(
     sqlite_bench: Bench,
 ) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import redis
+from botocore.exceptions import ClientError
 
 from cli.stack.broker import server_binary
 from store.s3.client import s3_client
@@ -200,6 +201,15 @@ class Host:
             return check.wait(DEADLINE) == 0
 
 
+def has_none(client: Any, bucket: str) -> bool:
+    """Say whether a bucket answers that there is no such object."""
+    try:
+        client.head_object(Bucket=bucket, Key="none")
+    except ClientError as error:
+        return bool(error.response["Error"]["Code"] == "404")
+    return False
+
+
 @pytest.fixture
 def host(
     tmp_path: Path, postgres_databases: PostgresDatabases, swift_server: Server
@@ -207,8 +217,11 @@ def host(
     """An empty PostgreSQL database and an S3 server with the bucket that the file names."""
     objects = services()["worker"]["environment"]["REGATTA_OBJECTS"]
     bucket = objects.removeprefix("s3://").partition("/")[0]
-    s3_client(swift_server.options()).create_bucket(Bucket=bucket)
+    client = s3_client(swift_server.options())
+    client.create_bucket(Bucket=bucket)
     fleet = Fleet(tmp_path / "home", lambda _: postgres_databases.new_unmigrated())
+    # On a busy machine Swift refuses access to a bucket that it has only just made.
+    fleet.until(lambda: has_none(client, bucket), "the bucket is open")
     yield Host(fleet, swift_server)
     fleet.close()
 

@@ -126,7 +126,7 @@ def _running(bench: Bench) -> None:
     """A job of which the first shard is there; nothing was found in one of its three items."""
     rng = np.random.default_rng(4)
     rows = [_seen(bench, "running", n, f"{n}.jpg", rng) for n in range(2)]
-    nothing = _found(2, "empty water.jpg", Detections.empty(), LABELS)
+    nothing = _found(2, "empty water.jpg", Detections.empty(LABELS))
     rows.append(nothing)
     bench.job("running", [3, 500], **_about("Sunday, still at sea"))
     _commit(bench, "running", rows, [3], rng)

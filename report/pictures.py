@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from core.errors import BadInputError
 from report.statistics import Picture
 from store.objects import ObjectStore
-from vision.decode import decode_image
 from vision.encode import encode_jpeg
+from vision.read.picture import decode_image
 
 TOTAL_BYTES = 2_400_000
 """The most bytes for all pictures of a page, as JPEG; base64 adds a third."""

@@ -30,9 +30,9 @@ from training.text_detector import LONGEST, is_readable
 from vision.exports.export import read_export
 from vision.ops.preprocess import Preprocessor
 from vision.ops.text_line import crop_line
-from vision.read.ctc import decode_lines
-from vision.read.db_settings import DbSettings
-from vision.read.text_regions import find_regions
+from vision.outputs.ctc import decode_lines
+from vision.outputs.db_settings import DbSettings
+from vision.outputs.text_regions import find_regions
 
 _THRESHOLD = 0.02  # average precision needs the doubtful detections as well
 _HALF = 0  # the index of the overlap 0.5 among COCO's

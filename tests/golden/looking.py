@@ -16,12 +16,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from core.options import JobOptions
 from sample.world import new_world
-from vision.decode import decode_image
 from vision.exports.exported import ExportedModel
 from vision.ops.keypoint import TopDownEvalAffine
 from vision.ops.person_crop import person_crop
 from vision.ops.preprocess import Prepared
 from vision.ops.text_line import crop_line
+from vision.read.picture import decode_image
 from vision.rectangle import Rectangle
 from worker.networks.by_task import network_of
 

@@ -14,10 +14,10 @@ import paddle.inference as paddle_infer
 import pytest
 
 from predictions.detections import Detections
-from vision.decode import decode_image
 from vision.exports.export import read_export
 from vision.ops.preprocess import Preprocessor
-from vision.read.postprocess import read_rows, split_rows
+from vision.outputs.postprocess import read_rows, split_rows
+from vision.read.picture import decode_image
 
 REFERENCE = Path(os.environ["REGATTA_REFERENCE"])
 EXPECTED = json.loads((REFERENCE / "expected/picodet_xs_320.photos.json").read_text())

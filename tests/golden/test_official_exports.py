@@ -23,11 +23,11 @@ from core.options import JobOptions
 from core.profile import NetworkProfile
 from predictions.answer import Answer
 from tests.golden.official_tools import PADDLEDETECTION, PADDLESEG, imported, outputs_of
-from vision.decode import decode_image
 from vision.draw.by_task import cut_out
 from vision.exports.export import read_export
 from vision.ops.person_crop import person_crop
 from vision.ops.preprocess import Prepared
+from vision.read.picture import decode_image
 from worker.engines.paddle.engine import PaddlePredictor, load_predictor, offers
 from worker.networks.by_task import network_of
 from worker.networks.network import stacked

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from core.options import JobOptions
 from predictions.answer import Answer
-from vision.decode import decode_image
 from vision.exports.export import read_export
 from vision.exports.exported import ExportedModel
+from vision.read.picture import decode_image
 from worker.networks.by_task import network_of
 from worker.networks.network import stacked
 

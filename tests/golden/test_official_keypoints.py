@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 
 from core.profile import NetworkProfile
 from core.ways import Way
-from vision.decode import decode_image
 from vision.exports.export import read_export
 from vision.ops.detection import Sample
 from vision.ops.keypoint import EvalAffine, TopDownEvalAffine
 from vision.ops.person_crop import person_crop
 from vision.ops.preprocess import Preprocessor
-from vision.read.heatmaps import read_heatmaps
-from vision.read.tag_grouping import group_by_tags
+from vision.outputs.heatmaps import read_heatmaps
+from vision.outputs.tag_grouping import group_by_tags
+from vision.read.picture import decode_image
 from worker.engines.paddle.engine import load_predictor, offers, ways
 
 REFERENCE = Path(os.environ["REGATTA_REFERENCE"])

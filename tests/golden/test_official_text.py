@@ -20,13 +20,13 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from vision.decode import decode_image
 from vision.exports.export import read_export
 from vision.ops.preprocess import Preprocessor
 from vision.ops.text_line import crop_line, upright
-from vision.read.ctc import LineText, decode_lines
-from vision.read.db_settings import DbSettings
-from vision.read.text_regions import TextRegions, find_regions
+from vision.outputs.ctc import LineText, decode_lines
+from vision.outputs.db_settings import DbSettings
+from vision.outputs.text_regions import TextRegions, find_regions
+from vision.read.picture import decode_image
 
 REFERENCE = Path(os.environ["REGATTA_REFERENCE"])
 PHOTOS = sorted((REFERENCE / "media/photos").glob("*.jpg"))

@@ -15,8 +15,8 @@ from predictions.answer import Segment
 from vision.draw.caption import percent, stack_lines
 from vision.draw.detections import Strokes
 from vision.draw.drawer import read_pixels
+from vision.outputs.panoptic import places_of
 from vision.palette import colour_of
-from vision.read.panoptic import places_of
 
 _NEXT = 7  # palette steps between two things of a class: neighbouring colours are alike
 _EDGE = (255, 255, 255)

@@ -11,7 +11,7 @@ from vision.exports.exported import ExportedModel
 from vision.exports.files import export_name, find_graph, read_yaml
 from vision.exports.keypoint import KEYPOINT_ARCHS, read_keypoint
 from vision.ops.op_list import parse_ops
-from vision.read.picodet import PicoDecoder
+from vision.outputs.picodet import PicoDecoder
 
 
 def read_detection(path: Path) -> ExportedModel:

@@ -16,7 +16,7 @@ from vision.ops.classification import ScaleAndNormalize, normalization, parse_st
 from vision.ops.detection import Op, Permute
 from vision.ops.text import LIMIT_TYPES, FixedSize, LimitSide
 from vision.ops.text_line import LineInput, width_buckets
-from vision.read.db_settings import DETECTOR, DbSettings
+from vision.outputs.db_settings import DETECTOR, DbSettings
 
 _RECOGNIZER, _ORIENTATION = "CTCLabelDecode", "ClsPostProcess"
 TASKS = {DETECTOR: TEXT_DET, _RECOGNIZER: TEXT_REC, _ORIENTATION: CLASSIFY}

@@ -14,15 +14,15 @@ from predictions.detections import Detections
 from vision.exports.exported import ExportedModel
 from vision.ops.preprocess import Prepared, Preprocessor
 from vision.ops.resize import Size
-from vision.read.instances import (
+from vision.outputs.instances import (
     Instances,
     boxed_by_masks,
     read_instances,
     split_instances,
     split_segments,
 )
-from vision.read.picodet import Maps, PicoDecoder
-from vision.read.postprocess import read_rows, split_rows
+from vision.outputs.picodet import Maps, PicoDecoder
+from vision.outputs.postprocess import read_rows, split_rows
 from vision.rle import moved
 
 
@@ -103,7 +103,7 @@ def _source_size(prepared: Prepared) -> Size:
 
 
 class PicoDetector(Detector):
-    """See `vision.read.picodet`."""
+    """See `vision.outputs.picodet`."""
 
     def __init__(self, export: ExportedModel) -> None:
         super().__init__(export)

@@ -14,7 +14,7 @@ from predictions.detections import label_of
 from vision.exports.exported import ExportedModel
 from vision.ops.preprocess import Prepared, Preprocessor
 from vision.ops.segmentation import restored
-from vision.read.panoptic import read_panoptic
+from vision.outputs.panoptic import read_panoptic
 
 _Map = tuple[NDArray[Any], NDArray[np.float32]]  # numbers [H,W] and `Prepared.im_shape`
 

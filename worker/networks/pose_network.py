@@ -12,9 +12,9 @@ from predictions.answer import Answer
 from vision.exports.exported import ExportedModel
 from vision.ops.keypoint import EvalAffine, TopDownEvalAffine
 from vision.ops.preprocess import Prepared, Preprocessor
+from vision.outputs.heatmaps import read_heatmaps
+from vision.outputs.tag_grouping import group_by_tags
 from vision.people import people_around
-from vision.read.heatmaps import read_heatmaps
-from vision.read.tag_grouping import group_by_tags
 from vision.rectangle import Rectangle
 
 _HEATMAPS = 4  # dimensions: [B,K,h,w]

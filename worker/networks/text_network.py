@@ -10,9 +10,9 @@ from core.errors import BadInputError, FatalError
 from vision.exports.exported import ExportedModel
 from vision.ops.preprocess import Prepared, Preprocessor
 from vision.ops.resize import Size
-from vision.read.ctc import LineText, decode_lines
-from vision.read.db_settings import DbSettings
-from vision.read.text_regions import TextRegions, find_regions
+from vision.outputs.ctc import LineText, decode_lines
+from vision.outputs.db_settings import DbSettings
+from vision.outputs.text_regions import TextRegions, find_regions
 
 _MAPS, _STEPS = 4, 3  # dimensions: [B,1,H,W] and [B,T,classes]
 

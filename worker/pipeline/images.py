@@ -6,8 +6,8 @@ from functools import partial
 
 from core.items import ItemRef
 from store.parts import ResultRow
-from vision.decode import decode_image
 from vision.encode import encode_jpeg
+from vision.read.picture import decode_image
 from worker.pipeline.flow import Finished, Flow, Picture, Ticket
 from worker.pipeline.items import fetch, opened
 from worker.pipeline.stage import Stage

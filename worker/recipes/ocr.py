@@ -13,7 +13,7 @@ from predictions.answer import Answer
 from predictions.detections import Detections
 from vision.exports.text import LEAST_LINE_SCORE
 from vision.ops.text_line import crop_line, upright
-from vision.read.ctc import LineText
+from vision.outputs.ctc import LineText
 from worker.networks.classifier import Classifier
 from worker.networks.network import Pixels
 from worker.networks.text_network import TextDetector, TextRecognizer

@@ -11,9 +11,9 @@ from core.profile import ExecutionProfile, NetworkProfile
 from core.ways import Way
 from core.work import WorkUnit
 from sample.pictures import sample_pictures
-from vision.decode import decode_image
 from vision.exports.exported import ExportedModel, fixed_shapes
 from vision.exports.text import LEAST_LINE_SCORE
+from vision.read.picture import decode_image
 from worker.engines.protocol import ModelFiles, Predictor
 from worker.engines.registry import Engines
 from worker.models import (

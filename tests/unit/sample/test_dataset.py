@@ -12,7 +12,7 @@ from sample.coco import run_lengths
 from sample.dataset import Dataset, dataset_at
 from sample.labels import GROUNDS, LABELS, SEGMENTS
 from sample.weather import WEATHERS
-from vision.decode import decode_image
+from vision.read.picture import decode_image
 
 SCENES = 10
 

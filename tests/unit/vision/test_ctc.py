@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vision.read.ctc import LineText, decode_lines
+from vision.outputs.ctc import LineText, decode_lines
 
 CHARACTERS = ("", "a", "b", " ")
 

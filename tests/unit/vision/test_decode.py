@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from core.errors import BadInputError
-from vision.decode import decode_image
+from vision.read.picture import decode_image
 
 LIMIT = 10**7
 RED, GREEN, BLUE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)

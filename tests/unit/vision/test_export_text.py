@@ -13,7 +13,7 @@ from vision.ops.detection import Permute
 from vision.ops.preprocess import Preprocessor
 from vision.ops.text import FixedSize, LimitSide
 from vision.ops.text_line import LineInput, width_buckets
-from vision.read.db_settings import DbSettings
+from vision.outputs.db_settings import DbSettings
 
 DECODE: dict[str, Any] = {"DecodeImage": {"channel_first": False, "img_mode": "BGR"}}
 LIMIT: dict[str, Any] = {"DetResizeForTest": {"limit_side_len": 960, "limit_type": "max"}}

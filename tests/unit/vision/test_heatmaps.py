@@ -4,7 +4,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import BadInputError
-from vision.read.heatmaps import read_heatmaps
+from vision.outputs.heatmaps import read_heatmaps
 
 
 def gaussian(x: float, y: float, sigma: float = 2.0, size: tuple[int, int] = (64, 48)) -> NDArray:

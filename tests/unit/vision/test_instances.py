@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import BadInputError, FatalError
-from vision.read.instances import boxed_by_masks, read_instances, split_instances, split_segments
+from vision.outputs.instances import boxed_by_masks, read_instances, split_instances, split_segments
 from vision.rle import box_around
 
 FAKE_ROW = (0, 0, 0, 0, 1, 1)  # what Mask R-CNN's export says of an image without objects

@@ -8,8 +8,8 @@ from PIL import Image
 
 from core.errors import BadInputError
 from vision.draw.panoptic import decode_panoptic, draw_panoptic, encode_panoptic, legend_of
+from vision.outputs.panoptic import read_panoptic
 from vision.palette import colour_of
-from vision.read.panoptic import read_panoptic
 
 LABELS = ["person", "boat", "sky"]
 SKY, WOMAN, MAN = 3000, 1001, 1002  # class 2, and two of class 0

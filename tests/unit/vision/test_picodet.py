@@ -10,7 +10,7 @@ from scipy.special import softmax
 from core.errors import BadInputError, FatalError
 from core.options import JobOptions
 from vision.exports.export import read_export
-from vision.read.picodet import PicoDecoder
+from vision.outputs.picodet import PicoDecoder
 from worker.networks.by_task import detector_of
 
 SIZE = (64, 96)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from core.errors import BadInputError, FatalError
-from vision.read.postprocess import read_rows, split_rows
+from vision.outputs.postprocess import read_rows, split_rows
 
 
 def rows(*values: tuple[float, ...]) -> np.ndarray:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from core.errors import BadInputError, FatalError
-from vision.read.tag_grouping import group_by_tags
+from vision.outputs.tag_grouping import group_by_tags
 
 SIZE = (64, 96)
 MOST = 8

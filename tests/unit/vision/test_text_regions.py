@@ -4,8 +4,8 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import UsageError
-from vision.read.db_settings import DbSettings
-from vision.read.text_regions import TextRegions, find_regions
+from vision.outputs.db_settings import DbSettings
+from vision.outputs.text_regions import TextRegions, find_regions
 
 SETTINGS = DbSettings(thresh=0.3, box_thresh=0.6, max_candidates=1000, unclip_ratio=1.5)
 

@@ -11,8 +11,8 @@ from predictions.answer import Answer
 from tests.bench import OPTIONS
 from vision.draw.by_task import draw
 from vision.ops.preprocess import Prepared
-from vision.read.ctc import LineText
-from vision.read.text_regions import TextRegions
+from vision.outputs.ctc import LineText
+from vision.outputs.text_regions import TextRegions
 from worker.recipes.ocr import OcrRecipe
 from worker.recipes.recipe import Ask
 

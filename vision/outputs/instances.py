@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from core.errors import FatalError
 from predictions.detections import Detections
 from vision.ops.resize import Size
-from vision.read.postprocess import rows_above, split_rows
+from vision.outputs.postprocess import rows_above, split_rows
 from vision.rle import box_around, placed, runs_of
 
 _STACK = 3  # dimensions of masks
@@ -91,7 +91,7 @@ def read_instances(found: Instances, *, threshold: float) -> Detections:
     """Return the detections above `threshold`, best first, each with its mask.
 
     Raises:
-        BadInputError: `model_output_invalid`: as `vision.read.postprocess.rows_above`.
+        BadInputError: `model_output_invalid`: as `vision.outputs.postprocess.rows_above`.
     """
     kept = rows_above(found.rows, threshold)
     height, width = found.size

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from vision.ops.resize import Size
 from vision.ops.text import padded_size
-from vision.read.db_settings import DbSettings
+from vision.outputs.db_settings import DbSettings
 
 _LEAST_SIDE = 3  # of a region, in pixels of the map
 _LEAST_GROWN_SIDE = 5  # of its quad

@@ -7,6 +7,7 @@ from cli.session import opened
 from cli.show.output import chosen, print_records
 from cli.show.wording import done_of
 from core.states import JobState
+from core.times import to_the_second
 from report.snapshot import Snapshot, snapshots
 from store.jobs import list_jobs
 
@@ -47,5 +48,5 @@ def _flat(job: Snapshot) -> Snapshot:
         "items": items["listed"],
         "done": done_of(job),
         "quarantined": items["quarantined"],
-        "created": str(job["created"])[:19],
+        "created": to_the_second(job["created"]),
     }

@@ -8,7 +8,9 @@ from typing import Any
 
 import click
 
+from cli.exit_codes import OK
 from cli.failure import DEBUG, explain
+from cli.show.pipe import is_reader_gone, nobody_reads
 
 COMMANDS = {
     "run": ("cli.run", "Run a model over a dataset, here and now, and wait for it."),
@@ -78,11 +80,24 @@ class LazyGroup(click.Group):
         extra["standalone_mode"] = False
         try:
             code = super().main(*args, **extra)
-        except SystemExit:
-            raise
+            sys.stdout.flush()  # what it cannot write now, it would complain about at the very end
+        except SystemExit as end:  # Click ends so when it meets a broken pipe
+            if not isinstance(end.__context__, BrokenPipeError):
+                raise
+            code = _parted(end.__context__)
+        except BrokenPipeError as error:
+            code = _parted(error)
         except BaseException as error:
             code = explain(error)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _parted(error: BrokenPipeError) -> int:
+    """End the output of a command whose reader has seen enough; return the exit code."""
+    if not is_reader_gone():
+        return explain(error)
+    nobody_reads()
+    return OK
 
 
 @click.group(

@@ -11,6 +11,7 @@ from cli.options import format_option, job_options, watch_option
 from cli.request import drafted, job_defaults, saved
 from cli.session import opened, say, warn_if_nobody_schedules
 from cli.show.output import chosen, print_object
+from cli.show.pipe import for_a_reader
 from cli.show.progress import progress_view
 from cli.show.progress import watch as wait_for
 from scheduler.submit import accept
@@ -52,7 +53,8 @@ def submit(
             print_object(try_out(draft), chosen(form))
             return
         job = accept(db, draft, job_defaults(settings))
-        click.echo(job.id)
+        with for_a_reader():
+            click.echo(job.id)
         warn_if_nobody_schedules(db, settings)
         if watch:
             with progress_view() as view:

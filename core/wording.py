@@ -1,7 +1,7 @@
 """Numbers in words for people, the same on terminals and on pages."""
 
 _MINUTE, _HOUR = 60, 3600
-_TENTHS_BELOW = 10
+_TENTHS_BELOW = 10  # seconds; and from so many a second on, tenths are enough
 
 
 def count(number: int, noun: str) -> str:
@@ -24,5 +24,7 @@ def duration(seconds: float | None) -> str:
 
 
 def speed(rate: float | None) -> str:
-    """Return items a second: `12.3/s`, or a dash for None."""
-    return "-" if rate is None else f"{rate:,.1f}/s"
+    """Return items a second: `12.3/s`, `0.182/s`, or a dash for None."""
+    if rate is None:
+        return "-"
+    return f"{rate:,.1f}/s" if rate >= _TENTHS_BELOW else f"{rate:.3g}/s"

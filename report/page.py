@@ -16,7 +16,7 @@ from core.options import ModelRef
 from core.stages import busy_seconds
 from core.states import ENDED_JOBS, JobState
 from core.times import iso
-from core.wording import count, duration
+from core.wording import count, duration, speed
 from report.charts import bars, columns, segments, time_marks, top
 from report.pictures import Embedded
 from report.provenance import provenance
@@ -120,7 +120,7 @@ def render(content: Content, picture_url: PictureUrl) -> str:
             models=[member.name for member in ref.members],
             several=len(ref.members) > 1,
             colours={name: colours(one) for name, one in statistics.models.items()},
-            speed=content.speed,
+            speed=None if content.speed is None else speed(content.speed),
             speed_chart=_speed_chart(throughput(content.shards)),
             stages=bars(busy_seconds(shard.timings for shard in content.shards)),
             labels=labels,

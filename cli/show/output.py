@@ -16,7 +16,7 @@ FIRST_ROWS = 200
 """The rows that decide the columns and widths of a streamed table."""
 
 _GAP = 2
-_LEAST_WIDTH = 8  # what a shortened column keeps; if that is too much, columns are left out
+_LEAST_WIDTH = 13  # what a shortened column keeps; if that is too much, columns are left out
 _ELLIPSIS = "…"
 _KEEP_THEIR_END = frozenset({"item", "annotated", "source", "output", "location"})
 """Columns of paths, whose ends tell them apart."""

@@ -117,7 +117,7 @@ class LazyGroup(click.Group):
 def _parted(error: BaseException) -> int:
     """End the output of a command whose reader has seen enough; return the exit code."""
     if not is_reader_gone():
-        return explain(error)
+        return explain(error.__cause__ or error)
     nobody_reads()
     return OK
 

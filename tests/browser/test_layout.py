@@ -110,7 +110,7 @@ def test_paper_has_all_of_it_and_cuts_no_picture(
     page = visit("sailed", 900, scheme).page
     page.locator("[data-zoom]").first.click()
     page.emulate_media(media="print")
-    assert page.locator("h2").all_inner_texts()[1:] == sections(job)
+    assert page.locator("h2").all_inner_texts()[1:] == sections("sailed")
     assert not page.locator("dialog").is_visible()
     assert not page.locator("#filters").is_visible()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

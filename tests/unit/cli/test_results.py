@@ -1,10 +1,16 @@
+import contextlib
 import csv
 import io
 import json
+import os
+import pty
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -136,6 +142,35 @@ def test_a_limit_is_said_and_kept(regatta: Regatta, job: Hold) -> None:
     assert result.stderr == "… 1 more: --limit 0 or --format csv\n"
     assert items(regatta, "--limit", "0") == items(regatta)
     assert items(regatta, "--limit", "2", "--state", "succeeded") == ["a.jpg", "c.jpg"]
+
+
+def test_a_terminal_is_not_flooded(tmp_path: Path) -> None:
+    rows = [found(number, f"{number:04d}.jpg") for number in range(1_200)]
+    folder = tmp_path / "results"
+    folder.mkdir()
+    (folder / "part-000000.parquet").write_bytes(encode_rows(rows))
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", "from regatta import main; main()", "results", f"{tmp_path}/"],
+        env={**os.environ, "COLUMNS": "60"},
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        os.close(theirs)
+        with os.fdopen(ours, "rb") as terminal:
+            lines = list(_until_hung_up(terminal))
+        assert process.stderr is not None
+        assert "… 1,150 more: --limit 0 or --format csv" in process.stderr.read()
+    assert len(lines) == 1 + 50
+    assert max(map(len, lines)) <= 60
+
+
+def _until_hung_up(terminal: BinaryIO) -> Iterator[str]:
+    """Linux says that a terminal is closed by an error, not by an end."""
+    with contextlib.suppress(OSError):
+        while line := terminal.readline():
+            yield line.decode().rstrip()
 
 
 def test_an_output_is_read_wherever_it_is_without_the_job(

@@ -14,7 +14,7 @@ from core.errors import UsageError
 @click.option(
     "--scenes",
     type=click.IntRange(1, 100_000),
-    default=40,
+    default=24,
     show_default=True,
     help="How many pictures to draw.",
 )

@@ -24,7 +24,7 @@ def incoming(models: Path) -> Iterator[Path]:
     """
     try:
         models.mkdir(parents=True, exist_ok=True)
-        _forget_abandoned(models)
+        forget_abandoned(models)
         folder = Path(tempfile.mkdtemp(prefix=_INCOMING, dir=models))
     except OSError as error:
         raise UsageError(
@@ -42,7 +42,7 @@ def incoming(models: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _forget_abandoned(models: Path) -> None:
+def forget_abandoned(models: Path) -> None:
     """Remove what killed commands left behind."""
     for folder in models.glob(f"{_INCOMING}*"):
         with suppress(OSError):

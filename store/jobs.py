@@ -9,6 +9,7 @@ from sqlalchemy import (
     SQLColumnExpression,
     Update,
     case,
+    delete,
     exists,
     func,
     not_,
@@ -31,8 +32,9 @@ from core.states import (
     ShardMoves,
     ShardState,
 )
+from store.references import referring_to
 from store.rows import changed, column_text, count
-from store.tables import UNHELD, UNPLANNED, Job, Shard, ShardDependency
+from store.tables import UNHELD, UNPLANNED, Job, JobReference, Shard, ShardDependency
 
 # This does not block the insertion of new shards, which refer to their job.
 _LOCK = {"key_share": True}
@@ -339,6 +341,27 @@ def _needs(whom: ColumnElement[bool]) -> ColumnElement[bool]:
         .where(ShardDependency.shard_id == Shard.id)
         .where(_needed.id == ShardDependency.needs_id, whom)
     )
+
+
+def forget(session: Session, job_id: str) -> bool:
+    """Remove the rows of a job that has ended and that no other refers to; False if there is none.
+
+    Raises:
+        UsageError: it has not ended, or others refer to it.
+    """
+    job = session.get(Job, job_id, populate_existing=True, with_for_update=_LOCK)
+    if job is None:
+        return False
+    if job.state not in ENDED_JOBS:
+        raise UsageError(
+            f"job {job_id} has not ended: it is {job.state}",
+            hint=f"`regatta cancel {job_id}` ends it",
+        )
+    if others := referring_to(session, job_id):
+        raise UsageError(f"job {job_id} must stay: {', '.join(others)} refers to it")
+    session.execute(delete(JobReference).where(JobReference.job_id == job_id))
+    session.execute(delete(Job).where(Job.id == job_id))
+    return True
 
 
 def set_priority(session: Session, job_id: str, priority: int) -> bool:

@@ -33,7 +33,7 @@ def du(*, jobs: tuple[str, ...], form: str | None) -> None:
     """
     form = chosen(form)
     with opened() as (settings, db):
-        found = [job_of(db, ref) for ref in jobs] or db.read(list_jobs)
+        found = [job_of(db, ref) for ref in jobs] or list(db.read(list_jobs))
         records = _of_jobs(found) if jobs else _everything(db, settings, found)
         shown = ({**each, "size": readable_size(each["size"])} for each in records)
         print_records(shown if form == "table" else records, _COLUMNS, form)

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from cli import complete
 from cli.options import format_option
 from cli.session import job_of, opened, say
 from cli.show.output import FIRST_ROWS, chosen, print_records
@@ -38,7 +39,7 @@ _CSV = (
     epilog="Example: regatta results latest --label person --min-score 0.5 --format csv; "
     "regatta results ./moved/output --limit 10"
 )
-@click.argument("job", metavar="JOB|PATH")
+@click.argument("job", metavar="JOB|PATH", shell_complete=complete.jobs)
 @click.option(
     "--item", "items", multiple=True, metavar="GLOB", help="Only items whose names match."
 )

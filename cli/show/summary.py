@@ -91,6 +91,8 @@ def _counts(end: Snapshot) -> str:
 
 
 def _found(db: Database, job: Job, listed: int) -> Iterator[str]:
+    if listed > _CHEAP_ITEMS:
+        yield f"  found        is not counted here; `regatta report {job.id}` reads all results"
     if not 0 < listed <= _CHEAP_ITEMS:
         return
     try:

@@ -187,6 +187,7 @@ def test_every_command_works_on_buckets(
         wanted = [row for row in in_calm_weather.rows if row["item"].endswith(".jpg")]
         assert [row["item"] for row in rows] == [row["item"] for row in wanted]
         assert {row["state"] for row in rows} == {"succeeded"}
+        assert terminal.run("results", output, "--format", "ndjson").objects == rows
 
         page = terminal.run("report", job)
         assert page.code == 0, page.err

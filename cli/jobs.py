@@ -3,7 +3,7 @@
 import click
 
 from cli.options import format_option
-from cli.session import opened
+from cli.session import opened, say
 from cli.show.output import chosen, print_records
 from cli.show.wording import done_of
 from core.states import JobState
@@ -38,6 +38,9 @@ def print_jobs(found: list[Snapshot], form: str) -> None:
     """Print snapshots, one job a line."""
     flat = found if form in {"json", "ndjson"} else [_flat(job) for job in found]
     print_records(flat, _COLUMNS, form)
+    for job in found:
+        if job["state"] == JobState.PAUSED and job["error"]:
+            say(f"{job['id']} is paused: {job['error']}")
 
 
 def _flat(job: Snapshot) -> Snapshot:

@@ -153,6 +153,8 @@ def _inherited(job: Mapping[str, Any]) -> Inherited:
         said["jpeg_quality"] = options.drawing.jpeg_quality
     if options.planning.shard_items is not None:
         said["shard_items"] = options.planning.shard_items
+    if options.planning.max_quarantined is not None:
+        said["max_quarantined"] = options.planning.max_quarantined
     models = []
     for member in model.members:
         if _is_pair(member):

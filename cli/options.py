@@ -8,6 +8,7 @@ import click
 
 from core.option import Kind, Option
 from core.request import OPTIONS
+from core.tolerance import parse_tolerance
 from core.values import parse_colour, parse_since, parse_size, parse_tile
 
 
@@ -38,7 +39,15 @@ SINCE = Written("date|age", _checked_since)
 TILE = Written("WxH", parse_tile)
 COLOUR = Written("colour", parse_colour)
 
-_WRITTEN = {Kind.SIZE: SIZE, Kind.SINCE: SINCE, Kind.TILE: TILE, Kind.COLOUR: COLOUR}
+TOLERANCE = Written("N|P%", parse_tolerance)
+
+_WRITTEN = {
+    Kind.SIZE: SIZE,
+    Kind.SINCE: SINCE,
+    Kind.TILE: TILE,
+    Kind.COLOUR: COLOUR,
+    Kind.TOLERANCE: TOLERANCE,
+}
 
 
 def click_option(each: Option) -> Callable[[Any], Any]:

@@ -84,7 +84,8 @@ def _print(seen: Snapshot, form: str) -> None:
         "work": stages_line(seen),
         "eta": duration(seen["eta_seconds"]),
         "runs plain": plain_networks(seen),
-        **{name: seen[name] for name in ("priority", "created", "started", "finished", "error")},
+        **{name: seen[name] for name in ("priority", "created", "started", "finished")},
+        "paused" if seen["state"] == JobState.PAUSED else "error": seen["error"],
     }
     width = max(map(len, words))
     for name, value in words.items():

@@ -36,6 +36,8 @@ def work(db: Database, settings: Settings, job_id: str) -> Snapshot | None:
         hand_back(db, job_id, patience=0.0)
         return None
     if end["state"] == JobState.PAUSED:
+        if end["error"]:
+            say(f"paused: {end['error']}")
         say(f"job {job_id} was paused; go on with: regatta run --resume {job_id}")
         return None
     return end

@@ -67,7 +67,8 @@ def doctor(ctx: click.Context, /, *, form: str | None) -> None:
     """Check everything that Regatta depends on, and say how to fix what is not in order.
 
     Database, broker, results, disk, clocks, timing, packages, Paddle with oneDNN, GPU and TensorRT,
-    whether every queue has a worker, and whether a device is left out. Exit code 1 if anything failed; warnings do not count.
+    whether every queue has a worker, and whether a device is left out. Exit code 1 if anything
+    failed; warnings do not count.
     """
     findings = examine(load_settings())
     print_records([asdict(finding) for finding in findings], _COLUMNS, chosen(form))

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -50,7 +51,7 @@ def forgive(database_url: str, devices: Sequence[Device]) -> None:
     try:
         for device in devices:
             known = sick_devices.Device(socket.gethostname(), device.name)
-            if db.write(lambda s, known=known: sick_devices.forgive(s, known)):
+            if db.write(partial(sick_devices.forgive, device=known)):
                 _log.info("device gets another chance", device=device.name)
     except RegattaError as error:
         _log.warning("cannot ask for devices that were left out", error=str(error))

@@ -128,7 +128,7 @@ def _like_manifest(ref: str) -> Inherited:
         return _inherited({**manifest, "priority": about["priority"], "tags": about["tags"]})
     except BadInputError as error:
         raise UsageError(f"the manifest {place!r} cannot be read: {error}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(
             f"{place!r} is not a job's manifest",
             hint=f"a job leaves {MANIFEST} in its output when it ends",

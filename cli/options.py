@@ -94,6 +94,12 @@ format_option = click.option(
     help="How to print.  [default: table on a terminal, ndjson elsewhere]",
 )
 
+raw_option = click.option(
+    "--raw",
+    is_flag=True,
+    help="Leave text in CSV as it is, even if a spreadsheet would take it for a formula.",
+)
+
 watch_option = click.option("--watch", is_flag=True, help="Keep showing it until it ends.")
 
 _MORE_JOB_OPTIONS = (

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cli.options import format_option, job_argument
+from cli.options import format_option, job_argument, raw_option
 from cli.session import job_of, opened
 from cli.show.output import chosen, print_records
 from core.options import ModelRef
@@ -42,6 +42,7 @@ _CSV = (
     help="Only items that ended in this state.",
 )
 @format_option
+@raw_option
 def results(
     *,
     job: str,
@@ -50,6 +51,7 @@ def results(
     min_score: float | None,
     states: tuple[str, ...],
     form: str | None,
+    raw: bool,
 ) -> None:
     """Print what JOB found so far: every committed result, in listing order.
 
@@ -67,7 +69,7 @@ def results(
             several = len(ModelRef.from_json(found.model).members) > 1
             print_records(map(_table_row, rows), _TABLE_OF_SEVERAL if several else _TABLE, form)
         elif form == "csv":
-            print_records(_csv_rows(rows), _CSV, form)
+            print_records(_csv_rows(rows), _CSV, form, raw=raw)
         else:
             print_records(rows, (), form)
 

@@ -10,6 +10,7 @@ from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
+from core.private import make_private
 from store.trouble import MISTAKE, UNMIGRATED, Kind, Trouble
 
 READS: dict[str, Any] = {}
@@ -23,7 +24,9 @@ _UNMIGRATED = ("no such table", "no such column", "has no column named")
 def open_engine(url: URL, *, busy_seconds: float) -> Engine:
     """Return an engine; the file's folder is created now, the file by its first use."""
     if url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(url.database).parent
+        if not folder.is_dir():  # most likely the home
+            make_private(folder)
     engine = create_engine(url, connect_args={"timeout": busy_seconds})
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)

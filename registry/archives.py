@@ -72,7 +72,7 @@ def _unpack_tar(archive: Path, into: Path, name: str) -> bool:
     total = 0
     with BoundedReader(decompressed(archive), _HEADER_BYTES) as source:
         try:
-            tar = tarfile.open(fileobj=source, mode="r:")  # type: ignore[call-overload]  # noqa: SIM115 - closed below
+            tar = tarfile.open(fileobj=source, mode="r:")  # noqa: SIM115 - closed below
         except tarfile.ReadError:
             return False
         with tar:

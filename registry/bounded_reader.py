@@ -5,7 +5,6 @@ import gzip
 import io
 import lzma
 from pathlib import Path
-from typing import IO
 
 _GZIP, _BZIP2, _XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0"
 _XZ_MEMORY = 256 << 20  # xz's own highest level takes a quarter of that
@@ -23,7 +22,7 @@ class BoundedReader(io.RawIOBase):
     Libraries read what a header states whole, however large. What is skipped does not count.
     """
 
-    def __init__(self, source: IO[bytes], budget: int) -> None:
+    def __init__(self, source: io.BufferedIOBase, budget: int) -> None:
         super().__init__()
         self._source = source
         self._budget: int | None = budget
@@ -71,7 +70,7 @@ class BoundedReader(io.RawIOBase):
         super().close()
 
 
-def decompressed(path: Path) -> IO[bytes]:
+def decompressed(path: Path) -> io.BufferedIOBase:
     """Return a file's content, decompressed if it begins as gzip, bzip2 or xz.
 
     Raises:

@@ -36,6 +36,14 @@ def _is_short(entry: Any) -> bool:
 
 
 def _word(entry: Any) -> str:
-    return {dict: "mapping", list: "list", bytes: "binary value", int: "huge number"}.get(
-        type(entry), "date"
-    )
+    return _WORDS.get(type(entry), "date")
+
+
+_WORDS = {
+    dict: "mapping",
+    list: "list",
+    bytes: "binary value",
+    set: "set",
+    int: "huge number",
+    float: "huge number",
+}

@@ -17,7 +17,7 @@ PATH = Path("m/infer_cfg.yml")
         (0.5, "has 0.5, which"),
         (True, "has True, which"),
         (None, "has None, which"),
-        (16**5000, "has a huge number, which"),
+        pytest.param(16**5000, "has a huge number, which", id="huge"),
         (["a"] * 100_000, "has a list, which"),
         ({"a": 1}, "has a mapping, which"),
         (b"a", "has a binary value, which"),

@@ -11,6 +11,7 @@ from cli.show.progress import progress_view
 from cli.show.progress import watch as wait_for
 from cli.show.wording import (
     count,
+    device_left_out,
     duration,
     plain_networks,
     speed,
@@ -63,12 +64,14 @@ def _overview(db: Database, settings: Settings, form: str) -> None:
         say(f"{count(len(live_processes(db, settings, role)), role)} alive")
     unserved = set()
     for job in seen:
-        if job["needs_newer"] or job["profile_without_worker"] or job["left_out"]:
+        if job["needs_newer"] or job["profile_without_worker"]:
             say(f"{job['id']}: {waiting_for(job)}")
         elif job["queue_without_consumer"]:
             unserved.add(job["queue_without_consumer"])
     for queue in sorted(unserved):
         say(f"no live worker serves the queue {queue!r}, but jobs wait for it")
+    for said in dict.fromkeys(device_left_out(each) for job in seen for each in job["left_out"]):
+        say(said)
 
 
 def _print(seen: Snapshot, form: str) -> None:
@@ -93,3 +96,5 @@ def _print(seen: Snapshot, form: str) -> None:
             click.echo(f"{name.ljust(width)}  {cell(value)}")
     if waiting := waiting_for(seen):
         say(waiting)
+    elif seen["left_out"]:
+        say("; ".join(map(device_left_out, seen["left_out"])))

@@ -104,7 +104,7 @@ def plain_networks(snapshot: Snapshot) -> list[str]:
 def beginning(snapshot: Snapshot) -> str | None:
     """Return what a job that has items but no results yet is waiting for."""
     shards = snapshot["shards"]
-    if snapshot["left_out"]:
+    if snapshot["left_out"] and snapshot["queue_without_consumer"]:
         return waiting_for(snapshot)
     if not snapshot["items"]["listed"] or done_of(snapshot) or snapshot["state"] in RESTING_JOBS:
         return None
@@ -125,9 +125,9 @@ def waiting_for(snapshot: Snapshot) -> str | None:
         )
         return "; ".join([said, *map(device_left_out, snapshot["left_out"])])
     queue = snapshot["queue_without_consumer"]
-    if snapshot["left_out"]:
-        out = "; ".join(map(device_left_out, snapshot["left_out"]))
-        return f"no worker is left for this job: {out}" if queue else out
     if not queue:
         return None
+    if snapshot["left_out"]:
+        out = "; ".join(map(device_left_out, snapshot["left_out"]))
+        return f"no worker is left for this job: {out}"
     return f"no live worker serves the queue {queue!r} for this job; the worker's log may say why"

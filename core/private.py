@@ -16,6 +16,8 @@ def make_private(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
+        if not folder.is_dir():
+            raise
         found = folder.stat()
         if found.st_uid != os.getuid() or not found.st_mode & _OTHERS:
             return

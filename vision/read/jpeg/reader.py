@@ -1,7 +1,7 @@
 """Reads JPEG: one decode, which also says whether the data is whole."""
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -13,14 +13,11 @@ from core import formats
 from core.errors import BadInputError
 from vision.read.decoded import Decoded, Header
 from vision.read.exif import orientation_of
-from vision.read.jpeg.complaint import Complaint, complaint_of, stray_bytes
-from vision.read.jpeg.mending import with_a_plain_header, without_stray_end
+from vision.read.jpeg.second_look import look_closer
 from vision.read.jpeg.structure import (
     APP1,
-    EOI,
     Frame,
     Structure,
-    end_of_picture,
     read_structure,
     scan_of,
     scan_segments,
@@ -41,11 +38,9 @@ _HIERARCHICAL = {0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF}
 _JPEG_LS = 0xF7
 _LOSSLESS_NAME = "a lossless JPEG"
 _BITS = 8
-_LOOKS = 3
 _RARE = "Could not determine subsampling level"
 _OTHER_COLOURS = "Unsupported color conversion request"
 _EXIF = b"Exif\0\0"
-_GREY = 128
 
 
 Pixels = NDArray[np.uint8]
@@ -138,68 +133,8 @@ def decode(data: bytes, header: JpegHeader, *, is_lenient: bool) -> Decoded:
     if _RARE in message:
         pixels, warnings = _decode_rare(data, is_lenient=is_lenient)
     else:
-        pixels, warnings = _look_closer(data, header, message, is_lenient=is_lenient)
+        pixels, warnings = look_closer(data, header.structure, message, is_lenient=is_lenient)
     return Decoded(pixels, header.orientation, (*header.oddities, *dict.fromkeys(warnings)))
-
-
-def _look_closer(
-    data: bytes, header: JpegHeader, message: str, *, is_lenient: bool
-) -> tuple[Pixels, list[str]]:
-    """Return the pixels and warnings of a file about which the decoder has complained.
-
-    Its first complaint hides all others: if it is harmless, a copy that gives no cause for it is
-    decoded, and so on.
-    """
-    warnings: list[str] = []
-    complaints = [
-        stray_bytes(one.stray, one.marker) for one in header.structure.segments if one.stray
-    ]
-    warnings += [one.words for one in complaints]
-    worst = next((one for one in complaints if one.reason), complaint_of(message))
-    if end_of_picture(data, header.structure) == len(data):
-        # What a decoder says of a file that just ends depends on where it ends.
-        worst = replace(worst, reason="truncated")
-    for _ in range(_LOOKS):
-        if worst.reason:
-            return _damaged(data, header, worst, is_lenient=is_lenient), [*warnings, worst.words]
-        warnings.append(worst.words)
-        mended = _mended(data, worst)
-        if mended == data:
-            break
-        data = mended
-        try:
-            return simplejpeg.decode_jpeg(data, "BGR"), warnings
-        except ValueError as error:
-            worst = complaint_of(str(error))
-    return simplejpeg.decode_jpeg(data, "BGR", strict=False), warnings
-
-
-def _mended(data: bytes, complaint: Complaint) -> bytes:
-    copy = with_a_plain_header(data, read_structure(data))
-    if complaint.stray and complaint.marker == EOI:
-        copy = without_stray_end(copy, read_structure(copy), complaint.stray)
-    return copy
-
-
-def _damaged(data: bytes, header: JpegHeader, complaint: Complaint, *, is_lenient: bool) -> Pixels:
-    """Return what can be decoded of a damaged picture; the rest is grey.
-
-    Raises:
-        BadInputError: the reader isn't lenient, or there is nothing.
-    """
-    refusal = BadInputError(
-        complaint.reason or "decode_failed", f"the JPEG is damaged: {complaint.words}"
-    )
-    if not is_lenient:
-        raise refusal
-    copy = with_a_plain_header(data, header.structure)
-    pixels = np.full((header.height, header.width, 3), _GREY, np.uint8)
-    try:
-        simplejpeg.decode_jpeg(copy, "BGR", strict=False, buffer=pixels)
-    except ValueError:
-        if (pixels == _GREY).all():
-            raise refusal from None
-    return pixels
 
 
 def _decode_rare(data: bytes, *, is_lenient: bool) -> tuple[Pixels, list[str]]:

@@ -171,5 +171,5 @@ def test_each_model_has_pictures_of_its_own(works: Works) -> None:
 
 def test_names_of_outputs_say_the_model_only_if_there_are_several() -> None:
     assert annotated_image("a/b.png") == "annotated/a/b.png.jpg"
-    assert annotated_image("a/b.png", "m+n") == "annotated/m%2Bn/a/b.png.jpg"
+    assert annotated_image("a/b.png", "m+n") == "annotated/m+n/a/b.png.jpg"
     assert mask_image("b.png", "..") == "masks/%2E%2E/b.png.png"

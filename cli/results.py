@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from itertools import chain, islice
@@ -31,7 +31,7 @@ _COUNTED = 20_000  # rows that are counted, though not printed, before "more tha
 _LABELS_SHOWN = 4
 _CSV = (
     *("item", "task", "model", "state", "width", "height", "label", "class_id", "score"),
-    *("x1", "y1", "x2", "y2", "text", "mask", "cutout", "annotated", "reason"),
+    *("x1", "y1", "x2", "y2", "text", "mask", "cutout", "annotated", "reason", "warning"),
 )
 
 
@@ -115,7 +115,7 @@ def _print(rows: Iterator[Row], form: str) -> None:
         print_records(rows, (), form)
 
 
-def _columns(rows: Iterable[Row]) -> list[str]:
+def _columns(rows: Sequence[Row]) -> list[str]:
     """Return the columns of a table of such rows: only those that mean something for them."""
     tasks = {task_of(row["task"]) for row in rows}
     columns = ["item"]
@@ -126,7 +126,10 @@ def _columns(rows: Iterable[Row]) -> list[str]:
         columns.append("best")
     if any(task.has_texts for task in tasks):
         columns.append("text")
-    return [*columns, "reason", "annotated"]
+    columns.append("reason")
+    if any("warning" in row for row in rows):
+        columns.append("warning")
+    return [*columns, "annotated"]
 
 
 def _more(rows: Iterator[Row]) -> str | None:

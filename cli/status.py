@@ -8,20 +8,19 @@ from cli.jobs import print_jobs
 from cli.options import format_option, watch_option
 from cli.session import job_of, live_processes, opened, say, warn_if_nobody_schedules
 from cli.show.output import cell, chosen, print_object
+from cli.show.pipe import for_a_reader
 from cli.show.progress import progress_view
 from cli.show.progress import watch as wait_for
 from cli.show.wording import (
-    count,
     device_left_out,
-    duration,
     plain_networks,
-    speed,
     stages_line,
     tallied,
     waiting_for,
 )
 from config.settings import Settings
 from core.states import ENDED_JOBS, RESTING_JOBS, JobState
+from core.wording import count, duration, speed
 from report.snapshot import Snapshot, snapshot, snapshots
 from store import processes
 from store.database import Database
@@ -51,7 +50,8 @@ def status(ctx: click.Context, /, *, job: str | None, watch: bool, form: str | N
             with progress_view() as view:
                 wait_for(db, settings, found.id, view)
         seen = snapshot(db, settings, found.id)
-        _print(seen, chosen(form))
+        with for_a_reader():
+            _print(seen, chosen(form))
         if watch:
             ctx.exit(exit_code(seen["state"]))
 

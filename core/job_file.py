@@ -103,7 +103,7 @@ def _rendered(each: Option, value: Any) -> str:
     if each.kind is Kind.COLOUR:
         return _quoted("#" + bytes(value).hex())
     if each.kind is Kind.SINCE and not isinstance(value, str):
-        return datetime.fromtimestamp(value, UTC).isoformat()
+        return datetime.fromtimestamp(value, UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, ModelRef):
         raise UsageError(
             f"the model {value.name!r} has no name that a job file could use",

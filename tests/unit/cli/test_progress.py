@@ -6,7 +6,8 @@ from rich.console import Console
 
 from cli.show.live import render
 from cli.show.progress import LineView
-from cli.show.wording import beginning, count, duration, progress_line, waiting_for
+from cli.show.wording import beginning, done_of, progress_line, waiting_for
+from core.wording import count, duration
 
 Captured = pytest.CaptureFixture[str]
 
@@ -40,6 +41,13 @@ def test_a_line_says_it_all() -> None:
     shares = {"decode": 0.25, "predict": 0.75}
     assert progress_line(seen(stages=shares)).endswith(", work: decode 25%  predict 75%")
     assert progress_line(seen(state="planning")).startswith("planning: 6/10+ items")
+
+
+def test_cancelled_items_are_not_done() -> None:
+    items = {"listed": 1200, "succeeded": 70, "skipped": 4, "quarantined": 6, "cancelled": 1120}
+    ended = seen(state="cancelled", items=items | {"pending": 0}, in_progress=0)
+    assert done_of(ended) == 80
+    assert progress_line(ended).startswith("cancelled: 80/1,200 items")
 
 
 def test_what_a_cold_start_is_doing_is_said(capsys: Captured) -> None:

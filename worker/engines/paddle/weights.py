@@ -72,7 +72,8 @@ def _skip_tensor(file: IO[bytes], size: int) -> None:
     if levels > _MOST_LEVELS:
         raise ValueError(f"a tensor has {levels} levels of offsets")
     for _ in range(levels):
-        _skip(file, *struct.unpack("<Q", file.read(8)), size)
+        [length] = struct.unpack("<Q", file.read(8))
+        _skip(file, length, size)
     _, length = struct.unpack("<Ii", file.read(8))
     if not 0 <= length <= _LARGEST_DESCRIPTION:
         raise ValueError(f"a description has {length} bytes")

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from itertools import chain, islice
@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from cli import complete
-from cli.options import format_option
+from cli.options import format_option, raw_option
 from cli.session import job_of, opened, say
 from cli.show.output import FIRST_ROWS, chosen, print_records
 from config.settings import load_settings
@@ -31,7 +31,7 @@ _COUNTED = 20_000  # rows that are counted, though not printed, before "more tha
 _LABELS_SHOWN = 4
 _CSV = (
     *("item", "task", "model", "state", "width", "height", "label", "class_id", "score"),
-    *("x1", "y1", "x2", "y2", "text", "mask", "cutout", "annotated", "reason"),
+    *("x1", "y1", "x2", "y2", "text", "mask", "cutout", "annotated", "reason", "warning"),
 )
 
 
@@ -61,6 +61,7 @@ _CSV = (
     f"[default: {_ROWS_ON_A_TERMINAL} in a table on a terminal, all elsewhere]",
 )
 @format_option
+@raw_option
 def results(
     *,
     job: str,
@@ -70,6 +71,7 @@ def results(
     states: tuple[str, ...],
     limit: int | None,
     form: str | None,
+    raw: bool,
 ) -> None:
     """Print what JOB found so far: every committed result, in listing order.
 
@@ -86,7 +88,7 @@ def results(
         limit = _ROWS_ON_A_TERMINAL
     with _rows_of(job) as found:
         rows = (narrowed for row in found if keep(row) and (narrowed := narrow(row)) is not None)
-        _print(islice(rows, limit or None), form)
+        _print(islice(rows, limit or None), form, raw=raw)
         if limit and (more := _more(rows)):
             say(f"… {more} more: --limit 0 or --format csv")
 
@@ -105,17 +107,17 @@ def _rows_of(ref: str) -> Iterator[Iterator[Row]]:
         yield committed_rows(db, job_of(db, ref))
 
 
-def _print(rows: Iterator[Row], form: str) -> None:
+def _print(rows: Iterator[Row], form: str, *, raw: bool) -> None:
     if form == "table":
         first = list(islice(rows, FIRST_ROWS))
         print_records(map(_table_row, chain(first, rows)), _columns(first), form)
     elif form == "csv":
-        print_records(_csv_rows(rows), _CSV, form)
+        print_records(_csv_rows(rows), _CSV, form, raw=raw)
     else:
         print_records(rows, (), form)
 
 
-def _columns(rows: Iterable[Row]) -> list[str]:
+def _columns(rows: Sequence[Row]) -> list[str]:
     """Return the columns of a table of such rows: only those that mean something for them."""
     tasks = {task_of(row["task"]) for row in rows}
     columns = ["item"]
@@ -126,7 +128,10 @@ def _columns(rows: Iterable[Row]) -> list[str]:
         columns.append("best")
     if any(task.has_texts for task in tasks):
         columns.append("text")
-    return [*columns, "reason", "annotated"]
+    columns.append("reason")
+    if any("warning" in row for row in rows):
+        columns.append("warning")
+    return [*columns, "annotated"]
 
 
 def _more(rows: Iterator[Row]) -> str | None:

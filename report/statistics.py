@@ -43,6 +43,7 @@ class EvenSample(Generic[T]):
 
 GALLERY = 48
 QUARANTINED_SHOWN = 100
+WARNED_SHOWN = 100
 _LABELS_PER_PICTURE = 40
 _TEXT_PER_PICTURE = 2_000
 
@@ -72,11 +73,20 @@ class Setback:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """An item with a result although something is odd about its file."""
+
+    item: str
+    warning: str
+
+
 class Statistics:
     """Counts of a job's items, rows and pictures, and the findings of each of its models.
 
     `items` are those that have rows, `items_with_any` those of them in which any model found
-    anything; `quarantined` and `reasons` count items as well, under how many models they failed.
+    anything; `quarantined`, `reasons` and `warned` count items as well, under how many models they
+    failed or were read. `warnings` has the first of the latter.
     """
 
     def __init__(self, models: Iterable[tuple[str, str]]) -> None:
@@ -89,18 +99,25 @@ class Statistics:
         self.reasons: Counter[str] = Counter()
         self.setbacks: list[Setback] = []
         self.setbacks_unshown = 0
+        self.warned = 0
+        self.warnings: list[Warned] = []
         self._found: EvenSample[Picture] = EvenSample(GALLERY)
         self._empty: EvenSample[Picture] = EvenSample(GALLERY)
         self._item: str | None = None
         self._has_any = False  # the item so far
         self._failed: dict[str, None] = {}  # the reasons of the item so far
+        self._is_warned = False  # the item so far
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Count one result row, as `store.parts.iter_rows` yields it, in the order of the parts."""
         self.rows += 1
         if row["item"] != self._item:
             self._item, self._has_any, self._failed = row["item"], False, {}
+            self._is_warned = False
             self.items += 1
+        if (warning := row.get("warning")) and not self._is_warned:
+            self._is_warned = True
+            self._warn(row["item"], warning)
         if row["state"] == ItemState.QUARANTINED:
             self._set_back(row)
         elif row["state"] == ItemState.SUCCEEDED:
@@ -127,6 +144,11 @@ class Statistics:
         elif last and (last.item, last.reason) == (row["item"], reason):
             models = tuple(dict.fromkeys((*last.models, row["model"])))
             self.setbacks[-1] = Setback(row["item"], models, reason)
+
+    def _warn(self, item: str, warning: str) -> None:
+        self.warned += 1
+        if len(self.warnings) < WARNED_SHOWN:
+            self.warnings.append(Warned(item, warning))
 
     def _count(self, row: Mapping[str, Any]) -> None:
         findings = self.models.setdefault(

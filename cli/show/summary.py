@@ -17,7 +17,7 @@ from core.tasks import task_of
 from core.wording import count, duration, speed
 from report.findings import Findings
 from report.snapshot import Snapshot
-from report.statistics import read_statistics
+from report.statistics import Statistics, read_statistics
 from store.committed import committed_rows, quarantined_rows
 from store.database import Database
 from store.jobs import get_job
@@ -27,6 +27,7 @@ _CHEAP_ITEMS = 20_000  # reading more rows than this just to count labels takes 
 _TOP_LABELS = 10
 _TEXT_SHOWN = 60  # characters of a line
 _QUARANTINED_SHOWN = 10
+_WARNED_SHOWN = 5
 
 
 def print_summary(db: Database, end: Snapshot, form: str | None) -> None:
@@ -58,8 +59,7 @@ def summary(db: Database, end: Snapshot) -> Iterator[str]:
     if end["error"]:
         yield f"  error        {printable(end['error'])}"
     tasks = [task_of(model.task) for model in ModelRef.from_json(job.model).members]
-    if any(task.has_things for task in tasks):
-        yield from _found(db, job, items["listed"])
+    yield from _found(db, job, items["listed"])
     yield f"  results      {printable(job.output)}/results/"
     if job.options.get("annotate"):
         yield f"  pictures     {printable(job.output)}/annotated/"
@@ -100,6 +100,17 @@ def _found(db: Database, job: Job, listed: int) -> Iterator[str]:
     except RegattaError as error:
         yield f"  found        cannot be read: {printable(str(error))}"
         return
+    if any(findings.task.has_things for findings in statistics.models.values()):
+        yield from _findings_of(statistics)
+    if statistics.warned:
+        yield f"  warnings     {count(statistics.warned, 'item')} read although something is odd:"
+        for one in statistics.warnings[:_WARNED_SHOWN]:
+            yield f"    {printable(one.item)}: {printable(one.warning)}"
+        if statistics.warned > _WARNED_SHOWN:
+            yield f"    and {statistics.warned - _WARNED_SHOWN:,} more: regatta report {job.id}"
+
+
+def _findings_of(statistics: Statistics) -> Iterator[str]:
     several = len(statistics.models) > 1
     title = "found"
     for findings in statistics.models.values():

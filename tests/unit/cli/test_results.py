@@ -263,3 +263,22 @@ def test_the_summary_says_what_was_found_and_where(
     assert f"results      {bench.root}/abc/results/" in text
     assert r"    b\n.jpg: decode_failed: no\x07pe" in text
     assert "regatta quarantine retry abc" in text
+
+
+def test_a_warning_is_shown_wherever_results_are(bench: Bench, regatta: Regatta) -> None:
+    bench.job("abc", [2])
+    odd = replace(found(0, "a.jpg", 0), warning="damaged: its data ends early")
+    output = bench.output("abc")
+    output.put("results/part-000000.parquet", encode_rows([odd, found(1, "b.jpg", 1)]))
+    hold = bench.run("abc")
+    bench.commit(hold)
+    bench.publish(hold)
+    first, second = rows(regatta)
+    assert first["warning"] == odd.warning
+    assert "warning" not in second
+    assert str(odd.warning) in regatta("results", "abc", "--format", "csv").stdout
+    table = regatta("results", "abc", "--format", "table").stdout
+    assert "WARNING" in table
+    told = list(summary(bench.db, snapshot(bench.db, load_settings(), "abc")))
+    assert "  warnings     1 item read although something is odd:" in told
+    assert "    a.jpg: damaged: its data ends early" in told

@@ -101,6 +101,7 @@ def embedded(statistics: Statistics) -> list[Embedded]:
 def hostile_page() -> str:
     rows = [row(name, (name, 0.5 + 0.01 * place)) for place, name in enumerate(HOSTILE)]
     rows += [quarantined(name, f"{name}: {name}") for name in HOSTILE]
+    rows += [row(f"odd {name}", annotated=None) | {"warning": name} for name in HOSTILE]
     statistics = read_statistics(rows)
     evil = HOSTILE[1]
     of = job(
@@ -115,8 +116,15 @@ def hostile_page() -> str:
     return page(statistics, of=of, pictures=embedded(statistics))
 
 
+def test_what_was_read_with_a_warning_is_listed() -> None:
+    odd = row("a.jpg", ("boat", 0.5)) | {"warning": "damaged: its data ends early"}
+    assert "damaged: its data ends early" in page(read_statistics([odd]))
+    assert "Read with a warning" not in page(read_statistics([row("a.jpg")]))
+
+
 def test_names_from_data_never_become_markup() -> None:
-    plain = read_statistics([*(row("a", ("b", 0.5)) for _ in HOSTILE), quarantined("a", "b")])
+    odd = row("c", annotated=None) | {"warning": "odd"}
+    plain = read_statistics([*(row("a", ("b", 0.5)) for _ in HOSTILE), quarantined("a", "b"), odd])
     harmless = {
         tag for tag, _ in Parsed(page(plain, of=job(error="x"), pictures=embedded(plain))).tags
     }

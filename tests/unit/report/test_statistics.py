@@ -5,7 +5,7 @@ from typing import Any
 
 from core.options import SEVERAL, ModelRef
 from report.findings import SCORE_BINS, Findings
-from report.statistics import GALLERY, QUARANTINED_SHOWN, Statistics
+from report.statistics import GALLERY, QUARANTINED_SHOWN, WARNED_SHOWN, Statistics
 from report.statistics import read_statistics as read
 
 MODEL = ModelRef("m", "detect", "d" * 64, "/models/m")
@@ -155,6 +155,15 @@ def test_text_is_what_was_found() -> None:
     assert statistics.models["m"].texts[0] == "due by 31 December"
     [picture] = statistics.gallery()
     assert [len(line) for line in picture.lines] == [18, 1_500, 482]
+
+
+def test_an_item_is_warned_of_once_however_many_rows_it_has() -> None:
+    odd = row("a", ("boat", 0.5)) | {"warning": "3 stray bytes before the end marker"}
+    statistics = read_statistics([odd | {"model": "one"}, odd | {"model": "two"}, row("b")])
+    assert statistics.warned == 1
+    assert [one.item for one in statistics.warnings] == ["a"]
+    more = read_statistics([odd | {"item": str(n)} for n in range(WARNED_SHOWN + 5)])
+    assert (more.warned, len(more.warnings)) == (WARNED_SHOWN + 5, WARNED_SHOWN)
 
 
 def test_an_item_is_quarantined_once_however_many_models_it_fails() -> None:

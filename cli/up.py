@@ -13,6 +13,7 @@ from cli.stack.home import Home
 from config.settings import load_settings
 from core.errors import RegattaError
 from core.escape import printable
+from core.repeats import Repeats
 from store.database_url import redacted
 
 _TICK_SECONDS = 0.3
@@ -50,7 +51,7 @@ def up(ctx: click.Context, /) -> None:
 
 
 def _follow(stack: Stack, tails: "list[Tail]") -> None:
-    tick = 0
+    tick, repeats = 0, Repeats()
     while True:
         _print_news(tails)
         time.sleep(_TICK_SECONDS)
@@ -59,7 +60,8 @@ def _follow(stack: Stack, tails: "list[Tail]") -> None:
             try:
                 stack.ensure()
             except RegattaError as error:
-                say(f"{error}; trying again")
+                if repeats.due(str(error)) is not None:
+                    say(f"{error}; trying again")
 
 
 def _print_news(tails: "list[Tail]") -> None:

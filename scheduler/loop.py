@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import structlog
 
 from core.errors import RegattaError
+from core.repeats import Repeats
 from scheduler.dispatch import Dispatcher
 from scheduler.doorbell import Doorbell
 from scheduler.plan import Planner
@@ -59,6 +60,7 @@ class Scheduler:
         self._heartbeat = heartbeat
         self._timing = timing
         self._last_beat = self._last_tick = float("-inf")
+        self._repeats = Repeats()
         ttl = timing.worker_ttl
         self.planner = Planner(db, heartbeat.id, lease_seconds=timing.lease_seconds)
         self.profiler = Profiler(db, worker_ttl=ttl)
@@ -77,7 +79,7 @@ class Scheduler:
             self.settler.tick,
             self.dispatcher.tick,
         ):
-            _quietly(turn)
+            self._quietly(turn)
 
     def run(self, stop: threading.Event) -> None:
         """Run until `stop` is set, then leave in order."""
@@ -86,13 +88,13 @@ class Scheduler:
         _log.info("scheduler started", id=self._heartbeat.id)
         try:
             while not stop.wait(_TICK_SECONDS):
-                if not _quietly(self._may_rest):
+                if not self._quietly(self._may_rest):
                     self.tick()
                     self._last_tick = time.monotonic()
         finally:
             stop.set()
             planning.join()
-            _quietly(lambda: self._db.write(lambda s: processes.leave(s, self._heartbeat.id)))
+            self._quietly(self._leave)
             _log.info("scheduler stopped", id=self._heartbeat.id)
 
     def _may_rest(self) -> bool:
@@ -104,9 +106,9 @@ class Scheduler:
 
     def _plan(self, stop: threading.Event) -> None:
         while not stop.is_set():
-            if not _quietly(self.planner.tick):
+            if not self._quietly(self.planner.tick):
                 stop.wait(_IDLE_SECONDS)
-        _quietly(self.planner.close)
+        self._quietly(self.planner.close)
 
     def _beat(self) -> None:
         if time.monotonic() - self._last_beat < self._timing.heartbeat_seconds:
@@ -115,13 +117,23 @@ class Scheduler:
         self._db.write(lambda s: processes.forget_silent(s, now=self._db.now(s)))
         self._last_beat = time.monotonic()
 
+    def _leave(self) -> None:
+        self._db.write(lambda s: processes.leave(s, self._heartbeat.id))
 
-def _quietly(turn: Callable[[], object]) -> bool:
-    """Run one turn; log whatever fails, to try it again."""
-    try:
-        return bool(turn())
-    except RegattaError as error:
-        _log.warning("will try again", error=str(error), hint=error.hint)
-    except Exception:
-        _log.exception("unexpected; will try again")
-    return False
+    def _quietly(self, turn: Callable[[], object]) -> bool:
+        """Run one turn; log whatever fails, to try it again."""
+        try:
+            return bool(turn())
+        except RegattaError as error:
+            times = self._repeats.due(_name(turn), type(error).__name__)
+            if times is not None:
+                _log.warning("will try again", error=str(error), hint=error.hint, times=times)
+        except Exception as error:
+            times = self._repeats.due(_name(turn), type(error).__name__)
+            if times is not None:
+                _log.exception("unexpected; will try again", times=times)
+        return False
+
+
+def _name(turn: Callable[[], object]) -> str:
+    return getattr(turn, "__qualname__", repr(turn))

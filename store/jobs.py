@@ -24,6 +24,7 @@ from core.selection import Selection
 from core.states import (
     ENDED_JOBS,
     ENDED_SHARDS,
+    LIVE_JOBS,
     JobMoves,
     JobState,
     Move,
@@ -44,6 +45,22 @@ def move_job(session: Session, job_id: str, move: Move[JobState], **values: Any)
         update(Job)
         .where(Job.id == job_id, Job.state.in_(move.sources))
         .values(state=move.target, **values),
+    )
+
+
+def note_trouble(session: Session, job_id: str, error: str | None) -> None:
+    """Record what keeps a live job from going on, or that nothing does any more."""
+    session.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.state.in_(LIVE_JOBS))
+        .values(error=None if error is None else column_text(error))
+    )
+
+
+def forget_troubles(session: Session) -> None:
+    """Forget what keeps live jobs from going on: whoever meets it again says so again."""
+    session.execute(
+        update(Job).where(Job.state.in_(LIVE_JOBS), Job.error.is_not(None)).values(error=None)
     )
 
 
@@ -212,7 +229,8 @@ def stop(
 
     Workers call off the running shards; `settle` ends the job after the last one.
     """
-    if not move_job(session, job_id, move, **({"error": column_text(error)} if error else {})):
+    said = None if error is None else column_text(error)
+    if not move_job(session, job_id, move, error=said):
         return False
     call_off(session, Shard.job_id == job_id, Shard.state != ShardState.RUNNING, now=now)
     return True

@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from core.errors import RetryableError
+from core.repeats import Repeats
 from core.work import Directive, Hold
 from store import leases, processes
 from store.database import Database
@@ -37,6 +38,7 @@ class LeaseKeeper:
         self._stall_seconds = stall_seconds
         self._runs: dict[Hold, ShardRun] = {}
         self._lock = threading.Condition()
+        self._repeats = Repeats()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="lease-keeper", daemon=True)
 
@@ -105,6 +107,8 @@ class LeaseKeeper:
             try:
                 self.tick()
             except RetryableError as error:
-                _log.warning("leases not renewed", error=str(error))
-            except Exception:
-                _log.exception("unexpected; will try again")
+                if (times := self._repeats.due("renew")) is not None:
+                    _log.warning("leases not renewed", error=str(error), times=times)
+            except Exception as error:
+                if (times := self._repeats.due(type(error).__name__)) is not None:
+                    _log.exception("unexpected; will try again", times=times)

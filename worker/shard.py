@@ -14,9 +14,10 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.errors import BlockedError, FatalError, RegattaError, StaleError
+from core.errors import BlockedError, FatalError, RegattaError, StaleError, text_of
 from core.kinds import ShardKind
 from core.profile import EngineOffer
+from core.repeats import Repeats
 from core.retry import Failure
 from core.states import JobMoves
 from core.work import Directive, Hold, ShardResult, WorkUnit
@@ -33,6 +34,7 @@ from worker.run import ShardRun, StoppedError
 from worker.staging import stage
 
 _log = structlog.get_logger()
+_repeats = Repeats()
 
 _MARGIN = 1 / 6  # of the lease: a run that couldn't renew stops this long before its end
 
@@ -124,8 +126,11 @@ class ShardRunner:
         if isinstance(result, FatalError):
             return self._fail_job(run.unit, result)
         blocked = isinstance(result, BlockedError)
-        text = f"{result} ({result.hint})" if blocked and result.hint else str(result)
-        _log.warning("shard blocked" if blocked else "shard failed", error=text)
+        text = text_of(result) if blocked else str(result)
+        if not blocked:
+            _log.warning("shard failed", error=text)
+        elif (times := _repeats.due(run.unit.job, "blocked")) is not None:
+            _log.warning("shard blocked", error=text, times=times)
         self.db.write(
             lambda s: leases.fail(
                 s,
@@ -163,7 +168,7 @@ class ShardRunner:
         return directive.value
 
     def _fail_job(self, unit: WorkUnit, error: FatalError) -> str:
-        text = f"{error} ({error.hint})" if error.hint else str(error)
+        text = text_of(error)
         _log.error("job failed", error=text)
 
         def fail(session: Session) -> bool:

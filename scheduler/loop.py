@@ -1,7 +1,7 @@
-"""The scheduler's loop: one process, two threads, any number of them side by side.
+"""The scheduler's loop: one process, three threads, any number of them side by side.
 
-Planning reads listings and may take a while, so it runs in a thread of its own; everything else is
-short.
+Planning reads listings, and settling reads and writes outputs: either may take a while, so each
+runs in a thread of its own; everything else is short.
 """
 
 import threading
@@ -67,24 +67,27 @@ class Scheduler:
         self.dispatcher = Dispatcher(
             db, doorbell, worker_ttl=ttl, republish_seconds=timing.republish_seconds
         )
-        self.reaper = Reaper(db, silence=timing.silence, max_tries=timing.max_tries)
+        self.reaper = Reaper(
+            db,
+            silence=timing.silence,
+            max_tries=timing.max_tries,
+            lease_seconds=timing.lease_seconds,
+        )
         self.settler = Settler(db)
 
     def tick(self) -> None:
-        """Run everything but the planner once; trouble in one part doesn't stop the others."""
-        for turn in (
-            self._beat,
-            self.profiler.tick,
-            self.reaper.tick,
-            self.settler.tick,
-            self.dispatcher.tick,
-        ):
+        """Run everything short once; trouble in one part doesn't stop the others."""
+        for turn in (self._beat, self.profiler.tick, self.reaper.tick, self.dispatcher.tick):
             self._quietly(turn)
 
     def run(self, stop: threading.Event) -> None:
         """Run until `stop` is set, then leave in order."""
-        planning = threading.Thread(target=self._plan, args=(stop,), name="planner")
-        planning.start()
+        threads = [
+            threading.Thread(target=self._plan, args=(stop,), name="planner"),
+            threading.Thread(target=self._settle, args=(stop,), name="settler"),
+        ]
+        for thread in threads:
+            thread.start()
         _log.info("scheduler started", id=self._heartbeat.id)
         try:
             while not stop.wait(_TICK_SECONDS):
@@ -93,7 +96,8 @@ class Scheduler:
                     self._last_tick = time.monotonic()
         finally:
             stop.set()
-            planning.join()
+            for thread in threads:
+                thread.join()
             self._quietly(self._leave)
             _log.info("scheduler stopped", id=self._heartbeat.id)
 
@@ -109,6 +113,14 @@ class Scheduler:
             if not self._quietly(self.planner.tick):
                 stop.wait(_IDLE_SECONDS)
         self._quietly(self.planner.close)
+
+    def _settle(self, stop: threading.Event) -> None:
+        last = float("-inf")
+        while not stop.wait(_TICK_SECONDS):
+            rested = time.monotonic() - last > _REST_SECONDS
+            if rested or self._quietly(lambda: self._db.read(any_under_way)):
+                self._quietly(self.settler.tick)
+                last = time.monotonic()
 
     def _beat(self) -> None:
         if time.monotonic() - self._last_beat < self._timing.heartbeat_seconds:

@@ -25,6 +25,7 @@ from core.states import (
     ENDED_JOBS,
     ENDED_SHARDS,
     LIVE_JOBS,
+    OUTSTANDING_SHARDS,
     JobMoves,
     JobState,
     Move,
@@ -55,6 +56,25 @@ def note_trouble(session: Session, job_id: str, error: str | None) -> None:
         .where(Job.id == job_id, Job.state.in_(LIVE_JOBS))
         .values(error=None if error is None else column_text(error))
     )
+
+
+def troubles_of(session: Session, jobs: Iterable[Job]) -> dict[str, str]:
+    """Return what keeps live jobs from going on, by id: of the job itself, or of its shards."""
+    live = [job for job in jobs if job.state in LIVE_JOBS]
+    rows = session.execute(
+        select(Shard.job_id, func.count(), func.max(Shard.error))
+        .where(
+            Shard.job_id.in_([job.id for job in live]),
+            Shard.state.in_((ShardState.PENDING, *OUTSTANDING_SHARDS)),
+            Shard.error.is_not(None),
+        )
+        .group_by(Shard.job_id)
+    ).all()
+    found = {
+        job: f"{shards} shard{' is' if shards == 1 else 's are'} tried again: {error}"
+        for job, shards, error in rows
+    }
+    return found | {job.id: job.error for job in live if job.error is not None}
 
 
 def forget_troubles(session: Session) -> None:
@@ -293,13 +313,17 @@ def reopen(session: Session, job_id: str, *, now: float) -> int | None:
     )
     if not reopened:
         return None
-    unsettled = (Shard.quarantined > 0) | (Shard.state != ShardState.DONE)
-    shards = _reopen(session, job_id, unsettled, now=now)
+    shards = _reopen(session, job_id, left_undone(), now=now)
     if shards:
         while more := _reopen(session, job_id, _needs(_is_open), now=now):
             shards += more
         session.execute(unblocked(Shard.job_id == job_id))
     return shards
+
+
+def left_undone() -> ColumnElement[bool]:
+    """Return the condition that a retry of a job runs a shard again, whatever others it needs."""
+    return (Shard.quarantined > 0) | (Shard.state != ShardState.DONE)
 
 
 def _reopen(session: Session, job_id: str, which: ColumnElement[bool], *, now: float) -> int:

@@ -24,8 +24,9 @@ def own_object(job_id: str, output: str, key: str) -> bytes:
 
 def gone(job_id: str, output: str, key: str, error: BadInputError) -> FatalError:
     """Return what fails a job that lacks one of its own objects, and what to do about it."""
+    why = "" if error.reason == "source_missing" else f": {error}"
     return FatalError(
-        f"{key}, which this job needs, is gone from its output {output}: {error}",
+        f"{key}, which this job needs, is gone from its output {output}{why}",
         hint=f"put it back and run `regatta retry {job_id}`, "
         f"or begin anew with `regatta run --like {job_id}`",
     )

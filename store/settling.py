@@ -11,7 +11,7 @@ from core.layout import part_order
 from core.states import ENDED_SHARDS, JobState, Move, ShardMoves, ShardState
 from core.work import Hold
 from store.artefacts import is_result, part_of
-from store.jobs import call_off, unblocked
+from store.jobs import call_off, left_undone, unblocked
 from store.profiles import part_profiles_after
 from store.rows import changed, column_text, count
 from store.tables import Job, Process, Shard
@@ -30,13 +30,21 @@ class Lapsed:
     stopping: bool  # its job is being cancelled or has failed
 
 
-def lapsed(session: Session, *, now: float, limit: int = 100) -> list[Lapsed]:
-    """Return the running shards that nobody holds any more."""
+def lapsed(
+    session: Session, *, now: float, gone_only: bool = False, limit: int = 100
+) -> list[Lapsed]:
+    """Return the running shards that nobody holds any more.
+
+    With `gone_only`, these are only those of workers that are known to be gone.
+    """
     gone = not_(exists().where(Process.id == Shard.worker_id))
     rows = session.execute(
         select(Shard.id, Shard.attempt, Shard.job_id, Shard.worker_id, Job.state)
         .join(Job, Job.id == Shard.job_id)
-        .where(Shard.state == ShardState.RUNNING, or_(Shard.lease_until <= now, gone))
+        .where(
+            Shard.state == ShardState.RUNNING,
+            gone if gone_only else or_(Shard.lease_until <= now, gone),
+        )
         .order_by(Shard.lease_until)
         .limit(limit)
     ).all()
@@ -236,6 +244,12 @@ def results_of(session: Session, job_id: str) -> Sequence[Shard]:
     return sorted(found, key=lambda shard: part_order(part_of(shard)))
 
 
-def items_keys(session: Session, job_id: str) -> set[str]:
-    """Return the item manifest parts of which a job's shards are slices."""
-    return set(session.scalars(select(Shard.items_key).where(Shard.job_id == job_id).distinct()))
+def items_keys(session: Session, job_id: str, *, unsettled: bool = False) -> set[str]:
+    """Return the item manifest parts of which a job's shards are slices.
+
+    With `unsettled`, these are only those of shards that a retry would run again.
+    """
+    which = [Shard.job_id == job_id]
+    if unsettled:
+        which.append(left_undone())
+    return set(session.scalars(select(Shard.items_key).where(*which).distinct()))

@@ -37,6 +37,7 @@ class LeaseKeeper:
         self._heartbeat_seconds = heartbeat_seconds
         self._stall_seconds = stall_seconds
         self._runs: dict[Hold, ShardRun] = {}
+        self._to_give_back: set[Hold] = set()
         self._lock = threading.Condition()
         self._repeats = Repeats()
         self._stop = threading.Event()
@@ -63,6 +64,14 @@ class LeaseKeeper:
         with self._lock:
             self._runs.pop(run.unit.hold, None)
             self._lock.notify_all()
+
+    def give_back(self, hold: Hold) -> None:
+        """Hand a shard back, without its try, as soon as the database can be told.
+
+        If somebody else has it by then, nothing changes.
+        """
+        with self._lock:
+            self._to_give_back.add(hold)
 
     def await_idle(self, timeout: float) -> bool:
         """Wait until no lease is held; False if one still is after `timeout` seconds."""
@@ -91,16 +100,30 @@ class LeaseKeeper:
             for hold, run in runs.items()
         }
 
+        with self._lock:
+            to_give_back = sorted(self._to_give_back, key=lambda hold: hold.shard)
+
         def renew(session: Session) -> dict[Hold, Directive]:
             now = self._db.now(session)
             processes.beat(session, self._heartbeat, now=now)
+            for hold in to_give_back:
+                leases.hand_back(session, hold, now=now)
             return leases.renew(session, progress, now=now, lease_seconds=self._lease_seconds)
 
-        for hold, directive in self._db.write(renew).items():
+        try:
+            directives = self._db.write(renew)
+        except RetryableError:
+            for run in runs.values():
+                run.cut_off = True
+            raise
+        with self._lock:
+            self._to_give_back.difference_update(to_give_back)
+        for hold, directive in directives.items():
             if directive is not Directive.GO_ON:
                 runs[hold].stop(directive)
             elif progress[hold].moved:
                 runs[hold].renewed(asked)
+                runs[hold].cut_off = False
 
     def _loop(self) -> None:
         while not self._stop.wait(self._heartbeat_seconds):

@@ -14,7 +14,14 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.errors import BlockedError, FatalError, RegattaError, StaleError, text_of
+from core.errors import (
+    BlockedError,
+    FatalError,
+    RegattaError,
+    RetryableError,
+    StaleError,
+    text_of,
+)
 from core.kinds import ShardKind
 from core.profile import EngineOffer
 from core.repeats import Repeats
@@ -23,6 +30,7 @@ from core.states import JobMoves
 from core.work import Directive, Hold, ShardResult, WorkUnit
 from store import leases
 from store.database import Database
+from store.file_errors import no_room
 from store.jobs import lock_job
 from store.jobs import stop as stop_job
 from store.locations import open_store
@@ -75,6 +83,9 @@ class ShardRunner:
                 run.stop(Directive.HAND_BACK)
             try:
                 return self._end(run, self._result(run))
+            except RetryableError:  # the database can't be told how it ended
+                self.keeper.give_back(hold)
+                raise
             finally:
                 self.keeper.let_go(run)
 
@@ -107,6 +118,8 @@ class ShardRunner:
         except RegattaError as error:
             return error
         except Exception as error:
+            if isinstance(error, OSError) and (full := no_room("this machine", error)) is not None:
+                return full
             _log.exception("unexpected")
             return RegattaError(f"unexpected: {type(error).__name__}: {error}")
         timings = {**run.seconds, "total": round(time.monotonic() - begun, 3)}
@@ -122,6 +135,8 @@ class ShardRunner:
             return self._stop(hold, result.directive)
         if isinstance(result, StaleError):
             _log.warning("shard lost", error=str(result))
+            if run.cut_off:  # through no fault of the shard's
+                self.keeper.give_back(hold)
             return "stale"
         if isinstance(result, FatalError):
             return self._fail_job(run.unit, result)

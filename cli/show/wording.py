@@ -103,7 +103,7 @@ def beginning(snapshot: Snapshot) -> str | None:
 
 
 def waiting_for(snapshot: Snapshot) -> str | None:
-    """Return what keeps a job from going on, if nobody can do what comes next."""
+    """Return what keeps a job from going on, if anything does."""
     if snapshot["needs_newer"]:
         return f"this job {snapshot['needs_newer']}"
     if snapshot["profile_without_worker"]:
@@ -111,6 +111,8 @@ def waiting_for(snapshot: Snapshot) -> str | None:
             snapshot["id"], snapshot["profile_without_worker"], snapshot["offered_instead"]
         )
     queue = snapshot["queue_without_consumer"]
+    if snapshot["trouble"]:
+        return str(snapshot["trouble"])
     if not queue:
         return None
     return f"no live worker serves the queue {queue!r} for this job; the worker's log may say why"

@@ -6,7 +6,7 @@ from tests.bench import Bench
 
 
 def reaper(bench: Bench, max_tries: int = 3) -> Reaper:
-    return Reaper(bench.db, silence=6, max_tries=max_tries)
+    return Reaper(bench.db, silence=6, max_tries=max_tries, lease_seconds=30)
 
 
 def test_a_live_lease_is_left_alone(bench: Bench) -> None:

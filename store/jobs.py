@@ -71,7 +71,9 @@ def troubles_of(session: Session, jobs: Iterable[Job]) -> dict[str, str]:
         .group_by(Shard.job_id)
     ).all()
     found = {
-        job: f"{shards} shard{' is' if shards == 1 else 's are'} tried again: {error}"
+        job: error
+        if error.startswith("waiting for ")
+        else f"{shards} shard{' is' if shards == 1 else 's are'} tried again: {error}"
         for job, shards, error in rows
     }
     return found | {job.id: job.error for job in live if job.error is not None}

@@ -57,11 +57,6 @@ class Home:
         return self.logs / f"{name}.log"
 
     @property
-    def redis(self) -> Path:
-        """The directory of Redis's own data."""
-        return self.path / "redis"
-
-    @property
     def runtime(self) -> Path:
         """A short path for sockets, for this user and this home alone."""
         name = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]
@@ -82,7 +77,7 @@ class Home:
             UsageError: one cannot be created, or does not belong to this user.
         """
         try:
-            for folder in (self.path, self.logs, self.redis):
+            for folder in (self.path, self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
             self.runtime.mkdir(mode=0o700, exist_ok=True)
             found = self.runtime.lstat()

@@ -196,7 +196,6 @@ def test_a_server_that_is_killed_and_started_again_costs_no_item_and_no_try(
         time.sleep(15)  # every shard meets it, some of them twice
         server.start()
         ended = outcome(fleet, job)
-        fleet.close()
     assert (ended.state, ended.pictures) == (in_calm_weather.state, in_calm_weather.pictures)
     assert without_source(ended.rows) == without_source(in_calm_weather.rows)
 

@@ -121,8 +121,8 @@ def _shares(seconds: Mapping[str, float]) -> dict[str, float]:
 
 
 def _average(job: Job, counts: Tally) -> float | None:
-    if job.started_at is None or job.finished_at is None:
-        return None
+    if job.started_at is None or job.finished_at is None or job.finished_at <= job.started_at:
+        return None  # the last if the clock was set back
     settled = counts.succeeded + counts.skipped + counts.quarantined
     return settled / max(1e-3, job.finished_at - job.started_at)
 

@@ -70,13 +70,14 @@ def troubles_of(session: Session, jobs: Iterable[Job]) -> dict[str, str]:
         )
         .group_by(Shard.job_id)
     ).all()
-    found = {
-        job: error
-        if error.startswith("waiting for ")
-        else f"{shards} shard{' is' if shards == 1 else 's are'} tried again: {error}"
-        for job, shards, error in rows
-    }
+    found = {job: _tried_again(shards, error) for job, shards, error in rows if error is not None}
     return found | {job.id: job.error for job in live if job.error is not None}
+
+
+def _tried_again(shards: int, error: str) -> str:
+    if error.startswith("waiting for "):
+        return error
+    return f"{shards} shard{' is' if shards == 1 else 's are'} tried again: {error}"
 
 
 def forget_troubles(session: Session) -> None:

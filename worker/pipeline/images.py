@@ -7,7 +7,7 @@ from functools import partial
 from core.items import ItemRef
 from store.parts import ResultRow
 from vision.encode import encode_jpeg
-from vision.read.picture import decode_image
+from vision.read.picture import read_picture
 from worker.pipeline.flow import Finished, Flow, Picture, Ticket
 from worker.pipeline.items import fetch, opened
 from worker.pipeline.stage import Stage
@@ -57,8 +57,10 @@ def _hand_over(ticket: Ticket, data: bytes) -> None:
 
 
 def _decoded(ticket: Ticket, data: bytes) -> Picture:
-    image = decode_image(data, max_pixels=ticket.run.unit.options.limits.max_pixels)
-    return Picture(ticket.item, None, None, image)
+    limits = ticket.run.unit.options.limits
+    found = read_picture(data, max_pixels=limits.max_pixels, is_lenient=limits.lenient)
+    ticket.warning = "; ".join(found.warnings) or None
+    return Picture(ticket.item, None, None, found.pixels)
 
 
 class ObjectSink:

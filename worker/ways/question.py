@@ -13,7 +13,7 @@ from core.work import WorkUnit
 from sample.pictures import sample_pictures
 from vision.exports.exported import ExportedModel, fixed_shapes
 from vision.exports.text import LEAST_LINE_SCORE
-from vision.read.picture import decode_image
+from vision.read.picture import read_picture
 from worker.engines.protocol import ModelFiles, Predictor
 from worker.engines.registry import Engines
 from worker.models import (
@@ -65,10 +65,12 @@ class ShardPictures:
 
     def __iter__(self) -> Iterator[Pixels]:
         """Yield the pictures that can be read; the others' rows will say what is wrong."""
+        limits = self.unit.options.limits
         for item in self.items:
             try:
                 data = fetch(item, self.unit)
-                yield decode_image(data, max_pixels=self.unit.options.limits.max_pixels)
+                found = read_picture(data, max_pixels=limits.max_pixels, is_lenient=limits.lenient)
+                yield found.pixels
             except BadInputError:
                 continue
 

@@ -79,7 +79,7 @@ def speeds(
 def took(job: Job) -> float | None:
     """Return the seconds from the first claim of a job's shards to its end; None if either lacks.
 
-    Pauses, and the time until a retry, count as well. None, too, if the clock was set back meanwhile.
+    Pauses, and the time until a retry, count as well. It is also None if the clock was set back.
     """
     if job.started_at is None or job.finished_at is None or job.finished_at < job.started_at:
         return None

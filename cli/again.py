@@ -13,13 +13,15 @@ from cli.session import (
     warn_if_nobody_schedules,
 )
 from cli.show.wording import profile_without_worker
-from core.errors import UsageError
+from core.errors import RegattaError, UsageError
 from core.kinds import NEED_ENGINE
 from core.profile import ExecutionProfile
 from core.states import ENDED_JOBS, JobState
 from core.wording import count
 from scheduler.profiles import profile_for
-from store import jobs, processes
+from store import jobs, processes, settling
+from store.database import Database
+from store.locations import open_store
 from store.profiles import leave_profile
 from store.tables import Job, Process
 
@@ -37,6 +39,7 @@ def run_again(ref: str) -> None:
                 f"job {job.id} has not ended: it is {job.state}",
                 hint=f"wait for it (`regatta status {job.id} --watch`), or cancel it first",
             )
+        _check_items(db, job)
         shards = db.write(lambda s: jobs.reopen(s, job.id, now=db.now(s)))
         if shards is None:
             raise _nothing_to_retry(job)
@@ -44,6 +47,22 @@ def run_again(ref: str) -> None:
         if stranded := _stranded(job, live_processes(db, settings, processes.WORKER)):
             say(stranded)
         warn_if_nobody_schedules(db, settings)
+
+
+def _check_items(db: Database, job: Job) -> None:
+    """Refuse to run a job again whose item lists are known to be gone: it could only fail."""
+    needed = db.read(lambda s: settling.items_keys(s, job.id, unsettled=True))
+    output = open_store(job.output)
+    try:
+        missing = sorted(key for key in needed if not output.exists(key))
+    except RegattaError:
+        return  # workers may reach what this command doesn't
+    if missing:
+        raise UsageError(
+            f"job {job.id} cannot run again: its item lists are gone from {job.output}, "
+            f"such as {missing[0]}",
+            hint=f"put them back, or begin anew: regatta run --like {job.id}",
+        )
 
 
 def move_to_new_profile(ref: str) -> None:
@@ -54,6 +73,8 @@ def move_to_new_profile(ref: str) -> None:
     """
     with opened() as (settings, db):
         job = job_of(db, ref)
+        if job.state in ENDED_JOBS:
+            _check_items(db, job)
         shards = db.write(lambda s: _moved(s, job, now=db.now(s)))
         if job.state in ENDED_JOBS:
             say(f"job {job.id} runs again: {_reopened(job, shards)}")

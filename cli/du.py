@@ -19,7 +19,7 @@ from store.jobs import list_jobs
 from store.tables import Job
 
 _COLUMNS = ("what", "name", "state", "files", "size", "created", "where")
-_OF_HOME = (("samples", "demo"), ("logs", "logs"), ("broker", "redis"))
+_OF_HOME = (("samples", "demo"), ("logs", "logs"))
 
 
 @click.command(epilog="Example: regatta du; regatta du latest")

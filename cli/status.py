@@ -65,7 +65,7 @@ def _overview(db: Database, settings: Settings, form: str) -> None:
         say(f"{count(len(live_processes(db, settings, role)), role)} alive")
     unserved = set()
     for job in seen:
-        if job["needs_newer"] or job["profile_without_worker"]:
+        if job["needs_newer"] or job["profile_without_worker"] or job["trouble"]:
             say(f"{job['id']}: {waiting_for(job)}")
         elif job["queue_without_consumer"]:
             unserved.add(job["queue_without_consumer"])

@@ -23,6 +23,10 @@ def cancel(*, job: str) -> None:
     """Stop JOB for good; what is done stays, and `retry` continues it."""
     with opened() as (settings, db):
         found = job_of(db, job)
+        if found.state in {JobState.CANCELLING, JobState.FAILING}:
+            say(f"job {found.id} is {found.state} already, and ends by itself")
+            warn_if_nobody_schedules(db, settings)
+            return
         move = JobMoves.CANCEL
         _change(db, found, "cancel", lambda s: jobs.stop(s, found.id, move, now=db.now(s)))
         say(f"job {found.id} is being cancelled: {_running(db, found.id)}")

@@ -16,6 +16,7 @@ from cli.stack.home import Home
 from config.settings import load_settings
 from core.errors import RegattaError
 from core.escape import printable
+from core.repeats import Repeats
 from store.database_url import redacted
 
 _TICK_SECONDS = 0.3
@@ -64,7 +65,7 @@ def up(ctx: click.Context, /, *, form: str | None) -> None:
 
 
 def _follow(stack: Stack, tails: "list[Tail]", show: Callable[[str], str]) -> None:
-    tick = 0
+    tick, repeats = 0, Repeats()
     while True:
         _print_news(tails, show)
         time.sleep(_TICK_SECONDS)
@@ -73,7 +74,8 @@ def _follow(stack: Stack, tails: "list[Tail]", show: Callable[[str], str]) -> No
             try:
                 stack.ensure()
             except RegattaError as error:
-                say(f"{error}; trying again")
+                if repeats.due(str(error)) is not None:
+                    say(f"{error}; trying again")
 
 
 def _print_news(tails: "list[Tail]", show: Callable[[str], str]) -> None:

@@ -8,6 +8,7 @@ from cli.show.progress import progress_view, watch
 from cli.stack.embedded import Stack
 from config.settings import Settings
 from core.errors import RegattaError
+from core.repeats import Repeats
 from core.states import JobState
 from report.snapshot import Snapshot
 from store.database import Database
@@ -53,6 +54,7 @@ class _Look:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._next = time.monotonic() + _LOOK_SECONDS
+        self._repeats = Repeats()
 
     def now_and_then(self) -> None:
         if time.monotonic() < self._next:
@@ -61,4 +63,5 @@ class _Look:
         try:
             self._stack.ensure()
         except RegattaError as error:
-            say(f"{error}; trying again")
+            if self._repeats.due(str(error)) is not None:
+                say(f"{error}; trying again")

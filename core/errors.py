@@ -59,3 +59,8 @@ class NewerError(RegattaError):
             f"needs a newer Regatta: {what}",
             hint="upgrade the schedulers, the workers and this command",
         )
+
+
+def text_of(error: RegattaError) -> str:
+    """Return an error as one line: what is wrong, and in parentheses what to do about it."""
+    return f"{error} ({error.hint})" if error.hint else str(error)

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 _FIRST_DELAY = 1.0
-_LONGEST_DELAY = 60.0
+LONGEST_DELAY = 60.0
+"""No shard is made to wait longer than this, in seconds."""
+
 _BLOCKED_DELAY = 10.0
 _DOUBLINGS = 6  # beyond this, only the exponent would grow
 
@@ -46,5 +48,5 @@ def decide(failure: Failure, *, tries: int, max_tries: int) -> RunAgain | GiveUp
         return RunAgain(delay=_BLOCKED_DELAY, counts=False, as_suspect=False)
     if tries >= max_tries:
         return GiveUp()
-    delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(tries - 1, _DOUBLINGS))
+    delay = min(LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(tries - 1, _DOUBLINGS))
     return RunAgain(delay=delay, counts=True, as_suspect=failure is Failure.PROCESS_DIED)

@@ -110,6 +110,13 @@ class ShardMoves:
         frozenset({ShardState.WAITING, ShardState.PENDING, ShardState.QUEUED, ShardState.RUNNING}),
         ShardState.CANCELLED,
     )
+    # Its committed rows, or what it was to write its items' rows from, are gone; a retry makes
+    # them anew.
+    LOSE = Move(
+        "lose",
+        frozenset({ShardState.COMMITTED, ShardState.DONE, ShardState.FAILED}),
+        ShardState.CANCELLED,
+    )
     # A cancelled retry: the part of the generation before stands again.
     RESTORE = Move(
         "restore",

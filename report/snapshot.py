@@ -10,12 +10,13 @@ from core.kinds import KNOWN, NEED_ENGINE, ShardKind
 from core.messages import queue_for
 from core.options import ModelRef
 from core.profile import ExecutionProfile
-from core.states import ENDED_JOBS, LIVE_JOBS, JobState, ShardState
+from core.states import ENDED_JOBS, LIVE_JOBS, RESTING_JOBS, JobState, ShardState
 from core.times import iso
 from store import devices, processes
 from store.database import Database
-from store.jobs import Tally, get_job, tally, why_newer
+from store.jobs import Tally, get_job, tally, troubles_of, why_newer
 from store.rates import pace, stage_seconds
+from store.room import is_full
 from store.tables import Job, Process, SickDevice
 
 Snapshot = dict[str, Any]
@@ -42,7 +43,23 @@ def _take(s: Session, db: Database, settings: Settings, jobs: Sequence[Job]) -> 
     rates = speeds(s, jobs, counts, now=now)
     workers = processes.live(s, processes.WORKER, now=now, within=settings.lease_seconds)
     out = [_device(row) for row in devices.left_out(s, {worker.host for worker in workers})]
-    return [_describe(job, counts[job.id], rates.get(job.id), workers, out) for job in jobs]
+    troubles = _troubles(s, settings, jobs)
+    return [
+        {
+            **_describe(job, counts[job.id], rates.get(job.id), workers, out),
+            "trouble": troubles.get(job.id),
+        }
+        for job in jobs
+    ]
+
+
+def _troubles(s: Session, settings: Settings, jobs: Sequence[Job]) -> Mapping[str, str]:
+    """Return what keeps jobs from going on, by id."""
+    found = troubles_of(s, jobs)
+    if is_full(settings.home):  # then nobody can write into its database what the matter is
+        full = f"waiting for room on {settings.home} (disk full)"
+        found |= {job.id: full for job in jobs if job.state not in RESTING_JOBS}
+    return found
 
 
 def speeds(
@@ -63,9 +80,9 @@ def speeds(
 def took(job: Job) -> float | None:
     """Return the seconds from the first claim of a job's shards to its end; None if either lacks.
 
-    Pauses, and the time until a retry, count as well.
+    Pauses, and the time until a retry, count as well. It is also None if the clock was set back.
     """
-    if job.started_at is None or job.finished_at is None:
+    if job.started_at is None or job.finished_at is None or job.finished_at < job.started_at:
         return None
     return job.finished_at - job.started_at
 
@@ -126,7 +143,7 @@ def _describe(
         "generation": job.generation,
         "in_progress": counts.in_progress,
         "passed_over": job.passed_over,
-        "error": job.error,
+        "error": None if job.state in LIVE_JOBS else job.error,
         "needs_newer": why_newer(job) if job.state not in ENDED_JOBS else None,
         "queue_without_consumer": None if is_served else queue_for(job.task, ShardKind(job.kind)),
         # One of two cases: workers serve the queue, but their offers are not the job's.

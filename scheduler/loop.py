@@ -1,7 +1,7 @@
-"""The scheduler's loop: one process, two threads, any number of them side by side.
+"""The scheduler's loop: one process, three threads, any number of them side by side.
 
-Planning reads listings and may take a while, so it runs in a thread of its own; everything else is
-short.
+Planning reads listings, and settling reads and writes outputs: either may take a while, so each
+runs in a thread of its own; everything else is short.
 """
 
 import threading
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import structlog
 
 from core.errors import RegattaError
+from core.repeats import Repeats
 from scheduler.dispatch import Dispatcher
 from scheduler.doorbell import Doorbell
 from scheduler.guard import Guard
@@ -60,42 +61,52 @@ class Scheduler:
         self._heartbeat = heartbeat
         self._timing = timing
         self._last_beat = self._last_tick = float("-inf")
+        self._repeats = Repeats()
         ttl = timing.worker_ttl
         self.planner = Planner(db, heartbeat.id, lease_seconds=timing.lease_seconds)
         self.profiler = Profiler(db, worker_ttl=ttl)
         self.dispatcher = Dispatcher(
             db, doorbell, worker_ttl=ttl, republish_seconds=timing.republish_seconds
         )
-        self.reaper = Reaper(db, silence=timing.silence, max_tries=timing.max_tries)
+        self.reaper = Reaper(
+            db,
+            silence=timing.silence,
+            max_tries=timing.max_tries,
+            lease_seconds=timing.lease_seconds,
+        )
         self.settler = Settler(db)
         self.guard = Guard(db)
 
     def tick(self) -> None:
-        """Run everything but the planner once; trouble in one part doesn't stop the others."""
+        """Run everything short once; trouble in one part doesn't stop the others."""
         for turn in (
             self._beat,
             self.profiler.tick,
             self.reaper.tick,
-            self.settler.tick,
             self.guard.tick,
             self.dispatcher.tick,
         ):
-            _quietly(turn)
+            self._quietly(turn)
 
     def run(self, stop: threading.Event) -> None:
         """Run until `stop` is set, then leave in order."""
-        planning = threading.Thread(target=self._plan, args=(stop,), name="planner")
-        planning.start()
+        threads = [
+            threading.Thread(target=self._plan, args=(stop,), name="planner"),
+            threading.Thread(target=self._settle, args=(stop,), name="settler"),
+        ]
+        for thread in threads:
+            thread.start()
         _log.info("scheduler started", id=self._heartbeat.id)
         try:
             while not stop.wait(_TICK_SECONDS):
-                if not _quietly(self._may_rest):
+                if not self._quietly(self._may_rest):
                     self.tick()
                     self._last_tick = time.monotonic()
         finally:
             stop.set()
-            planning.join()
-            _quietly(lambda: self._db.write(lambda s: processes.leave(s, self._heartbeat.id)))
+            for thread in threads:
+                thread.join()
+            self._quietly(self._leave)
             _log.info("scheduler stopped", id=self._heartbeat.id)
 
     def _may_rest(self) -> bool:
@@ -107,9 +118,17 @@ class Scheduler:
 
     def _plan(self, stop: threading.Event) -> None:
         while not stop.is_set():
-            if not _quietly(self.planner.tick):
+            if not self._quietly(self.planner.tick):
                 stop.wait(_IDLE_SECONDS)
-        _quietly(self.planner.close)
+        self._quietly(self.planner.close)
+
+    def _settle(self, stop: threading.Event) -> None:
+        last = float("-inf")
+        while not stop.wait(_TICK_SECONDS):
+            rested = time.monotonic() - last > _REST_SECONDS
+            if rested or self._quietly(lambda: self._db.read(any_under_way)):
+                self._quietly(self.settler.tick)
+                last = time.monotonic()
 
     def _beat(self) -> None:
         if time.monotonic() - self._last_beat < self._timing.heartbeat_seconds:
@@ -118,13 +137,23 @@ class Scheduler:
         self._db.write(lambda s: processes.forget_silent(s, now=self._db.now(s)))
         self._last_beat = time.monotonic()
 
+    def _leave(self) -> None:
+        self._db.write(lambda s: processes.leave(s, self._heartbeat.id))
 
-def _quietly(turn: Callable[[], object]) -> bool:
-    """Run one turn; log whatever fails, to try it again."""
-    try:
-        return bool(turn())
-    except RegattaError as error:
-        _log.warning("will try again", error=str(error), hint=error.hint)
-    except Exception:
-        _log.exception("unexpected; will try again")
-    return False
+    def _quietly(self, turn: Callable[[], object]) -> bool:
+        """Run one turn; log whatever fails, to try it again."""
+        try:
+            return bool(turn())
+        except RegattaError as error:
+            times = self._repeats.due(_name(turn), type(error).__name__)
+            if times is not None:
+                _log.warning("will try again", error=str(error), hint=error.hint, times=times)
+        except Exception as error:
+            times = self._repeats.due(_name(turn), type(error).__name__)
+            if times is not None:
+                _log.exception("unexpected; will try again", times=times)
+        return False
+
+
+def _name(turn: Callable[[], object]) -> str:
+    return getattr(turn, "__qualname__", repr(turn))

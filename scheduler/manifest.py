@@ -26,12 +26,13 @@ def job_manifest(
     shards: Sequence[Shard],
     *,
     finished: float,
+    error: str | None = None,
     refers_to: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return the content of `manifest.json` for a job that ends as `state`.
 
     `shards` are those that have committed anything, in listing order, `refers_to` the jobs whose
-    results it read, and why.
+    results it read, and why; `error` is why it failed.
     """
     profiles = profiles_of(job)
     legends = {name: said for shard in shards for name, said in legends_of(shard).items()}
@@ -48,7 +49,7 @@ def job_manifest(
             "created": iso(job.created_at),
             "started": iso(job.started_at),
             "finished": iso(finished),
-            "error": job.error,
+            "error": error,
         },
         "task": job.task,
         "source": job.source,

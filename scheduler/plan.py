@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
+from sqlalchemy.orm import Session
 
-from core.errors import NewerError, RegattaError, RetryableError
+from core.errors import NewerError, RegattaError, RetryableError, text_of
 from core.items import ItemRef
 from core.kinds import ShardKind
 from core.layout import items_part
@@ -25,9 +26,10 @@ from core.sources import parse_source
 from scheduler.dataset import why_passed_over
 from scheduler.drawn_parts import DrawnParts
 from scheduler.listing import Listed, listing
+from scheduler.troubles import Troubles
 from store import planning
 from store.database import Database
-from store.jobs import get_job
+from store.jobs import get_job, note_trouble
 from store.locations import open_store
 from store.manifests import encode_items
 from store.rates import rate_of
@@ -94,6 +96,7 @@ class Planner:
         self._lease_seconds = lease_seconds
         self._monotonic = monotonic
         self._walks: deque[_Walk | DrawnParts] = deque()
+        self._troubles = Troubles(monotonic)
         self._left: set[str] = set()  # jobs that only a newer version can plan
 
     def tick(self) -> bool:
@@ -108,8 +111,10 @@ class Planner:
         try:
             if self._advance(walk):
                 self._walks.append(walk)
-        except RetryableError:
-            self._release(walk)  # whoever is next continues after the cursor
+            self._troubles.mended(walk.job.id)
+        except RetryableError as error:
+            self._troubles.note(walk.job.id, text_of(error))
+            self._release(walk, text_of(error))  # whoever is next continues after the cursor
             raise
         except RegattaError as error:
             self._fail(walk, error)
@@ -120,8 +125,12 @@ class Planner:
         while self._walks:
             self._release(self._walks.popleft())
 
-    def _release(self, walk: _Walk | DrawnParts) -> None:
-        self._db.write(lambda s: planning.release_plan(s, walk.hold))
+    def _release(self, walk: _Walk | DrawnParts, error: str | None = None) -> None:
+        def release(session: Session) -> None:
+            if planning.release_plan(session, walk.hold) and error is not None:
+                note_trouble(session, walk.job.id, error)
+
+        self._db.write(release)
 
     def _claim(self) -> _Walk | DrawnParts | None:
         hold = self._db.write(
@@ -131,7 +140,7 @@ class Planner:
                 kinds=PLANNED_KINDS,
                 now=self._db.now(s),
                 lease_seconds=self._lease_seconds,
-                without=self._left,
+                without=self._left | self._troubles.resting(),
             )
         )
         if hold is None:
@@ -275,5 +284,5 @@ class Planner:
 
     def _fail(self, walk: _Walk | DrawnParts, error: RegattaError) -> None:
         _log.error("cannot plan", job=walk.job.id, error=str(error))
-        why = f"cannot plan: {error}" + (f" ({error.hint})" if error.hint else "")
+        why = f"cannot plan: {text_of(error)}"
         self._db.write(lambda s: planning.fail_plan(s, walk.hold, now=self._db.now(s), error=why))

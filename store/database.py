@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlalchemy.orm import Session
 
-from core.errors import RetryableError, UsageError
+from core.errors import BlockedError, RetryableError, UsageError
 from store import postgres, sqlite
 from store.database_url import parsed, redacted
 from store.trouble import Kind, Trouble
@@ -78,7 +78,8 @@ class Database:
         """Run `work` in a transaction that may write, commit it, and return what it returns.
 
         Raises:
-            RetryableError: the database could not be reached, stayed locked or is full.
+            RetryableError: the database could not be reached, or stayed locked.
+            BlockedError: there is no room for it, or it may only be read.
             UsageError: it does not let us in, or its tables are not this version's.
         """
         return self._patiently(work, self._writes)
@@ -120,7 +121,11 @@ class Database:
         # If it let us in before, wait: a server that is being restored refuses everybody.
         if trouble.kind is Kind.REFUSED and not self._was_there:
             raise UsageError(f"{self._name} cannot be used: {said}", hint=trouble.hint) from error
-        if trouble.kind is Kind.FULL or not in_time:
+        if trouble.kind is Kind.FULL:
+            raise BlockedError(
+                f"{self._name} cannot be written: {said}", hint=trouble.hint
+            ) from error
+        if not in_time:
             raise RetryableError(
                 f"{self._name} cannot be used: {said}", hint=trouble.hint
             ) from error

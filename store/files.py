@@ -37,7 +37,7 @@ class FileObjects:
 
     def get(self, key: str, *, if_match: str | None = None, max_bytes: int | None = None) -> bytes:
         """Return the file's content; see `ObjectStore.get`."""
-        with reading(key), self._open(key) as file:
+        with reading(self._root, key), self._open(key) as file:
             before = os.fstat(file.fileno())
             _check_match(key, before, if_match)
             if max_bytes is not None and before.st_size > max_bytes:
@@ -54,7 +54,7 @@ class FileObjects:
 
     def open(self, key: str) -> BinaryIO:
         """Return the file, opened for reading; see `ObjectStore.open`."""
-        with reading(key):
+        with reading(self._root, key):
             return self._open(key)
 
     def put(self, key: str, data: bytes | memoryview, *, durable: bool = False) -> None:
@@ -67,7 +67,7 @@ class FileObjects:
 
     def head(self, key: str) -> ObjectInfo:
         """Return what the file system knows about the file; see `ObjectStore.head`."""
-        with reading(key):
+        with reading(self._root, key):
             status = self._path(key).stat()
         if not stat.S_ISREG(status.st_mode):
             raise _not_a_file(key)
@@ -85,7 +85,7 @@ class FileObjects:
 
     def copy(self, src: str, dst: str) -> None:
         """Copy a file over another; see `ObjectStore.copy`."""
-        with reading(src):
+        with reading(self._root, src):
             source = self._open(src)
         with source:
             self._replace(dst, lambda file: shutil.copyfileobj(source, file, 1 << 20), durable=True)
@@ -93,7 +93,7 @@ class FileObjects:
     def delete(self, key: str) -> None:
         """Remove the file, and the directories that it leaves empty; see `ObjectStore.delete`."""
         path = self._writable_path(key)
-        with writing(key), suppress(FileNotFoundError, NotADirectoryError):
+        with writing(self._root, key), suppress(FileNotFoundError, NotADirectoryError):
             if stat.S_ISDIR(path.lstat().st_mode):
                 return
             path.unlink()
@@ -159,7 +159,7 @@ class FileObjects:
     def _replace(self, key: str, write: Callable[[BinaryIO], object], *, durable: bool) -> None:
         path = self._writable_path(key)
         unfinished = path.with_name(f".regatta-{uuid4().hex}.tmp")
-        with writing(key):
+        with writing(self._root, key):
             try:
                 with _created(unfinished) as file:
                     write(file)

@@ -26,6 +26,8 @@ from core.selection import Selection
 from core.states import (
     ENDED_JOBS,
     ENDED_SHARDS,
+    LIVE_JOBS,
+    OUTSTANDING_SHARDS,
     JobMoves,
     JobState,
     Move,
@@ -48,6 +50,44 @@ def move_job(session: Session, job_id: str, move: Move[JobState], **values: Any)
         update(Job)
         .where(Job.id == job_id, Job.state.in_(move.sources))
         .values(state=move.target, **values),
+    )
+
+
+def note_trouble(session: Session, job_id: str, error: str | None) -> None:
+    """Record what keeps a live job from going on, or that nothing does any more."""
+    session.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.state.in_(LIVE_JOBS))
+        .values(error=None if error is None else column_text(error))
+    )
+
+
+def troubles_of(session: Session, jobs: Iterable[Job]) -> dict[str, str]:
+    """Return what keeps live jobs from going on, by id: of the job itself, or of its shards."""
+    live = [job for job in jobs if job.state in LIVE_JOBS]
+    rows = session.execute(
+        select(Shard.job_id, func.count(), func.max(Shard.error))
+        .where(
+            Shard.job_id.in_([job.id for job in live]),
+            Shard.state.in_((ShardState.PENDING, *OUTSTANDING_SHARDS)),
+            Shard.error.is_not(None),
+        )
+        .group_by(Shard.job_id)
+    ).all()
+    found = {job: _tried_again(shards, error) for job, shards, error in rows if error is not None}
+    return found | {job.id: job.error for job in live if job.error is not None}
+
+
+def _tried_again(shards: int, error: str) -> str:
+    if error.startswith("waiting for "):
+        return error
+    return f"{shards} shard{' is' if shards == 1 else 's are'} tried again: {error}"
+
+
+def forget_troubles(session: Session) -> None:
+    """Forget what keeps live jobs from going on: whoever meets it again says so again."""
+    session.execute(
+        update(Job).where(Job.state.in_(LIVE_JOBS), Job.error.is_not(None)).values(error=None)
     )
 
 
@@ -239,7 +279,8 @@ def stop(
 
     Workers call off the running shards; `settle` ends the job after the last one.
     """
-    if not move_job(session, job_id, move, **({"error": column_text(error)} if error else {})):
+    said = None if error is None else column_text(error)
+    if not move_job(session, job_id, move, error=said):
         return False
     call_off(session, Shard.job_id == job_id, Shard.state != ShardState.RUNNING, now=now)
     return True
@@ -302,13 +343,17 @@ def reopen(session: Session, job_id: str, *, now: float) -> int | None:
     )
     if not reopened:
         return None
-    unsettled = (Shard.quarantined > 0) | (Shard.state != ShardState.DONE)
-    shards = _reopen(session, job_id, unsettled, now=now)
+    shards = _reopen(session, job_id, left_undone(), now=now)
     if shards:
         while more := _reopen(session, job_id, _needs(_is_open), now=now):
             shards += more
         session.execute(unblocked(Shard.job_id == job_id))
     return shards
+
+
+def left_undone() -> ColumnElement[bool]:
+    """Return the condition that a retry of a job runs a shard again, whatever others it needs."""
+    return (Shard.quarantined > 0) | (Shard.state != ShardState.DONE)
 
 
 def _reopen(session: Session, job_id: str, which: ColumnElement[bool], *, now: float) -> int:

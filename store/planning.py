@@ -118,6 +118,7 @@ def commit_plan_part(
             passed_over=dict(passed_over),
             listed=job.listed + items,
             shards=job.shards + len(shards),
+            error=None,  # what kept it from going on, if anything did
         ),
     )
     if moved:
@@ -195,7 +196,7 @@ def finish_plan(session: Session, hold: PlanHold, *, now: float) -> bool:
     job = lock_job(session, hold.job)
     if job.plan_attempt != hold.attempt:
         return False
-    return move_job(session, hold.job, JobMoves.PLANNED, planned_at=now, **UNPLANNED)
+    return move_job(session, hold.job, JobMoves.PLANNED, planned_at=now, error=None, **UNPLANNED)
 
 
 def fail_plan(session: Session, hold: PlanHold, *, now: float, error: str) -> bool:

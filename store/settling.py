@@ -1,6 +1,6 @@
 """Finds what the scheduler has to tidy up: lapsed leases, unpublished parts, jobs at their end."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, exists, not_, or_, select, update
@@ -8,12 +8,12 @@ from sqlalchemy.orm import Session
 
 from core.kinds import COUNT, KNOWN
 from core.layout import part_order
-from core.states import ENDED_SHARDS, JobState, Move, ShardState
+from core.states import ENDED_SHARDS, JobState, Move, ShardMoves, ShardState
 from core.work import Hold
 from store.artefacts import is_result, part_of
-from store.jobs import call_off, unblocked
+from store.jobs import call_off, left_undone, unblocked
 from store.profiles import part_profiles_after
-from store.rows import changed, count
+from store.rows import changed, column_text, count
 from store.tables import Job, Process, Shard
 
 _STOPPING = frozenset({JobState.CANCELLING, JobState.FAILING})
@@ -30,13 +30,21 @@ class Lapsed:
     stopping: bool  # its job is being cancelled or has failed
 
 
-def lapsed(session: Session, *, now: float, limit: int = 100) -> list[Lapsed]:
-    """Return the running shards that nobody holds any more."""
+def lapsed(
+    session: Session, *, now: float, gone_only: bool = False, limit: int = 100
+) -> list[Lapsed]:
+    """Return the running shards that nobody holds any more.
+
+    With `gone_only`, these are only those of workers that are known to be gone.
+    """
     gone = not_(exists().where(Process.id == Shard.worker_id))
     rows = session.execute(
         select(Shard.id, Shard.attempt, Shard.job_id, Shard.worker_id, Job.state)
         .join(Job, Job.id == Shard.job_id)
-        .where(Shard.state == ShardState.RUNNING, or_(Shard.lease_until <= now, gone))
+        .where(
+            Shard.state == ShardState.RUNNING,
+            gone if gone_only else or_(Shard.lease_until <= now, gone),
+        )
         .order_by(Shard.lease_until)
         .limit(limit)
     ).all()
@@ -61,14 +69,20 @@ def call_off_unstarted(session: Session, job_id: str, *, now: float) -> None:
     call_off(session, Shard.job_id == job_id, _UNSTARTED, stopping, now=now)
 
 
-def unpublished(session: Session, *, before: float, limit: int = 100) -> Sequence[Shard]:
-    """Return the shards that were committed before `before` but not published yet."""
+def unpublished(
+    session: Session, *, before: float, without: Collection[str] = (), limit: int = 100
+) -> Sequence[Shard]:
+    """Return the shards that were committed before `before` but not published yet.
+
+    `without` are jobs to leave alone, here and below.
+    """
     return session.scalars(
         select(Shard)
         .where(
             Shard.state == ShardState.COMMITTED,
             Shard.kind.in_(KNOWN),
             Shard.finished_at <= before,
+            Shard.job_id.not_in(without),
         )
         .order_by(Shard.finished_at)
         .limit(limit)
@@ -82,9 +96,16 @@ _NO_TOMBSTONE = and_(
 )
 
 
-def without_tombstone(session: Session, *, limit: int = 100) -> Sequence[Shard]:
+def without_tombstone(
+    session: Session, *, without: Collection[str] = (), limit: int = 100
+) -> Sequence[Shard]:
     """Return the shards that are out of tries and whose items have no rows yet."""
-    return session.scalars(select(Shard).where(_NO_TOMBSTONE).order_by(Shard.id).limit(limit)).all()
+    return session.scalars(
+        select(Shard)
+        .where(_NO_TOMBSTONE, Shard.job_id.not_in(without))
+        .order_by(Shard.id)
+        .limit(limit)
+    ).all()
 
 
 def bury(session: Session, hold: Hold, *, digest: str, size: int) -> bool:
@@ -108,6 +129,51 @@ def bury(session: Session, hold: Hold, *, digest: str, size: int) -> bool:
     )
 
 
+def lose(session: Session, holds: Iterable[Hold], *, now: float, error: str) -> int:
+    """Forget the rows of shards that have ended but whose rows are gone; return how many.
+
+    Their items count as undone: a retry runs them again.
+    """
+    move = ShardMoves.LOSE
+    return sum(
+        changed(
+            session,
+            update(Shard)
+            .where(Shard.id == hold.shard, Shard.attempt == hold.attempt)
+            .where(Shard.state.in_(move.sources))
+            .values(
+                state=move.target,
+                error=column_text(error),
+                finished_at=now,
+                part_attempt=None,
+                part_digest=None,
+                part_size=None,
+                part_profiles=None,
+                artefacts=None,
+                succeeded=0,
+                skipped=0,
+                quarantined=0,
+            ),
+        )
+        for hold in holds
+    )
+
+
+def unsettled(session: Session, job_id: str) -> list[Hold]:
+    """Return the shards of a job that have ended, but whose rows are not all in place."""
+    rows = session.execute(
+        select(Shard.id, Shard.attempt).where(
+            Shard.job_id == job_id, or_(Shard.state == ShardState.COMMITTED, _NO_TOMBSTONE)
+        )
+    )
+    return [Hold(shard, attempt) for shard, attempt in rows]
+
+
+def stopping(session: Session) -> Sequence[Job]:
+    """Return the jobs that are being called off."""
+    return session.scalars(select(Job).where(Job.state.in_(_STOPPING))).all()
+
+
 def has_waiting(session: Session) -> bool:
     """Return whether any shard waits for others."""
     query = select(Shard.id).where(Shard.state == ShardState.WAITING).limit(1)
@@ -127,25 +193,31 @@ _UNFINISHED = exists().where(
 )
 
 
-def at_their_end(session: Session) -> Sequence[Job]:
+def at_their_end(session: Session, *, without: Collection[str] = ()) -> Sequence[Job]:
     """Return the jobs that have nothing left to do but to end."""
     return session.scalars(
         select(Job)
         .where(
             Job.state.in_({JobState.RUNNING, *_STOPPING}),
             not_(_UNFINISHED),
+            Job.id.not_in(without),
         )
         .order_by(Job.created_at)
     ).all()
 
 
-def end(session: Session, job: Job, move: Move[JobState], *, now: float) -> bool:
-    """End a job as it was read; False if it has moved, or was retried, meanwhile."""
+def end(
+    session: Session, job: Job, move: Move[JobState], *, now: float, error: str | None = None
+) -> bool:
+    """End a job as it was read; False if it has moved, or was retried, meanwhile.
+
+    `error` is what it is to say from now on.
+    """
     return changed(
         session,
         update(Job)
         .where(*_as_read(job), Job.state.in_(move.sources), not_(_UNFINISHED))
-        .values(state=move.target, finished_at=now)
+        .values(state=move.target, finished_at=now, error=error)
         .execution_options(synchronize_session=False),
     )
 
@@ -172,6 +244,12 @@ def results_of(session: Session, job_id: str) -> Sequence[Shard]:
     return sorted(found, key=lambda shard: part_order(part_of(shard)))
 
 
-def items_keys(session: Session, job_id: str) -> set[str]:
-    """Return the item manifest parts of which a job's shards are slices."""
-    return set(session.scalars(select(Shard.items_key).where(Shard.job_id == job_id).distinct()))
+def items_keys(session: Session, job_id: str, *, unsettled: bool = False) -> set[str]:
+    """Return the item manifest parts of which a job's shards are slices.
+
+    With `unsettled`, these are only those of shards that a retry would run again.
+    """
+    which = [Shard.job_id == job_id]
+    if unsettled:
+        which.append(left_undone())
+    return set(session.scalars(select(Shard.items_key).where(*which).distinct()))

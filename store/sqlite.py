@@ -50,7 +50,9 @@ def diagnose(error: DBAPIError) -> Trouble:
         return MISTAKE
     text = str(error.orig)
     if "full" in text:
-        return Trouble(Kind.FULL, _HINT)
+        return Trouble(Kind.FULL, "free some space on its disk")
+    if "readonly" in text:
+        return Trouble(Kind.FULL, "let its file and folder be written")
     if any(words in text for words in _UNMIGRATED):
         return UNMIGRATED
     return Trouble(Kind.PASSING, _HINT) if any(words in text for words in _PASSING) else MISTAKE

@@ -8,7 +8,7 @@ class Kind(StrEnum):
     """What to do about an error."""
 
     PASSING = "passing"  # locked, away, overtaken: the same work may succeed in a moment
-    FULL = "full"  # it will pass, but not in a moment
+    FULL = "full"  # no room, or read-only: it will pass, but not in a moment
     REFUSED = "refused"  # the server does not let us in; waiting does not help
     UNMIGRATED = "unmigrated"  # tables or columns that this version needs are missing
     MISTAKE = "mistake"  # our own mistake

@@ -16,6 +16,7 @@ from core.selection import Selection
 from core.states import JobState, ShardState
 from core.work import Artefact, Counts, Hold, ShardResult, WorkUnit
 from store import jobs, leases, processes, profiles, queueing
+from store.artefacts import artefacts_of
 from store.database import Database
 from store.locations import open_store
 from store.manifests import encode_items
@@ -212,7 +213,12 @@ class Bench:
         return self.end(hold, result)
 
     def publish(self, hold: Hold) -> bool:
-        """Note that a committed part was published."""
+        """Publish a committed part, if nobody has, and note it."""
+        shard = self.read_shard(hold.shard)
+        output = self.output(shard.job_id)
+        for artefact in artefacts_of(shard):
+            if not output.exists(artefact.key):
+                output.put(artefact.key, bytes(artefact.size))
         return self.db.write(lambda s: leases.published(s, hold))
 
     def fail(self, hold: Hold, failure: Failure = Failure.RETRYABLE, *, max_tries: int = 3) -> bool:

@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from core.errors import RetryableError
+from core.repeats import Repeats
 from core.work import Directive, Hold
 from store import leases, processes
 from store.database import Database
@@ -36,7 +37,9 @@ class LeaseKeeper:
         self._heartbeat_seconds = heartbeat_seconds
         self._stall_seconds = stall_seconds
         self._runs: dict[Hold, ShardRun] = {}
+        self._to_give_back: set[Hold] = set()
         self._lock = threading.Condition()
+        self._repeats = Repeats()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="lease-keeper", daemon=True)
 
@@ -61,6 +64,14 @@ class LeaseKeeper:
         with self._lock:
             self._runs.pop(run.unit.hold, None)
             self._lock.notify_all()
+
+    def give_back(self, hold: Hold) -> None:
+        """Hand a shard back, without its try, as soon as the database can be told.
+
+        If somebody else has it by then, nothing changes.
+        """
+        with self._lock:
+            self._to_give_back.add(hold)
 
     def await_idle(self, timeout: float) -> bool:
         """Wait until no lease is held; False if one still is after `timeout` seconds."""
@@ -89,22 +100,38 @@ class LeaseKeeper:
             for hold, run in runs.items()
         }
 
+        with self._lock:
+            to_give_back = sorted(self._to_give_back, key=lambda hold: hold.shard)
+
         def renew(session: Session) -> dict[Hold, Directive]:
             now = self._db.now(session)
             processes.beat(session, self._heartbeat, now=now)
+            for hold in to_give_back:
+                leases.hand_back(session, hold, now=now)
             return leases.renew(session, progress, now=now, lease_seconds=self._lease_seconds)
 
-        for hold, directive in self._db.write(renew).items():
+        try:
+            directives = self._db.write(renew)
+        except RetryableError:
+            for run in runs.values():
+                run.cut_off = True
+            raise
+        with self._lock:
+            self._to_give_back.difference_update(to_give_back)
+        for hold, directive in directives.items():
             if directive is not Directive.GO_ON:
                 runs[hold].stop(directive)
             elif progress[hold].moved:
                 runs[hold].renewed(asked)
+                runs[hold].cut_off = False
 
     def _loop(self) -> None:
         while not self._stop.wait(self._heartbeat_seconds):
             try:
                 self.tick()
             except RetryableError as error:
-                _log.warning("leases not renewed", error=str(error))
-            except Exception:
-                _log.exception("unexpected; will try again")
+                if (times := self._repeats.due("renew")) is not None:
+                    _log.warning("leases not renewed", error=str(error), times=times)
+            except Exception as error:
+                if (times := self._repeats.due(type(error).__name__)) is not None:
+                    _log.exception("unexpected; will try again", times=times)

@@ -33,6 +33,7 @@ class ShardRun:
     def __init__(self, unit: WorkUnit, *, lease_seconds: float, margin: float) -> None:
         self.unit = unit
         self.moved_at = time.monotonic()
+        self.cut_off = False  # whether the database couldn't be asked to renew the lease
         self.halved_to: int | None = None  # the batch size that fitted into memory, if reduced
         self._lease_seconds = lease_seconds - margin
         self._lease_ends = self.moved_at + self._lease_seconds

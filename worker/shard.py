@@ -14,14 +14,23 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.errors import BlockedError, FatalError, RegattaError, StaleError
+from core.errors import (
+    BlockedError,
+    FatalError,
+    RegattaError,
+    RetryableError,
+    StaleError,
+    text_of,
+)
 from core.kinds import ShardKind
 from core.profile import EngineOffer
+from core.repeats import Repeats
 from core.retry import Failure
 from core.states import JobMoves
 from core.work import Directive, Hold, ShardResult, WorkUnit
 from store import leases
 from store.database import Database
+from store.file_errors import no_room
 from store.jobs import lock_job
 from store.jobs import stop as stop_job
 from store.locations import open_store
@@ -35,6 +44,7 @@ from worker.run import ShardRun, StoppedError
 from worker.staging import stage
 
 _log = structlog.get_logger()
+_repeats = Repeats()
 
 _MARGIN = 1 / 6  # of the lease: a run that couldn't renew stops this long before its end
 
@@ -76,6 +86,9 @@ class ShardRunner:
                 run.stop(Directive.HAND_BACK)
             try:
                 return self._end(run, self._result(run))
+            except RetryableError:  # the database can't be told how it ended
+                self.keeper.give_back(hold)
+                raise
             finally:
                 self.keeper.let_go(run)
 
@@ -108,6 +121,8 @@ class ShardRunner:
         except RegattaError as error:
             return error
         except Exception as error:
+            if isinstance(error, OSError) and (full := no_room("this machine", error)) is not None:
+                return full
             _log.exception("unexpected")
             return RegattaError(f"unexpected: {type(error).__name__}: {error}")
         timings = {**run.seconds, "total": round(time.monotonic() - begun, 3)}
@@ -123,14 +138,19 @@ class ShardRunner:
             return self._stop(hold, result.directive)
         if isinstance(result, StaleError):
             _log.warning("shard lost", error=str(result))
+            if run.cut_off:  # through no fault of the shard's
+                self.keeper.give_back(hold)
             return "stale"
         if isinstance(result, SickEngineError):
             return self._give_up_device(run.unit, result)
         if isinstance(result, FatalError):
             return self._fail_job(run.unit, result)
         blocked = isinstance(result, BlockedError)
-        text = f"{result} ({result.hint})" if blocked and result.hint else str(result)
-        _log.warning("shard blocked" if blocked else "shard failed", error=text)
+        text = text_of(result) if blocked else str(result)
+        if not blocked:
+            _log.warning("shard failed", error=text)
+        elif (times := _repeats.due(run.unit.job, "blocked")) is not None:
+            _log.warning("shard blocked", error=text, times=times)
         self.db.write(
             lambda s: leases.fail(
                 s,
@@ -181,7 +201,7 @@ class ShardRunner:
         return directive.value
 
     def _fail_job(self, unit: WorkUnit, error: FatalError) -> str:
-        text = f"{error} ({error.hint})" if error.hint else str(error)
+        text = text_of(error)
         _log.error("job failed", error=text)
 
         def fail(session: Session) -> bool:

@@ -7,10 +7,12 @@ from celery import shared_task
 
 from core.errors import RegattaError
 from core.messages import RUN_SHARD, ShardMessage, UnknownMessageError
+from core.repeats import Repeats
 from core.work import Hold
 from worker import runtime
 
 _log = structlog.get_logger()
+_repeats = Repeats()
 
 
 @shared_task(name=RUN_SHARD)
@@ -28,5 +30,8 @@ def run_shard(message: dict[str, Any]) -> str:
     try:
         return runtime.current().run(Hold(doorbell.shard, doorbell.attempt))
     except RegattaError as error:
-        _log.warning("shard left to its lease", shard=doorbell.shard, error=str(error))
+        if (times := _repeats.due(type(error).__name__)) is not None:
+            _log.warning(
+                "shard left to its lease", shard=doorbell.shard, error=str(error), times=times
+            )
         return "left"

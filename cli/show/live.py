@@ -74,7 +74,7 @@ def render(snapshot: Snapshot, *, is_warm: bool) -> Group:
     ]
     if stages := stages_line(snapshot):
         lines.append(Text(f"work: {stages}", style="dim"))
-    if is_warm and (waiting := waiting_for(snapshot)):
+    if (is_warm or snapshot["trouble"]) and (waiting := waiting_for(snapshot)):
         lines.append(Text(waiting, style="yellow"))
     elif begins := beginning(snapshot):
         lines.append(Text(begins, style="dim"))

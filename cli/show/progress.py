@@ -73,7 +73,7 @@ class LineView:
         if snapshot["state"] != self._state or now >= self._next:
             self._state, self._next = snapshot["state"], now + _LINE_SECONDS
             say(progress_line(snapshot))
-            if is_warm and (waiting := waiting_for(snapshot)):
+            if (is_warm or snapshot["trouble"]) and (waiting := waiting_for(snapshot)):
                 say(f"  {waiting}")
         begins = None if is_warm else beginning(snapshot)
         if begins not in {None, self._beginning}:

@@ -91,7 +91,7 @@ def beginning(snapshot: Snapshot) -> str | None:
 
 
 def waiting_for(snapshot: Snapshot) -> str | None:
-    """Return what keeps a job from going on, if nobody can do what comes next."""
+    """Return what keeps a job from going on, if anything does."""
     if snapshot["needs_newer"]:
         return f"this job {snapshot['needs_newer']}"
     if snapshot["profile_without_worker"]:
@@ -100,6 +100,8 @@ def waiting_for(snapshot: Snapshot) -> str | None:
         )
         return "; ".join([said, *map(device_left_out, snapshot["left_out"])])
     queue = snapshot["queue_without_consumer"]
+    if snapshot["trouble"]:
+        return str(snapshot["trouble"])
     if not queue:
         return None
     if snapshot["left_out"]:

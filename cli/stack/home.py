@@ -58,11 +58,6 @@ class Home:
         return self.logs / f"{name}.log"
 
     @property
-    def redis(self) -> Path:
-        """The directory of Redis's own data."""
-        return self.path / "redis"
-
-    @property
     def runtime(self) -> Path:
         """A short path for sockets, for this user and this home alone."""
         name = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]
@@ -84,8 +79,7 @@ class Home:
         """
         try:
             make_private(self.path)
-            for folder in (self.logs, self.redis):
-                folder.mkdir(parents=True, exist_ok=True)
+            self.logs.mkdir(parents=True, exist_ok=True)
             self.runtime.mkdir(mode=0o700, exist_ok=True)
             found = self.runtime.lstat()
         except OSError as error:

@@ -54,6 +54,15 @@ _BAD_CREDENTIALS = frozenset(
     }
 )
 _DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "Forbidden", "403"})
+_FULL = frozenset(
+    {
+        "InsufficientStorage",
+        "XMinioStorageFull",
+        "XMinioAdminBucketQuotaExceeded",
+        "QuotaExceeded",
+        "StorageFull",
+    }
+)
 _MISSING = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405"})
 _WRONG_PLACE = frozenset(
     {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
@@ -128,6 +137,11 @@ def _refused(request: Request, error: ClientError, options: S3Options) -> Regatt
         )
     if code in _WRONG_PLACE:
         return FatalError(what, hint=f"set s3_region to that of the bucket {request.bucket!r}")
+    if code in _FULL or status == HTTPStatus.INSUFFICIENT_STORAGE:
+        return BlockedError(
+            f"waiting for room in s3://{request.bucket} (storage full): {what}",
+            hint="free some space, or raise its quota",
+        )
     if code in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return RetryableError(what, hint="S3 is busy or disturbed: it is tried again")
     refused = _unreadable if request.verb == "read" else _forbidden

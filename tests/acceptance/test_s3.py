@@ -1,5 +1,6 @@
 """Jobs from bucket to bucket, on a server that nobody here wrote, while requests go wrong."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.acceptance.pictures import COUNT
 from tests.acceptance.terminal import Terminal
 from tests.buckets.faultproxy import Fault, FaultProxy, always, at_first, calm, fault_proxy
 from tests.buckets.server import Server
+from tests.buckets.swiftserver import swift
 from tests.databases import SqliteDatabases
 
 PATIENCE = 20.0
@@ -162,6 +164,40 @@ def test_credentials_that_expire_cost_no_item_and_no_try(
     assert not {shard.state for shard in blocked} & {ShardState.DONE, ShardState.FAILED}
     harbour.proxy.plan = calm
     assert outcome(fleet, job) == in_calm_weather
+
+
+@pytest.mark.proof
+def test_a_server_that_is_killed_and_started_again_costs_no_item_and_no_try(
+    fleet: Fleet, model: Path, in_calm_weather: Outcome, pictures: Path, tmp_path: Path
+) -> None:
+    with swift(tmp_path / "swift") as server:
+        options = server.options(read_timeout=PATIENCE)
+        s3_client(options).create_bucket(Bucket="harbour")
+        use_s3(options)
+        store = open_store("s3://harbour/pictures")
+        for path in pictures.iterdir():
+            store.put(path.name, path.read_bytes())
+        fleet.settings |= {
+            "S3_ENDPOINT_URL": server.url,
+            "S3_REGION": "us-east-1",
+            "S3_ADDRESSING": "path",
+            "S3_READ_TIMEOUT": str(PATIENCE),
+            "MAX_TRIES": "2",
+        }
+        fleet.start()
+        fleet.close_gate()
+        job = fleet.submit("s3://harbour/pictures", model, output="s3://harbour/out")
+        fleet.until_held()
+        server.kill()
+        fleet.open_gate()
+        fleet.until(
+            lambda: [shard for shard in fleet.shards(job) if shard.error], "a shard finds nobody"
+        )
+        time.sleep(15)  # every shard meets it, some of them twice
+        server.start()
+        ended = outcome(fleet, job)
+    assert (ended.state, ended.pictures) == (in_calm_weather.state, in_calm_weather.pictures)
+    assert without_source(ended.rows) == without_source(in_calm_weather.rows)
 
 
 def test_every_command_works_on_buckets(

@@ -1,11 +1,13 @@
 """PostgreSQL as a fleet has it: it drops connections, restarts and dies while jobs run."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from core.states import ShardState
+from tests.acceptance.environment import SHORT_LEASES
 from tests.acceptance.fleet import Fleet
 from tests.acceptance.outcome import Outcome, outcome
 from tests.acceptance.terminal import Terminal
@@ -86,6 +88,29 @@ def test_a_server_that_ends_in_mid_shard_comes_back(
     assert outcome(fleet, job) == undisturbed
     assert {shard.tries for shard in fleet.shards(job)} == {1}
     assert held
+
+
+@pytest.mark.proof
+def test_a_server_that_is_away_for_longer_than_leases_costs_no_try(
+    fleet: Fleet,
+    postgres_server: PostgresServer,
+    pictures: Path,
+    model: Path,
+    undisturbed: Outcome,
+) -> None:
+    fleet.settings |= SHORT_LEASES
+    fleet.start(schedulers=2, workers=2, MAX_TRIES="1")
+    fleet.close_gate()
+    job = fleet.submit(pictures, model)
+    fleet.until_held()
+    postgres_server.kill()
+    try:
+        fleet.open_gate()
+        time.sleep(4 * float(SHORT_LEASES["LEASE_SECONDS"]))
+    finally:
+        postgres_server.start()
+    assert outcome(fleet, job) == undisturbed
+    assert {(shard.tries, shard.suspect) for shard in fleet.shards(job)} == {(1, False)}
 
 
 def test_the_commands_work_and_keep_the_password_to_themselves(

@@ -24,6 +24,8 @@ class Fault(Enum):
     ARCHIVED = (403, "InvalidObjectState")
     ODD = (400, "InvalidRequest")
     NO_BUCKET = (404, "NoSuchBucket")
+    FULL = (507, "XMinioStorageFull")
+    QUOTA = (403, "QuotaExceeded")
     RESET = "the connection is reset"
     SILENT = "no answer comes"
     CUT = "half of the body comes"

@@ -14,7 +14,7 @@ ACCESS_KEY, SECRET_KEY = "test:tester", "testing"
 _TRIES = 3000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Server:
     """Where an S3 server answers."""
 

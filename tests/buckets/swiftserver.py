@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -52,8 +52,31 @@ location = us-east-1
 """
 
 
+class Swift(Server):
+    """The server; the process that all requests go through may be killed and started again."""
+
+    def __init__(self, command: Sequence[str], port: int, log: Path) -> None:
+        super().__init__(f"http://127.0.0.1:{port}")
+        self._command, self._port, self._log = command, port, log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it listens."""
+        with self._log.open("ab") as out:
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+            )
+        await_port(self._port, self._process, self._log)
+
+    def kill(self) -> None:
+        """End it as `kill -9` does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
 @contextmanager
-def swift(folder: Path) -> Iterator[Server]:
+def swift(folder: Path) -> Iterator[Swift]:
     """A Swift of one device in `folder`, until the block ends."""
     ports = {kind: free_port() for kind in ("account", "container", "object", "proxy")}
     (folder / "devices" / "disk").mkdir(parents=True)
@@ -64,17 +87,26 @@ def swift(folder: Path) -> Iterator[Server]:
     processes = {}
     with ExitStack() as stack:
         for kind, port in ports.items():
-            config = folder / f"{kind}.conf"
             if kind == "proxy":
-                config.write_text(_proxy(folder, port))
-            else:
-                config.write_text(_STORAGE.format(port=port, folder=folder, kind=kind))
-            server = Path(sys.executable).parent / f"swift-{kind}-server"
-            command = [sys.executable, str(server), str(config)]
-            processes[kind] = stack.enter_context(started(command, folder / f"{kind}.log"))
+                continue
+            config = folder / f"{kind}.conf"
+            config.write_text(_STORAGE.format(port=port, folder=folder, kind=kind))
+            processes[kind] = stack.enter_context(
+                started(_command(kind, config), folder / f"{kind}.log")
+            )
         for kind, process in processes.items():
             await_port(ports[kind], process, folder / f"{kind}.log")
-        yield Server(f"http://127.0.0.1:{ports['proxy']}")
+        config = folder / "proxy.conf"
+        config.write_text(_proxy(folder, ports["proxy"]))
+        server = Swift(_command("proxy", config), ports["proxy"], folder / "proxy.log")
+        stack.callback(server.kill)
+        server.start()
+        yield server
+
+
+def _command(kind: str, config: Path) -> list[str]:
+    program = Path(sys.executable).parent / f"swift-{kind}-server"
+    return [sys.executable, str(program), str(config)]
 
 
 def _proxy(folder: Path, port: int) -> str:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
+from core.items import ItemRef
 from core.kinds import ArtefactRole, ShardKind
 from core.layout import artefact, child_part, staged_artefact
 from core.retry import Failure
@@ -19,6 +20,7 @@ from scheduler.settle import Settler
 from store import jobs, planning, processes, profiles, references, settling
 from store.artefacts import artefacts_of, part_of
 from store.leases import Refusal
+from store.manifests import encode_items
 from store.planning import NewShard
 from store.tables import Job, Shard
 from tests.bench import Bench, rows_artefact
@@ -35,6 +37,9 @@ def new(kind: ShardKind, *, items: int | None = None, **values: Any) -> NewShard
 def start(bench: Bench, kind: ShardKind = ShardKind.PROBE, **values: Any) -> Hold:
     """A job with one shard of this kind, which a worker holds."""
     bench.job("a")
+    bench.output("a").put(
+        ITEMS, encode_items([ItemRef(index, f"{index}.jpg", size=9) for index in (0, 1)])
+    )
     bench.shard("a", seq=0, kind=kind, **values)
     return take(bench, kind)
 

@@ -227,3 +227,34 @@ def test_its_thread_outlives_whatever_goes_wrong(
     keeper.start()
     assert calm.wait(PATIENCE)
     keeper.close()
+
+
+def test_what_could_not_be_renewed_is_handed_back_once_the_database_is_there(
+    bench: Bench, keeper: LeaseKeeper, hold: Hold, run: ShardRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise RetryableError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.db, "write", away)
+        with pytest.raises(RetryableError):
+            keeper.tick()
+    assert run.cut_off
+    keeper.let_go(run)
+    keeper.give_back(hold)
+    bench.clock.now += 600
+    keeper.tick()
+    shard = bench.read_shard(hold.shard)
+    assert (shard.state.value, shard.tries, shard.suspect) == ("pending", 0, False)
+    [again] = bench.queue("a")
+    bench.claim(again)
+    keeper.tick()  # it was given back once, and is not any more
+    assert bench.states("a") == ["running"]
+
+
+def test_a_renewal_makes_up_for_one_that_failed(
+    bench: Bench, keeper: LeaseKeeper, run: ShardRun
+) -> None:
+    run.cut_off = True
+    keeper.tick()
+    assert not run.cut_off

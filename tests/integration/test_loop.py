@@ -62,7 +62,7 @@ def test_a_job_goes_all_the_way(bench: Bench, turning: Scheduler, tmp_path: Path
     assert isinstance(bench.claim(hold), WorkUnit)
     bench.commit(hold)
     bench.publish(hold)
-    turning.tick()
+    turning.settler.tick()
     assert bench.read_job("a").state is JobState.SUCCEEDED
 
 
@@ -90,7 +90,7 @@ def test_one_part_in_trouble_does_not_stop_the_others(
     def broken() -> int:
         raise ZeroDivisionError
 
-    for part in (turning.profiler, turning.reaper, turning.settler):
+    for part in (turning.profiler, turning.reaper):
         monkeypatch.setattr(part, "tick", broken)
     bench.job("a", [1])
     bench.worker("w")

@@ -327,7 +327,10 @@ def test_a_planner_tries_again_what_may_pass(
         patch.setattr(scheduler.plan, "listing", broken_listing(RetryableError("busy"), 6))
         with pytest.raises(RetryableError):
             finish(first)
-    finish(first)
+    assert bench.read_job("a").error == "busy"
+    assert not first.tick()  # it leaves the job alone for a while
+    finish(planner(bench, "p2"))
+    assert bench.read_job("a").error is None
     check(bench)
 
 

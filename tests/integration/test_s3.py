@@ -137,6 +137,8 @@ def everything(store: ObjectStore) -> list[Callable[[], object]]:
     ("fault", "kind", "hint"),
     [
         (Fault.EXPIRED, BlockedError, "renew the credentials"),
+        (Fault.FULL, BlockedError, "free some space"),
+        (Fault.QUOTA, BlockedError, "free some space"),
         (Fault.NO_BUCKET, FatalError, "correct its name"),
     ],
 )

@@ -1,13 +1,16 @@
 import hashlib
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import update
+from structlog.testing import capture_logs
 
 from core.digests import Digests
+from core.errors import BlockedError, RetryableError
 from core.items import ItemRef
 from core.layout import part_name, results_part, staged_results_part
 from core.retry import Failure
@@ -16,6 +19,7 @@ from core.work import Counts, Hold, ShardResult
 from scheduler.manifest import job_manifest
 from scheduler.settle import Settler
 from store import jobs, leases, settling
+from store.files import FileObjects
 from store.parts import ResultRow, encode_rows, iter_rows
 from store.tables import Job
 from tests.bench import MODEL, OPTIONS, PROFILE, Bench, rows_artefact
@@ -327,9 +331,15 @@ def test_one_job_that_cannot_be_written_does_not_hold_up_the_others(
     unwritable = update(Job).where(Job.id.in_(("bad", "worse")))
     bench.db.write(lambda s: s.execute(unwritable.values(output=str(tmp_path / "file" / "sub"))))
     bench.clock.now += 10
-    assert settler(bench).tick() == 1
-    states = {job: bench.read_job(job).state.value for job in ("bad", "worse", "worst", "a")}
-    assert states == {"bad": "running", "worse": "running", "worst": "running", "a": "succeeded"}
+    settling_all = settler(bench)
+    assert settling_all.tick() == 1
+    assert bench.read_job("a").state is JobState.SUCCEEDED
+    assert settling_all.tick() == 3  # though none of them can write its manifest
+    found = {job: bench.read_job(job) for job in ("bad", "worse", "worst")}
+    assert {job.state for job in found.values()} == {JobState.FAILED}
+    assert "000000/1/part.parquet" in str(found["bad"].error)
+    assert "items/part-00000-1.parquet" in str(found["worse"].error)
+    assert "manifest.json" in str(found["worst"].error)
 
 
 def test_two_settlers_end_a_job_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -372,3 +382,122 @@ def test_what_nobody_foresaw_in_one_job_does_not_hold_up_the_others(
     assert settler(bench).tick() == 1
     assert bench.read_job("odd").state is JobState.RUNNING
     assert bench.read_job("a").state is JobState.SUCCEEDED
+
+
+def test_a_shard_whose_items_are_gone_fails_its_job_alone(bench: Bench) -> None:
+    for job in ("a", "b"):
+        bench.job(job, [2, 2])
+    bench.fail(bench.run("a"), max_tries=1)
+    finish(bench, bench.run("b"))
+    bench.output("a").delete("items/part-00000-1.parquet")
+    turning = settler(bench)
+    assert turning.tick() == 1
+    assert bench.states("a") == ["cancelled", "cancelled"]
+    ended = bench.read_job("a")
+    assert ended.state is JobState.FAILED
+    assert "items/part-00000-1.parquet, which this job needs, is gone" in str(ended.error)
+    assert "regatta run --like a" in str(ended.error)
+    assert manifest(bench)["job"]["error"] == ended.error
+    assert bench.states("b") == ["done", "pending"]
+
+
+def test_published_parts_that_are_gone_fail_the_job_and_are_made_anew(bench: Bench) -> None:
+    bench.job("a", [2, 1])
+    parts = [finish(bench, bench.run("a")) for _ in range(2)]
+    bench.output("a").delete(results_part(part_name(1)))
+    turning = settler(bench)
+    assert turning.tick() == 0
+    assert turning.tick() == 1
+    ended, tally = bench.read_job("a"), bench.tally("a")
+    assert ended.state is JobState.FAILED
+    assert "1 of 2 result parts are gone" in str(ended.error)
+    assert (tally.succeeded, tally.cancelled) == (2, 1)
+    assert [part["key"] for part in manifest(bench)["parts"]] == [results_part(part_name(0))]
+    assert bench.db.write(lambda s: jobs.reopen(s, "a", now=bench.clock.now)) == 1
+    assert finish(bench, bench.run("a")) == parts[1]
+    assert turning.tick() == 1
+    ended = bench.read_job("a")
+    assert (ended.state, ended.error) == (JobState.SUCCEEDED, None)
+
+
+@pytest.mark.parametrize("error", [RetryableError("busy"), BlockedError("disk full")])
+def test_a_job_waits_for_its_output_and_says_so(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, error: RetryableError
+) -> None:
+    bench.job("a", [1])
+    finish(bench, bench.run("a"))
+    turning = Settler(bench.db, monotonic=bench.clock)
+    with monkeypatch.context() as patch, capture_logs() as logs:
+        patch.setattr(FileObjects, "put", failing(error))
+        for _ in range(600):
+            assert turning.tick() == 0
+            bench.clock.now += 1
+    assert bench.read_job("a").state is JobState.RUNNING
+    assert bench.read_job("a").error == str(error)
+    assert 5 < len(logs) < 15  # 600 turns, ten minutes
+    bench.clock.now += 10
+    assert turning.tick() == 1
+    ended = bench.read_job("a")
+    assert (ended.state, ended.error) == (JobState.SUCCEEDED, None)
+
+
+def test_a_cancelled_job_ends_even_if_nothing_can_be_written(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.job("a", [1, 1, 1, 1])
+    finish(bench, bench.run("a"))
+    stage(bench, bench.run("a"))  # committed, but not published
+    bench.fail(bench.run("a"), max_tries=1)  # without a tombstone
+    turning = Settler(bench.db, monotonic=bench.clock)
+    assert bench.db.write(lambda s: jobs.stop(s, "a", JobMoves.CANCEL, now=bench.clock.now))
+    with monkeypatch.context() as patch:
+        for method in ("put", "copy", "list", "get"):
+            patch.setattr(FileObjects, method, failing(BlockedError("disk full")))
+        bench.clock.now += 10
+        assert sum(_turns(bench, turning, 20)) == 0
+        assert sum(_turns(bench, turning, 20)) == 1
+    ended = bench.read_job("a")
+    assert ended.state is JobState.CANCELLED
+    assert ended.error == "manifest.json could not be written: disk full"
+    assert bench.states("a") == ["done", "cancelled", "cancelled", "cancelled"]
+    assert bench.db.write(lambda s: jobs.reopen(s, "a", now=bench.clock.now)) == 3
+    for _ in range(3):
+        finish(bench, bench.run("a"))
+    assert turning.tick() == 1
+    assert bench.tally("a").succeeded == 4
+
+
+def _turns(bench: Bench, turning: Settler, seconds: int) -> Iterator[int]:
+    for _ in range(seconds):
+        yield turning.tick()
+        bench.clock.now += 1
+
+
+def failing(error: Exception) -> Callable[..., Any]:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return fail
+
+
+def test_a_job_in_trouble_does_not_crowd_out_the_others(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.job("a", [1] * 101)
+    for _ in range(101):
+        stage(bench, bench.run("a"))
+    bench.job("b", [1])
+    stage(bench, bench.run("b"))
+    bench.clock.now += 10
+    real = FileObjects.copy
+
+    def copy(self: FileObjects, src: str, dst: str) -> None:
+        if "/a/" in self.url(src):
+            raise RetryableError("busy")
+        real(self, src, dst)
+
+    monkeypatch.setattr(FileObjects, "copy", copy)
+    turning = Settler(bench.db, monotonic=bench.clock)
+    turning.tick()
+    assert turning.tick() == 1
+    assert bench.read_job("b").state is JobState.SUCCEEDED

@@ -1,6 +1,8 @@
 """The life of a shard against a real database and real directories; its network is scripted."""
 
+import errno
 import itertools
+import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from core.errors import FatalError, RetryableError
+from core.errors import BlockedError, FatalError, RetryableError, StaleError
 from core.items import ItemRef
 from core.kinds import ArtefactRole, ShardKind
 from core.layout import part_name, results_part, staged_results_part
@@ -536,3 +538,101 @@ def test_a_network_that_never_ran_fails_its_job_and_not_the_device(station: Stat
     assert job.state is JobState.FAILING
     assert "has never run on" in (job.error or "")
     assert not station.bench.db.read(lambda s: devices.failing(s, DEVICE))
+
+
+def troubles(bench: Bench) -> dict[str, str]:
+    return bench.db.read(lambda s: jobs.troubles_of(s, [jobs.get_job(s, "a")]))
+
+
+def full_disk(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_ten_minutes_of_a_full_disk_cost_no_try(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In simulated time; a real disk is filled in `tests/acceptance`."""
+    bench, hold = station.bench, station.queue(2)
+    outputs, runs = station.output, 0
+    with monkeypatch.context() as patch:
+        patch.setattr("store.files._created", full_disk)
+        end = bench.clock.now + 600
+        while bench.clock.now < end:
+            assert station.runner.run(hold) == "failed"
+            runs += 1
+            row = bench.read_shard(hold.shard)
+            assert (row.state.value, row.tries, row.suspect) == ("pending", 0, False)
+            assert str(row.error).startswith(f"waiting for room on {bench.root / 'a'} (disk full)")
+            assert troubles(bench) == {"a": row.error}
+            bench.clock.now = row.available_at
+            hold = station.queue_again()
+    assert runs == 60
+    assert station.runner.run(hold) == "done"
+    assert station.states() == dict.fromkeys(("000.png", "001.png"), "succeeded")
+    assert [info.key for info in outputs.list("results/")] == ["results/part-000000.parquet"]
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.ENOTCONN, errno.EDQUOT])
+def test_an_output_that_cannot_be_written_is_waited_for(
+    station: Station, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    hold = station.queue(2)
+    with monkeypatch.context() as patch:
+        patch.setattr("store.files._created", refused)
+        assert station.runner.run(hold) == "failed"
+    assert station.shard(hold) == ("pending", 0, 0)
+    assert str(station.bench.root / "a") in str(station.bench.read_shard(hold.shard).error)
+    station.bench.clock.now += 10
+    assert station.runner.run(station.queue_again()) == "done"
+    assert set(station.states().values()) == {"succeeded"}
+
+
+def test_a_job_whose_item_list_is_gone_fails(station: Station) -> None:
+    hold = station.queue(2)
+    station.output.delete("items/part-00000-1.parquet")
+    assert station.runner.run(hold) == "fatal"
+    job = station.bench.read_job("a")
+    assert job.state is JobState.FAILING
+    assert str(job.error) == (
+        f"items/part-00000-1.parquet, which this job needs, is gone from its output {job.output} "
+        "(put it back and run `regatta retry a`, or begin anew with `regatta run --like a`)"
+    )
+
+
+def test_a_run_whose_end_the_database_cannot_be_told_is_handed_back(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold = station.queue(2)
+    with monkeypatch.context() as patch:
+
+        def full(*_: object, **__: object) -> None:
+            raise BlockedError("database or disk is full")
+
+        patch.setattr("worker.shard.leases.commit", full)
+        with pytest.raises(BlockedError):
+            station.runner.run(hold)
+    assert station.shard(hold) == ("running", 1, 0)
+    station.keeper.tick()
+    assert station.shard(hold) == ("pending", 0, 0)
+    assert station.runner.run(station.queue_again()) == "done"
+
+
+def test_a_lease_that_ran_out_while_the_database_was_away_is_handed_back(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold = station.queue(2)
+
+    def lose(run: ShardRun) -> Outcome:
+        run.cut_off = True
+        run.fail(StaleError("the lease could not be renewed in time"))
+        run.check()
+        raise AssertionError
+
+    kind = station.runner.kinds[ShardKind.INFER]
+    monkeypatch.setattr(type(kind), "run", lambda _self, run: lose(run))
+    assert station.runner.run(hold) == "stale"
+    station.keeper.tick()
+    assert station.shard(hold) == ("pending", 0, 0)

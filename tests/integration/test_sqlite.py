@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 import store.database
-from core.errors import RetryableError
+from core.errors import BlockedError, RetryableError
 from store.database import Database
 from store.tables import Rate
 from tests.bench import Bench
@@ -103,10 +103,10 @@ def test_a_full_disk_is_no_reason_to_wait(bench: Bench, monkeypatch: pytest.Monk
         session.execute(text(f"PRAGMA max_page_count = {pages}"))  # SQLite's own full disk
         session.add_all([rate("d" * 4000 + str(n)) for n in range(50)])
 
-    with pytest.raises(RetryableError, match="full") as caught:
+    with pytest.raises(BlockedError, match="full") as caught:
         bench.db.write(work)
     assert caught.value.hint is not None
-    assert "room" in caught.value.hint
+    assert "space" in caught.value.hint
     assert time.pauses == []
 
 

@@ -8,8 +8,8 @@ from core.items import ItemRef
 from core.kinds import ArtefactRole
 from store import rates
 from store.database import Database
-from store.locations import open_store
 from store.manifests import decode_items
+from store.own_objects import own_object
 from store.parts import ResultRow, encode_rows, merge_rows, unsucceeded
 from worker.engines.protocol import OutOfMemoryError
 from worker.kinds.kind import KindRunner, Outcome, Product, counts_of
@@ -49,11 +49,12 @@ class Infer(KindRunner):
 
     def _part(self, run: ShardRun) -> bytes:
         """Return the shard's part; a retry runs only what hasn't succeeded yet."""
-        unit, output = run.unit, open_store(run.unit.output)
-        items = decode_items(output.get(unit.items_key), unit.start, unit.stop)
+        unit = run.unit
+        listed = own_object(unit.job, unit.output, unit.items_key)
+        items = decode_items(listed, unit.start, unit.stop)
         if unit.previous_part is None:
             return encode_rows(self._rows(run, items))
-        before = output.get(unit.previous_part)
+        before = own_object(unit.job, unit.output, unit.previous_part)
         failed = unsucceeded(before)
         again = [as_it_is_now(item, unit.source) for item in items if item.index in failed]
         return merge_rows(before, self._rows(run, again))

@@ -8,8 +8,8 @@ from core.kinds import ArtefactRole
 from core.states import ItemState
 from core.work import WorkUnit
 from store.database import Database
-from store.locations import open_store
 from store.manifests import decode_items
+from store.own_objects import own_object
 from store.parts import ResultRow, encode_rows, merge_rows, unsucceeded
 from worker.kinds.kind import KindRunner, Outcome, Product, counts_of
 from worker.pipeline.drawing import Drawing
@@ -35,7 +35,7 @@ class Render(KindRunner):
         before = None
         if unit.previous_part is not None:
             # What a person may have mended since is tried again, as it was when it was seen.
-            before = open_store(unit.output).get(unit.previous_part)
+            before = own_object(unit.job, unit.output, unit.previous_part)
             again = unsucceeded(before)
             by_item = {place: rows for place, rows in source.by_item.items() if place in again}
             source = replace(source, by_item=by_item)
@@ -63,9 +63,9 @@ class Render(KindRunner):
 
 def _drawable(unit: WorkUnit, source: Rows) -> Sequence[ItemRef]:
     """Return the items of which a model said something: where they lie, and as it saw them."""
-    output = open_store(unit.output)
+    manifest = own_object(unit.job, unit.output, unit.items_key)
     listed: Mapping[int, ItemRef] = {
-        item.index: item for item in decode_items(output.get(unit.items_key), unit.start, unit.stop)
+        item.index: item for item in decode_items(manifest, unit.start, unit.stop)
     }
     return [
         replace(rows[0].item, uri=listed[place].uri)

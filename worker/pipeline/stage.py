@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from core.errors import BadInputError, FatalError, RetryableError
+from store.file_errors import no_room
 from worker.pipeline.flow import Ticket
 
 Given = TypeVar("Given")
@@ -90,14 +91,22 @@ class Stage(Generic[Given, Made]):
         except (RetryableError, FatalError, MemoryError) as error:
             run.fail(RetryableError("out of memory") if isinstance(error, MemoryError) else error)
             ticket.drop()
+        except OSError as error:
+            if (full := no_room("this machine", error)) is None:
+                self._quarantine(ticket, error)
+            else:
+                run.fail(full)
+                ticket.drop()
         except Exception as error:
-            # A bug that one picture brings out must not cost its neighbours their results.
-            _log.exception(
-                "unexpected", job=run.unit.job, shard=run.unit.hold.shard, stage=self.name
-            )
-            ticket.quarantine("internal_error", f"{self.name}: {type(error).__name__}: {error}")
+            self._quarantine(ticket, error)
         run.moved(self.name, time.perf_counter() - begun)
         return made
+
+    def _quarantine(self, ticket: Ticket, error: Exception) -> None:
+        # A bug that one picture brings out must not cost its neighbours their results.
+        run = ticket.run
+        _log.exception("unexpected", job=run.unit.job, shard=run.unit.hold.shard, stage=self.name)
+        ticket.quarantine("internal_error", f"{self.name}: {type(error).__name__}: {error}")
 
     def _hand_over(self, ticket: Ticket, made: Made) -> None:
         try:

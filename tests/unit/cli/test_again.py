@@ -115,3 +115,14 @@ def test_what_cannot_be_moved_is_left_as_it_is(
     assert expected in result.stderr
     job = bench.read_job("abc")
     assert (job.state, job.profile) == (state, PROFILE.to_json())
+
+
+def test_a_job_whose_item_lists_are_gone_is_not_run_again(
+    bench: Bench, regatta: Regatta, partial: str
+) -> None:
+    bench.output(partial).delete("items/part-00000-1.parquet")
+    result = regatta("retry", partial)
+    assert result.exit_code != 0
+    assert "its item lists are gone from" in result.stderr
+    assert f"regatta run --like {partial}" in result.stderr
+    assert bench.read_job(partial).state is JobState.PARTIAL

@@ -25,6 +25,7 @@ def seen(**changes: Any) -> dict[str, Any]:
         "rate": 12.34,
         "eta_seconds": 75.0,
         "queue_without_consumer": None,
+        "trouble": None,
         "needs_newer": None,
         "profile_without_worker": None,
         "offered_instead": [],

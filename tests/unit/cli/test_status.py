@@ -128,7 +128,7 @@ def test_a_queue_that_nobody_serves_says_nothing_of_profiles(
 
 
 def test_a_table_escapes_names(bench: Bench, regatta: Regatta) -> None:
-    bench.job("abc", [1], name="a\x1b[2Jb", error="no\nway")
+    bench.job("abc", [1], name="a\x1b[2Jb", state=JobState.FAILED, error="no\nway")
     out = regatta("status", "abc", "--format", "table").stdout
     assert r"a\x1b[2Jb" in out
     assert r"no\nway" in out

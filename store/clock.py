@@ -1,0 +1,28 @@
+"""The database's clock may be set back: then times lie ahead that nobody would live to see."""
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from core.retry import LONGEST_DELAY
+from core.states import JobState, ShardState
+from store.tables import Job, Process, Shard
+
+
+def pull_back(session: Session, *, now: float, lease_seconds: float) -> None:
+    """Bring what lies further ahead than it can back to what it may be at most."""
+    lease_end = now + lease_seconds
+    session.execute(
+        update(Job)
+        .where(Job.state == JobState.PLANNING, Job.plan_lease_until > lease_end)
+        .values(plan_lease_until=lease_end)
+    )
+    for state, column, latest in (
+        (ShardState.PENDING, Shard.available_at, now + LONGEST_DELAY),
+        (ShardState.QUEUED, Shard.queued_at, now),
+        (ShardState.RUNNING, Shard.lease_until, lease_end),
+        (ShardState.COMMITTED, Shard.finished_at, now),
+    ):
+        session.execute(
+            update(Shard).where(Shard.state == state, column > latest).values({column: latest})
+        )
+    session.execute(update(Process).where(Process.heartbeat_at > now).values(heartbeat_at=now))

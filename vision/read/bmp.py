@@ -73,14 +73,16 @@ def _header(data: bytes) -> BmpHeader:
     if width < 1 or height == 0:
         raise BadInputError("decode_failed", f"the BMP states {width}x{height} pixels")
     palette_at = _FILE_HEADER + size
+    entry = 3 if size == _CORE_HEADER else 4
     masks = None
     if compression in {_MASKS, _MASKS_WITH_ALPHA}:
         red, green, blue = struct.unpack_from("<III", data, _FILE_HEADER + _INFO_HEADER)
-        masks = (blue, green, red)
+        most = (1 << bits) - 1
+        masks = (blue & most, green & most, red & most)
         if size == _INFO_HEADER:
             palette_at += 12 if compression == _MASKS else 16
-    del colours
-    entry = 3 if size == _CORE_HEADER else 4
+    if pixels_at <= palette_at and bits <= 8:  # some writers forget that there is a palette
+        pixels_at = palette_at + entry * min(colours or 1 << bits, 1 << bits)
     return BmpHeader(
         formats.BMP,
         width,
@@ -108,15 +110,17 @@ def _check_variant(size: int, bits: int, compression: int) -> None:
 
 def decode(data: bytes, header: BmpHeader, *, is_lenient: bool) -> Decoded:
     """See `vision.read.decoded.Reader`."""
-    stored = data[header.pixels_at :]
+    stored = memoryview(data)[header.pixels_at :]
     warnings: tuple[str, ...] = ()
     if header.compression not in {_RLE8, _RLE4}:
         expected = header.row_bytes * header.height
-        if len(stored) < expected:
+        padding = header.row_bytes - (header.width * header.bits + 7) // 8
+        if len(stored) < expected - padding:  # the last row's may be missing
             warnings = (f"the BMP is cut short: {len(stored)} of {expected} bytes of pixels",)
             if not is_lenient or not stored:
                 raise BadInputError("truncated", warnings[0])
-            stored += bytes(expected - len(stored))
+        if len(stored) < expected:
+            stored = memoryview(bytes(stored) + bytes(expected - len(stored)))
         stored = stored[:expected]
     if header.masks is not None:
         return Decoded(_from_masks(stored, header), warnings=warnings)
@@ -132,7 +136,7 @@ def _states_more(data: bytes) -> bool:
     return len(data) < int.from_bytes(data[2:6], "little")
 
 
-def _common(data: bytes, stored: bytes, header: BmpHeader) -> bytes:
+def _common(data: bytes, stored: memoryview, header: BmpHeader) -> bytes:
     """Return the same picture with a header of 40 bytes."""
     palette = b""
     if header.bits <= 8:
@@ -156,7 +160,7 @@ def _common(data: bytes, stored: bytes, header: BmpHeader) -> bytes:
     )
 
 
-def _from_masks(stored: bytes, header: BmpHeader) -> NDArray[np.uint8]:
+def _from_masks(stored: memoryview, header: BmpHeader) -> NDArray[np.uint8]:
     """Return the pixels of samples that masks tell; fewer bits than 8 are the upper ones."""
     assert header.masks is not None
     kind, columns = ("<u2", 2) if header.bits == 16 else ("<u4", 4)

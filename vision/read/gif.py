@@ -9,35 +9,69 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from core import formats
 from core.errors import BadInputError
 from vision.read.decoded import Decoded, Header
 
+# Pillow would warn or refuse by a limit of its own, which is process-wide. `read_picture` checks
+# its caller's limit before anything is loaded.
+Image.MAX_IMAGE_PIXELS = None
+
 _HAS_PALETTE = 0x80
 _PALETTE_AT = 13
+_EXTENSION, _FRAME = b"!", b","
 
 
 @dataclass(frozen=True, slots=True)
 class GifHeader(Header):
-    """`frame` is the first one, not decoded yet; it may lie beyond the canvas."""
+    """The size is what the canvas and the first frame take together; the frame may lie beyond."""
 
-    frame: Image.Image
     canvas_wh: tuple[int, int]
+    frame_xyxy: tuple[int, int, int, int]
 
 
 def inspect(data: bytes) -> GifHeader:
-    """See `vision.read.decoded.Reader`; the size is that of the canvas and the frame together."""
+    """See `vision.read.decoded.Reader`."""
     try:
-        canvas_wh = struct.unpack_from("<HH", data, 6)
-        frame = Image.open(io.BytesIO(data), formats=("GIF",))
-    except struct.error as error:
-        raise BadInputError("truncated", "the GIF ends within its header") from error
-    except Exception as error:  # whatever it raises on hostile bytes
-        reason = "decode_failed" if data.endswith(b";") else "truncated"
-        raise BadInputError(reason, f"the GIF has no frame: {error}") from error
-    return GifHeader(formats.GIF, frame.width, frame.height, frame, canvas_wh)
+        width, height = struct.unpack_from("<HH", data, 6)
+        left, top, frame_width, frame_height = _first_frame(data)
+    except (struct.error, IndexError) as error:
+        raise BadInputError("truncated", "the GIF ends before its first frame") from error
+    right, bottom = left + frame_width, top + frame_height
+    canvas_wh = width or right, height or bottom
+    if not (frame_width and frame_height):
+        raise BadInputError("decode_failed", "the GIF's first frame is empty")
+    return GifHeader(
+        formats.GIF,
+        max(canvas_wh[0], right),
+        max(canvas_wh[1], bottom),
+        canvas_wh,
+        (left, top, right, bottom),
+    )
+
+
+def _first_frame(data: bytes) -> tuple[int, int, int, int]:
+    """Return left, top, width and height of the first frame.
+
+    Raises:
+        struct.error, IndexError: the file ends before it.
+        BadInputError: `decode_failed`.
+    """
+    flags = data[10]
+    at = _PALETTE_AT + (3 << (flags & 7) + 1 if flags & _HAS_PALETTE else 0)
+    while data[at : at + 1] == _EXTENSION:
+        at += 2
+        while data[at]:
+            at += 1 + data[at]
+        at += 1
+    if at >= len(data):
+        raise IndexError
+    if data[at : at + 1] != _FRAME:
+        raise BadInputError("decode_failed", "the GIF has no frame")
+    left, top, width, height = struct.unpack_from("<HHHH", data, at + 1)
+    return left, top, width, height
 
 
 def decode(data: bytes, header: GifHeader, *, is_lenient: bool) -> Decoded:  # noqa: ARG001
@@ -46,24 +80,24 @@ def decode(data: bytes, header: GifHeader, *, is_lenient: bool) -> Decoded:  # n
     What the frame leaves free of the canvas, and where it is transparent, has the background's
     colour.
     """
-    frame = header.frame
-    left, top, right, bottom = frame.tile[0].extents if frame.tile else (0, 0, 0, 0)
     try:
+        frame = Image.open(io.BytesIO(data), formats=("GIF",))
         frame.load()
-    except Exception as error:
-        reason = "truncated" if "truncated" in str(error) else "decode_failed"
-        raise BadInputError(reason, f"the GIF is cut short or damaged: {error}") from error
+    except Exception as error:  # whatever it raises on hostile bytes
+        words = "its header is damaged" if isinstance(error, UnidentifiedImageError) else str(error)
+        reason = "truncated" if "truncated" in words else "decode_failed"
+        raise BadInputError(reason, f"the GIF is cut short or damaged: {words}") from error
     indices = np.asarray(frame)
-    palette = _palette(frame)
+    left, top, right, bottom = header.frame_xyxy
     is_drawn = np.zeros(indices.shape, np.bool_)
     is_drawn[top:bottom, left:right] = True
     transparent = frame.info.get("transparency")
     if transparent is not None:
         is_drawn &= indices != transparent
-    pixels = palette[indices]
+    pixels = _palette(frame)[indices]
     pixels[~is_drawn] = _background(data)
     width, height = header.canvas_wh
-    return Decoded(np.ascontiguousarray(pixels[: height or None, : width or None]))
+    return Decoded(np.ascontiguousarray(pixels[:height, :width]))
 
 
 def _palette(frame: Image.Image) -> NDArray[np.uint8]:

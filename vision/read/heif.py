@@ -1,4 +1,4 @@
-"""Reads AVIF with Pillow (libavif), and HEIC with pi-heif (libheif and libde265).
+"""Reads AVIF with Pillow (libavif), and HEIC with pillow-heif (libheif and libde265).
 
 How a picture is turned, the container says, and not the EXIF data in it: ISO/IEC 23008-12, 6.5.10
 and 6.5.12, `irot` and `imir`. The boxes of a container are those of ISO/IEC 14496-12, 4.2.
@@ -20,7 +20,7 @@ from vision.read.exif import orientation_of
 from vision.read.identify import identify
 
 if TYPE_CHECKING:
-    import pi_heif
+    import pillow_heif
 
 # Many pictures are decoded at once; none of them needs several threads of its own.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -30,7 +30,7 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 class HeifHeader(Header):
     """`opened` is the picture whose pixels are not decoded yet."""
 
-    opened: "Image.Image | pi_heif.HeifFile"
+    opened: "Image.Image | pillow_heif.HeifFile"
 
 
 def inspect(data: bytes) -> HeifHeader:
@@ -38,6 +38,8 @@ def inspect(data: bytes) -> HeifHeader:
     found = identify(data)
     try:
         opened = _open_heic(data) if found is formats.HEIC else _open_avif(data)
+    except ImportError as error:  # whoever builds an image of his own may leave it out
+        raise BadInputError("not_supported", "this is HEIC, and pillow-heif is not here") from error
     except Exception as error:  # whatever they raise on hostile bytes
         raise _damage(data, error) from error
     width, height = opened.size
@@ -48,11 +50,11 @@ def _open_avif(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data), formats=("AVIF",))
 
 
-def _open_heic(data: bytes) -> "pi_heif.HeifFile":
-    import pi_heif  # noqa: PLC0415 - most pictures are no HEIC
+def _open_heic(data: bytes) -> "pillow_heif.HeifFile":
+    import pillow_heif  # noqa: PLC0415 - most pictures are no HEIC
 
-    pi_heif.options.DECODE_THREADS = 1
-    return pi_heif.open_heif(data, bgr_mode=True)
+    pillow_heif.options.DECODE_THREADS = 1
+    return pillow_heif.open_heif(data, bgr_mode=True)
 
 
 def decode(data: bytes, header: HeifHeader, *, is_lenient: bool) -> Decoded:  # noqa: ARG001

@@ -1,4 +1,4 @@
-"""Reads JPEG 2000: the sizes here, the pixels with imagecodecs' decoder (OpenJPEG).
+"""Reads JPEG 2000: the sizes here, the pixels with OpenJPEG, by OpenCV or else by imagecodecs.
 
 See ISO/IEC 15444-1, annex A.5.1 for the codestream's SIZ and annex I for the file format.
 """
@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from core import formats
 from core.errors import BadInputError
 from vision.read.decoded import Decoded, Header
+from vision.read.opencv import decode_or_none
 
 _CODESTREAM = b"\xff\x4f\xff\x51"
+_END = b"\xff\xd9"
 _BIT_DEPTH = 0x7F
 _SIGNED = 0x80
 _MOST_COMPONENTS = 4  # colour and alpha
@@ -54,12 +56,18 @@ def inspect(data: bytes) -> Jpeg2000Header:
 
 def decode(data: bytes, header: Jpeg2000Header, *, is_lenient: bool) -> Decoded:  # noqa: ARG001
     """See `vision.read.decoded.Reader`; damaged ones are always refused."""
+    pixels = decode_or_none(data)
+    if pixels is not None:
+        return Decoded(pixels)
+    # Codestreams without a container, and some depths, OpenCV doesn't read.
     import imagecodecs  # noqa: PLC0415 - takes a while, and most pictures are no JPEG 2000
 
     try:
         samples = imagecodecs.jpeg2k_decode(data, planar=False, numthreads=1)
     except Exception as error:
-        reason = "decode_failed" if data.rstrip(b"\0").endswith(b"\xff\xd9") else "truncated"
+        if "not supported" in str(error):
+            raise BadInputError("not_supported", f"this is a JPEG 2000: {error}") from error
+        reason = "decode_failed" if data.rstrip(b"\0").endswith(_END) else "truncated"
         raise BadInputError(reason, f"the JPEG 2000 is cut short or damaged: {error}") from error
     return Decoded(_to_bgr(samples, header.bits))
 

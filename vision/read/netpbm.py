@@ -6,6 +6,7 @@ See https://netpbm.sourceforge.net/doc/ppm.html and its neighbours.
 import re
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +20,7 @@ _BITS = re.compile(rb"P([14])" + 2 * _NUMBER + rb"\s")
 _SAMPLES = re.compile(rb"P([2356])" + 3 * _NUMBER + rb"\s")
 _COMMENT = re.compile(rb"#[^\n\r]*")
 _NUMBERS = re.compile(rb"[\d\s]*")
+_DIGITS = re.compile(rb"[01\s]*")
 _PLAIN = {1, 2, 3}
 _COLOUR = {3, 6}
 _MOST = 65535
@@ -68,7 +70,8 @@ def decode(data: bytes, header: NetpbmHeader, *, is_lenient: bool) -> Decoded:
     pixels = _eight_bits(samples, header.white).reshape(shape)
     if header.number in {1, 4}:
         pixels = 255 - pixels  # one is black
-    return Decoded(np.ascontiguousarray(np.broadcast_to(pixels[..., ::-1], (*shape[:2], 3))), 1, warnings)
+    code = cv2.COLOR_RGB2BGR if header.number in _COLOUR else cv2.COLOR_GRAY2BGR
+    return Decoded(np.asarray(cv2.cvtColor(pixels, code), dtype=np.uint8), warnings=warnings)
 
 
 def _packed_bits(data: bytes, header: NetpbmHeader) -> NDArray[np.uint8]:
@@ -80,11 +83,10 @@ def _packed_bits(data: bytes, header: NetpbmHeader) -> NDArray[np.uint8]:
 
 def _plain(data: bytes, header: NetpbmHeader) -> NDArray[np.unsignedinteger]:
     text = _COMMENT.sub(b"", data[header.at :])
-    if header.number == 1:  # its digits need no space between them
-        digits = np.frombuffer(text, np.uint8)
-        return digits[(digits == ord("0")) | (digits == ord("1"))] - ord("0")
-    if not _NUMBERS.fullmatch(text):
+    if not (_DIGITS if header.number == 1 else _NUMBERS).fullmatch(text):
         raise BadInputError("decode_failed", "the PNM holds something that is no number")
+    if header.number == 1:  # its digits need no space between them
+        return np.frombuffer(b"".join(text.split()), np.uint8) - ord("0")
     samples = np.fromstring(text.decode(), np.int64, sep=" ")
     return np.minimum(samples, header.white).astype(np.uint16)
 
@@ -92,7 +94,7 @@ def _plain(data: bytes, header: NetpbmHeader) -> NDArray[np.unsignedinteger]:
 def _eight_bits(samples: NDArray[np.unsignedinteger], white: int) -> NDArray[np.uint8]:
     """Return samples of 0 to `white` as 0 to 255."""
     if white == 255:
-        return samples.astype(np.uint8)
+        return samples.astype(np.uint8, copy=False)
     if white == _MOST:
         return (samples >> 8).astype(np.uint8)
     values = (np.arange(_MOST + 1) * 255 // white).clip(max=255).astype(np.uint8)

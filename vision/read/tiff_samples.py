@@ -51,7 +51,7 @@ def to_bgr(
     if colours is Colours.RGB:
         return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), dtype=np.uint8)
     if colours is Colours.WHITE_IS_ZERO:
-        np.subtract(255, pixels, out=pixels)
+        pixels = 255 - pixels
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR), dtype=np.uint8)
 
 
@@ -60,9 +60,13 @@ def _eight_bits(samples: Samples, bits: int, nodata: float | None) -> Pixels:
 
     Unsigned integers of up to 8 bits are spread to 0..255, those of 9 to 16 bits become their upper
     8. Floats that lie in 0..1 are multiplied by 255. All else (other floats, signed integers,
-    integers of 32 and 64 bits) has no white of its own: the smallest value of the picture becomes
-    0 and the largest 255. Infinities, NaN and `nodata` become 0 and don't count for either.
+    integers of more than 16 bits) has no white of its own: the smallest value of the picture
+    becomes 0 and the largest 255. Infinities, NaN and `nodata` become 0 and don't count for either.
+
+    Signed integers of 8 bits are taken for unsigned ones, as all readers do: their writers mean it.
     """
+    if samples.dtype == np.int8:
+        samples = samples.view(np.uint8)
     if samples.dtype.kind == "b":
         return samples.astype(np.uint8) * np.uint8(255)
     if samples.dtype.kind == "u" and bits <= 8:

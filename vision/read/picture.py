@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from core import formats
 from core.errors import BadInputError
 from core.formats import Format
-from vision.read import bmp, gif, heif, jpeg, jpeg2000, netpbm, png, tiff, webp
+from vision.read import bmp, gif, heif, jpeg2000, netpbm, png, webp
 from vision.read.decoded import Header, Reader
 from vision.read.identify import identify
+from vision.read.jpeg import reader as jpeg
+from vision.read.tiff import reader as tiff
 from vision.read.upright import upright
 
 READERS: Mapping[Format, Reader[Any]] = {

@@ -9,12 +9,10 @@ import struct
 from core.errors import BadInputError
 from vision.read.decoded import Decoded
 from vision.read.jpeg import reader as jpeg
-from vision.read.jpeg.structure import read_structure
 
 _START, _MARKER_BYTES = b"\xff\xd8", 2
-_BITS = 8
 _GREY_OR_COLOUR = {1, 3}
-_BLOCK = 1 << 16
+_SPARE = 1 << 16
 
 
 def whole_jpeg(strip: bytes, tables: bytes | None, *, is_ycbcr: bool) -> bytes:
@@ -31,11 +29,16 @@ def unpack(whole: bytes, place: int, *, is_lenient: bool) -> Decoded | None:
     Raises:
         BadInputError: as `vision.read.jpeg.reader` does, or the JPEG is larger than its `place`.
     """
-    frame = read_structure(whole).frame
+    try:
+        header = jpeg.inspect(whole)
+    except BadInputError as error:
+        if error.reason == "not_supported":
+            return None
+        raise
     # Encoders round up to whole blocks, and some write a whole strip where the last one is less.
-    if frame.width * frame.height > 2 * place + _BLOCK:
-        words = f"a strip or tile states {frame.width}x{frame.height} pixels"
+    if header.width * header.height > 2 * place + _SPARE:
+        words = f"a strip or tile states {header.width}x{header.height} pixels"
         raise BadInputError("decode_failed", words)
-    if frame.precision != _BITS or len(frame.components) not in _GREY_OR_COLOUR:
+    if len(header.structure.frame.components) not in _GREY_OR_COLOUR:
         return None
-    return jpeg.decode(whole, jpeg.inspect(whole), is_lenient=is_lenient)
+    return jpeg.decode(whole, header, is_lenient=is_lenient)

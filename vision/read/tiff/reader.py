@@ -103,7 +103,7 @@ def _decode(data: bytes, page: Any, *, is_lenient: bool) -> Decoded:
     if is_left_to_libtiff(page):
         return Decoded(_by_libtiff(data, page), orientation, missing)
     colours = colours_of(page)
-    samples, damage = samples_of(data, page, colours.samples, is_lenient=is_lenient)
+    samples, damage = samples_of(data, page, colours, is_lenient=is_lenient)
     bits = page.bitspersample if isinstance(page.bitspersample, int) else 8 * samples.itemsize
     pixels = to_bgr(samples, colours, bits, palette=page.colormap, nodata=_nodata(page))
     return Decoded(pixels, orientation, missing + damage)

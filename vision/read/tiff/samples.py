@@ -21,12 +21,13 @@ class Colours(enum.Enum):
     WHITE_IS_ZERO = "grey, white is zero"
     PALETTE = "palette"
     RGB = "RGB"
+    BGR = "RGB, but blue first"
     CMYK = "CMYK"
 
     @property
     def samples(self) -> int:
         """How many samples of a pixel count; what follows them is alpha, or more bands."""
-        return {Colours.RGB: 3, Colours.CMYK: 4}.get(self, 1)
+        return {Colours.RGB: 3, Colours.BGR: 3, Colours.CMYK: 4}.get(self, 1)
 
 
 def to_bgr(
@@ -48,6 +49,8 @@ def to_bgr(
     pixels = _eight_bits(samples, bits, nodata)
     if colours is Colours.CMYK:
         return _from_cmyk(pixels)
+    if colours is Colours.BGR:
+        return pixels
     if colours is Colours.RGB:
         return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), dtype=np.uint8)
     if colours is Colours.WHITE_IS_ZERO:

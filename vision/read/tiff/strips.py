@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from core.errors import BadInputError
 from vision.read.tiff import jpegs
+from vision.read.tiff.samples import Colours
 from vision.read.tiff.stated import check_stated_size
 from vision.read.tiff.variant import JPEG, LZW, PLANES, is_ycbcr
 
@@ -58,13 +59,14 @@ def _shape(page: Any) -> tuple[int, int, int]:
 
 
 def samples_of(
-    data: bytes, page: Any, count: int, *, is_lenient: bool
+    data: bytes, page: Any, colours: Colours, *, is_lenient: bool
 ) -> tuple[Samples, tuple[str, ...]]:
-    """Return the first samples of each pixel, (H, W, `count`), and in words what is damaged.
+    """Return the samples that count, (H, W, `colours.samples`), and in words what is damaged.
 
     Raises:
         BadInputError: `truncated` or `decode_failed`.
     """
+    count = colours.samples
     if page.is_contiguous:
         return _contiguous(data, page)[..., :count], ()
     if page.compression == LZW and page.planarconfig != PLANES:
@@ -81,7 +83,7 @@ def samples_of(
             continue  # of a sparse file, as GDAL writes it
         strip = data[offset : offset + size]
         try:
-            words += _unpack(strip, index, page, samples, is_lenient=is_lenient)
+            words += _unpack(strip, index, page, colours, samples, is_lenient=is_lenient)
         except Exception as error:  # whatever the decoders raise on hostile bytes
             if not is_lenient:
                 reason = error.reason if isinstance(error, BadInputError) else "decode_failed"
@@ -117,7 +119,7 @@ def _by_libtiff(data: bytes, page: Any) -> Samples | None:
 
 
 def _unpack(
-    strip: bytes, index: int, page: Any, samples: Samples, *, is_lenient: bool
+    strip: bytes, index: int, page: Any, colours: Colours, samples: Samples, *, is_lenient: bool
 ) -> tuple[str, ...]:
     """Unpack a strip or tile to its place; return in words what is odd about it."""
     _, (plane, depth, top, left, _), _ = page.decode(None, index)
@@ -132,10 +134,11 @@ def _unpack(
     if unpacked is None:
         check_stated_size(int(page.compression), strip, rows * columns)
         part = page.decode(strip, index, jpegheader=page.jpegheader)[0][0]
+        if colours is Colours.BGR:
+            part = part[..., 2::-1]
         words: tuple[str, ...] = ()
     else:
-        part = unpacked.pixels[..., ::-1] if samples.shape[2] > 1 else unpacked.pixels
-        words = unpacked.warnings
+        part, words = unpacked.pixels, unpacked.warnings
     part = part[: target.shape[0], : target.shape[1]]
     if page.planarconfig == PLANES:
         target[..., plane] = part[..., 0]

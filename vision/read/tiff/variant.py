@@ -88,8 +88,11 @@ def is_ycbcr(page: Any) -> bool:
 
 
 def colours_of(page: Any) -> Colours:
-    """Return what the samples mean of a TIFF that is not left to libtiff."""
-    return _COLOURS[_photometric(page)]
+    """Return what the samples mean, as strips give them, of a TIFF not left to libtiff."""
+    colours = _COLOURS[_photometric(page)]
+    if colours is Colours.RGB and page.compression == JPEG:
+        return Colours.BGR  # as JPEGs are read
+    return colours
 
 
 def _photometric(page: Any) -> int:

@@ -18,6 +18,8 @@ from vision.read.decoded import Decoded, Header
 from vision.read.opencv import decode_or_none
 
 _FILE_HEADER, _CORE_HEADER, _INFO_HEADER, _OS2_HEADER = 14, 12, 40, 64
+_MOST_PALETTE_BITS = 8
+_KINDS = {16: np.dtype("<u2"), 32: np.dtype("<u4")}
 _HEADERS = {_CORE_HEADER, 16, _INFO_HEADER, 52, 56, _OS2_HEADER, 108, 124}
 _PLAIN, _RLE8, _RLE4, _MASKS, _MASKS_WITH_ALPHA = 0, 1, 2, 3, 6
 _NAMES = {4: "JPEG", 5: "PNG", 11: "CMYK", 12: "CMYK", 13: "CMYK"}
@@ -81,7 +83,9 @@ def _header(data: bytes) -> BmpHeader:
         masks = (blue & most, green & most, red & most)
         if size == _INFO_HEADER:
             palette_at += 12 if compression == _MASKS else 16
-    if pixels_at <= palette_at and bits <= 8:  # some writers forget that there is a palette
+    if (
+        pixels_at <= palette_at and bits <= _MOST_PALETTE_BITS
+    ):  # some writers forget that there is a palette
         pixels_at = palette_at + entry * min(colours or 1 << bits, 1 << bits)
     return BmpHeader(
         formats.BMP,
@@ -139,7 +143,7 @@ def _states_more(data: bytes) -> bool:
 def _common(data: bytes, stored: memoryview, header: BmpHeader) -> bytes:
     """Return the same picture with a header of 40 bytes."""
     palette = b""
-    if header.bits <= 8:
+    if header.bits <= _MOST_PALETTE_BITS:
         end = min(header.palette_at + header.palette_entry * (1 << header.bits), header.pixels_at)
         entries = np.frombuffer(data[header.palette_at : end], np.uint8)
         entries = entries[: len(entries) // header.palette_entry * header.palette_entry]
@@ -163,8 +167,8 @@ def _common(data: bytes, stored: memoryview, header: BmpHeader) -> bytes:
 def _from_masks(stored: memoryview, header: BmpHeader) -> NDArray[np.uint8]:
     """Return the pixels of samples that masks tell; fewer bits than 8 are the upper ones."""
     assert header.masks is not None
-    kind, columns = ("<u2", 2) if header.bits == 16 else ("<u4", 4)
-    rows = np.frombuffer(stored, kind).reshape(header.height, header.row_bytes // columns)
+    kind = _KINDS[header.bits]
+    rows = np.frombuffer(stored, kind).reshape(header.height, header.row_bytes // kind.itemsize)
     rows = rows[:: 1 if header.is_top_down else -1, : header.width]
     pixels = np.zeros((*rows.shape, 3), np.uint8)
     for channel, mask in enumerate(header.masks):

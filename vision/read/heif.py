@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 # Many pictures are decoded at once; none of them needs several threads of its own.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
+_COLOURS = 3
+_BOX = 8  # bytes that a box has at least
+
 
 @dataclass(frozen=True, slots=True)
 class HeifHeader(Header):
@@ -70,10 +73,11 @@ def decode(data: bytes, header: HeifHeader, *, is_lenient: bool) -> Decoded:  # 
         return Decoded(np.asarray(cv2.cvtColor(pixels, code), dtype=np.uint8), orientation)
     if pixels.dtype != np.uint8:  # grey of more bits stays as it is
         pixels = (pixels >> 8).astype(np.uint8)
-    if pixels.ndim == 2 or pixels.shape[2] < 3:
-        grey = pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., 0])
+    pixels = np.atleast_3d(pixels)
+    if pixels.shape[2] < _COLOURS:
+        grey = np.ascontiguousarray(pixels[..., 0])
         return Decoded(np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), dtype=np.uint8))
-    return Decoded(np.ascontiguousarray(pixels[..., :3]))
+    return Decoded(np.ascontiguousarray(pixels[..., :_COLOURS]))
 
 
 def _damage(data: bytes, error: Exception) -> BadInputError:
@@ -85,11 +89,11 @@ def _damage(data: bytes, error: Exception) -> BadInputError:
 def _is_cut(data: bytes) -> bool:
     """Return whether the last box of the container is not whole."""
     at = 0
-    while at + 8 <= len(data):
+    while at + _BOX <= len(data):
         (length,) = struct.unpack_from(">I", data, at)
         if length == 1 and at + 16 <= len(data):
             (length,) = struct.unpack_from(">Q", data, at + 8)
-        if length < 8:  # 0: up to the end
+        if length < _BOX:  # 0: up to the end
             return False
         at += length
     return at != len(data)

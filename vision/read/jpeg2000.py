@@ -20,7 +20,8 @@ _END = b"\xff\xd9"
 _BIT_DEPTH = 0x7F
 _SIGNED = 0x80
 _MOST_COMPONENTS = 4  # colour and alpha
-_MOST_BITS = 16
+_MOST_BITS, _BYTE = 16, 8
+_COLOURS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,11 @@ def decode(data: bytes, header: Jpeg2000Header, *, is_lenient: bool) -> Decoded:
 
 def _to_bgr(samples: NDArray[np.unsignedinteger], bits: int) -> NDArray[np.uint8]:
     """Return samples (H, W) or (H, W, 1 to 4): grey or colour, perhaps with alpha."""
-    if bits > 8:
-        samples = samples >> (bits - 8)
-    elif bits < 8:
-        samples = samples.astype(np.uint16) * 255 // ((1 << bits) - 1)
-    pixels = np.atleast_3d(samples).astype(np.uint8)
-    if pixels.shape[2] < 3:
+    if bits > _BYTE:
+        pixels = np.atleast_3d(samples >> (bits - _BYTE)).astype(np.uint8)
+    else:
+        spread = np.atleast_3d(samples).astype(np.uint16) * 255 // ((1 << bits) - 1)
+        pixels = spread.astype(np.uint8)
+    if pixels.shape[2] < _COLOURS:
         return np.asarray(cv2.cvtColor(pixels[..., :1].copy(), cv2.COLOR_GRAY2BGR), np.uint8)
     return np.ascontiguousarray(pixels[..., 2::-1])

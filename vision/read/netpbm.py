@@ -23,7 +23,9 @@ _NUMBERS = re.compile(rb"[\d\s]*")
 _DIGITS = re.compile(rb"[01\s]*")
 _PLAIN = {1, 2, 3}
 _COLOUR = {3, 6}
-_MOST = 65535
+_MOST, _BYTE = 65535, 255
+_PACKED = 4  # eight pixels in a byte
+_SHORT = 64  # bytes; longer ones have room for a header
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ def inspect(data: bytes) -> NetpbmHeader:
     start = data[:4096]
     found = _BITS.match(start) or _SAMPLES.match(start)
     if found is None:
-        if len(data) < 64 and _NUMBERS.fullmatch(data, 2):
+        if len(data) < _SHORT and _NUMBERS.fullmatch(data, 2):
             raise BadInputError("truncated", "the PNM ends within its header")
         raise BadInputError("decode_failed", "the PNM's header is nonsense")
     number, width, height, white = (*map(int, found.groups()), 1)[:4]
@@ -53,12 +55,12 @@ def decode(data: bytes, header: NetpbmHeader, *, is_lenient: bool) -> Decoded:
     """See `vision.read.decoded.Reader`."""
     shape = (header.height, header.width, 3 if header.number in _COLOUR else 1)
     count = header.height * header.width * shape[2]
-    if header.number == 4:
+    if header.number == _PACKED:
         samples = _packed_bits(data, header)
     elif header.number in _PLAIN:
         samples = _plain(data, header)[:count]
     else:
-        kind = np.dtype(">u2" if header.white > 255 else np.uint8)
+        kind = np.dtype(">u2" if header.white > _BYTE else np.uint8)
         available = min(count, (len(data) - header.at) // kind.itemsize)
         samples = np.frombuffer(data, kind, available, header.at)
     warnings: tuple[str, ...] = ()
@@ -68,7 +70,7 @@ def decode(data: bytes, header: NetpbmHeader, *, is_lenient: bool) -> Decoded:
             raise BadInputError("truncated", warnings[0])
         samples = np.concatenate([samples, np.zeros(count - samples.size, samples.dtype)])
     pixels = _eight_bits(samples, header.white).reshape(shape)
-    if header.number in {1, 4}:
+    if header.number in {1, _PACKED}:
         pixels = 255 - pixels  # one is black
     code = cv2.COLOR_RGB2BGR if header.number in _COLOUR else cv2.COLOR_GRAY2BGR
     return Decoded(np.asarray(cv2.cvtColor(pixels, code), dtype=np.uint8), warnings=warnings)
@@ -93,9 +95,9 @@ def _plain(data: bytes, header: NetpbmHeader) -> NDArray[np.unsignedinteger]:
 
 def _eight_bits(samples: NDArray[np.unsignedinteger], white: int) -> NDArray[np.uint8]:
     """Return samples of 0 to `white` as 0 to 255."""
-    if white == 255:
+    if white == _BYTE:
         return samples.astype(np.uint8, copy=False)
     if white == _MOST:
         return (samples >> 8).astype(np.uint8)
     values = (np.arange(_MOST + 1) * 255 // white).clip(max=255).astype(np.uint8)
-    return values[samples]
+    return np.asarray(values[samples], dtype=np.uint8)

@@ -118,9 +118,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def _damage(
-    chunks: list[_Chunk], header: PngHeader, *, is_whole: bool
-) -> tuple[str, str]:
+def _damage(chunks: list[_Chunk], header: PngHeader, *, is_whole: bool) -> tuple[str, str]:
     """Return the reason and the words for a PNG that was not read."""
     if not is_whole:
         return "truncated", "the PNG is cut short"
@@ -148,9 +146,7 @@ def _inflated(chunks: list[_Chunk], header: PngHeader) -> tuple[bytearray, str |
             # In small pieces, so that what comes before the damage is kept.
             for at in range(0, len(chunk.body), 4096):
                 if len(stream) < limit:
-                    stream += unpacker.decompress(
-                        chunk.body[at : at + 4096], limit - len(stream)
-                    )
+                    stream += unpacker.decompress(chunk.body[at : at + 4096], limit - len(stream))
     except zlib.error as error:
         return stream, str(error)
     return stream, None

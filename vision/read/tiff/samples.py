@@ -11,7 +11,9 @@ Samples = NDArray[np.generic]
 Pixels = NDArray[np.uint8]
 
 _BLOCK = 1 << 20  # so many samples at once are floats of 8 bytes
-_RGB_SAMPLES = 3
+_BYTE, _SHORT = 8, 16  # bits
+_MOST = 255
+_HALF = 0.5
 
 
 class Colours(enum.Enum):
@@ -72,13 +74,13 @@ def _eight_bits(samples: Samples, bits: int, nodata: float | None) -> Pixels:
         samples = samples.view(np.uint8)
     if samples.dtype.kind == "b":
         return samples.astype(np.uint8) * np.uint8(255)
-    if samples.dtype.kind == "u" and bits <= 8:
-        if bits == 8:
+    if samples.dtype.kind == "u" and bits <= _BYTE:
+        if bits == _BYTE:
             return np.ascontiguousarray(samples, dtype=np.uint8)
         spread = (np.arange(1 << bits) * 255 // ((1 << bits) - 1)).astype(np.uint8)
-        return spread[samples]
-    if samples.dtype.kind == "u" and bits <= 16:
-        return (samples >> (bits - 8)).astype(np.uint8)
+        return np.asarray(spread[samples.astype(np.intp, copy=False)], dtype=np.uint8)
+    if samples.dtype.kind == "u" and bits <= _SHORT:
+        return (samples.astype(np.uint16, copy=False) >> (bits - _BYTE)).astype(np.uint8)
     return _scaled(samples, nodata)
 
 
@@ -92,8 +94,8 @@ def _scaled(samples: Samples, nodata: float | None) -> Pixels:
     if not bounds:
         return pixels
     low, high = min(one for one, _ in bounds), max(one for _, one in bounds)
-    if samples.dtype.kind == "f" and low >= 0 and high <= 0.5:  # halves: see `_blocks`
-        low, high = 0.0, 0.5
+    if samples.dtype.kind == "f" and low >= 0 and high <= _HALF:  # see `_blocks`
+        low, high = 0.0, _HALF
     span = high - low or 1.0
     for values, valid, target in _blocks(samples, pixels, nodata):
         np.rint((values - low) / span * 255, out=values, where=valid)
@@ -104,7 +106,9 @@ def _scaled(samples: Samples, nodata: float | None) -> Pixels:
 def _blocks(
     samples: Samples, pixels: Pixels, nodata: float | None
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.bool_], Pixels]]:
-    """Yield halves of the samples, so that no difference overflows, which count, and their pixels.
+    """Yield the samples, which of them count, and their pixels, in blocks.
+
+    They come halved, so that no difference of two overflows.
     """
     flat, flat_pixels = samples.reshape(-1), pixels.reshape(-1)
     for at in range(0, flat.size, _BLOCK):
@@ -112,12 +116,12 @@ def _blocks(
         valid = np.isfinite(values)
         if nodata is not None:
             valid &= values != nodata
-        yield values * 0.5, valid, flat_pixels[at : at + _BLOCK]
+        yield values * _HALF, valid, flat_pixels[at : at + _BLOCK]
 
 
 def _from_palette(samples: Samples, palette: NDArray[np.uint16]) -> Pixels:
     # Some writers fill in 8 bits of the 16, as libtiff has always understood.
-    colours = palette if palette.max() < 256 else palette >> 8
+    colours = palette if palette.max() <= _MOST else palette >> 8
     bgr = np.ascontiguousarray(colours[::-1].T, dtype=np.uint8)
     return bgr[np.minimum(samples[..., 0].astype(np.uint16), len(bgr) - 1)]
 

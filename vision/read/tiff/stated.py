@@ -4,10 +4,13 @@ import struct
 
 from core.errors import BadInputError
 from vision.read import jpeg2000, png, webp
+from vision.read.decoded import Header
 from vision.read.jpeg.structure import read_structure
 
 _JPEG, _LERC, _PNG = 7, 34887, 34933
 _WEBP, _JPEG_2000 = {34927, 50001}, {33004, 33005, 34712}
+
+_WITH_CHECKSUM = 3
 
 # Encoders round up to whole blocks, and some write the rows of a whole strip into the last one.
 _SPARE = 1 << 16
@@ -30,6 +33,7 @@ def _stated_size(compression: int, strip: bytes) -> tuple[int, int]:
         return frame.width, frame.height
     if compression == _LERC:
         return _lerc_size(strip)
+    header: Header
     if compression == _PNG:
         header = png.inspect(strip)
     elif compression in _WEBP:
@@ -46,5 +50,5 @@ def _lerc_size(strip: bytes) -> tuple[int, int]:
     if strip[:6] != b"Lerc2 ":
         raise BadInputError("decode_failed", "a strip or tile is no LERC")
     (version,) = struct.unpack_from("<i", strip, 6)
-    height, width = struct.unpack_from("<ii", strip, 10 if version < 3 else 14)
+    height, width = struct.unpack_from("<ii", strip, 14 if version >= _WITH_CHECKSUM else 10)
     return width, height

@@ -19,8 +19,14 @@ _LIBTIFF_ONLY = {OLD_JPEG, 32766, 32809, 34676, 34677}  # and NeXT, ThunderScan,
 _CCITT = {2, 3, 4}
 _PICTURES = {JPEG, 33004, 33005, 34712, 34927, 34933, 50001}  # each strip or tile is one
 _NAMES = {
-    **{34661: "JBIG", 34715: "JBIG2", 34934: "JPEG XR", 22610: "JPEG XR"},
-    **{33003: "JPEG 2000 (YCbCr)", 50002: "JPEG XL", 52546: "JPEG XL", 34892: "lossy DNG"},
+    34661: "JBIG",
+    34715: "JBIG2",
+    34934: "JPEG XR",
+    22610: "JPEG XR",
+    33003: "JPEG 2000 (YCbCr)",
+    50002: "JPEG XL",
+    52546: "JPEG XL",
+    34892: "lossy DNG",
 }
 
 _PHOTOMETRIC, _INK_SET, _CMYK_INKS = 262, 332, 1

@@ -8,6 +8,7 @@ https://www.fileformat.info/format/os2bmp/egff.htm.
 
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from vision.read.opencv import decode_or_none
 
 _FILE_HEADER, _CORE_HEADER, _INFO_HEADER, _OS2_HEADER = 14, 12, 40, 64
 _MOST_PALETTE_BITS = 8
-_KINDS = {16: np.dtype("<u2"), 32: np.dtype("<u4")}
+_KINDS: dict[int, np.dtype[Any]] = {16: np.dtype("<u2"), 32: np.dtype("<u4")}
 _HEADERS = {_CORE_HEADER, 16, _INFO_HEADER, 52, 56, _OS2_HEADER, 108, 124}
 _PLAIN, _RLE8, _RLE4, _MASKS, _MASKS_WITH_ALPHA = 0, 1, 2, 3, 6
 _NAMES = {4: "JPEG", 5: "PNG", 11: "CMYK", 12: "CMYK", 13: "CMYK"}

@@ -76,6 +76,7 @@ def samples_of(
     samples = np.zeros((page.imagelength, page.imagewidth, count), page.dtype)
     words: list[str] = []
     damaged = 0
+    last: Exception | None = None
     for index, (offset, size) in enumerate(
         zip(page.dataoffsets, page.databytecounts, strict=False)
     ):
@@ -85,11 +86,14 @@ def samples_of(
         try:
             words += _unpack(strip, index, page, colours, samples, is_lenient=is_lenient)
         except Exception as error:  # whatever the decoders raise on hostile bytes
-            if not is_lenient:
-                reason = error.reason if isinstance(error, BadInputError) else "decode_failed"
-                raise BadInputError(reason, f"the TIFF is damaged: {error}") from error
             damaged += 1
-    if damaged:
+            last = error
+            if not is_lenient:
+                break
+    if last is not None:
+        if not is_lenient or damaged == len(page.dataoffsets):
+            reason = last.reason if isinstance(last, BadInputError) else "decode_failed"
+            raise BadInputError(reason, f"the TIFF is damaged: {last}") from last
         words.append(f"{damaged} of the TIFF's strips or tiles are damaged")
     return samples, tuple(dict.fromkeys(words))
 

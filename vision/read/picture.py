@@ -10,24 +10,25 @@ from numpy.typing import NDArray
 from core import formats
 from core.errors import BadInputError
 from core.formats import Format
-from vision.read import others
+from vision.read import bmp, gif, heif, jpeg2000, netpbm, png, webp
 from vision.read.decoded import Header, Reader
 from vision.read.identify import identify
 from vision.read.jpeg import reader as jpeg
+from vision.read.tiff import reader as tiff
 from vision.read.upright import upright
 
 READERS: Mapping[Format, Reader[Any]] = {
     formats.JPEG: jpeg,
-    formats.PNG: others,
-    formats.WEBP: others,
-    formats.BMP: others,
-    formats.GIF: others,
-    formats.TIFF: others,
-    formats.BIG_TIFF: others,
-    formats.PNM: others,
-    formats.JPEG_2000: others,
-    formats.AVIF: others,
-    formats.HEIC: others,
+    formats.PNG: png,
+    formats.WEBP: webp,
+    formats.BMP: bmp,
+    formats.GIF: gif,
+    formats.TIFF: tiff,
+    formats.BIG_TIFF: tiff,
+    formats.PNM: netpbm,
+    formats.JPEG_2000: jpeg2000,
+    formats.AVIF: heif,
+    formats.HEIC: heif,
 }
 """The module that reads a format, for each format that is read."""
 

@@ -3,11 +3,16 @@
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from core.errors import BadInputError, RetryableError
+from core.escape import printable
 
 VANISHED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 """There is no such file, or not any more."""
+
+REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.ENAMETOOLONG})
+"""Asking again will not help: it may not be read, or its path is too long."""
 
 _MISSING = VANISHED | {errno.EISDIR, errno.ENXIO}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -23,11 +28,14 @@ _HINTS = {
 
 
 @contextmanager
-def reading(key: str) -> Iterator[None]:
+def reading(key: str, root: Path) -> Iterator[None]:
     """Translate what the operating system says against reading a key into our errors."""
     try:
         yield
     except OSError as error:
+        if error.errno == errno.ENOENT:
+            where = f"{printable(key)}: not found in {printable(str(root))}"
+            raise BadInputError("source_missing", where) from error
         if error.errno in _MISSING:
             raise BadInputError("source_missing", _message(key, error)) from error
         raise _translated(key, error) from error

@@ -13,9 +13,10 @@ from uuid import uuid4
 
 from core.errors import BadInputError
 from core.keys import key_bytes
+from core.passed_over import UNFINISHED
 from store.file_errors import reading, writing
-from store.file_listing import list_files
-from store.objects import ObjectInfo
+from store.file_listing import NotAFile, list_entries, list_files
+from store.objects import NoObject, ObjectInfo
 
 _CREATE_TRIES = 50
 _UNFINISHED = re.compile(rb"\.regatta-[0-9a-f]{32}\.tmp")
@@ -37,7 +38,7 @@ class FileObjects:
 
     def get(self, key: str, *, if_match: str | None = None, max_bytes: int | None = None) -> bytes:
         """Return the file's content; see `ObjectStore.get`."""
-        with reading(key), self._open(key) as file:
+        with reading(key, self._root), self._open(key) as file:
             before = os.fstat(file.fileno())
             _check_match(key, before, if_match)
             if max_bytes is not None and before.st_size > max_bytes:
@@ -54,7 +55,7 @@ class FileObjects:
 
     def open(self, key: str) -> BinaryIO:
         """Return the file, opened for reading; see `ObjectStore.open`."""
-        with reading(key):
+        with reading(key, self._root):
             return self._open(key)
 
     def put(self, key: str, data: bytes | memoryview, *, durable: bool = False) -> None:
@@ -67,7 +68,7 @@ class FileObjects:
 
     def head(self, key: str) -> ObjectInfo:
         """Return what the file system knows about the file; see `ObjectStore.head`."""
-        with reading(key):
+        with reading(key, self._root):
             status = self._path(key).stat()
         if not stat.S_ISREG(status.st_mode):
             raise _not_a_file(key)
@@ -85,7 +86,7 @@ class FileObjects:
 
     def copy(self, src: str, dst: str) -> None:
         """Copy a file over another; see `ObjectStore.copy`."""
-        with reading(src):
+        with reading(src, self._root):
             source = self._open(src)
         with source:
             self._replace(dst, lambda file: shutil.copyfileobj(source, file, 1 << 20), durable=True)
@@ -115,6 +116,19 @@ class FileObjects:
         ):
             if not _UNFINISHED.fullmatch(name.rpartition(b"/")[2]):
                 yield _info(os.fsdecode(name), status)
+
+    def entries(self, prefix: str = "", start_after: str = "") -> Iterator[ObjectInfo | NoObject]:
+        """Yield the files and what else is there, in order; see `ObjectStore.entries`."""
+        for name, found in list_entries(
+            os.fsencode(self._root), key_bytes(prefix), key_bytes(start_after)
+        ):
+            key = os.fsdecode(name)
+            if isinstance(found, NotAFile):
+                yield NoObject(key, found.why)
+            elif _UNFINISHED.fullmatch(name.rpartition(b"/")[2]):
+                yield NoObject(key, UNFINISHED)
+            else:
+                yield _info(key, found)
 
     def url(self, key: str) -> str:
         """Return the file's absolute `file://` URL."""

@@ -118,6 +118,8 @@ class Job(Base):
     listed: Mapped[int] = mapped_column(_BIG, default=0)
     shards: Mapped[int] = mapped_column(default=0)
     passed_over: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    # What planning found that people should know (`core.plan_warnings`). Null: nothing.
+    warnings: Mapped[dict[str, Any] | None]
 
 
 class JobReference(Base):

@@ -72,6 +72,9 @@ def print_jobs(found: list[Snapshot], form: str) -> None:
     """Print snapshots, one job a line."""
     flat = found if form in {"json", "ndjson"} else [_flat(job) for job in found]
     print_records(flat, _COLUMNS, form)
+    for job in found:
+        if job["state"] == JobState.PAUSED and job["error"]:
+            say(f"{job['id']} is paused: {job['error']}")
 
 
 def _flat(job: Snapshot) -> Snapshot:

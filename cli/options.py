@@ -9,6 +9,7 @@ import click
 from cli import complete
 from core.option import Kind, Option
 from core.request import OPTIONS
+from core.tolerance import parse_tolerance
 from core.values import parse_colour, parse_since, parse_size, parse_tile
 
 
@@ -39,8 +40,16 @@ SINCE = Written("date|age", _checked_since)
 TILE = Written("WxH", parse_tile)
 COLOUR = Written("colour", parse_colour)
 
+TOLERANCE = Written("N|P%", parse_tolerance)
+
 _COMPLETED = {Kind.MODEL: complete.models, Kind.PLACE: complete.paths}
-_WRITTEN = {Kind.SIZE: SIZE, Kind.SINCE: SINCE, Kind.TILE: TILE, Kind.COLOUR: COLOUR}
+_WRITTEN = {
+    Kind.SIZE: SIZE,
+    Kind.SINCE: SINCE,
+    Kind.TILE: TILE,
+    Kind.COLOUR: COLOUR,
+    Kind.TOLERANCE: TOLERANCE,
+}
 
 
 def click_option(each: Option) -> Callable[[Any], Any]:
@@ -91,6 +100,12 @@ format_option = click.option(
     "form",
     type=click.Choice(FORMATS),
     help="How to print.  [default: table on a terminal, ndjson elsewhere]",
+)
+
+raw_option = click.option(
+    "--raw",
+    is_flag=True,
+    help="Leave text in CSV as it is, even if a spreadsheet would take it for a formula.",
 )
 
 watch_option = click.option("--watch", is_flag=True, help="Keep showing it until it ends.")

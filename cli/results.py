@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from cli import complete
-from cli.options import format_option
+from cli.options import format_option, raw_option
 from cli.session import job_of, opened, say
 from cli.show.output import FIRST_ROWS, chosen, print_records
 from config.settings import load_settings
@@ -61,6 +61,7 @@ _CSV = (
     f"[default: {_ROWS_ON_A_TERMINAL} in a table on a terminal, all elsewhere]",
 )
 @format_option
+@raw_option
 def results(
     *,
     job: str,
@@ -70,6 +71,7 @@ def results(
     states: tuple[str, ...],
     limit: int | None,
     form: str | None,
+    raw: bool,
 ) -> None:
     """Print what JOB found so far: every committed result, in listing order.
 
@@ -86,7 +88,7 @@ def results(
         limit = _ROWS_ON_A_TERMINAL
     with _rows_of(job) as found:
         rows = (narrowed for row in found if keep(row) and (narrowed := narrow(row)) is not None)
-        _print(islice(rows, limit or None), form)
+        _print(islice(rows, limit or None), form, raw=raw)
         if limit and (more := _more(rows)):
             say(f"… {more} more: --limit 0 or --format csv")
 
@@ -105,12 +107,12 @@ def _rows_of(ref: str) -> Iterator[Iterator[Row]]:
         yield committed_rows(db, job_of(db, ref))
 
 
-def _print(rows: Iterator[Row], form: str) -> None:
+def _print(rows: Iterator[Row], form: str, *, raw: bool) -> None:
     if form == "table":
         first = list(islice(rows, FIRST_ROWS))
         print_records(map(_table_row, chain(first, rows)), _columns(first), form)
     elif form == "csv":
-        print_records(_csv_rows(rows), _CSV, form)
+        print_records(_csv_rows(rows), _CSV, form, raw=raw)
     else:
         print_records(rows, (), form)
 

@@ -11,7 +11,13 @@ from cli.show.output import cell, chosen, print_object
 from cli.show.pipe import for_a_reader
 from cli.show.progress import progress_view
 from cli.show.progress import watch as wait_for
-from cli.show.wording import plain_networks, stages_line, tallied, waiting_for
+from cli.show.wording import (
+    device_left_out,
+    plain_networks,
+    stages_line,
+    tallied,
+    waiting_for,
+)
 from config.settings import Settings
 from core.passed_over import in_words
 from core.states import ENDED_JOBS, RESTING_JOBS, JobState
@@ -66,6 +72,8 @@ def _overview(db: Database, settings: Settings, form: str) -> None:
             unserved.add(job["queue_without_consumer"])
     for queue in sorted(unserved):
         say(f"no live worker serves the queue {queue!r}, but jobs wait for it")
+    for said in dict.fromkeys(device_left_out(each) for job in seen for each in job["left_out"]):
+        say(said)
 
 
 def _print(seen: Snapshot, form: str) -> None:
@@ -82,7 +90,8 @@ def _print(seen: Snapshot, form: str) -> None:
         "work": stages_line(seen),
         "eta": duration(seen["eta_seconds"]),
         "runs plain": plain_networks(seen),
-        **{name: seen[name] for name in ("priority", "created", "started", "finished", "error")},
+        **{name: seen[name] for name in ("priority", "created", "started", "finished")},
+        "paused" if seen["state"] == JobState.PAUSED else "error": seen["error"],
     }
     width = max(map(len, words))
     for name, value in words.items():
@@ -90,3 +99,5 @@ def _print(seen: Snapshot, form: str) -> None:
             click.echo(f"{name.ljust(width)}  {cell(value)}")
     if waiting := waiting_for(seen):
         say(waiting)
+    elif seen["left_out"]:
+        say("; ".join(map(device_left_out, seen["left_out"])))

@@ -12,7 +12,6 @@ Every key except `source` is the long name of an option of `regatta run`.
 """
 
 import json
-import tomllib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +22,7 @@ from core.near import did_you_mean
 from core.option import Kind, Option
 from core.options import ModelRef
 from core.request import OPTIONS, Said
+from core.toml import parse_toml
 from core.values import read_value
 
 SUFFIX = ".toml"
@@ -37,7 +37,7 @@ def parse_job(text: str, folder: Path) -> dict[str, Any]:
         UsageError: it is not TOML, a key is unknown, or its option does not take the value.
     """
     try:
-        values = tomllib.loads(text)
+        values = parse_toml(text.encode())
     except ValueError as error:
         raise UsageError(f"it is not TOML: {error}") from error
     said: dict[str, Any] = {}

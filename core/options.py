@@ -128,7 +128,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """Options that change a job's shards and batches; None is chosen by the planner."""
+    """Options that change how a job runs, but not its rows; None is chosen by the planner."""
 
     shard_items: int | None = option(
         "shard-items", None, "Items per shard.", kind=Kind.WHOLE, otherwise="by rate", least=1
@@ -141,6 +141,15 @@ class PlanOptions:
         otherwise="by model",
         least=1,
         most=1024,
+    )
+    max_quarantined: str | None = option(
+        "max-quarantined",
+        None,
+        "Pause the job once more items than this are quarantined: a number (100), or a share (5%) "
+        "of those that have ended, from 100 on. 100% never does.",
+        kind=Kind.TOLERANCE,
+        otherwise="5% once 1,000 items have ended",
+        is_later=True,
     )
 
 

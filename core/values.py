@@ -8,6 +8,7 @@ from typing import Any
 
 from core.option import Kind, Option
 from core.options import ModelRef
+from core.tolerance import parse_tolerance
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgt]?)(i?)b?)", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
@@ -162,4 +163,5 @@ _READERS: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.SINCE: _since,
     Kind.TILE: _tile,
     Kind.COLOUR: _colour,
+    Kind.TOLERANCE: lambda value: parse_tolerance(str(value)),
 }

@@ -6,18 +6,18 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from config.settings import Settings
-from core.kinds import KNOWN, ShardKind
+from core.kinds import KNOWN, NEED_ENGINE, ShardKind
 from core.messages import queue_for
 from core.options import ModelRef
 from core.plan_warnings import PlanWarnings
 from core.profile import ExecutionProfile
 from core.states import ENDED_JOBS, LIVE_JOBS, JobState, ShardState
 from core.times import iso
-from store import processes
+from store import devices, processes
 from store.database import Database
 from store.jobs import Tally, get_job, source_texts, tally, why_newer
 from store.rates import pace, stage_seconds
-from store.tables import Job, Process
+from store.tables import Job, Process, SickDevice
 
 Snapshot = dict[str, Any]
 
@@ -42,7 +42,8 @@ def _take(s: Session, db: Database, settings: Settings, jobs: Sequence[Job]) -> 
     counts = tally(s, jobs)
     rates = speeds(s, jobs, counts, now=now)
     workers = processes.live(s, processes.WORKER, now=now, within=settings.lease_seconds)
-    return [_describe(job, counts[job.id], rates.get(job.id), workers) for job in jobs]
+    out = [_device(row) for row in devices.left_out(s, {worker.host for worker in workers})]
+    return [_describe(job, counts[job.id], rates.get(job.id), workers, out) for job in jobs]
 
 
 def speeds(
@@ -75,7 +76,25 @@ def settled(counts: Tally) -> int:
     return counts.succeeded + counts.skipped + counts.quarantined
 
 
-def _describe(job: Job, counts: Tally, rate: float | None, workers: Sequence[Process]) -> Snapshot:
+def _device(row: SickDevice) -> dict[str, Any]:
+    """Return a device that is left out, and why."""
+    return {
+        "host": row.host,
+        "device": row.device,
+        "engine": row.engine,
+        "failures": row.failures,
+        "error": row.error,
+        "since": iso(row.left_out_at),
+    }
+
+
+def _describe(
+    job: Job,
+    counts: Tally,
+    rate: float | None,
+    workers: Sequence[Process],
+    left_out: list[dict[str, Any]],
+) -> Snapshot:
     is_served = _is_served(job, counts, workers)
     instead = [] if is_served or job.profile is None else processes.offered(workers, job.task)
     return {
@@ -115,6 +134,8 @@ def _describe(job: Job, counts: Tally, rate: float | None, workers: Sequence[Pro
         # One of two cases: workers serve the queue, but their offers are not the job's.
         "profile_without_worker": _profile_key(job) if instead else None,
         "offered_instead": [offer.key for offer in instead],
+        # Devices that no longer run networks: while the job has any use for them.
+        "left_out": left_out if job.state in LIVE_JOBS and job.kind in NEED_ENGINE else [],
         "networks": _networks(job),
     }
 

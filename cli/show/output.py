@@ -1,6 +1,7 @@
 """Prints records the way people or programs want them: table, JSON, NDJSON, CSV."""
 
 import csv
+import io
 import json
 import shutil
 import sys
@@ -12,6 +13,7 @@ import click
 
 from core.escape import printable, printable_json
 
+_CRLF = "\r\n"  # whatever is in a line's end gets quotes elsewhere
 FIRST_ROWS = 200
 """The rows that decide the columns and widths of a streamed table."""
 
@@ -22,6 +24,9 @@ _KEEP_THEIR_END = frozenset({"item", "annotated", "source", "output", "location"
 """Columns of paths, whose ends tell them apart."""
 
 _NOTHING = "-"
+
+# https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 Record = Mapping[str, Any]
 
@@ -43,12 +48,17 @@ def print_object(record: Record, form: str) -> None:
         click.echo(printable_json(_dump(record, indent=2 if form == "json" else None)))
 
 
-def print_records(records: Iterable[Record], columns: Sequence[str], form: str) -> None:
-    """Print records as they come, `columns` in tables and CSV, all fields in JSON."""
+def print_records(
+    records: Iterable[Record], columns: Sequence[str], form: str, *, raw: bool = False
+) -> None:
+    """Print records as they come, `columns` in tables and CSV, all fields in JSON.
+
+    In CSV, text that a spreadsheet would take for a formula gets an apostrophe, unless `raw`.
+    """
     if form == "table":
         _print_table(records, columns)
     elif form == "csv":
-        _print_csv(records, columns)
+        _print_csv(records, columns, raw=raw)
     elif form == "ndjson":
         for record in records:
             click.echo(printable_json(_dump(record)))
@@ -77,12 +87,34 @@ def _dump(record: Record, indent: int | None = None) -> str:
     return json.dumps(record, ensure_ascii=False, indent=indent)
 
 
-def _print_csv(records: Iterable[Record], columns: Sequence[str]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+def _print_csv(records: Iterable[Record], columns: Sequence[str], *, raw: bool) -> None:
     tame = printable if sys.stdout.isatty() else str
-    writer.writerow(columns)
+    guard = str if raw else guarded
+    sys.stdout.write(_csv_line(columns))
     for record in records:
-        writer.writerow([_csv_cell(record.get(name), tame) for name in columns])
+        cells = (_csv_cell(record.get(name), tame) for name in columns)
+        sys.stdout.write(_csv_line([guard(c) if isinstance(c, str) else c for c in cells]))
+
+
+def _csv_line(cells: Sequence[Any]) -> str:
+    """Return a line of CSV. Quotes keep carriage returns from beginning another one."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator=_CRLF).writerow(cells)
+    return line.getvalue().removesuffix(_CRLF) + "\n"
+
+
+def guarded(text: str) -> str:
+    """Return text that no spreadsheet takes for a formula: one gets an apostrophe in front.
+
+    Numbers stay as they are.
+    """
+    if not text.startswith(_FORMULA_SIGNS):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text
 
 
 def _csv_cell(value: Any, tame: Any) -> Any:

@@ -1,6 +1,7 @@
 """Numbers and states in words for people."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from core.kinds import NEED_ENGINE
 from core.states import RESTING_JOBS, JobState, ShardState
@@ -58,6 +59,16 @@ def profile_without_worker(job_id: str, profile: str, offered: Sequence[str]) ->
     )
 
 
+def device_left_out(device: Mapping[str, Any]) -> str:
+    """Say why a device of a machine runs nothing any more, and how to bring it back."""
+    return (
+        f"{device['device']} of {device['host']} is left out since {device['since']}: "
+        f"{device['engine']} failed {device['failures']} times in a row, even on what it had run "
+        f"before ({device['error']}); once it is repaired, start `regatta` (up, run or worker) "
+        "there anew"
+    )
+
+
 def plain_networks(snapshot: Snapshot) -> list[str]:
     """Return the networks that run the slow way, and why."""
     return [
@@ -68,6 +79,8 @@ def plain_networks(snapshot: Snapshot) -> list[str]:
 def beginning(snapshot: Snapshot) -> str | None:
     """Return what a job that has items but no results yet is waiting for."""
     shards = snapshot["shards"]
+    if snapshot["left_out"] and snapshot["queue_without_consumer"]:
+        return waiting_for(snapshot)
     if not snapshot["items"]["listed"] or done_of(snapshot) or snapshot["state"] in RESTING_JOBS:
         return None
     if snapshot["queue_without_consumer"]:
@@ -82,10 +95,14 @@ def waiting_for(snapshot: Snapshot) -> str | None:
     if snapshot["needs_newer"]:
         return f"this job {snapshot['needs_newer']}"
     if snapshot["profile_without_worker"]:
-        return profile_without_worker(
+        said = profile_without_worker(
             snapshot["id"], snapshot["profile_without_worker"], snapshot["offered_instead"]
         )
+        return "; ".join([said, *map(device_left_out, snapshot["left_out"])])
     queue = snapshot["queue_without_consumer"]
     if not queue:
         return None
+    if snapshot["left_out"]:
+        out = "; ".join(map(device_left_out, snapshot["left_out"]))
+        return f"no worker is left for this job: {out}"
     return f"no live worker serves the queue {queue!r} for this job; the worker's log may say why"

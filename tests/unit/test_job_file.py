@@ -115,3 +115,8 @@ def test_what_no_job_file_can_say() -> None:
         render_job(["/photos/\udcff/"], {})
     with pytest.raises(UsageError, match="has no name"):
         render_job(["/photos/"], {"model": (ModelRef("both", "keypoint", "d", ""),)})
+
+
+def test_a_job_file_that_is_too_deep_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nested too deeply"):
+        parse_job("a = " + "[" * 100_000, tmp_path)

@@ -122,3 +122,13 @@ def test_an_object_is_lines_or_json(capsys: Captured) -> None:
 def test_programs_get_ndjson_unless_told_otherwise() -> None:
     assert chosen(None) == "ndjson"
     assert chosen("table") == "table"
+
+
+def test_no_cell_is_a_formula_unless_raw(capsys: Captured) -> None:
+    texts = ["=1+1", "+a", "-a", "@a", "\ta", "\ra", "-5", "+1e3", "a=b", ""]
+    for raw in (False, True):
+        print_records([{"a": text, "b": -1.5} for text in texts], ("a", "b"), "csv", raw=raw)
+        rows = list(csv.reader(io.StringIO(capsys.readouterr().out, newline="")))[1:]
+        guarded = [f"'{text}" for text in texts[:6]]
+        assert [row[0] for row in rows] == (texts if raw else guarded + texts[6:])
+        assert {row[1] for row in rows} == {"-1.5"}

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from cli.show.live import render
 from cli.show.progress import LineView
-from cli.show.wording import done_of, progress_line
+from cli.show.wording import beginning, done_of, progress_line, waiting_for
 from core.wording import count, duration
 
 Captured = pytest.CaptureFixture[str]
@@ -28,6 +28,7 @@ def seen(**changes: Any) -> dict[str, Any]:
         "needs_newer": None,
         "profile_without_worker": None,
         "offered_instead": [],
+        "left_out": [],
         "stages": {},
     }
     return base | changes
@@ -132,3 +133,13 @@ def test_words_for_numbers() -> None:
         *("-", "0.0s", "9.9s", "42s", "1m 00s", "3m 05s", "2h 07m"),
     ]
     assert [count(1, "item"), count(2000, "item")] == ["1 item", "2,000 items"]
+
+
+def test_a_device_that_is_left_out_is_said_at_once() -> None:
+    device = {"host": "h", "device": "cpu", "engine": "paddle/3", "failures": 3, "error": "gone"}
+    waits = seen(queue_without_consumer="detect", left_out=[{**device, "since": "2026-01-31"}])
+    said = beginning(waits)
+    assert said == waiting_for(waits)
+    assert said is not None
+    assert "no worker is left for this job: cpu of h is left out since 2026-01-31" in said
+    assert "start `regatta` (up, run or worker) there anew" in said

@@ -91,7 +91,9 @@ FORMATS = ("table", "json", "ndjson", "csv")
 
 job_argument = click.argument("job", metavar="JOB", shell_complete=complete.jobs)
 
-source_argument = click.argument("source", required=False, shell_complete=complete.paths)
+source_argument = click.argument(
+    "sources", metavar="[SOURCE]...", nargs=-1, shell_complete=complete.paths
+)
 
 format_option = click.option(
     "--format",

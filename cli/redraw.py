@@ -20,6 +20,7 @@ from core.kinds import ShardKind
 from scheduler.redraw import ABOUT, DRAWING, Redrawing, accept, check
 from store import processes
 from store.database import Database
+from store.jobs import source_texts
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -88,7 +89,7 @@ def _plan(redrawing: Redrawing) -> dict[str, Any]:
     return {
         "job": old.id,
         "name": redrawing.said.get("name") or old.name,
-        "source": old.source,
+        "source": source_texts(old),
         "effective": redrawing.effective,
         "items": redrawing.items,
         "shards": redrawing.parts,

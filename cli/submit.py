@@ -31,7 +31,7 @@ def submit(
     ctx: click.Context,
     /,
     *,
-    source: str | None,
+    sources: tuple[str, ...],
     like: str | None,
     save: Path | None,
     dry_run: bool,
@@ -42,16 +42,17 @@ def submit(
     """Hand a job over SOURCE to a running stack, and print the job's id.
 
     SOURCE is a folder, a glob, an image, or a list of items (.txt, .jsonl, .csv), here or in a
-    bucket (s3://...); or a job file (.toml), which says all of this.
+    bucket (s3://...); or a job file (.toml), which says all of this. Several are one job, whose
+    items' keys begin with the names of their sources.
     Everything that can be checked without work is checked first.
     """
     with opened() as (settings, db):
-        draft = drafted(ctx, db, settings, source, like)
+        draft = drafted(ctx, db, settings, sources, like)
         if save is not None:
             saved(db, draft, save)
             return
         if dry_run:
-            print_object(try_out(draft), chosen(form))
+            try_out(draft, chosen(form))
             return
         job = accept(db, draft, job_defaults(settings))
         with for_a_reader():

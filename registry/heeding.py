@@ -1,6 +1,6 @@
 """Which options a chosen model heeds, and what holds for it in the end."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -28,11 +28,12 @@ def traits_of(model: ChosenModel) -> frozenset[str]:
 
 
 def heeded(
-    request: JobRequest, models: Sequence[ChosenModel], source: SourceKind
+    request: JobRequest, models: Sequence[ChosenModel], sources: Collection[SourceKind]
 ) -> tuple[JobRequest, list[str]]:
     """Return the request without inherited options that nothing in the job heeds, and why for each.
 
-    `models` are those that the request names, before they get their detector.
+    `models` are those that the request names, before they get their detector. `sources` are the
+    kinds of its sources, one of which is enough.
 
     Raises:
         UsageError: an option that was typed is heeded by nothing.
@@ -45,7 +46,7 @@ def heeded(
         why = (
             why_unheeded(each, present, [model.ref for model in models])
             or _not_beside(each, request)
-            or _not_of_source(each, source)
+            or _not_of_sources(each, sources)
             or _not_by_networks(each, models)
         )
         if why is None:
@@ -74,10 +75,12 @@ def _not_beside(each: Option, request: JobRequest) -> str | None:
     return None
 
 
-def _not_of_source(each: Option, source: SourceKind) -> str | None:
-    if each.kind is Kind.SINCE and source.is_manifest:
+def _not_of_sources(each: Option, sources: Collection[SourceKind]) -> str | None:
+    if each.name == "hidden" and not {SourceKind.FOLDER, SourceKind.GLOB}.intersection(sources):
+        return f"{each.flag} needs a folder or a glob: whoever names an item means it"
+    if each.kind is Kind.SINCE and all(source.is_manifest for source in sources):
         return f"{each.flag} needs a listing: lists of items do not say when files changed"
-    if each.name in {"min-size", "max-size"} and source is SourceKind.LINES:
+    if each.name in {"min-size", "max-size"} and set(sources) == {SourceKind.LINES}:
         return f"{each.flag} needs a listing: lines of a text do not say how large files are"
     return None
 

@@ -21,10 +21,11 @@ from core.request import OPTIONS, JobRequest, Said
 from core.states import ENDED_JOBS, JobState
 from core.tasks import DETECT, MASKS
 from registry.heeding import effective_drawing, why_unheeded
-from scheduler.dataset import locate
+from scheduler.dataset import locate_all
 from scheduler.submit import usable_output
 from store import references
 from store.database import Database
+from store.jobs import source_texts, sources_of
 from store.settling import parts_of
 from store.tables import Job
 
@@ -68,8 +69,8 @@ def check(db: Database, old: Job, said: Said) -> Redrawing:
     parts = db.read(lambda s: parts_of(s, old.id))
     if not parts:
         raise UsageError(f"job {old.id} has no results to draw: it ended as {old.state}")
-    locate(old.source)
-    JobRequest(old.source, said).check()
+    locate_all(_sources(old))
+    JobRequest(_sources(old), said).check()
     model = ModelRef.from_json(old.model)
     traits = {one.name: _traits(one, old) for one in model.members}
     present = frozenset().union(*traits.values())
@@ -97,8 +98,14 @@ def accept(
     """
     job_id = new_id(rng or random.SystemRandom())
     output = redrawing.said.get("output") or f"{objects.rstrip('/')}/{job_id}"
-    output = usable_output(db, output, redrawing.old.source, job_id)
+    sources = sources_of(redrawing.old).values()
+    output = usable_output(db, output, sources, job_id)
     return db.write(lambda s: _write(s, redrawing, job_id, output, db.now(s)))
+
+
+def _sources(old: Job) -> tuple[str, ...]:
+    texts = source_texts(old)
+    return (texts,) if isinstance(texts, str) else tuple(texts)
 
 
 def _traits(model: ModelRef, old: Job) -> frozenset[str]:

@@ -17,11 +17,10 @@ from core.layout import results_part
 from core.options import JobOptions, ModelRef
 from core.profile import EngineOffer, ExecutionProfile
 from core.retry import Failure, GiveUp, decide
-from core.sources import parse_source
 from core.states import LIVE_JOBS, JobState, Move, ShardMoves, ShardState
 from core.work import Directive, Hold, ShardResult, WorkUnit
 from store.artefacts import artefact_columns, part_of
-from store.jobs import call_off, lock_job, why_newer
+from store.jobs import call_off, lock_job, sources_of, why_newer
 from store.planning import NewShard, add_children
 from store.profiles import part_profiles_after, present_number, profiles_of, ways_of
 from store.rows import changed, column_text
@@ -131,7 +130,7 @@ def _work_unit(session: Session, shard: Shard, hold: Hold, number: int) -> WorkU
         part=part,
         kind=kind,
         task=job.task,
-        source=parse_source(job.source).root,
+        sources=sources_of(job),
         output=job.output,
         items_key=shard.items_key,
         start=shard.start,

@@ -6,6 +6,7 @@ from sqlalchemy import update
 from core.kinds import ShardKind
 from core.profile import EngineOffer
 from core.retry import Failure
+from core.sources import parse_source
 from core.states import JobState
 from core.work import Counts, Directive, Hold, ShardResult, WorkUnit
 from store import leases
@@ -25,7 +26,7 @@ def test_a_claim_gives_everything_that_the_run_depends_on(bench: Bench) -> None:
         part="000001",
         kind=ShardKind.INFER,
         task="detect",
-        source="/nowhere/",
+        sources={"": parse_source("/nowhere/")},
         output=str(bench.root / "a"),
         items_key="items/part-00000-1.parquet",
         start=3,

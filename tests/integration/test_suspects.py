@@ -18,6 +18,7 @@ from core.errors import FatalError, RetryableError, StaleError
 from core.items import ItemRef
 from core.options import ModelRef
 from core.profile import ExecutionProfile
+from core.sources import parse_source
 from core.states import ItemState
 from core.work import Directive, WorkUnit
 from store.parts import ResultRow
@@ -240,7 +241,8 @@ def real(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ShardRu
         source.mkdir()
         for index, mark in enumerate(marks):
             (source / f"{index}.png").write_bytes(encoded(picture(index, mark=mark), ".png"))
-        return claimed(bench, source=str(source), model=ref, frozen_profile=profile, **changes)
+        sources = {"": parse_source(f"{source}/")}
+        return claimed(bench, sources=sources, model=ref, frozen_profile=profile, **changes)
 
     return make
 

@@ -11,6 +11,7 @@ from PIL import Image
 from predictions.answer import ClassScore
 from vision.draw.caption import percent, stack_lines
 from vision.draw.drawer import read_pixels
+from vision.draw.look import USUAL, Look
 from vision.palette import colour_of
 from vision.regions import class_counts
 
@@ -57,6 +58,7 @@ def draw_segments(
     classes: Sequence[ClassScore],
     alpha: float,
     background: int | None,
+    look: Look = USUAL,
 ) -> NDArray[np.uint8]:
     """Return a copy of an upright uint8 (H, W, 3) image with its label map's [H,W] colours over it.
 
@@ -67,14 +69,17 @@ def draw_segments(
     canvas = np.asarray(blended, np.uint8)
     if background is not None:
         cv2.copyTo(image_bgr, (labels == background).astype(np.uint8), canvas)
+    if not look.labels:
+        return canvas
     # Counted again: rows hold 32-bit shares, which may round to a different percentage.
     shares = class_counts(labels) / labels.size
     stack_lines(
         canvas,
         [
-            (one.class_id, f"{one.label} {percent(shares[one.class_id])}")
+            (one.class_id, look.label(one.label, percent(shares[one.class_id])))
             for one in classes
             if one.class_id != background
         ],
+        look.strokes(canvas.shape[1], canvas.shape[0]),
     )
     return canvas

@@ -22,6 +22,7 @@ from core.sources import SourceKind, parse_source
 from core.states import JobState
 from registry.chosen_model import complete_models, find_models
 from registry.heeding import effective, heeded
+from registry.labels import labelled
 from scheduler.dataset import locate
 from store.database import Database
 from store.locations import open_store
@@ -87,6 +88,7 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
     found = find_models(db, request.terms.model)
     request, dropped = heeded(request, found, parse_source(dataset.source).kind)
     chosen = complete_models(db, found, detector=request.terms.detector)
+    request = labelled(request, chosen.members)
     options = request.options(
         max_pixels=defaults.max_pixels,
         max_item_bytes=defaults.max_item_bytes,

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
+from core.options import DrawOptions
+
 _WIDEST = 2  # longer pictures than this, as sides, count as that wide: nobody sees them whole
 _STEP = 1.12
 
@@ -68,6 +70,17 @@ class Look:
     boxes: bool = True
     line_px: int | None = None
     font_scale: float = 1.0
+
+    @classmethod
+    def of(cls, options: DrawOptions, *, boxes: bool = True) -> "Look":
+        """Return what a job's options say; `boxes` holds if they leave that open."""
+        return cls(
+            labels=options.labels,
+            scores=options.scores,
+            boxes=boxes if options.boxes is None else options.boxes,
+            line_px=options.line_width,
+            font_scale=options.font_scale,
+        )
 
     def strokes(self, width: int, height: int) -> Strokes:
         """Return the strokes for an image of this size."""

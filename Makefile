@@ -19,6 +19,7 @@ install: $(INSTALLED) ## Make .venv with the regatta command, from the hash-lock
 # The checkout by a line in a .pth file: setuptools' hook would come after any folder called regatta
 # on PYTHONPATH.
 $(INSTALLED): requirements.lock requirements-uv.lock pyproject.toml setup.py
+	@echo "making $(VENV), and installing what Regatta needs into it (a minute or two)"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock || true
 	$(BIN)/uv pip install --quiet --system-certs --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock \

@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import os
 import sys
 from types import ModuleType
 from typing import Any
@@ -9,17 +10,21 @@ from typing import Any
 import click
 
 from cli.failure import DEBUG, explain
+from core.escape import printable
 
 COMMANDS = {
     "run": ("cli.run", "Run a model over a dataset, here and now, and wait for it."),
     "demo": ("cli.demo", "Run everything here, on pictures that Regatta draws itself."),
     "up": ("cli.up", "Run everything on this machine, in the foreground."),
+    "sample": ("cli.sample", "Draw pictures to try things on."),
     "submit": ("cli.submit", "Hand a job to a running stack."),
     "redraw": ("cli.redraw", "Draw a job's pictures again, from its results."),
-    "jobs": ("cli.jobs", "List jobs, newest first."),
+    "jobs": ("cli.jobs", "List jobs, newest first; remove them."),
     "status": ("cli.status", "Show how a job, or everything under way, is going."),
     "results": ("cli.results", "Print what was found, even while the job still runs."),
     "report": ("cli.report", "Write an HTML page about a job: charts, pictures, failures."),
+    "du": ("cli.du", "Show what jobs, models and the home take up."),
+    "prune": ("cli.prune", "Remove old jobs, and what nothing refers to."),
     "cancel": ("cli.steering", "Stop a job for good; what is done stays."),
     "pause": ("cli.steering", "Stop a job for now."),
     "resume": ("cli.steering", "Let a paused job go on."),
@@ -35,6 +40,10 @@ COMMANDS = {
     "completion": ("cli.completion", "Print the shell's completion script."),
 }
 """Where each command is defined, and its line in the overview."""
+
+
+_USUAL = frozenset({"REGATTA_HOME", "REGATTA_DATABASE_URL", "REGATTA_BROKER_URL"})
+"""Variables that most people set, for whose sake no settings need be imported."""
 
 
 def _imported(name: str) -> ModuleType:
@@ -68,6 +77,14 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is asked for, or say which may have been meant."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            raise click.exceptions.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the overview without importing any command."""
         with formatter.section("Commands"):
@@ -97,6 +114,15 @@ def cli(*, debug: bool) -> None:
     """Run PaddlePaddle models over whole datasets of images."""
     if debug:
         DEBUG.set()
+    if any(name.startswith("REGATTA_") and name not in _USUAL for name in os.environ):
+        _warn_of_unknown_variables()
+
+
+def _warn_of_unknown_variables() -> None:
+    from config.variables import unknown_variables  # noqa: PLC0415 - it needs all settings
+
+    for sentence in unknown_variables(os.environ):
+        click.echo(f"warning: {printable(sentence)}", err=True)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import click
 
 from cli.options import job_argument
 from cli.session import job_of, opened, say
+from core.errors import UsageError
 from core.escape import printable
 from core.layout import REPORT
 from report.page import Content, relative_url, render
@@ -14,7 +15,8 @@ from report.statistics import read_statistics
 from store.committed import committed_rows
 from store.database import Database
 from store.jobs import tally
-from store.locations import open_store, split_location
+from store.locations import is_folder, open_store, split_location
+from store.s3.location import is_s3
 from store.settling import parts_of
 from store.tables import Job
 
@@ -22,7 +24,10 @@ from store.tables import Job
 @click.command(epilog="Example: regatta report latest --open")
 @job_argument
 @click.option(
-    "-o", "--output", metavar="FILE", help="Where to.  [default: report.html in the job's output]"
+    "-o",
+    "--output",
+    metavar="FILE|DIR",
+    help="Where to.  [default: report.html in the job's output]",
 )
 @click.option("--open", "show", is_flag=True, help="Show it in the browser.")
 def report(*, job: str, output: str | None, show: bool) -> None:
@@ -38,10 +43,31 @@ def report(*, job: str, output: str | None, show: bool) -> None:
         say("no browser could be opened")
 
 
+def _place(file: str) -> tuple[str, str]:
+    """Return the location and the key of a page that is to be written to `file`.
+
+    Raises:
+        UsageError: there is no such directory.
+    """
+    if file.endswith("/") or (not is_s3(file) and is_folder(file)):
+        folder, name = file, REPORT
+    else:
+        folder, name = split_location(file)
+    if not is_s3(folder) and not is_folder(folder):
+        raise UsageError(f"there is no directory {folder!r}", hint="make it, or name another one")
+    return folder, name
+
+
 def write_report(db: Database, job: Job, file: str | None = None) -> str:
-    """Write a job's page into `file`, or beside its results, and return the page's URL."""
+    """Write a job's page into `file`, or beside its results, and return the page's URL.
+
+    If `file` is a directory, the page lies in it under its usual name.
+
+    Raises:
+        UsageError: the directory does not exist.
+    """
     pictures = open_store(job.output)
-    folder, name = split_location(file) if file else (job.output, REPORT)
+    folder, name = _place(file) if file else (job.output, REPORT)
     statistics = read_statistics(committed_rows(db, job))
     content = Content(
         job=job,

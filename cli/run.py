@@ -7,10 +7,11 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from cli import complete
 from cli.dryrun import dry_run as try_out
 from cli.exit_codes import INTERRUPTED, exit_code
 from cli.interrupt import terminate_as_interrupt
-from cli.options import JobCommand, format_option, job_options
+from cli.options import JobCommand, format_option, job_options, source_argument
 from cli.request import drafted, job_defaults, saved
 from cli.session import job_of, open_database, say
 from cli.show.output import chosen, print_object
@@ -29,9 +30,15 @@ from store.jobs import resume as resume_job
     epilog="Example: regatta run photos/ --model models/picodet_xs_320 --limit 100; "
     "regatta run job.toml --priority 9; regatta run more/ --like latest",
 )
-@click.argument("source", required=False)
+@source_argument
 @job_options
-@click.option("--resume", "resume", metavar="JOB", help="Continue this job instead.")
+@click.option(
+    "--resume",
+    "resume",
+    metavar="JOB",
+    shell_complete=complete.jobs,
+    help="Continue this job instead.",
+)
 @format_option
 @click.pass_context
 def run(

@@ -2,6 +2,7 @@
 
 import click
 
+from cli import complete
 from cli.exit_codes import exit_code
 from cli.jobs import print_jobs
 from cli.options import format_option, watch_option
@@ -27,7 +28,7 @@ from store.jobs import list_jobs
 
 
 @click.command(epilog="Example: regatta status latest --watch")
-@click.argument("job", required=False)
+@click.argument("job", required=False, shell_complete=complete.jobs)
 @watch_option
 @format_option
 @click.pass_context

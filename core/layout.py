@@ -87,5 +87,20 @@ def annotated_image(key: str, model: str | None = None, form: str = "jpg") -> st
     return f"annotated/{encode_key(_of_model(key, model), f'.{form}')}"
 
 
+_OURS = (
+    ATTEMPTS,
+    ITEMS,
+    "annotated/",
+    "cutouts/",
+    "masks/",
+    *(f"{folder}/part-" for folder in _FOLDERS.values()),
+)
+
+
+def is_ours(key: str) -> bool:
+    """Return whether an object in a job's output is one that the job wrote."""
+    return key in {MANIFEST, REPORT} or key.startswith(_OURS)
+
+
 def _of_model(key: str, model: str | None) -> str:
     return key if model is None else f"{model}/{key}"

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from core.errors import UsageError
+from core.near import near_names
 from core.option import Option
 from core.request import OPTIONS, JobRequest
 from core.tasks import DETECTOR, OCR
@@ -95,12 +95,10 @@ def _unknown(
     each: Option, word: str, known: Sequence[str], models: Sequence[ChosenModel]
 ) -> UsageError:
     named = " and ".join(repr(one.ref.name) for one in models)
-    by_low = {label.lower(): label for label in known}
-    near = get_close_matches(word.lower(), by_low, n=3, cutoff=0.6)
-    # A synonym's or a longer name's part: `tench` of `tench, Tinca tinca`.
-    near = near or [low for low in by_low if word.lower() in low][:3]
+    # Or a part of a longer name: `tench` of `tench, Tinca tinca`.
+    near = near_names(word, known) or [one for one in known if word.lower() in one.lower()][:3]
     if near:
-        hint = f"did you mean {' or '.join(repr(by_low[low]) for low in near)}?"
+        hint = f"did you mean {' or '.join(map(repr, near))}?"
     elif known:
         more = f" and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
         hint = f"there are {', '.join(known[:_MOST_NAMED])}{more}"

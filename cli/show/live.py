@@ -64,7 +64,7 @@ def render(snapshot: Snapshot, *, is_warm: bool) -> Group:
     line.add_row(
         Text(state, style=_STYLES.get(state, "cyan")),
         ProgressBar(total=max(1, listed), completed=done, width=_BAR_WIDTH, pulse=not listed),
-        Text(f"{done:,}/{listed:,}{'+' if planning else ''} items"),
+        Text(f"{done:,}/{listed:,}{'+' if planning else ''} items" if listed else "listing"),
         Text(speed(snapshot["rate"])),
         Text(f"ETA {duration(snapshot['eta_seconds'])}"),
         Text(f"{items['quarantined']:,} quarantined", style="red" if items["quarantined"] else ""),

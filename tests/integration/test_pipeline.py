@@ -36,7 +36,7 @@ from tests.workshop import (
     write_item,
     write_model,
 )
-from vision.read.picture import decode_image
+from vision.read.picture import read_picture
 from worker.pipeline import pipeline
 from worker.pipeline.pipeline import Pipeline, Threads
 from worker.run import ShardRun, StoppedError
@@ -163,7 +163,7 @@ def test_pictures_have_the_format_that_was_asked_for(works: Works, form: str) ->
     [row] = works.rows(works.items([3]), works.new_run(annotate=True, drawing=drawing))
     assert row.annotated == f"annotated/003.png.{form}"
     data = FileObjects(works.folder / "output").get(row.annotated)
-    assert decode_image(data, max_pixels=100).shape == (6, 8, 3)
+    assert read_picture(data, max_pixels=100).pixels.shape == (6, 8, 3)
 
 
 def test_a_sample_of_all_items_is_drawn_however_they_are_cut_into_shards(works: Works) -> None:

@@ -83,6 +83,37 @@ def test_what_cannot_be_asked_is_said_with_a_hint(regatta: Regatta, words: list[
     assert second.startswith("hint: ")
 
 
+def test_a_mistyped_command_is_answered_with_near_ones(regatta: Regatta) -> None:
+    assert "'status'" in regatta("stauts").stderr
+    assert "'list'" in regatta("models", "lst").stderr
+
+
+def test_variables_that_are_no_settings_are_named(
+    regatta: Regatta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGATTA_SHARD_ITMES", "4")
+    monkeypatch.setenv("REGATTA_ZZZ", "4")
+    monkeypatch.setenv("REGATTA_PORT_6379_TCP", "tcp://10.0.0.1:6379")
+    result = regatta("jobs", "--format", "json")
+    assert (result.exit_code, result.stdout) == (0, "[]\n")
+    first, second = result.stderr.splitlines()
+    assert first == (
+        "warning: REGATTA_SHARD_ITMES is no setting and has no effect; "
+        "did you mean REGATTA_SHARD_ITEMS?"
+    )
+    assert second.startswith("warning: REGATTA_ZZZ is no setting")
+
+
+def test_a_home_that_cannot_be_made_is_a_clear_error(
+    regatta: Regatta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGATTA_HOME", "/proc/nowhere")
+    result = regatta("jobs")
+    assert result.exit_code == 2
+    assert "'/proc/nowhere' cannot be made" in result.stderr
+    assert "set REGATTA_HOME" in result.stderr
+
+
 def test_tracebacks_are_for_those_who_ask(
     regatta: Regatta, monkeypatch: pytest.MonkeyPatch
 ) -> None:

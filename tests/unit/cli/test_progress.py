@@ -62,6 +62,12 @@ def test_what_a_cold_start_is_doing_is_said(capsys: Captured) -> None:
     with console.capture() as capture:
         console.print(render(loads, is_warm=False))
     assert "the worker loads the model" in capture.get()
+    with console.capture() as capture:
+        console.print(
+            render(seen(state="planning", items=none | {"pending": 0}, **begun), is_warm=False)
+        )
+    assert "listing" in capture.get()
+    assert "0/0" not in capture.get()
 
 
 def test_lines_come_when_the_state_changes_or_some_seconds_have_passed(capsys: Captured) -> None:

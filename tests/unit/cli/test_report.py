@@ -56,11 +56,24 @@ def test_the_page_lies_beside_the_results_and_links_to_the_pictures(
 def test_elsewhere_it_links_to_the_pictures_where_they_are(
     bench: Bench, regatta: Regatta, job: Hold
 ) -> None:
+    (bench.root / "sub").mkdir()
     path, page = written(regatta, "abc", "--output", "sub/my report.html")
     assert path == bench.root / "sub" / "my report.html"
     [href] = re.findall(r'href="([^"]+)" data-zoom', page)
     assert href == bench.output("abc").url("annotated/a%20.jpg.jpg")
     assert Path(unquote(urlsplit(href).path)).is_file()
+
+
+def test_a_directory_gets_the_page_and_a_missing_one_is_refused(
+    bench: Bench, regatta: Regatta, job: Hold
+) -> None:
+    (bench.root / "pages").mkdir()
+    for words in ("pages", "pages/"):
+        assert written(regatta, "abc", "-o", words)[0] == bench.root / "pages" / "report.html"
+    refused = regatta("report", "abc", "-o", "nowhere/page.html")
+    assert refused.exit_code == 2
+    assert "there is no directory 'nowhere'" in refused.stderr
+    assert not (bench.root / "nowhere").exists()
 
 
 def test_a_job_without_any_result_has_a_page(bench: Bench, regatta: Regatta) -> None:

@@ -28,7 +28,8 @@ from store.jobs import resume as resume_job
 @click.command(
     cls=JobCommand,
     epilog="Example: regatta run photos/ --model models/picodet_xs_320 --limit 100; "
-    "regatta run job.toml --priority 9; regatta run more/ --like latest",
+    "regatta run job.toml --priority 9; regatta run more/ --like latest; "
+    "regatta run street/ --model picodet --classes person,car --redact person --annotate sample:1000",
 )
 @source_argument
 @job_options

@@ -17,7 +17,7 @@ Rect = tuple[int, int, int, int]
 
 _MOST_COVERED = 0.12  # of another object's box
 _MOST_OF_ITSELF = 0.3  # of the labelled box
-_FONT_IN_BOX = 0.25  # of the box's longer side: labels should be no larger than their objects
+_FONT_IN_BOX = 0.2  # of the box's longer side: labels should be no larger than their objects
 _LEGEND = 0.7  # of the usual font
 _FEW = 8  # boxes, from which on labels become smaller
 _SHRINK = 0.25  # the power of the number of boxes by which they do

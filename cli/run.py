@@ -29,7 +29,7 @@ from store.jobs import resume as resume_job
     cls=JobCommand,
     epilog="Example: regatta run photos/ --model models/picodet_xs_320 --limit 100; "
     "regatta run job.toml --priority 9; regatta run more/ --like latest; "
-    "regatta run street/ --model picodet --classes person,car --redact person --annotate sample:1000",
+    "regatta run street/ --model picodet --classes person,car --redact person --annotate sample:99",
 )
 @source_argument
 @job_options

@@ -27,10 +27,19 @@ def redacted(
     can bring back more. What no model found stays as it is.
     """
     canvas = image_bgr.copy()
-    for task, answer in answers:
-        for region, cover in _regions(task, answer, labels, image_bgr.shape[:2]):
-            _blur(canvas, image_bgr, region, cover)
+    regions = [
+        region
+        for task, answer in answers
+        for region in _regions(task, answer, labels, image_bgr.shape[:2])
+    ]
+    # The coarsest last: within a large region, a small one would bring back what that has hidden.
+    for box, cover in sorted(regions, key=lambda region: (_longest(region[0]), region[0])):
+        _blur(canvas, image_bgr, box, cover)
     return canvas
+
+
+def _longest(box: tuple[int, int, int, int]) -> int:
+    return max(box[2] - box[0], box[3] - box[1])
 
 
 _Region = tuple[tuple[int, int, int, int], NDArray[np.uint8] | None]

@@ -122,3 +122,20 @@ def test_every_model_counts_and_order_does_not() -> None:
     assert np.array_equal(now, redacted(image, answers[::-1], ("face",)))
     assert touched(image, now)[30, 30]
     assert touched(image, now)[230, 230]
+
+
+def test_a_small_thing_brings_nothing_back_of_a_large_one_around_it() -> None:
+    image = noise(400, 300)
+    large, small = (50, 50, 250, 250), (140, 140, 150, 150)
+    alone = blurred(image, Answer(found(large)))
+    for boxes in ((large, small), (small, large)):
+        both = blurred(image, Answer(found(*boxes, classes=(0, 0))))
+        assert np.array_equal(both, alone)
+    speckled = np.zeros((300, 400), bool)
+    speckled[50:250, 50:250] = True
+    speckled[252, 150] = True  # a part of its own, within the other's room
+    whole = speckled.copy()
+    whole[252] = False
+    masks = [found(large, masks=(runs_of(each),)) for each in (speckled, whole)]
+    one, other = (blurred(image, Answer(each)) for each in masks)
+    assert np.array_equal(one[50:250, 50:250], other[50:250, 50:250])

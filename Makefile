@@ -112,6 +112,7 @@ bench: install ## Measure speed, memory and what shards cost (IMAGES=folder MODE
 	  $(if $(IMAGES),--images $(IMAGES)) $(if $(MODEL),--model $(MODEL))
 	$(BIN)/python -m benchmarks.tasks --rounds 3 --json $(FIGURES)/tasks.json
 	$(BIN)/python -m benchmarks.preprocess --json $(FIGURES)/preprocess.json
+	$(if $(IMAGES),$(BIN)/python -m benchmarks.decoding --images $(IMAGES) --json $(FIGURES)/decoding.json)
 	$(BIN)/python -m benchmarks.merging --json $(FIGURES)/merging.json
 	$(BIN)/python -m benchmarks.planning --objects 100000 --json $(FIGURES)/planning.json
 	$(BIN)/python -m benchmarks.control_plane --shards 500 --json $(FIGURES)/control-plane.json

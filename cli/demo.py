@@ -1,6 +1,5 @@
 """`regatta demo`: the whole system on this machine, on pictures whose truth is known."""
 
-import time
 import webbrowser
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from cli.report import write_report
 from cli.request import job_defaults
 from cli.session import open_database, say
 from cli.show.drawing import drawn_dataset
-from cli.show.summary import summary
+from cli.show.pipe import for_a_reader
+from cli.show.summary import print_summary
 from cli.verdict import VERDICTS, Verdict
 from cli.work import work
 from config.settings import load_settings
@@ -73,7 +73,6 @@ def demo(ctx: click.Context, /, *, task: str, scenes: int, seed: int, show: bool
     place = settings.home / "demo" / f"{scenes}-scenes-seed-{seed}"
     with terminate_as_interrupt(), open_database(settings) as db:
         dataset = drawn_dataset(place, scenes, seed)
-        started = time.monotonic()
         model = SHOWN[task]
         request = JobRequest.of(
             str(dataset.folder), str(model), name="demo", shard_items=_SHARD_ITEMS
@@ -83,15 +82,14 @@ def demo(ctx: click.Context, /, *, task: str, scenes: int, seed: int, show: bool
         end = work(db, settings, job_id)
         if end is None:
             ctx.exit(INTERRUPTED)
-        seconds = time.monotonic() - started
-        for line in summary(db, end, seconds):
-            click.echo(line)
+        print_summary(db, end, None)
         if JobState(end["state"]) not in ENDED_JOBS:
             ctx.exit(_FAILED)
         finding = _look_into(db, end, dataset, task)
         report = write_report(db, db.read(lambda s: get_job(s, job_id)))
-        for line in _conclusion(finding, dataset, report):
-            click.echo(line)
+        with for_a_reader():
+            for line in _conclusion(finding, dataset, report):
+                click.echo(line)
         if show and not webbrowser.open(report):
             say("no browser could be opened")
         ctx.exit(_FAILED if finding.surprises else 0)

@@ -9,6 +9,7 @@ from cli.session import job_of, opened, say
 from cli.show.output import chosen, print_records
 from cli.show.wording import done_of
 from core.states import JobState
+from core.times import to_the_second
 from report.snapshot import Snapshot, snapshots
 from scheduler.removal import remove_job
 from store.jobs import list_jobs
@@ -71,6 +72,9 @@ def print_jobs(found: list[Snapshot], form: str) -> None:
     """Print snapshots, one job a line."""
     flat = found if form in {"json", "ndjson"} else [_flat(job) for job in found]
     print_records(flat, _COLUMNS, form)
+    for job in found:
+        if job["state"] == JobState.PAUSED and job["error"]:
+            say(f"{job['id']} is paused: {job['error']}")
 
 
 def _flat(job: Snapshot) -> Snapshot:
@@ -80,5 +84,5 @@ def _flat(job: Snapshot) -> Snapshot:
         "items": items["listed"],
         "done": done_of(job),
         "quarantined": items["quarantined"],
-        "created": str(job["created"])[:19],
+        "created": to_the_second(job["created"]),
     }

@@ -117,7 +117,7 @@ def _like_manifest(ref: str) -> Inherited:
         return _inherited({**manifest, "priority": about["priority"], "tags": about["tags"]})
     except BadInputError as error:
         raise UsageError(f"the manifest {place!r} cannot be read: {error}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(
             f"{place!r} is not a job's manifest",
             hint=f"a job leaves {MANIFEST} in its output when it ends",
@@ -142,6 +142,8 @@ def _inherited(job: Mapping[str, Any]) -> Inherited:
         said["jpeg_quality"] = options.drawing.jpeg_quality
     if options.planning.shard_items is not None:
         said["shard_items"] = options.planning.shard_items
+    if options.planning.max_quarantined is not None:
+        said["max_quarantined"] = options.planning.max_quarantined
     models = []
     for member in model.members:
         if _is_pair(member):

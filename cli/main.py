@@ -4,12 +4,16 @@ import gc
 import importlib
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
 import click
 
+from cli.exit_codes import OK
 from cli.failure import DEBUG, explain
+from cli.show.pipe import is_reader_gone, nobody_reads
 from core.escape import printable
 
 COMMANDS = {
@@ -62,6 +66,18 @@ def _imported(name: str) -> ModuleType:
         gc.enable()
 
 
+class _PipeError(Exception):
+    """A pipe is broken. Click would end the process, with code 1, if it saw what Python raises."""
+
+
+@contextmanager
+def _pipes_named() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _PipeError(str(error)) from error
+
+
 class LazyGroup(click.Group):
     """The top of the command line; it also turns every failure into words and an exit code."""
 
@@ -90,16 +106,37 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Parse the command line; `--help` prints already here."""
+        with _pipes_named():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with _pipes_named():
+            return super().invoke(ctx)
+
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command and end the process with its exit code."""
         extra["standalone_mode"] = False
         try:
             code = super().main(*args, **extra)
+            sys.stdout.flush()  # what it cannot write now, it would complain about at the very end
         except SystemExit:
             raise
+        except (_PipeError, BrokenPipeError) as error:
+            code = _parted(error)
         except BaseException as error:
             code = explain(error)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _parted(error: BaseException) -> int:
+    """End the output of a command whose reader has seen enough; return the exit code."""
+    if not is_reader_gone():
+        return explain(error.__cause__ or error)
+    nobody_reads()
+    return OK
 
 
 @click.group(

@@ -9,6 +9,7 @@ import click
 from cli import complete
 from core.option import Kind, Option
 from core.request import OPTIONS
+from core.tolerance import parse_tolerance
 from core.values import (
     annotate_text,
     parse_annotate,
@@ -47,6 +48,8 @@ TILE = Written("WxH", parse_tile)
 COLOUR = Written("colour", parse_colour)
 ANNOTATE = Written("all|none|sample:N", parse_annotate)
 
+TOLERANCE = Written("N|P%", parse_tolerance)
+
 _COMPLETED = {Kind.MODEL: complete.models, Kind.PLACE: complete.paths}
 _WRITTEN = {
     Kind.SIZE: SIZE,
@@ -54,6 +57,7 @@ _WRITTEN = {
     Kind.TILE: TILE,
     Kind.COLOUR: COLOUR,
     Kind.ANNOTATE: ANNOTATE,
+    Kind.TOLERANCE: TOLERANCE,
 }
 
 
@@ -105,6 +109,12 @@ format_option = click.option(
     "form",
     type=click.Choice(FORMATS),
     help="How to print.  [default: table on a terminal, ndjson elsewhere]",
+)
+
+raw_option = click.option(
+    "--raw",
+    is_flag=True,
+    help="Leave text in CSV as it is, even if a spreadsheet would take it for a formula.",
 )
 
 watch_option = click.option("--watch", is_flag=True, help="Keep showing it until it ends.")

@@ -10,10 +10,10 @@ import click
 from cli.options import SINCE
 from cli.session import opened, say
 from cli.show.size import readable_size
-from cli.show.wording import count
 from config.settings import Settings
 from core.escape import printable
 from core.values import parse_since
+from core.wording import count
 from registry.cache import forget_abandoned
 from scheduler.removal import Removed, remove_job, superfluous, why_kept
 from scheduler.usage import (

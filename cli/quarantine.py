@@ -3,7 +3,7 @@
 import click
 
 from cli.again import run_again
-from cli.options import format_option, job_argument
+from cli.options import format_option, job_argument, raw_option
 from cli.session import job_of, opened
 from cli.show.output import chosen, print_records
 from core.options import ModelRef
@@ -18,13 +18,14 @@ def quarantine() -> None:
 @quarantine.command("list", epilog="Example: regatta quarantine list latest --format csv")
 @job_argument
 @format_option
-def list_(*, job: str, form: str | None) -> None:
+@raw_option
+def list_(*, job: str, form: str | None, raw: bool) -> None:
     """Print the quarantined items of JOB with their reasons."""
     with opened() as (_, db):
         found = job_of(db, job)
         several = len(ModelRef.from_json(found.model).members) > 1
         columns = ("item", "model", "reason") if several else ("item", "reason")
-        print_records(quarantined_rows(db, found), columns, chosen(form))
+        print_records(quarantined_rows(db, found), columns, chosen(form), raw=raw)
 
 
 @quarantine.command(epilog="Example: regatta quarantine retry latest")

@@ -1,6 +1,5 @@
 """`regatta run`: submits a job, works on it and waits for it."""
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +71,11 @@ def run(
         if draft is not None and dry_run:
             print_object(try_out(draft), chosen(form))
             return
-        started = time.monotonic()
         job_id = _begin(db, settings, draft, resume)
         end = work(db, settings, job_id)
         if end is None:
             ctx.exit(INTERRUPTED)
-        print_summary(db, end, form, time.monotonic() - started)
+        print_summary(db, end, form)
         ctx.exit(exit_code(end["state"]))
 
 

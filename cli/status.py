@@ -8,19 +8,19 @@ from cli.jobs import print_jobs
 from cli.options import format_option, watch_option
 from cli.session import job_of, live_processes, opened, say, warn_if_nobody_schedules
 from cli.show.output import cell, chosen, print_object
+from cli.show.pipe import for_a_reader
 from cli.show.progress import progress_view
 from cli.show.progress import watch as wait_for
 from cli.show.wording import (
-    count,
-    duration,
+    device_left_out,
     plain_networks,
-    speed,
     stages_line,
     tallied,
     waiting_for,
 )
 from config.settings import Settings
 from core.states import ENDED_JOBS, RESTING_JOBS, JobState
+from core.wording import count, duration, speed
 from report.snapshot import Snapshot, snapshot, snapshots
 from store import processes
 from store.database import Database
@@ -50,7 +50,8 @@ def status(ctx: click.Context, /, *, job: str | None, watch: bool, form: str | N
             with progress_view() as view:
                 wait_for(db, settings, found.id, view)
         seen = snapshot(db, settings, found.id)
-        _print(seen, chosen(form))
+        with for_a_reader():
+            _print(seen, chosen(form))
         if watch:
             ctx.exit(exit_code(seen["state"]))
 
@@ -70,6 +71,8 @@ def _overview(db: Database, settings: Settings, form: str) -> None:
             unserved.add(job["queue_without_consumer"])
     for queue in sorted(unserved):
         say(f"no live worker serves the queue {queue!r}, but jobs wait for it")
+    for said in dict.fromkeys(device_left_out(each) for job in seen for each in job["left_out"]):
+        say(said)
 
 
 def _print(seen: Snapshot, form: str) -> None:
@@ -85,7 +88,8 @@ def _print(seen: Snapshot, form: str) -> None:
         "work": stages_line(seen),
         "eta": duration(seen["eta_seconds"]),
         "runs plain": plain_networks(seen),
-        **{name: seen[name] for name in ("priority", "created", "started", "finished", "error")},
+        **{name: seen[name] for name in ("priority", "created", "started", "finished")},
+        "paused" if seen["state"] == JobState.PAUSED else "error": seen["error"],
     }
     width = max(map(len, words))
     for name, value in words.items():
@@ -93,3 +97,5 @@ def _print(seen: Snapshot, form: str) -> None:
             click.echo(f"{name.ljust(width)}  {cell(value)}")
     if waiting := waiting_for(seen):
         say(waiting)
+    elif seen["left_out"]:
+        say("; ".join(map(device_left_out, seen["left_out"])))

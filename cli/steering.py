@@ -1,12 +1,13 @@
 """Commands that change what a job does: cancel, pause, resume, retry, priority."""
 
 from collections.abc import Callable
+from functools import partial
 
 import click
 from sqlalchemy.orm import Session
 
 from cli.again import move_to_new_profile, run_again
-from cli.options import PRIORITY, job_argument
+from cli.options import PRIORITY, TOLERANCE, job_argument
 from cli.session import job_of, opened, running_shards, say, warn_if_nobody_schedules
 from core.errors import UsageError
 from core.states import ENDED_JOBS, JobMoves, JobState
@@ -39,13 +40,23 @@ def pause(*, job: str) -> None:
         say(f"go on with: regatta resume {found.id}")
 
 
-@click.command(epilog="Example: regatta resume 4k2")
+@click.command(epilog="Example: regatta resume 4k2 --max-quarantined 20%")
 @job_argument
-def resume(*, job: str) -> None:
-    """Let the paused JOB continue where it was."""
+@click.option(
+    "--max-quarantined",
+    type=TOLERANCE,
+    help="Pause it again once more items than this are quarantined: 100, or 5% of those ended.  "
+    "[default: never again]",
+)
+def resume(*, job: str, max_quarantined: str | None) -> None:
+    """Let the paused JOB continue where it was.
+
+    One that paused by itself, for its quarantined items, does not do so again unless told.
+    """
     with opened() as (settings, db):
         found = job_of(db, job)
-        _change(db, found, "resume", lambda s: jobs.resume(s, found.id))
+        go_on = partial(jobs.resume, job_id=found.id, max_quarantined=max_quarantined)
+        _change(db, found, "resume", go_on)
         say(f"job {found.id} goes on")
         warn_if_nobody_schedules(db, settings)
 

@@ -17,6 +17,7 @@ from cli.options import (
 from cli.request import drafted, job_defaults, saved
 from cli.session import opened, say, warn_if_nobody_schedules
 from cli.show.output import chosen, print_object
+from cli.show.pipe import for_a_reader
 from cli.show.progress import progress_view
 from cli.show.progress import watch as wait_for
 from report.snapshot import snapshot
@@ -60,10 +61,11 @@ def submit(
             print_object(try_out(draft), chosen(form))
             return
         job = accept(db, draft, job_defaults(settings))
-        if form is None:
-            click.echo(job.id)
-        else:
-            print_object(snapshot(db, settings, job.id), form)
+        with for_a_reader():
+            if form is None:
+                click.echo(job.id)
+            else:
+                print_object(snapshot(db, settings, job.id), form)
         warn_if_nobody_schedules(db, settings)
         if watch:
             with progress_view() as view:

@@ -16,7 +16,11 @@ _LOOK_SECONDS = 2.0
 
 
 def work(db: Database, settings: Settings, job_id: str) -> Snapshot | None:
-    """Run the stack until the job ends; return None if it was interrupted, or paused by others."""
+    """Run the stack until the job ends; return None if it was interrupted, or paused by others.
+
+    Raises:
+        RegattaError: the job paused by itself, or the stack cannot be started.
+    """
     try:
         with Stack(settings, say) as stack:
             try:
@@ -36,6 +40,8 @@ def work(db: Database, settings: Settings, job_id: str) -> Snapshot | None:
         hand_back(db, job_id, patience=0.0)
         return None
     if end["state"] == JobState.PAUSED:
+        if end["error"]:  # it paused by itself
+            raise RegattaError(f"job {job_id} is paused: {end['error']}")
         say(f"job {job_id} was paused; go on with: regatta run --resume {job_id}")
         return None
     return end

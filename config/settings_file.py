@@ -1,7 +1,6 @@
 """Finds and reads the settings file, `regatta.toml`."""
 
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from core.errors import UsageError
+from core.toml import LARGEST_BYTES, parse_toml
 
 FILE_NAME = "regatta.toml"
 _PATHS = ("home", "objects", "models_directory")
@@ -50,7 +50,8 @@ def read_settings_file(path: Path) -> dict[str, Any]:
         UsageError: it can't be read, or is not TOML.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            values = parse_toml(file.read(LARGEST_BYTES + 1))
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: {error}", hint="the settings file is TOML") from error
     for name in _PATHS:

@@ -12,7 +12,6 @@ Every key except `source` is the long name of an option of `regatta run`.
 """
 
 import json
-import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from core.option import Kind, Option
 from core.options import ModelRef
 from core.request import OPTIONS, Said
 from core.sample import Sample
+from core.toml import parse_toml
 from core.values import read_value
 
 SUFFIX = ".toml"
@@ -37,7 +37,7 @@ def parse_job(text: str, folder: Path) -> dict[str, Any]:
         UsageError: it is not TOML, a key is unknown, or its option does not take the value.
     """
     try:
-        values = tomllib.loads(text)
+        values = parse_toml(text.encode())
     except ValueError as error:
         raise UsageError(f"it is not TOML: {error}") from error
     said: dict[str, Any] = {}
@@ -104,7 +104,7 @@ def _rendered(each: Option, value: Any) -> str:
     if each.kind is Kind.COLOUR:
         return _quoted("#" + bytes(value).hex())
     if each.kind is Kind.SINCE and not isinstance(value, str):
-        return datetime.fromtimestamp(value, UTC).isoformat()
+        return datetime.fromtimestamp(value, UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, ModelRef):
         raise UsageError(
             f"the model {value.name!r} has no name that a job file could use",

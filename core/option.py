@@ -31,6 +31,7 @@ class Kind(Enum):
     TILE = "tile"
     COLOUR = "colour"
     ANNOTATE = "all, none or sample:N"
+    TOLERANCE = "count or share"
     MODEL = "model"  # a registered name or a path
     PLACE = "place"  # a path or URL
 

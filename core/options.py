@@ -213,7 +213,10 @@ def annotating(asked: bool | Sample) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits that protect workers from decompression bombs."""
+    """Limits that protect workers from decompression bombs, and results from damaged pictures.
+
+    With `lenient`, damaged pictures are no bad input if anything of them can be decoded.
+    """
 
     max_pixels: int = option(
         "max-pixels",
@@ -233,11 +236,18 @@ class Limits:
         least=1,
         is_required=True,
     )
+    lenient: bool = option(
+        "lenient",
+        False,
+        "Process damaged pictures as far as they can be read, with a warning in their rows.",
+        kind=Kind.SWITCH,
+        is_later=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """Options that change a job's shards and batches; None is chosen by the planner."""
+    """Options that change how a job runs, but not its rows; None is chosen by the planner."""
 
     shard_items: int | None = option(
         "shard-items", None, "Items per shard.", kind=Kind.WHOLE, otherwise="by rate", least=1
@@ -250,6 +260,15 @@ class PlanOptions:
         otherwise="by model",
         least=1,
         most=1024,
+    )
+    max_quarantined: str | None = option(
+        "max-quarantined",
+        None,
+        "Pause the job once more items than this are quarantined: a number (100), or a share (5%) "
+        "of those that have ended, from 100 on. 100% never does.",
+        kind=Kind.TOLERANCE,
+        otherwise="5% once 1,000 items have ended",
+        is_later=True,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from core.option import Kind, Option
 from core.options import ModelRef
 from core.sample import Sample
+from core.tolerance import parse_tolerance
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgt]?)(i?)b?)", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
@@ -192,4 +193,5 @@ _READERS: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.TILE: _tile,
     Kind.COLOUR: _colour,
     Kind.ANNOTATE: _annotate,
+    Kind.TOLERANCE: lambda value: parse_tolerance(str(value)),
 }

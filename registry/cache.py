@@ -1,5 +1,7 @@
 """The directory for downloaded models: each lies under its digest, complete or not at all."""
 
+import fcntl
+import os
 import shutil
 import tempfile
 import time
@@ -11,7 +13,7 @@ from core.errors import RetryableError, UsageError
 from vision.exports.export import export_digest, is_export
 
 _INCOMING = ".incoming-"
-_ABANDONED_SECONDS = 24 * 3600.0
+_ABANDONED_SECONDS = 60.0  # a directory that was just made may not be locked yet
 
 
 @contextmanager
@@ -26,6 +28,7 @@ def incoming(models: Path) -> Iterator[Path]:
         models.mkdir(parents=True, exist_ok=True)
         forget_abandoned(models)
         folder = Path(tempfile.mkdtemp(prefix=_INCOMING, dir=models))
+        lock = _locked(folder)
     except OSError as error:
         raise UsageError(
             f"models cannot be downloaded to {models}: {error.strerror}",
@@ -40,14 +43,32 @@ def incoming(models: Path) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
 
 
 def forget_abandoned(models: Path) -> None:
-    """Remove what killed commands left behind."""
+    """Remove what killed commands left behind: whoever uses a directory holds its lock."""
     for folder in models.glob(f"{_INCOMING}*"):
-        with suppress(OSError):
+        with suppress(OSError):  # in use
             if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
+                lock = _locked(folder)
                 shutil.rmtree(folder, ignore_errors=True)
+                os.close(lock)
+
+
+def _locked(folder: Path) -> int:
+    """Lock a directory, which the kernel unlocks when this process ends; return the descriptor.
+
+    Raises:
+        OSError: somebody else has locked it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def keep(export: Path, models: Path, digest: str) -> Path:

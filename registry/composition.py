@@ -12,7 +12,6 @@ people = ["rower"]
 ```
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +19,8 @@ from typing import Any
 
 from core.errors import UsageError
 from core.tasks import ROLES
+from core.toml import LARGEST_BYTES, parse_toml
 
-_LARGEST = 1 << 20  # bytes: nobody writes more by hand
 _KEYS = frozenset({"task", "parts", "options"})
 
 
@@ -70,10 +69,7 @@ def read_composition(path: Path) -> Composition:
 def _read(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
-        if len(data) > _LARGEST:
-            raise UsageError(f"{path} is too large for a file that names a model's parts")
-        return tomllib.loads(data.decode("utf-8"))
+            return parse_toml(file.read(LARGEST_BYTES + 1))
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) else str(error)
         raise UsageError(

@@ -14,6 +14,7 @@ import structlog
 from core.errors import RegattaError
 from scheduler.dispatch import Dispatcher
 from scheduler.doorbell import Doorbell
+from scheduler.guard import Guard
 from scheduler.plan import Planner
 from scheduler.profiles import Profiler
 from scheduler.reap import Reaper
@@ -67,6 +68,7 @@ class Scheduler:
         )
         self.reaper = Reaper(db, silence=timing.silence, max_tries=timing.max_tries)
         self.settler = Settler(db)
+        self.guard = Guard(db)
 
     def tick(self) -> None:
         """Run everything but the planner once; trouble in one part doesn't stop the others."""
@@ -75,6 +77,7 @@ class Scheduler:
             self.profiler.tick,
             self.reaper.tick,
             self.settler.tick,
+            self.guard.tick,
             self.dispatcher.tick,
         ):
             _quietly(turn)

@@ -32,6 +32,7 @@ from core.states import (
     ShardMoves,
     ShardState,
 )
+from core.tolerance import ANY
 from store.references import referring_to
 from store.rows import changed, column_text, count
 from store.tables import UNHELD, UNPLANNED, Job, JobReference, Shard, ShardDependency
@@ -204,20 +205,31 @@ def _add_up(job: Job, rows: Sequence[Sequence[Any]]) -> Tally:
     )
 
 
-def pause(session: Session, job_id: str, *, now: float) -> bool:
-    """Stop a job from starting anything; workers hand back what runs."""
-    if not move_job(session, job_id, JobMoves.PAUSE):
+def pause(session: Session, job_id: str, *, now: float, why: str | None = None) -> bool:
+    """Stop a job from starting anything; workers hand back what runs.
+
+    `why` says so to people, if nobody asked for it.
+    """
+    error = None if why is None else column_text(why)
+    if not move_job(session, job_id, JobMoves.PAUSE, error=error):
         return False
     recall(session, job_id, now=now)
     return True
 
 
-def resume(session: Session, job_id: str) -> bool:
-    """Let a paused job continue where it was."""
+def resume(session: Session, job_id: str, *, max_quarantined: str | None = None) -> bool:
+    """Let a paused job continue where it was.
+
+    One that was paused for its quarantined items is not paused for them again, unless there are
+    more than `max_quarantined` (`core.tolerance`).
+    """
     job = lock_job(session, job_id)
+    values: dict[str, Any] = {"error": None}
+    if max_quarantined is not None or job.error is not None:
+        values["max_quarantined"] = max_quarantined or ANY
     if job.planned_at is not None:
-        return move_job(session, job_id, JobMoves.RESUME)
-    return move_job(session, job_id, JobMoves.RESUME_PLANNING, **UNPLANNED)
+        return move_job(session, job_id, JobMoves.RESUME, **values)
+    return move_job(session, job_id, JobMoves.RESUME_PLANNING, **UNPLANNED, **values)
 
 
 def stop(

@@ -248,13 +248,14 @@ def published(session: Session, hold: Hold) -> bool:
     return _move(session, mine, ShardMoves.PUBLISH)
 
 
-def hand_back(session: Session, hold: Hold, *, now: float) -> bool:
-    """Give back an unfinished shard without using up a try."""
+def hand_back(session: Session, hold: Hold, *, now: float, suspect: bool = False) -> bool:
+    """Give back an unfinished shard without using up a try; `suspect` makes it one."""
     return _move(
         session,
         held(hold),
         ShardMoves.HAND_BACK,
         **UNHELD,
+        **({"suspect": True} if suspect else {}),
         tries=Shard.tries - 1,
         available_at=now,
     )

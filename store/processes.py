@@ -95,11 +95,11 @@ def takes(worker: Process, queue: str, kind: ShardKind, profile: ExecutionProfil
 
     As long as a job's profile isn't frozen, any offer may become it.
     """
-    return (
-        queue in worker.queues
-        and knows(worker, kind)
-        and (kind not in NEED_ENGINE or profile is None or profile.runs_on(offers_of(worker)))
-    )
+    if queue not in worker.queues or not knows(worker, kind):
+        return False
+    if kind not in NEED_ENGINE:
+        return True
+    return bool(worker.offers) if profile is None else profile.runs_on(offers_of(worker))
 
 
 def offered(workers: Iterable[Process], queue: str) -> list[EngineOffer]:

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from core.errors import UsageError
+from core.private import make_private
 from store.trouble import MISTAKE, UNMIGRATED, Kind, Trouble
 
 READS: dict[str, Any] = {}
@@ -30,7 +31,8 @@ def open_engine(url: URL, *, busy_seconds: float) -> Engine:
     if url.database:
         folder = Path(url.database).parent
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            if not folder.is_dir():  # most likely the home
+                make_private(folder)
         except OSError as error:
             raise UsageError(
                 f"{str(folder)!r} cannot be made for the job database: {error.strerror}",

@@ -117,6 +117,8 @@ class Job(Base):
     plan_parts: Mapped[int] = mapped_column(default=0)
     listed: Mapped[int] = mapped_column(_BIG, default=0)
     shards: Mapped[int] = mapped_column(default=0)
+    # What holds instead of the option `max_quarantined` since the job was last resumed.
+    max_quarantined: Mapped[str | None]
     passed_over: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
@@ -220,6 +222,21 @@ class Process(Base):
     offers: Mapped[list[Any]]
     # The kinds of shards that a worker runs, or a scheduler plans. Null: a version before kinds.
     kinds: Mapped[list[Any] | None]
+
+
+class SickDevice(Base):
+    """An engine on a device of a machine whose last processes failed on inputs that are good."""
+
+    __tablename__ = "sick_devices"
+
+    host: Mapped[str] = mapped_column(primary_key=True)
+    device: Mapped[str] = mapped_column(primary_key=True)
+    engine: Mapped[str] = mapped_column(primary_key=True)
+    failures: Mapped[int]  # in a row
+    has_run: Mapped[bool]  # whether a network that failed had run there before
+    error: Mapped[str]
+    failed_at: Mapped[float]
+    left_out_at: Mapped[float | None]  # no worker there offers the engine any more
 
 
 class Rate(Base):

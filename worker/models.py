@@ -19,6 +19,7 @@ from core.ways import Way
 from store.locations import split_location
 from vision.exports.export import export_digest, read_export
 from vision.exports.exported import ExportedModel, fixed_shapes, network_traits, traits_of
+from vision.ops.preprocess import Prepared
 from worker.engines.protocol import ModelFiles, Predictor
 from worker.engines.registry import Engines
 from worker.networks.by_task import network_of
@@ -95,6 +96,7 @@ class ResidentNetwork:
         self.predictors = predictors
         self.wanted = key.profile.batch_size
         self.batch_size = self.wanted
+        self.known_good: Prepared | None = None  # the first input that succeeded
 
     @property
     def memory_bytes(self) -> int:

@@ -18,12 +18,15 @@ from store.database import Database
 from store.processes import WORKER, Heartbeat
 from worker.assembly import build_drawing, build_pipeline
 from worker.engines.registry import engines_named
+from worker.health import EXIT_SICK, DeviceHealth, this_device
 from worker.kinds.known import known_kinds
 from worker.lease_keeper import LeaseKeeper
 from worker.preload import preload, profile_here
 from worker.shard import ShardRunner
 from worker.watchdog import Watchdog
 from worker.ways.chooser import WayChooser
+
+_SICK_SECONDS = 20.0  # for the shards of a process whose engine has failed to go back
 
 _log = structlog.get_logger()
 
@@ -36,7 +39,13 @@ class Runtime:
         self._draining = threading.Event()
         self._db = Database(settings.database_url, application="regatta worker")
         engines = engines_named(settings.engines)
-        self._offered = engines.offered
+        health = DeviceHealth(self._db, this_device(), self._end_sick)
+        try:
+            self._offered = health.usable(engines.offered)
+        except RegattaError:
+            self._db.close()
+            raise
+        self._is_whole = self._offered == engines.offered
         self._chooser = WayChooser(self._db, engines)
         self._pipeline = build_pipeline(settings)
         self._drawing = build_drawing(settings)
@@ -58,7 +67,7 @@ class Runtime:
                 version=version("regatta"),
                 slots=settings.concurrency,
                 queues=queues,
-                offers=engines.offered,
+                offers=self._offered,
                 kinds=tuple(kinds),
             ),
             lease_seconds=settings.lease_seconds,
@@ -76,10 +85,11 @@ class Runtime:
             kinds=kinds,
             keeper=self._keeper,
             worker_id=worker_id,
-            offers=engines.offers,
+            offers=tuple(each.offer for each in self._offered),
             lease_seconds=settings.lease_seconds,
             max_tries=settings.max_tries,
             draining=self._draining.is_set,
+            health=health,
         )
 
     def start(self) -> None:
@@ -132,6 +142,8 @@ class Runtime:
         self._db.close()
 
     def _preload(self) -> None:
+        if not self._is_whole:  # a device that is left out would fail again
+            return
         names = [name.strip() for name in self._settings.preload.split(",") if name.strip()]
         profile = partial(
             profile_here,
@@ -140,6 +152,22 @@ class Runtime:
             jpeg_quality=self._settings.jpeg_quality,
         )
         preload(self._db, self._pipeline.models, self._chooser, names, profile)
+
+    def _end_sick(self) -> None:
+        """End this process once its shards have gone back, without waiting for that here."""
+        self._draining.set()
+        threading.Thread(target=self._leave_sick, name="sick", daemon=True).start()
+
+    def _leave_sick(self) -> None:
+        try:
+            self._keeper.drain()
+            self._hand_back()
+            self._keeper.await_idle(_SICK_SECONDS)
+            self._keeper.close()
+        except RegattaError as error:
+            _log.warning("not signed off", error=str(error))
+        finally:
+            os._exit(EXIT_SICK)  # in order is no longer possible: the engine may hang, too
 
     def _hand_back(self) -> None:
         for run in self._keeper.runs():

@@ -27,6 +27,8 @@ from store.jobs import stop as stop_job
 from store.locations import open_store
 from store.planning import NewShard
 from store.tables import Shard
+from worker.engines.protocol import SickEngineError
+from worker.health import DeviceHealth
 from worker.kinds.kind import KindRunner
 from worker.lease_keeper import LeaseKeeper
 from worker.run import ShardRun, StoppedError
@@ -57,6 +59,7 @@ class ShardRunner:
     lease_seconds: float
     max_tries: int
     draining: Callable[[], bool]
+    health: DeviceHealth
 
     def run(self, hold: Hold) -> str:
         """Run the shard that a message names, if it can still be claimed; return how it ended."""
@@ -121,6 +124,8 @@ class ShardRunner:
         if isinstance(result, StaleError):
             _log.warning("shard lost", error=str(result))
             return "stale"
+        if isinstance(result, SickEngineError):
+            return self._give_up_device(run.unit, result)
         if isinstance(result, FatalError):
             return self._fail_job(run.unit, result)
         blocked = isinstance(result, BlockedError)
@@ -147,12 +152,25 @@ class ShardRunner:
             return "stale"
         _log.info("shard committed", **result.timings)
         self.kinds[run.unit.kind].committed(run, result.timings["total"])
+        if run.unit.frozen_profile is not None and result.counts.succeeded:
+            self.health.note_success(offer.key for offer in run.unit.frozen_profile.offers)
         # From here on a failure does no harm: `settle` publishes what is committed.
         output = open_store(run.unit.output)
         for artefact in result.artefacts:
             output.copy(artefact.staged, artefact.key)
         self.db.write(lambda s: leases.published(s, hold))
         return "done"
+
+    def _give_up_device(self, unit: WorkUnit, error: SickEngineError) -> str:
+        """Give back a shard, as no item of it is to blame, and end this process.
+
+        It comes back as a suspect: if one of its items does this to every engine, it is found.
+        """
+        unfit = self.health.note_failure(error, unit)
+        if unfit is not None:
+            return self._fail_job(unit, unfit)
+        self.db.write(lambda s: leases.hand_back(s, unit.hold, now=self.db.now(s), suspect=True))
+        return "sick"
 
     def _stop(self, hold: Hold, directive: Directive) -> str:
         if directive is Directive.HAND_BACK:

@@ -20,11 +20,18 @@ from predictions.answer import Legend
 from store.parts import ResultRow
 from worker.assembly import build_drawing, build_pipeline
 from worker.pipeline.drawn_rows import Rows
+from worker.pipeline.soundness import check_again, warm_up
 from worker.run import ShardRun
 
 _NEVER = 1e9  # seconds: the parent keeps the lease
 
-_Runner = Callable[[ShardRun, Sequence[ItemRef]], list[ResultRow]]
+
+@dataclass(frozen=True, slots=True)
+class _Runner:
+    """How to run items, and how to run the networks so many times on nothing but good inputs."""
+
+    rows: Callable[[ShardRun, Sequence[ItemRef]], list[ResultRow]]
+    check: Callable[[int], None] = lambda _times: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,8 @@ class Tried:
 def serve(unit: WorkUnit, pipe: Connection) -> None:
     """Answer each list of items from the pipe with what came of it, or an error.
 
-    The first message, before any request, is an empty one: what the items need is loaded.
+    A number instead has the networks run as often on good inputs, as a control. The first message,
+    before any request, is an empty one: what the items need is loaded.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -59,7 +67,11 @@ def serve(unit: WorkUnit, pipe: Connection) -> None:
             return
         run = ShardRun(unit, lease_seconds=_NEVER, margin=0.0)
         try:
-            rows = runner(run, items)
+            if isinstance(items, int):
+                runner.check(items)
+                pipe.send(Tried())
+                continue
+            rows = runner.rows(run, items)
             pipe.send(Tried(rows, run.legends))
         except RegattaError as error:
             pipe.send(error)
@@ -68,12 +80,20 @@ def serve(unit: WorkUnit, pipe: Connection) -> None:
 def _infers(settings: Settings, unit: WorkUnit) -> _Runner:
     pipeline = build_pipeline(settings, predictors=1)
     model = pipeline.models.acquire(unit.model, unit.profile, unit.ways)
-    return lambda run, items: pipeline.rows(run, items, model)
+    for network in model.networks:
+        warm_up(network)  # if it fails after that, an item may be to blame; else the device is
+
+    def check(times: int) -> None:
+        for network in model.networks:
+            for _ in range(times):
+                check_again(network)
+
+    return _Runner(lambda run, items: pipeline.rows(run, items, model), check)
 
 
 def _draws(settings: Settings, unit: WorkUnit) -> _Runner:
     drawing, source = build_drawing(settings), Rows.of(unit)
-    return lambda run, items: drawing.rows(run, items, source)
+    return _Runner(lambda run, items: drawing.rows(run, items, source))
 
 
 _RUNNERS: Mapping[ShardKind, Callable[[Settings, WorkUnit], _Runner]] = {

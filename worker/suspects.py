@@ -4,7 +4,8 @@ A shard is suspect if the process that ran it died: one of its items may be to b
 runs again in a child process, a batch at a time; if a batch kills the child, its items are tried
 one by one, and an item that has killed two children on its own is quarantined. Each range is noted
 in the database before it is tried. A child that was killed from outside, or that died before it had
-loaded its model, proves nothing, and the range is tried again.
+loaded its model, proves nothing, and the range is tried again. A range after which the engine fails
+on good inputs, too, counts like one that killed the child.
 """
 
 import multiprocessing
@@ -22,6 +23,7 @@ from core.work import WorkUnit
 from store import leases
 from store.database import Database
 from store.parts import ResultRow
+from worker.engines.protocol import SickEngineError
 from worker.run import ShardRun
 from worker.suspect_process import Tried, serve
 
@@ -29,6 +31,7 @@ DEATHS_THAT_PROVE = 2
 _KILLED_FROM_OUTSIDE = 5  # times in one run; after that the shard is tried again later
 _START_SECONDS = 300.0  # for a child to load the model, in which no item has a part
 _POLL_SECONDS = 0.2
+_CONTROL_RUNS = 8  # of each network for each range that a child has run
 _OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/proc/vmstat")
 FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
@@ -78,6 +81,22 @@ class Child:
         for model, legend in answer.legends.items():
             run.note_legend(model, legend)
         return answer.rows
+
+    def check(self, run: ShardRun, times: int) -> None:
+        """Have the child run its networks so many times on good inputs.
+
+        Raises:
+            DiedError: the child died.
+            RegattaError: the run was stopped, or the child raised it.
+        """
+        try:
+            if not self._ready:
+                self._receive(run, _START_SECONDS)
+                self._ready = True
+            self._pipe.send(times)
+            self._receive(run, self._stall_seconds)
+        except (EOFError, OSError) as error:
+            raise self._post_mortem() from error
 
     def kill(self) -> None:
         """End the child."""
@@ -143,6 +162,7 @@ class _Trial:
         self._deaths = dict(run.unit.deaths)
         self._outside = 0
         self._child: Child | None = None
+        self._ran = 0  # ranges that this child has run
 
     def batch(self, items: Sequence[ItemRef]) -> None:
         """Run items together, or one by one if one of them has killed a process."""
@@ -178,7 +198,9 @@ class _Trial:
         while True:
             self._run.check()
             self._note_trial(items)
-            self._child = self._child or Child(self._run.unit, stall_seconds=self._stall_seconds)
+            if self._child is None:
+                self._child = Child(self._run.unit, stall_seconds=self._stall_seconds)
+                self._ran = 0
             try:
                 rows = self._child.rows(self._run, items)
             except DiedError as death:
@@ -191,9 +213,32 @@ class _Trial:
                     raise RetryableError(
                         f"isolated processes keep being killed: {death}"
                     ) from death
+            except SickEngineError as error:
+                _log.warning("engine failed in isolated process", error=str(error))
+                self.close()
+                if not error.has_run:  # it was not even sound when this process began
+                    raise
+                if len(items) == 1:
+                    self._control()
+                return None
             else:
+                self._ran += 1
                 self._run.count_isolated(len(items))
                 return rows
+
+    def _control(self) -> None:
+        """Run good inputs only, more than were run before the engine failed.
+
+        Raises:
+            SickEngineError: it fails after a while whatever it is given.
+        """
+        child = Child(self._run.unit, stall_seconds=self._stall_seconds)
+        try:
+            child.check(self._run, _CONTROL_RUNS * (self._ran + 1))
+        except DiedError as death:
+            raise RetryableError(f"an isolated process died of good inputs: {death}") from death
+        finally:
+            child.kill()
 
     def _note_trial(self, items: Sequence[ItemRef]) -> None:
         hold, start, stop = self._run.unit.hold, items[0].index, items[-1].index + 1

@@ -8,6 +8,7 @@ import click
 from cli.doctor.broker import check_broker
 from cli.doctor.consumers import check_consumers
 from cli.doctor.database import check_database
+from cli.doctor.devices import check_devices
 from cli.doctor.finding import Finding, Status
 from cli.doctor.packages import check_packages
 from cli.doctor.paddle import check_paddle
@@ -31,6 +32,7 @@ _CHECKS: dict[str, Callable[[Settings], Iterable[Finding]]] = {
     "packages": check_packages,
     "paddle": check_paddle,
     "consumers": check_consumers,
+    "devices": check_devices,
 }
 
 
@@ -65,7 +67,8 @@ def doctor(ctx: click.Context, /, *, form: str | None) -> None:
     """Check everything that Regatta depends on, and say how to fix what is not in order.
 
     Database, broker, results, disk, clocks, timing, packages, Paddle with oneDNN, GPU and TensorRT,
-    and whether every queue has a worker. Exit code 1 if anything failed; warnings do not count.
+    whether every queue has a worker, and whether a device is left out. Exit code 1 if anything
+    failed; warnings do not count.
     """
     findings = examine(load_settings())
     print_records([asdict(finding) for finding in findings], _COLUMNS, chosen(form))

@@ -7,10 +7,10 @@ from sqlalchemy.exc import DBAPIError
 from cli.doctor.database import is_there
 from cli.doctor.finding import Finding, Status
 from cli.session import live_processes
-from cli.show.wording import count
 from config.settings import Settings
 from core.errors import RegattaError
 from core.messages import QUEUES
+from core.wording import count
 from store import processes
 from store.database import Database
 from store.queueing import waiting_queues

@@ -13,16 +13,14 @@ from rich.text import Text
 from cli.show.wording import (
     WARM_UP_SECONDS,
     beginning,
-    count,
     done_of,
-    duration,
-    speed,
     stages_line,
     tallied,
     waiting_for,
 )
 from core.escape import printable
 from core.states import JobState
+from core.wording import count, duration, speed
 from report.snapshot import Snapshot
 
 _BAR_WIDTH = 36

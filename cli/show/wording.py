@@ -1,41 +1,16 @@
 """Numbers and states in words for people."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from core.kinds import NEED_ENGINE
 from core.states import RESTING_JOBS, JobState, ShardState
 from core.ways import Way
+from core.wording import duration, speed
 from report.snapshot import Snapshot
-
-_MINUTE, _HOUR = 60, 3600
-_TENTHS_BELOW = 10
 
 WARM_UP_SECONDS = 20.0
 """How long a job may wait before people are told why; a new worker needs a while."""
-
-
-def duration(seconds: float | None) -> str:
-    """Return `7.2s`, `42s`, `3m 05s`, `2h 07m`, or a dash for None."""
-    if seconds is None:
-        return "-"
-    if seconds < _TENTHS_BELOW:
-        return f"{seconds:.1f}s"
-    whole = round(seconds)
-    if whole < _MINUTE:
-        return f"{whole}s"
-    if whole < _HOUR:
-        return f"{whole // _MINUTE}m {whole % _MINUTE:02d}s"
-    return f"{whole // _HOUR}h {whole % _HOUR // _MINUTE:02d}m"
-
-
-def speed(rate: float | None) -> str:
-    """Return items a second."""
-    return "-" if rate is None else f"{rate:,.1f}/s"
-
-
-def count(number: int, noun: str) -> str:
-    """Return `1 item`, `2,000 items`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def tallied(counts: Mapping[str, int]) -> str:
@@ -44,9 +19,10 @@ def tallied(counts: Mapping[str, int]) -> str:
 
 
 def done_of(snapshot: Snapshot) -> int:
-    """Return how many items have a result, or are about to have one."""
+    """Return how many items have a result, or are about to have one; cancelled ones never will."""
     items = snapshot["items"]
-    return int(items["listed"] - items["pending"] + snapshot["in_progress"])
+    left = items["pending"] + items["cancelled"]
+    return int(items["listed"] - left + snapshot["in_progress"])
 
 
 def progress_line(snapshot: Snapshot) -> str:
@@ -83,6 +59,16 @@ def profile_without_worker(job_id: str, profile: str, offered: Sequence[str]) ->
     )
 
 
+def device_left_out(device: Mapping[str, Any]) -> str:
+    """Say why a device of a machine runs nothing any more, and how to bring it back."""
+    return (
+        f"{device['device']} of {device['host']} is left out since {device['since']}: "
+        f"{device['engine']} failed {device['failures']} times in a row, even on what it had run "
+        f"before ({device['error']}); once it is repaired, start `regatta` (up, run or worker) "
+        "there anew"
+    )
+
+
 def plain_networks(snapshot: Snapshot) -> list[str]:
     """Return the networks that run the slow way, and why."""
     return [
@@ -93,6 +79,8 @@ def plain_networks(snapshot: Snapshot) -> list[str]:
 def beginning(snapshot: Snapshot) -> str | None:
     """Return what a job that has items but no results yet is waiting for."""
     shards = snapshot["shards"]
+    if snapshot["left_out"] and snapshot["queue_without_consumer"]:
+        return waiting_for(snapshot)
     if not snapshot["items"]["listed"] or done_of(snapshot) or snapshot["state"] in RESTING_JOBS:
         return None
     if snapshot["queue_without_consumer"]:
@@ -107,10 +95,14 @@ def waiting_for(snapshot: Snapshot) -> str | None:
     if snapshot["needs_newer"]:
         return f"this job {snapshot['needs_newer']}"
     if snapshot["profile_without_worker"]:
-        return profile_without_worker(
+        said = profile_without_worker(
             snapshot["id"], snapshot["profile_without_worker"], snapshot["offered_instead"]
         )
+        return "; ".join([said, *map(device_left_out, snapshot["left_out"])])
     queue = snapshot["queue_without_consumer"]
     if not queue:
         return None
+    if snapshot["left_out"]:
+        out = "; ".join(map(device_left_out, snapshot["left_out"]))
+        return f"no worker is left for this job: {out}"
     return f"no live worker serves the queue {queue!r} for this job; the worker's log may say why"

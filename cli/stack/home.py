@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cli.stack.processid import ProcessId
 from core.errors import UsageError
+from core.private import make_private
 
 _SOCKET_BYTES = 100  # the address of a Unix socket has 108 bytes, its end included
 
@@ -76,13 +77,14 @@ class Home:
         return self.runtime / "redis.sock"
 
     def prepare(self) -> None:
-        """Create the directories.
+        """Create the directories; the home is for its owner alone.
 
         Raises:
             UsageError: one cannot be created, or does not belong to this user.
         """
         try:
-            for folder in (self.path, self.logs, self.redis):
+            make_private(self.path)
+            for folder in (self.logs, self.redis):
                 folder.mkdir(parents=True, exist_ok=True)
             self.runtime.mkdir(mode=0o700, exist_ok=True)
             found = self.runtime.lstat()

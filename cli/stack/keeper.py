@@ -22,7 +22,7 @@ from cli.stack.filelock import FileLock
 from cli.stack.home import Home, StackState, read_state
 from cli.stack.processid import ProcessId
 from cli.stack.schema import ensure_newest
-from cli.stack.supervisor import device_workers, report_death
+from cli.stack.supervisor import device_workers, forgive, report_death
 from config.logs import configure_logs
 from config.settings import Settings, load_settings
 from core.errors import RegattaError
@@ -74,8 +74,10 @@ class Keeper:
             self._add(self._child("redis", server_command(self._home), dict(os.environ)))
             self._await_broker()
         self._add(self._child("scheduler", python_module("scheduler"), env))
+        devices = find_devices("auto")
+        forgive(self._settings.database_url, devices)
         for child in device_workers(
-            self._settings, find_devices("auto"), log=self._home.log, broker_url=self.broker_url
+            self._settings, devices, log=self._home.log, broker_url=self.broker_url
         ):
             self._add(child)
         self._write_state(ready=True)

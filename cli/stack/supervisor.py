@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -18,6 +19,7 @@ from cli.stack.environment import environment, python_module
 from config.machine import available_cores, shares
 from config.settings import Settings
 from core.errors import RegattaError
+from store import devices as sick_devices
 from store.database import Database
 from store.processes import WORKER, forget
 
@@ -36,6 +38,23 @@ def report_death(database_url: str, pid: int) -> None:
         db.write(lambda s: forget(s, socket.gethostname(), pid))
     except RegattaError as error:
         _log.warning("cannot forget a dead process", pid=pid, error=str(error))
+    finally:
+        db.close()
+
+
+def forgive(database_url: str, devices: Sequence[Device]) -> None:
+    """Let devices of this host that were left out work again: somebody starts them anew.
+
+    If the database cannot be reached, they stay as they are.
+    """
+    db = Database(database_url, patience=_PATIENCE_SECONDS)
+    try:
+        for device in devices:
+            known = sick_devices.Device(socket.gethostname(), device.name)
+            if db.write(partial(sick_devices.forgive, device=known)):
+                _log.info("device gets another chance", device=device.name)
+    except RegattaError as error:
+        _log.warning("cannot ask for devices that were left out", error=str(error))
     finally:
         db.close()
 
@@ -154,6 +173,7 @@ class Supervisor:
 def supervise(settings: Settings, devices: Sequence[Device], *arguments: str) -> int:
     """Run a worker process on each device until SIGTERM or SIGINT; return the exit code."""
     with _signals() as (count, woken):
+        forgive(settings.database_url, devices)
         children = device_workers(settings, devices, *arguments)
         names = [device.name for device in devices]
 

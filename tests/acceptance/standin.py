@@ -5,13 +5,18 @@ upper left corner; a mark does nothing unless `STANDIN_ARMED` lists it:
 
 - `abort` ends the process as a crash in native code does;
 - `hang` never comes back;
-- `refuse` makes the network refuse the batch.
+- `refuse` makes the network refuse the batch;
+- `curse` makes the network fail on whatever comes from then on, in this process.
+
+While the file that `STANDIN_SICK` names exists, every run of a process fails after the first
+`STANDIN_SOUND_RUNS`.
 
 While the file that `STANDIN_GATE` names exists, the mark `gate` waits, having said so in a file
 beside it. `STANDIN_SECONDS` is how long a batch takes, until there is a file `gate.hurry` beside
 that one; `STANDIN_LARGEST_BATCH` is what fits.
 """
 
+import itertools
 import os
 import threading
 from collections.abc import Mapping
@@ -29,6 +34,7 @@ MARKS = {  # RGB
     "abort": (255, 0, 32),
     "hang": (255, 0, 64),
     "refuse": (255, 0, 96),
+    "curse": (255, 0, 160),
     "gate": (255, 0, 128),
 }
 LABELS = ("bow", "cox", "stern")
@@ -47,6 +53,7 @@ class StandIn:
         if len(images) > int(os.environ.get("STANDIN_LARGEST_BATCH", "1024")):
             raise OutOfMemoryError(f"{len(images)} images are too many")
         _work()
+        _fail_if_sick()
         for image in images:
             _obey(image)
         rows = [_boxes(*pair) for pair in zip(images, feeds["scale_factor"], strict=True)]
@@ -99,6 +106,20 @@ def _obey(image: NDArray[np.float32]) -> None:
         threading.Event().wait()
     if mark == "refuse":
         raise PredictError("a picture says no")
+    if mark == "curse":
+        _cursed.set()
+        _fail_if_sick()
+
+
+_cursed = threading.Event()
+_runs = itertools.count(1)
+
+
+def _fail_if_sick() -> None:
+    sick = os.environ.get("STANDIN_SICK")
+    is_over = next(_runs) > int(os.environ.get("STANDIN_SOUND_RUNS", "0"))
+    if _cursed.is_set() or (sick and is_over and Path(sick).exists()):
+        raise PredictError("the device is gone")
 
 
 def _work() -> None:

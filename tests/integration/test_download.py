@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from core.errors import UsageError
+from registry.cache import incoming
 from registry.download import download_model
 from store.locations import open_store, use_s3
 from store.s3.client import s3_client
@@ -215,9 +216,13 @@ def test_somebody_else_was_faster(
 def test_what_killed_commands_left_is_removed(model: Path, models: Path, tmp_path: Path) -> None:
     for name in (".incoming-old", ".incoming-new"):
         (models / name / "content").mkdir(parents=True)
-    os.utime(models / ".incoming-old", (0, 0))
-    fetch(archive(tmp_path, tar_of(files_in(model))), models)
-    assert {path.name for path in models.iterdir()} == {".incoming-new", export_digest(model)}
+    with incoming(models) as used:
+        for folder in (models / ".incoming-old", used):
+            os.utime(folder, (0, 0))
+        fetch(archive(tmp_path, tar_of(files_in(model))), models)
+        left = {path.name for path in models.iterdir()}
+    assert left == {".incoming-new", used.name, export_digest(model)}
+    assert not used.exists()
 
 
 def test_a_home_that_cannot_be_written(model: Path, tmp_path: Path) -> None:

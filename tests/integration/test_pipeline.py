@@ -24,7 +24,7 @@ from store.files import FileObjects
 from store.locations import use_s3
 from store.parts import ResultRow
 from store.s3.options import S3Options
-from tests.bench import OPTIONS, PROFILE
+from tests.bench import OFFER, OPTIONS, PROFILE
 from tests.buckets.server import Server
 from tests.workshop import (
     PATIENCE,
@@ -37,6 +37,7 @@ from tests.workshop import (
     write_model,
 )
 from vision.read.picture import read_picture
+from worker.engines.protocol import OutOfMemoryError, SickEngineError
 from worker.pipeline import pipeline
 from worker.pipeline.pipeline import Pipeline, Threads
 from worker.run import ShardRun, StoppedError
@@ -248,10 +249,22 @@ def test_two_predictors_that_run_out_of_memory_at_once_halve_once(
 
 
 def test_an_image_that_does_not_even_fit_alone_is_quarantined(works: Works) -> None:
-    works.network.largest_batch = 0
-    rows = works.rows(works.items(range(3)), works.new_run())
+    def too_much(numbers: list[int]) -> None:
+        if 1 in numbers:
+            raise OutOfMemoryError("it is larger than the others")
+
+    works.network.before = too_much
+    items = works.items(range(3))
+    rows = works.rows(items, works.new_run())
     assert set(reasons(rows).values()) == {"out_of_memory"}
-    assert {len(batch) for batch in works.network.batches} == {4, 2, 1}
+    assert [row.state for row in rows] == ["succeeded", "quarantined", "succeeded"]
+
+
+def test_a_memory_that_nothing_fits_into_any_more_is_no_items_fault(works: Works) -> None:
+    works.network.largest_batch = 0
+    with pytest.raises(SickEngineError) as caught:
+        works.rows(works.items(range(3)), works.new_run())
+    assert (caught.value.engine, caught.value.has_run) == (OFFER.key, False)
 
 
 @pytest.mark.parametrize("error", [FatalError("no such input"), RetryableError("device lost")])

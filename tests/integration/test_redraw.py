@@ -23,6 +23,7 @@ from scheduler.redraw import accept, check
 from scheduler.settle import Settler
 from store import jobs, references
 from store.artefacts import part_of
+from store.devices import Device
 from store.files import FileObjects
 from store.manifests import encode_items
 from store.parts import iter_rows
@@ -31,6 +32,7 @@ from store.tables import Job, Shard
 from tests.bench import OFFER, Bench
 from tests.workshop import Network, models_of, write_item, write_model
 from worker.engines.registry import Engines
+from worker.health import DeviceHealth
 from worker.kinds.known import known_kinds
 from worker.lease_keeper import LeaseKeeper
 from worker.pipeline.drawing import Drawing
@@ -68,6 +70,7 @@ class Studio:
             lease_seconds=30.0,
             max_tries=3,
             draining=lambda: False,
+            health=DeviceHealth(bench.db, Device("h", "cpu"), end=lambda: None),
         )
         self.planner = Planner(bench.db, "p", lease_seconds=30)
         items = [write_item(self.source, number) for number in range(COUNT)]

@@ -1,7 +1,8 @@
 """The life of a shard against a real database and real directories; its network is scripted."""
 
+import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
@@ -18,8 +19,9 @@ from core.layout import part_name, results_part, staged_results_part
 from core.profile import EngineOffer
 from core.states import ItemState, JobMoves, JobState
 from core.work import Hold
-from store import jobs, rates
+from store import devices, jobs, rates
 from store.artefacts import artefacts_of
+from store.devices import Device
 from store.files import FileObjects
 from store.manifests import encode_items
 from store.parts import ResultRow, iter_rows
@@ -28,7 +30,9 @@ from store.processes import WORKER, Heartbeat
 from store.tables import Shard
 from tests.bench import OFFER, PROFILE, Bench
 from tests.workshop import PATIENCE, Gate, Network, models_of, write_item, write_model
+from worker.engines.protocol import PredictError
 from worker.engines.registry import Engines
+from worker.health import DeviceHealth
 from worker.kinds.kind import KindRunner, Outcome, Product
 from worker.kinds.known import known_kinds
 from worker.lease_keeper import LeaseKeeper
@@ -38,6 +42,8 @@ from worker.run import ShardRun
 from worker.shard import ShardRunner
 from worker.ways.chooser import WayChooser
 
+DEVICE = Device("here", "cpu")
+
 
 class Station:
     """A worker's shard runner, and job `a` over pictures 0, 1, 2 ... of one folder."""
@@ -46,6 +52,7 @@ class Station:
         self.bench = bench
         self.network = Network()
         self.draining = False
+        self.ended: list[bool] = []  # whenever the process was to end
         self.source = bench.root / "source"
         self.model = write_model(bench.root / "model")
         threads = Threads(fetch=1, decode=1, predict=1, finish=1, upload=1)
@@ -73,6 +80,7 @@ class Station:
             lease_seconds=30.0,
             max_tries=3,
             draining=lambda: self.draining,
+            health=DeviceHealth(bench.db, DEVICE, end=lambda: self.ended.append(True)),
         )
         self.pool = ThreadPoolExecutor(2)
 
@@ -427,3 +435,104 @@ def test_a_suspect_runs_alone(
     assert set(station.states().values()) == {ItemState.QUARANTINED.value}
     assert station.network.loaded == 0
     assert not station.bench.read_shard(hold.shard).suspect
+
+
+# A device that has failed
+
+
+def breaks(after: int) -> Callable[[list[int]], None]:
+    """A network that fails on whatever comes after so many runs."""
+    runs = itertools.count(1)
+
+    def before(_numbers: list[int]) -> None:
+        if next(runs) > after:
+            raise PredictError("the device is gone")
+
+    return before
+
+
+def fresh(station: Station) -> None:
+    """Go on as a process that has just started, in which nothing has run."""
+    station.pipeline.models.close()
+    station.runner = replace(
+        station.runner,
+        health=DeviceHealth(station.bench.db, DEVICE, end=lambda: station.ended.append(True)),
+    )
+
+
+def trust(station: Station) -> None:
+    """Suspects would run in children, which have no scripted network."""
+    station.bench.db.write(lambda s: s.execute(update(Shard).values(suspect=False)))
+
+
+def test_a_device_that_fails_costs_no_try_and_no_item(station: Station) -> None:
+    hold = station.queue(20)
+    station.network.before = breaks(after=1)
+    assert station.runner.run(hold) == "sick"
+    assert station.shard(hold) == ("pending", 0, 0)
+    assert station.bench.read_shard(hold.shard).suspect  # one of its items may do this
+    assert station.ended == [True]
+    [row] = station.bench.db.read(lambda s: devices.failing(s, DEVICE))
+    assert (row.engine, row.failures, row.has_run) == (OFFER.key, 1, True)
+    assert (row.error, row.left_out_at) == ("predict_failed: the device is gone", None)
+
+
+def test_an_input_that_fails_alone_is_blamed_as_ever(station: Station) -> None:
+    station.network.refused = frozenset({7})
+    assert station.runner.run(station.queue(20)) == "done"
+    assert [item for item, state in station.states().items() if state != "succeeded"] == ["007.png"]
+    assert station.ended == []
+
+
+def test_a_full_memory_is_the_devices_fault(station: Station) -> None:
+    hold = station.queue()
+    station.network.largest_batch = 0
+    assert station.runner.run(hold) == "sick"
+    assert station.shard(hold) == ("pending", 0, 0)
+
+
+def test_a_device_that_fails_three_times_in_a_row_is_left_out(station: Station) -> None:
+    hold = station.queue(20)
+    station.network.before = breaks(after=1)
+    assert station.runner.run(hold) == "sick"
+    trust(station)
+    for _ in range(2):
+        fresh(station)
+        assert station.runner.run(station.queue_again()) == "sick"
+        trust(station)
+    [row] = station.bench.db.read(lambda s: devices.left_out(s, ["here", "there"]))
+    assert (row.failures, row.left_out_at is not None) == (3, True)
+    health = DeviceHealth(station.bench.db, DEVICE, end=lambda: None)
+    assert health.usable(station.network.offers()) == ()
+    other = DeviceHealth(station.bench.db, Device("here", "gpu0"), end=lambda: None)
+    assert other.usable(station.network.offers()) == station.network.offers()
+    station.bench.db.write(lambda s: devices.forgive(s, DEVICE))
+    assert health.usable(station.network.offers()) == station.network.offers()
+
+
+def test_a_shard_that_a_device_has_run_forgives_its_failures(station: Station) -> None:
+    hold = station.queue(20)
+    station.network.before = breaks(after=1)
+    assert station.runner.run(hold) == "sick"
+    trust(station)
+    station.network.before = lambda _: None
+    fresh(station)
+    station.runner.health.usable(station.network.offers())  # as every process begins
+    assert station.runner.run(station.queue_again()) == "done"
+    assert set(station.states().values()) == {"succeeded"}
+    assert not station.bench.db.read(lambda s: devices.failing(s, DEVICE))
+
+
+def test_a_network_that_never_ran_fails_its_job_and_not_the_device(station: Station) -> None:
+    hold = station.queue()
+    station.network.before = breaks(after=0)
+    for _ in range(2):
+        assert station.runner.run(hold) == "sick"
+        trust(station)
+        fresh(station)
+        hold = station.queue_again()
+    assert station.runner.run(hold) == "fatal"
+    job = station.bench.read_job("a")
+    assert job.state is JobState.FAILING
+    assert "has never run on" in (job.error or "")
+    assert not station.bench.db.read(lambda s: devices.failing(s, DEVICE))

@@ -11,12 +11,14 @@ from core.options import SEVERAL, ModelRef
 from core.profile import Offered
 from core.work import Hold
 from scheduler.profiles import Profiler
+from store.devices import Device
 from store.manifests import encode_items
 from store.parts import iter_rows
 from store.processes import WORKER, Heartbeat
 from tests.bench import OFFER, Bench
 from tests.workshop import Network, models_of, write_item, write_model
 from worker.engines.registry import Engines
+from worker.health import DeviceHealth
 from worker.kinds.known import known_kinds
 from worker.lease_keeper import LeaseKeeper
 from worker.pipeline.drawing import Drawing
@@ -93,6 +95,7 @@ class Job:
             lease_seconds=30.0,
             max_tries=3,
             draining=lambda: False,
+            health=DeviceHealth(self.bench.db, Device("h", "cpu"), end=lambda: None),
         )
 
 

@@ -20,7 +20,7 @@ from store.revision import NEWEST
 from store.tables import Base, Job, Process, Rate, Shard
 
 OURS = {
-    *("job_references", "jobs", "models", "processes", "rates"),
+    *("job_references", "jobs", "models", "processes", "rates", "sick_devices"),
     *("shard_dependencies", "shards", "verdicts"),
 }
 

@@ -1,6 +1,10 @@
+import gzip
 import io
+import lzma
 import tarfile
+import tracemalloc
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -117,3 +121,69 @@ def test_bombs(into: Path, monkeypatch: pytest.MonkeyPatch, pack: object) -> Non
     assert "more than 2 files" in str(refusal(pack({"a": b"", "b": b"", "c": b""}), into))
     monkeypatch.setattr(archives, "LARGEST_BYTES", 99)
     assert "99 bytes" in str(refusal(pack({"a": b"x" * 50, "b": b"x" * 50}), into))
+
+
+def header(kind: bytes, size: int) -> bytes:
+    """A tar header of this type that states a size."""
+    member = tarfile.TarInfo("x")
+    member.type, member.size = kind, size
+    return member.tobuf(tarfile.GNU_FORMAT)
+
+
+LENGTH = 256 << 20
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE]
+)
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, lzma.compress])
+def test_a_header_that_states_more_than_headers_have(
+    into: Path, kind: bytes, compress: Callable[[bytes], bytes]
+) -> None:
+    data = compress(header(kind, LENGTH) + bytes(1 << 20))
+    tracemalloc.start()
+    said = str(refusal(data, into))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert "states a length that no header has" in said
+    assert peak < 16 << 20
+
+
+def test_a_chain_of_headers(into: Path) -> None:
+    assert "cannot be unpacked" in str(refusal(header(tarfile.XHDTYPE, 0) * 3000, into))
+
+
+def test_a_sparse_file_and_its_endless_map(into: Path) -> None:
+    fields = {"major": "1", "minor": "0", "name": "f", "realsize": "9"}
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        member = tarfile.TarInfo("f")
+        member.size = 4 << 20
+        member.pax_headers = {f"GNU.sparse.{name}": value for name, value in fields.items()}
+        tar.addfile(member, io.BytesIO(b"100000000\n" + b"1\n" * (2 << 20)))
+    assert "states a length that no header has" in str(refusal(packed.getvalue(), into))
+
+
+def test_a_long_name_of_an_ordinary_length(into: Path) -> None:
+    files = {f"{'d' * 90}/{'e' * 90}/{'f' * 90}": b"1"}
+    assert unpacked(tar_of(files), into) == files
+
+
+def test_a_zip_with_a_directory_that_no_export_has(into: Path) -> None:
+    files = {f"{number:05d}{'n' * 200}": b"" for number in range(20_000)}
+    assert "states a length" in str(refusal(zip_of(files), into))
+
+
+def test_an_archive_that_unpacks_to_far_more(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "_SMALL_BYTES", 1 << 20)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("m/model.pdiparams", bytes(2 << 20))
+    for data in (packed.getvalue(), tar_of({"m/model.pdiparams": bytes(2 << 20)}, "w:gz")):
+        assert "more than 200 times its size" in str(refusal(data, into))
+
+
+def test_an_xz_that_wants_much_memory(into: Path) -> None:
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 512 << 20}]
+    data = lzma.compress(tar_of(FILES), filters=filters)
+    assert "memory" in str(refusal(data, into)).lower()

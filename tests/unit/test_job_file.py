@@ -99,7 +99,7 @@ def test_what_is_written_is_read(said: dict[str, Any]) -> None:
 
 def test_a_moment_is_written_as_a_date() -> None:
     text = render_job("/photos/", {"since": 3600.5})
-    assert text == 'source = "/photos/"\nsince = 1970-01-01T01:00:00.500000+00:00\n'
+    assert text == 'source = "/photos/"\nsince = 1970-01-01T01:00:00.500000Z\n'
     assert parse_job(text, FOLDER)["since"] == "1970-01-01T01:00:00.500000+00:00"
 
 
@@ -108,3 +108,8 @@ def test_what_no_job_file_can_say() -> None:
         render_job("/photos/\udcff/", {})
     with pytest.raises(UsageError, match="has no name"):
         render_job("/photos/", {"model": (ModelRef("both", "keypoint", "d", ""),)})
+
+
+def test_a_job_file_that_is_too_deep_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nested too deeply"):
+        parse_job("a = " + "[" * 100_000, tmp_path)

@@ -8,6 +8,7 @@ from core.errors import UsageError
 from core.tasks import CLASSIFY
 from vision.exports.exported import ExportedModel
 from vision.exports.files import export_name, find_graph, read_yaml
+from vision.exports.labels import checked_labels
 from vision.exports.text import TASKS
 from vision.ops.classification import parse_transform_ops
 
@@ -44,7 +45,7 @@ def read_classification(path: Path) -> ExportedModel:
         name=export_name(config, path.parent),
         task=CLASSIFY,
         arch="PaddleClas",
-        labels=tuple(map(str, labels)),
+        labels=checked_labels(labels, f"PostProcess.{kind}.label_list", path),
         ops=parse_transform_ops(steps),
         config_file=path,
         model_file=model_file,

@@ -10,6 +10,7 @@ from vision.exports.architectures import PICODET, SOLO, check_detector
 from vision.exports.exported import ExportedModel
 from vision.exports.files import export_name, find_graph, read_yaml
 from vision.exports.keypoint import KEYPOINT_ARCHS, read_keypoint
+from vision.exports.labels import checked_labels
 from vision.ops.op_list import parse_ops
 from vision.outputs.picodet import PicoDecoder
 
@@ -42,7 +43,7 @@ def read_detection(path: Path) -> ExportedModel:
         name=export_name(config, path.parent),
         task=DETECT,
         arch=arch,
-        labels=tuple(map(str, labels)),
+        labels=checked_labels(labels, "label_list", path),
         ops=parse_ops(steps),
         config_file=path,
         model_file=model_file,

@@ -7,10 +7,12 @@ from pathlib import Path
 from core.errors import UsageError
 from vision.exports.classification import read_classification
 from vision.exports.detection import read_detection
-from vision.exports.exported import ExportedModel
+from vision.exports.exported import ExportedModel, fixed_shapes
 from vision.exports.files import read_yaml
 from vision.exports.segmentation import read_segmentation
 from vision.exports.text import is_for_text, read_text
+
+_MOST_PIXELS = 1 << 26
 
 
 def _read_inference(path: Path) -> ExportedModel:
@@ -51,11 +53,23 @@ def read_export(directory: Path) -> ExportedModel:
         )
     for file_name, read in _FAMILIES.items():
         if (directory / file_name).is_file():
-            return read(directory / file_name)
+            export = read(directory / file_name)
+            _check_size(export)
+            return export
     raise UsageError(
         f"{directory} holds none of {', '.join(_FAMILIES)}",
         hint="export the model with its Paddle tool's export script and give the folder it wrote",
     )
+
+
+def _check_size(export: ExportedModel) -> None:
+    """Refuse inputs that no machine could make."""
+    for height, width in fixed_shapes(export):
+        if height * width > _MOST_PIXELS:
+            raise UsageError(
+                f"{export.config_file} wants inputs of {width}x{height} pixels",
+                hint=f"networks take at most {_MOST_PIXELS:,} pixels",
+            )
 
 
 def export_digest(directory: Path) -> str:

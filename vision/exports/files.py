@@ -4,12 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from core.errors import UsageError
-
-# A recognizer's dictionary may have 18,000 lines: a second in Python, a tenth of that in C.
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from vision.exports.bounded_yaml import LARGEST_BYTES, parse_yaml
 
 
 def read_yaml(path: Path) -> Mapping[str, Any]:
@@ -19,9 +15,12 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
         UsageError: It cannot be read, or isn't a mapping.
     """
     try:
-        config = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - it is safe
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
+        with path.open("rb") as file:
+            config = parse_yaml(file.read(LARGEST_BYTES + 1).decode("utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{path} cannot be read: {error}", hint="take the YAML as its export script wrote it"
+        ) from error
     if not isinstance(config, dict):
         raise UsageError(f"{path} does not hold settings (key: value)")
     return config

@@ -8,6 +8,10 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _VERSION_FIELD = 4  # of ProgramDesc in Paddle's framework.proto; field 1 of it is the number
 _PIR_HEAD = re.compile(rb'\s*\{\s*"base_code"\s*:\s*(\{[^{}]*\})')
 _HEAD_BYTES = 4096
+_LONGEST_VARINT = 70  # bits, of which 64 count
+
+LARGEST_GRAPH = 512 << 20
+"""A graph holds operators, not weights; the largest known ones take a few MB."""
 
 
 def graph_version(model_file: Path) -> str | None:
@@ -19,9 +23,11 @@ def graph_version(model_file: Path) -> str | None:
     if model_file.suffix == ".json":
         with model_file.open("rb") as file:
             return _of_pir(file.read(_HEAD_BYTES))
+    if model_file.stat().st_size > LARGEST_GRAPH:
+        return None
     try:
         number = _of_program(model_file.read_bytes())
-    except IndexError:  # cut short, or not protobuf
+    except (IndexError, ValueError):  # cut short, or not protobuf
         return None
     if not number:
         return None
@@ -30,8 +36,11 @@ def graph_version(model_file: Path) -> str | None:
 
 def _of_pir(head: bytes) -> str | None:
     found = _PIR_HEAD.match(head)
-    version = json.loads(found[1]).get("version") if found else None
-    return None if version is None else f"PIR {version}"
+    try:
+        version = json.loads(found[1]).get("version") if found else None
+    except (ValueError, RecursionError):
+        return None
+    return f"PIR {version}" if isinstance(version, int | str) else None
 
 
 def _of_program(data: bytes) -> int | None:
@@ -62,5 +71,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         at += 1
         number |= (byte & 0x7F) << shift
         shift += 7
+        if shift > _LONGEST_VARINT:
+            raise ValueError("a varint of more than 64 bits")
         if byte < 0x80:  # noqa: PLR2004 - the bit that says that more follows
             return number, at

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-import yaml
+from vision.exports.bounded_yaml import parse_yaml
 
 _README = ("README.md", "README.txt", "README")
 _FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "LICENCE.txt", "COPYING")
@@ -37,14 +37,19 @@ def stated_licence(directory: Path) -> str | None:
 
 def _heads(directory: Path, names: tuple[str, ...]) -> list[str]:
     found = [directory / name for name in names if (directory / name).is_file()]
-    return [path.read_bytes()[:_HEAD].decode("utf-8", "replace") for path in found]
+    return [_head(path) for path in found]
+
+
+def _head(path: Path) -> str:
+    with path.open("rb") as file:
+        return file.read(_HEAD).decode("utf-8", "replace")
 
 
 def _of_readme(text: str) -> str | None:
     front = _FRONT.match(text)
     try:
-        values = yaml.safe_load(front[1]) if front else None
-    except yaml.YAMLError:
+        values = parse_yaml(front[1]) if front else None
+    except ValueError:
         return None
     stated = values.get("license") if isinstance(values, dict) else None
     return stated if isinstance(stated, str) else None

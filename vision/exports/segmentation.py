@@ -13,6 +13,7 @@ from core.errors import UsageError
 from core.tasks import MATTING, PANOPTIC, SEGMENT
 from vision.exports.exported import ExportedModel
 from vision.exports.files import export_name, find_graph, read_yaml
+from vision.exports.labels import checked_labels
 from vision.ops.detection import Op
 from vision.ops.matting import LOADING, parse_matting
 from vision.ops.segmentation import COLLECTING, parse_panoptic, parse_transforms
@@ -43,7 +44,7 @@ def read_segmentation(path: Path) -> ExportedModel:
         name=export_name(config, path.parent),
         task=task,
         arch=str(config.get("ModelName", "PaddleSeg")),
-        labels=tuple(map(str, labels)),
+        labels=checked_labels(labels, "label_list", path),
         ops=ops,
         config_file=path,
         model_file=model_file,

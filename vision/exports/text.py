@@ -12,6 +12,7 @@ from core.errors import UsageError
 from core.tasks import CLASSIFY, TEXT_DET, TEXT_REC
 from vision.exports.exported import ExportedModel
 from vision.exports.files import export_name, find_graph
+from vision.exports.labels import checked_labels
 from vision.ops.classification import ScaleAndNormalize, normalization, parse_steps
 from vision.ops.detection import Op, Permute
 from vision.ops.text import LIMIT_TYPES, FixedSize, LimitSide
@@ -73,13 +74,7 @@ def _labels(post: Mapping[str, Any], path: Path) -> tuple[str, ...]:
             f"PostProcess.{key} in {path} is empty",
             hint="list what the model's classes stand for there, in the order used in training",
         )
-    for entry in entries:
-        if entry is None or isinstance(entry, bool | Mapping | list):
-            raise UsageError(
-                f"PostProcess.{key} in {path} has {entry!r}, which is not a string",
-                hint="put it in quotes: YAML takes some characters and words for something else",
-            )
-    names = tuple(map(str, entries))
+    names = checked_labels(entries, f"PostProcess.{key}", path)
     return (_BLANK, *names, _SPACE) if kind == _RECOGNIZER else names
 
 

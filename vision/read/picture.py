@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from core import formats
 from core.errors import BadInputError
 from core.formats import Format
-from vision.read import jpeg, others
+from vision.read import others
 from vision.read.decoded import Header, Reader
 from vision.read.identify import identify
+from vision.read.jpeg import reader as jpeg
 from vision.read.upright import upright
 
 READERS: Mapping[Format, Reader[Any]] = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +22,25 @@ class PredictError(RegattaError):
 
     The engine can't tell which item is to blame; running the items one by one does.
     """
+
+
+class SickEngineError(RegattaError):
+    """The engine fails on inputs that are good: it or its device is at fault, and no item.
+
+    `engine` is the key of its offer, `network` the digest of the network that failed. `has_run`
+    says that the network had run in this process before; if not, the network itself may be unfit.
+    """
+
+    def __init__(self, engine: str, network: str, why: str, *, has_run: bool) -> None:
+        super().__init__(why)
+        self.engine = engine
+        self.network = network
+        self.has_run = has_run
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle with all arguments: exceptions cross process borders."""
+        make = partial(type(self), has_run=self.has_run)
+        return make, (self.engine, self.network, str(self))
 
 
 class Predictor(Protocol):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.errors import BlockedError
 from core.items import ItemRef
 from core.kinds import ArtefactRole
 from store import rates
@@ -10,6 +11,7 @@ from store.database import Database
 from store.locations import open_store
 from store.manifests import decode_items
 from store.parts import ResultRow, encode_rows, merge_rows, unsucceeded
+from worker.engines.protocol import OutOfMemoryError
 from worker.kinds.kind import KindRunner, Outcome, Product, counts_of
 from worker.pipeline.items import as_it_is_now
 from worker.pipeline.pipeline import Pipeline
@@ -61,7 +63,13 @@ class Infer(KindRunner):
         if run.unit.suspect:
             size = run.unit.profile.batch_size
             return run_suspects(run, items, self.db, at_once=size, stall_seconds=self.stall_seconds)
-        model = self.pipeline.models.acquire(run.unit.model, run.unit.profile, run.unit.ways)
+        try:
+            model = self.pipeline.models.acquire(run.unit.model, run.unit.profile, run.unit.ways)
+        except OutOfMemoryError as error:  # as it would for any shard
+            raise BlockedError(
+                f"the model can't be loaded for lack of memory: {error}",
+                hint="free some, or use a machine with more",
+            ) from error
         try:
             return self.pipeline.rows(run, items, model)
         finally:

@@ -153,7 +153,8 @@ class Flow:
 class Ticket:
     """Accounts for one picture: in flight, and perhaps held in memory, until it leaves.
 
-    One thread at a time owns it. `size` is (width, height) once known.
+    One thread at a time owns it. `size` is (width, height) once known; `warning` says what was odd
+    about the file.
     """
 
     flow: Flow
@@ -161,6 +162,7 @@ class Ticket:
     frame: int | None = None
     pts: float | None = None
     size: tuple[int, int] | None = None
+    warning: str | None = None
     _held: int = 0
     _is_with_sink: bool = False
     _has_left: bool = False

@@ -57,8 +57,10 @@ def _hand_over(ticket: Ticket, data: bytes) -> None:
 
 
 def _decoded(ticket: Ticket, data: bytes) -> Picture:
-    image = read_picture(data, max_pixels=ticket.run.unit.options.limits.max_pixels).pixels
-    return Picture(ticket.item, None, None, image)
+    limits = ticket.run.unit.options.limits
+    found = read_picture(data, max_pixels=limits.max_pixels, is_lenient=limits.lenient)
+    ticket.warning = "; ".join(found.warnings) or None
+    return Picture(ticket.item, None, None, found.pixels)
 
 
 class ObjectSink:

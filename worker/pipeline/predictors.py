@@ -8,12 +8,17 @@ from typing import Any
 import structlog
 
 from core.errors import RegattaError
-from worker.engines.protocol import OutOfMemoryError, PredictError
+from worker.engines.protocol import OutOfMemoryError, PredictError, SickEngineError
 from worker.networks.network import stacked
 from worker.pipeline.batcher import Batcher
 from worker.pipeline.inquiry import Failure, Inquiry, PendingAsk
+from worker.pipeline.soundness import check_sound
 
 _log = structlog.get_logger()
+
+
+class _CrashError(Exception):
+    """The engine raised what no engine should."""
 
 
 class Predictors:
@@ -64,19 +69,37 @@ class Predictors:
         except (OutOfMemoryError, MemoryError) as error:
             self._halve(batch, size, number, error)
         except PredictError as error:
-            self._single_out(batch, number, Failure("predict_failed", str(error)))
+            self._blame(batch, size, number, Failure("predict_failed", str(error)))
+        except _CrashError as error:
+            _log.error("the engine crashed", error=str(error), exc_info=error.__cause__)
+            self._blame(batch, size, number, Failure("internal_error", f"predict: {error}"))
         except RegattaError as error:
-            for ask in batch:
-                ask.inquiry.ticket.run.fail(error)
-                self._drop(ask)
+            self._fail(batch, error)
         except Exception as error:
             _log.exception("unexpected", stage="predict", model=network.key.digest[:12])
             self._single_out(batch, number, Failure("internal_error", f"predict: {error!r}"))
         else:
+            network.known_good = network.known_good or batch[0].prepared
             share = (time.perf_counter() - begun) / len(batch)
             for ask, output in zip(batch, outputs, strict=True):
                 ask.inquiry.ticket.run.moved("predict", share)
                 self._give(ask, output)
+
+    def _blame(self, batch: Sequence[PendingAsk], size: int, number: int, failure: Failure) -> None:
+        """Find out whether the engine or an input is at fault for what the engine raised."""
+        inputs = [ask.prepared for ask in batch]
+        try:
+            check_sound(batch[0].network, number, size, inputs, str(failure))
+        except SickEngineError as error:
+            self._fail(batch, error)
+        else:
+            self._single_out(batch, number, failure)
+
+    def _fail(self, batch: Sequence[PendingAsk], error: RegattaError) -> None:
+        """End the runs of all asks: their shards can't go on."""
+        for ask in batch:
+            ask.inquiry.ticket.run.fail(error)
+            self._drop(ask)
 
     def _single_out(self, batch: Sequence[PendingAsk], number: int, failure: Failure) -> None:
         if len(batch) == 1:
@@ -92,7 +115,7 @@ class Predictors:
         """Run a batch in parts, as `size` inputs, padding included, were too many."""
         if size == 1:
             failure = Failure("out_of_memory", f"even alone in a batch: {error}")
-            self._single_out(batch, number, failure)
+            self._blame(batch, size, number, failure)
             return
         network = batch[0].network
         if network.shrink(size // 2):
@@ -115,5 +138,11 @@ def _outputs(batch: Sequence[PendingAsk], size: int, number: int) -> list[Any]:
     """Return each ask's output from a batch of `size`, without the padding."""
     resident = batch[0].network
     prepared = [ask.prepared for ask in batch]
-    outputs = resident.predictors[number].predict(stacked(prepared, size))
+    feeds = stacked(prepared, size)
+    try:
+        outputs = resident.predictors[number].predict(feeds)
+    except (RegattaError, MemoryError):
+        raise
+    except Exception as error:
+        raise _CrashError(repr(error)) from error
     return resident.network.split(outputs, prepared, size)

@@ -85,4 +85,5 @@ def _row(
         mask=mask,
         cutout=cutout,
         annotated=annotated,
+        warning=ticket.warning,
     )

@@ -8,6 +8,7 @@ import pytest
 from cli.stack.broker import answers, server_binary, server_command
 from cli.stack.home import Home
 from core.errors import RegattaError, UsageError
+from core.private import make_private
 
 
 @pytest.fixture
@@ -86,3 +87,24 @@ def test_the_server_listens_on_its_socket_alone(tmp_path: Path) -> None:
     assert options["--port"] == "0"
     assert options["--unixsocket"] == str(home.socket)
     assert not answers(home.socket)
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o277])
+def test_the_home_is_for_its_owner_alone_whatever_the_umask(
+    tmp_path: Path, runtime: Path, umask: int
+) -> None:
+    home = Home(tmp_path / "home")
+    before = os.umask(umask)
+    try:
+        make_private(home.path)
+    finally:
+        os.umask(before)
+    assert home.path.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_home_of_an_earlier_release_is_closed(tmp_path: Path, runtime: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.path.mkdir()
+    home.path.chmod(0o755)
+    home.prepare()
+    assert home.path.stat().st_mode & 0o777 == 0o700

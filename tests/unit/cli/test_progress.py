@@ -6,7 +6,8 @@ from rich.console import Console
 
 from cli.show.live import render
 from cli.show.progress import LineView
-from cli.show.wording import count, duration, progress_line
+from cli.show.wording import beginning, done_of, progress_line, waiting_for
+from core.wording import count, duration
 
 Captured = pytest.CaptureFixture[str]
 
@@ -27,6 +28,7 @@ def seen(**changes: Any) -> dict[str, Any]:
         "needs_newer": None,
         "profile_without_worker": None,
         "offered_instead": [],
+        "left_out": [],
         "stages": {},
     }
     return base | changes
@@ -39,6 +41,13 @@ def test_a_line_says_it_all() -> None:
     shares = {"decode": 0.25, "predict": 0.75}
     assert progress_line(seen(stages=shares)).endswith(", work: decode 25%  predict 75%")
     assert progress_line(seen(state="planning")).startswith("planning: 6/10+ items")
+
+
+def test_cancelled_items_are_not_done() -> None:
+    items = {"listed": 1200, "succeeded": 70, "skipped": 4, "quarantined": 6, "cancelled": 1120}
+    ended = seen(state="cancelled", items=items | {"pending": 0}, in_progress=0)
+    assert done_of(ended) == 80
+    assert progress_line(ended).startswith("cancelled: 80/1,200 items")
 
 
 def test_what_a_cold_start_is_doing_is_said(capsys: Captured) -> None:
@@ -124,3 +133,13 @@ def test_words_for_numbers() -> None:
         *("-", "0.0s", "9.9s", "42s", "1m 00s", "3m 05s", "2h 07m"),
     ]
     assert [count(1, "item"), count(2000, "item")] == ["1 item", "2,000 items"]
+
+
+def test_a_device_that_is_left_out_is_said_at_once() -> None:
+    device = {"host": "h", "device": "cpu", "engine": "paddle/3", "failures": 3, "error": "gone"}
+    waits = seen(queue_without_consumer="detect", left_out=[{**device, "since": "2026-01-31"}])
+    said = beginning(waits)
+    assert said == waiting_for(waits)
+    assert said is not None
+    assert "no worker is left for this job: cpu of h is left out since 2026-01-31" in said
+    assert "start `regatta` (up, run or worker) there anew" in said

@@ -61,7 +61,7 @@ def test_ends_with_a_summary_and_the_jobs_exit_code(
     ends(bench, monkeypatch, fail)
     result = regatta("run", str(photos), "--model", str(model))
     assert result.exit_code == 1
-    assert "failed in" in result.stdout
+    assert ": failed\n" in result.stdout
     assert r"cannot plan: no\x1bway" in result.stdout
     assert "regatta retry" in result.stdout
 

@@ -180,3 +180,10 @@ def test_a_directory_is_an_export_by_its_yaml(tmp_path: Path) -> None:
     assert not is_export(tmp_path)
     (tmp_path / "inference.yml").write_text("unusable: [")
     assert is_export(tmp_path)
+
+
+def test_inputs_that_no_machine_could_make_are_refused(tmp_path: Path) -> None:
+    resize = {**RESIZE, "target_size": [100_000, 100_000]}
+    folder = export(tmp_path / "m", Preprocess=[resize, {"type": "Permute"}])
+    with pytest.raises(UsageError, match="wants inputs of 100000x100000 pixels"):
+        read_export(folder)

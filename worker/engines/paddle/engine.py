@@ -19,6 +19,7 @@ from worker.engines.paddle.configuration import configuration
 from worker.engines.paddle.doubts import TINY, doubted
 from worker.engines.paddle.graph import read_graph
 from worker.engines.paddle.vendor import paddle
+from worker.engines.paddle.weights import check_weights
 from worker.engines.protocol import ModelFiles, OutOfMemoryError, PredictError, Sizes
 
 _log = structlog.get_logger()
@@ -201,6 +202,7 @@ def load_predictor(
         # Paddle silently loads a graph without its weights, and computes without them.
         if not path.is_file():
             raise FatalError(f"there is no model file {path}")
+    check_weights(params_file)
     try:
         make = partial(_created, model_file, params_file, profile.threads)
         weights = params_file.stat().st_size

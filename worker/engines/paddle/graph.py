@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import FatalError
+from vision.exports.graph_version import LARGEST_GRAPH
 from worker.engines.paddle.vendor import paddle
 
 Shape = tuple[int, ...]
@@ -39,13 +40,21 @@ def read_graph(model_file: Path) -> list[Operator]:
     """
     try:
         if model_file.suffix == ".json":
-            return _of_json(json.loads(model_file.read_bytes()))
-        return list(_of_program(model_file.read_bytes()))
+            return _of_json(json.loads(_content(model_file)))
+        return list(_of_program(_content(model_file)))
     except (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise FatalError(
             f"{model_file} holds no readable graph",
             hint="a damaged download, or an export by a newer Paddle: export it again",
         ) from error
+
+
+def _content(model_file: Path) -> bytes:
+    with model_file.open("rb") as file:
+        content = file.read(LARGEST_GRAPH + 1)
+    if len(content) > LARGEST_GRAPH:
+        raise ValueError(f"it has more than {LARGEST_GRAPH:,} bytes")
+    return content
 
 
 _ABSENT = 0  # the number that stands for a missing optional input

@@ -138,7 +138,7 @@ def _inherited(job: Mapping[str, Any]) -> Inherited:
         said["since"] = selection.since
     said |= {"max_pixels": options.limits.max_pixels}
     said |= {"max_item_bytes": options.limits.max_item_bytes}
-    if options.drawing.annotate:
+    if options.drawing.annotate and options.drawing.picture_format != "png":
         said["jpeg_quality"] = options.drawing.jpeg_quality
     if options.planning.shard_items is not None:
         said["shard_items"] = options.planning.shard_items

@@ -35,7 +35,8 @@ def _redraw_options(command: F) -> F:
 
 @click.command(
     epilog="Example: regatta redraw latest --alpha 0.2; "
-    "regatta redraw 4k2 --background white --jpeg-quality 95 --output white/"
+    "regatta redraw 4k2 --background white --jpeg-quality 95 --output white/; "
+    "regatta redraw 4k2 --annotate sample:200 --redact face --no-scores --picture-format png"
 )
 @job_argument
 @_redraw_options

@@ -10,7 +10,7 @@ from cli import complete
 from cli.dryrun import dry_run as try_out
 from cli.exit_codes import INTERRUPTED, exit_code
 from cli.interrupt import terminate_as_interrupt
-from cli.options import format_option, job_options, source_argument
+from cli.options import JobCommand, format_option, job_options, source_argument
 from cli.request import drafted, job_defaults, saved
 from cli.session import job_of, open_database, say
 from cli.show.output import chosen
@@ -25,8 +25,10 @@ from store.jobs import resume as resume_job
 
 
 @click.command(
+    cls=JobCommand,
     epilog="Example: regatta run photos/ --model models/picodet_xs_320 --limit 100; "
-    "regatta run job.toml --priority 9; regatta run more/ --like latest"
+    "regatta run job.toml --priority 9; regatta run more/ --like latest; "
+    "regatta run street/ --model picodet --classes person,car --redact person --annotate sample:99",
 )
 @source_argument
 @job_options

@@ -7,7 +7,13 @@ import click
 
 from cli.dryrun import dry_run as try_out
 from cli.exit_codes import exit_code
-from cli.options import format_option, job_options, source_argument, watch_option
+from cli.options import (
+    JobCommand,
+    format_option,
+    job_options,
+    source_argument,
+    watch_option,
+)
 from cli.request import drafted, job_defaults, saved
 from cli.session import opened, say, warn_if_nobody_schedules
 from cli.show.output import chosen, print_object
@@ -19,8 +25,9 @@ from scheduler.submit import accept
 
 
 @click.command(
+    cls=JobCommand,
     epilog="Example: regatta submit photos/ --model picodet --exclude '*/thumbs/*' --watch; "
-    "regatta submit job.toml; regatta submit --like latest --threshold 0.3"
+    "regatta submit job.toml; regatta submit --like latest --threshold 0.3",
 )
 @source_argument
 @job_options

@@ -22,6 +22,7 @@ from core.near import did_you_mean
 from core.option import Kind, Option
 from core.options import ModelRef
 from core.request import OPTIONS, Said
+from core.sample import Sample
 from core.toml import parse_toml
 from core.values import read_value
 
@@ -113,7 +114,7 @@ def _rendered(each: Option, value: Any) -> str:
         )
     if isinstance(value, bool):
         return "true" if value else "false"
-    return _quoted(value) if isinstance(value, str) else repr(value)
+    return _quoted(str(value)) if isinstance(value, str | Sample) else repr(value)
 
 
 def _quoted(text: str) -> str:

@@ -7,7 +7,15 @@ from typing import Any
 from core import tasks
 from core.errors import NewerError, UsageError
 from core.option import OPTION, Kind, Option, option, options_of
-from core.options import DrawOptions, JobOptions, Limits, ModelRef, PlanOptions, RowOptions
+from core.options import (
+    DrawOptions,
+    JobOptions,
+    Limits,
+    ModelRef,
+    PlanOptions,
+    RowOptions,
+    annotating,
+)
 from core.selection import Selection
 from core.slicing import Slicing
 from core.values import parse_since, plain_value, read_value
@@ -109,6 +117,8 @@ class JobRequest:
         if "slice" in self.said:
             width, height = self.said["slice"]
             held["slicing"] = Slicing(width, height, **self._about(Slicing))
+        if "annotate" in self.said:
+            held |= annotating(self.said["annotate"])
         return JobOptions.of(**held)
 
     def but(self, **said: Any) -> "JobRequest":

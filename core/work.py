@@ -32,7 +32,8 @@ class WorkUnit:
     alone. `previous_part` is the committed part of an earlier generation: only what did not
     succeed there is run again. `frozen_profile` is None for kinds that need no engine.
     `profile_number` is the number of profiles that the job had before this one; `ways` says how
-    its networks run, by digest, as far as that is frozen.
+    its networks run, by digest, as far as that is frozen. `listed` is how many items the job has
+    so far.
     """
 
     hold: Hold
@@ -54,6 +55,7 @@ class WorkUnit:
     profile_number: int = 0
     ways: Mapping[str, Way] = field(default_factory=dict)
     spec: Mapping[str, Any] = field(default_factory=dict)
+    listed: int = 0
 
     @property
     def profile(self) -> ExecutionProfile:

@@ -7,9 +7,10 @@ from typing import Any
 from core.errors import UsageError
 from core.option import Kind, Option, options_of
 from core.options import GREEN, DrawOptions, JobOptions, ModelRef, RowOptions
-from core.request import OPTIONS, JobRequest
+from core.request import OPTIONS, JobRequest, Said
 from core.sources import SourceKind
 from core.tasks import DETECT, KEYPOINT, MASKS, OCR, TOP_DOWN, TRAITS, UNPAIRED
+from core.values import plain_value
 from registry.chosen_model import ChosenModel
 from vision.exports.detection import gives_masks
 from vision.exports.text import LEAST_LINE_SCORE
@@ -45,7 +46,7 @@ def heeded(
             continue
         why = (
             why_unheeded(each, present, [model.ref for model in models])
-            or _not_beside(each, request)
+            or why_not_beside(each, request.said)
             or _not_of_sources(each, sources)
             or _not_by_networks(each, models)
         )
@@ -67,11 +68,14 @@ def why_unheeded(each: Option, present: frozenset[str], models: Sequence[ModelRe
     return f"{each.flag} means nothing to {named}: it is for models of {whose}"
 
 
-def _not_beside(each: Option, request: JobRequest) -> str | None:
-    if each.needs == "slice" and "slice" not in request.said:
+def why_not_beside(each: Option, said: Said) -> str | None:
+    """Return why an option means nothing beside the others that were said; None if it does."""
+    if each.needs == "slice" and "slice" not in said:
         return f"{each.flag} says how tiles are cut and merged, and there is no --slice"
-    if each.needs == "annotate" and not request.said.get("annotate", True):
-        return f"{each.flag} is about pictures, and --no-annotate draws none"
+    if each.needs == "annotate" and not said.get("annotate", True):
+        return f"{each.flag} is about pictures, and --annotate none draws none"
+    if each.name == "jpeg-quality" and said.get("picture_format") == "png":
+        return f"{each.flag} means nothing to PNG, which loses nothing"
     return None
 
 
@@ -120,6 +124,7 @@ def effective_drawing(present: frozenset[str], drawing: DrawOptions) -> dict[str
     """Return what holds for the pictures of a model with these traits."""
     background = GREEN if drawing.background is None else drawing.background
     values = asdict(replace(drawing, background=background))
+    values["annotate"] = plain_value(drawing.annotated)
     return {
         each.key: values[each.key]
         for each in options_of(DrawOptions)

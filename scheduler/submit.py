@@ -23,6 +23,7 @@ from core.sources import Source, SourceKind
 from core.states import JobState
 from registry.chosen_model import complete_models, find_models
 from registry.heeding import effective, heeded
+from registry.labels import labelled
 from scheduler.dataset import Dataset, locate, locate_all
 from store.database import Database
 from store.locations import open_store
@@ -93,6 +94,7 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
     found = find_models(db, request.terms.model)
     request, dropped = heeded(request, found, {source.kind for source in dataset.sources})
     chosen = complete_models(db, found, detector=request.terms.detector)
+    request = labelled(request, chosen.members)
     options = request.options(
         max_pixels=defaults.max_pixels,
         max_item_bytes=defaults.max_item_bytes,

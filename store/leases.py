@@ -144,6 +144,7 @@ def _work_unit(session: Session, shard: Shard, hold: Hold, number: int) -> WorkU
         profile_number=number,
         ways={} if profile is None else ways_of(profile),
         spec=shard.spec or {},
+        listed=job.listed,
     )
 
 

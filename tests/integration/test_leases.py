@@ -37,6 +37,7 @@ def test_a_claim_gives_everything_that_the_run_depends_on(bench: Bench) -> None:
         suspect=False,
         deaths={},
         previous_part=None,
+        listed=5,
     )
     shard = bench.read_shard(hold.shard)
     assert (shard.worker_id, shard.lease_until, shard.tries) == ("w1", 1530.0, 1)

@@ -2,11 +2,12 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cv2
@@ -35,6 +36,7 @@ from tests.workshop import (
     write_item,
     write_model,
 )
+from vision.read.picture import read_picture
 from worker.engines.protocol import OutOfMemoryError, SickEngineError
 from worker.pipeline import pipeline
 from worker.pipeline.pipeline import Pipeline, Threads
@@ -55,8 +57,15 @@ class Works:
     def items(self, numbers: Sequence[int], **options: Any) -> list[ItemRef]:
         return [write_item(self.folder / "source", number, **options) for number in numbers]
 
-    def new_run(self, shard: int = 1, *, annotate: bool = False, **changes: Any) -> ShardRun:
-        options = OPTIONS.but(annotate=annotate)
+    def new_run(
+        self,
+        shard: int = 1,
+        *,
+        annotate: bool = False,
+        drawing: Mapping[str, Any] = MappingProxyType({}),
+        **changes: Any,
+    ) -> ShardRun:
+        options = OPTIONS.but(annotate=annotate, **drawing)
         places: dict[str, Any] = {
             "source": self.folder / "source",
             "output": self.folder / "output",
@@ -147,6 +156,38 @@ def test_pictures_go_to_their_final_keys(works: Works) -> None:
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     assert picture is not None
     assert picture.shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize("form", ["png", "webp"])
+def test_pictures_have_the_format_that_was_asked_for(works: Works, form: str) -> None:
+    drawing = {"picture_format": form}
+    [row] = works.rows(works.items([3]), works.new_run(annotate=True, drawing=drawing))
+    assert row.annotated == f"annotated/003.png.{form}"
+    data = FileObjects(works.folder / "output").get(row.annotated)
+    assert read_picture(data, max_pixels=100).pixels.shape == (6, 8, 3)
+
+
+def test_a_sample_of_all_items_is_drawn_however_they_are_cut_into_shards(works: Works) -> None:
+    def drawn(*shards: range) -> list[str]:
+        runs = [
+            works.new_run(number, annotate=True, drawing={"sample": 5}, listed=20)
+            for number, _ in enumerate(shards, 1)
+        ]
+        pairs = zip(shards, runs, strict=True)
+        rows = [row for shard, run in pairs for row in works.rows(works.items(shard), run)]
+        return [row.item.key for row in rows if row.annotated]
+
+    whole = drawn(range(20))
+    assert len(whole) == 5
+    assert drawn(range(7), range(7, 8), range(8, 20)) == whole
+
+
+def test_pictures_of_nothing_can_be_left_out(works: Works) -> None:
+    options = {"only_found": True}
+    run = works.new_run(annotate=True, drawing={**options, "classes": ("odd",)})
+    rows = works.rows(works.items(range(4)), run)
+    assert [bool(row.annotated) for row in rows] == [False, True, False, True]
+    assert [len(row.detections or ()) for row in rows] == [0, 1, 0, 1]
 
 
 def test_bad_items_fail_alone(works: Works) -> None:

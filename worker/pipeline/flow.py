@@ -172,6 +172,12 @@ class Ticket:
         """The run that the picture belongs to."""
         return self.flow.run
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the picture is to be drawn on, if anything is found."""
+        unit = self.run.unit
+        return unit.options.drawing.draws(self.item.index, unit.listed)
+
     def hold(self, size: int) -> None:
         """Count `size` bytes of pixels as held unless some are, waiting while memory is short."""
         if not self._held:

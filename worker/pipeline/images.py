@@ -6,7 +6,7 @@ from functools import partial
 
 from core.items import ItemRef
 from store.parts import ResultRow
-from vision.encode import encode_jpeg
+from vision.encode import encode_picture
 from vision.read.picture import read_picture
 from worker.pipeline.flow import Finished, Flow, Picture, Ticket
 from worker.pipeline.items import fetch, opened
@@ -64,7 +64,7 @@ def _decoded(ticket: Ticket, data: bytes) -> Picture:
 
 
 class ObjectSink:
-    """Uploads JPEGs, masks and cut-outs; its threads serve all runs of the process. See `Sink`."""
+    """Uploads pictures, masks and cut-outs, with threads that serve all runs. See `Sink`."""
 
     def __init__(self, *, threads: int) -> None:
         self._upload: Stage[Finished, Sequence[ResultRow]] = Stage(
@@ -73,10 +73,13 @@ class ObjectSink:
 
     @staticmethod
     def encoded(ticket: Ticket, finished: Finished) -> Finished:
-        """Draw the pictures and encode them as JPEG, one at a time."""
-        quality = ticket.run.unit.jpeg_quality
-        jpegs = {key: encode_jpeg(draw(), quality) for key, draw in finished.drawings.items()}
-        return Finished(finished.rows, {**jpegs, **finished.files}, {})
+        """Draw the pictures and encode them, one at a time."""
+        unit = ticket.run.unit
+        form, quality = unit.options.drawing.picture_format, unit.jpeg_quality
+        drawn = {
+            key: encode_picture(draw(), form, quality) for key, draw in finished.drawings.items()
+        }
+        return Finished(finished.rows, {**drawn, **finished.files}, {})
 
     def put(self, ticket: Ticket, finished: Finished) -> None:
         """Have the files uploaded, waiting while too many are queued."""

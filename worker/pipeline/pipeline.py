@@ -159,7 +159,7 @@ def _decode(ticket: Ticket, load: Load) -> Inquiry:
     picture = load()
     ticket.size = picture.size_wh
     options, model = ticket.run.unit.options, ticket.flow.model
-    is_kept = options.drawing.annotate or model.revisits(options)
+    is_kept = ticket.is_drawn or model.revisits(options)
     if is_kept:
         ticket.hold(picture.image.nbytes)
     inquiry = Inquiry(ticket, picture if is_kept else None)

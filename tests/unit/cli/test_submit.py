@@ -55,6 +55,49 @@ def test_options_reach_the_job(bench: Bench, regatta: Regatta, photos: Path, mod
     assert job.output == str(bench.root / "out")
 
 
+@pytest.mark.parametrize(
+    ("words", "drawn"),
+    [
+        (["--annotate"], (True, None)),
+        (["--annotate", "all"], (True, None)),
+        (["--no-annotate"], (False, None)),
+        (["--annotate=none"], (False, None)),
+        (["--annotate", "sample:1000"], (True, 1000)),
+    ],
+)
+def test_pictures_of_all_of_none_or_of_a_sample(
+    bench: Bench,
+    regatta: Regatta,
+    photos: Path,
+    model: Path,
+    words: list[str],
+    drawn: tuple[bool, int | None],
+) -> None:
+    options = bench.read_job(submit(regatta, photos, model, *words)).options
+    assert (options["annotate"], options.get("sample")) == drawn
+
+
+def test_annotate_does_not_swallow_the_source(
+    bench: Bench, regatta: Regatta, photos: Path, model: Path
+) -> None:
+    result = regatta("submit", "--model", str(model), "--annotate", str(photos))
+    assert bench.read_job(result.stdout.strip()).options["annotate"] is True
+    result = regatta("submit", "--model", str(model), str(photos), "--annotate=some")
+    assert result.exit_code == 2
+    assert "'some' is not all, none or sample:1000" in result.stderr
+
+
+def test_classes_are_the_models_and_a_slip_is_named(
+    bench: Bench, regatta: Regatta, photos: Path, model: Path
+) -> None:
+    words = ["--classes", "boat,buoy", "--redact", "boat"]
+    options = bench.read_job(submit(regatta, photos, model, *words)).options
+    assert (options["classes"], options["redact"]) == (["boat", "buoy"], ["boat"])
+    result = regatta("submit", str(photos), "--model", str(model), "--classes", "baot")
+    assert result.exit_code == 2
+    assert "did you mean 'boat'?" in result.stderr
+
+
 def test_says_that_nobody_schedules(
     bench: Bench, regatta: Regatta, photos: Path, model: Path
 ) -> None:

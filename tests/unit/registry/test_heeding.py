@@ -24,6 +24,14 @@ SAID: dict[str, Any] = {
     "alpha": 0.3,
     "background": (1, 2, 3),
     "detector": "finder",
+    "classes": ("person",),
+    "only_found": True,
+    "redact": ("person",),
+    "labels": False,
+    "scores": False,
+    "boxes": True,
+    "line_width": 3,
+    "font_scale": 2.0,
 }
 """The options that not every model heeds."""
 
@@ -58,20 +66,29 @@ MODELS = {
     "bottom-up": alone("bottom-up", "keypoint", "HigherHRNet"),
     "people": composed("people", "keypoint", detector=FINDER, keypoint=export("keypoint")),
 }
+LABELLED = {"labels", "scores", "font_scale", "only_found", "redact"}
+BOXES = {"threshold", "slice", "boxes", "line_width", "classes", *LABELLED}
+POSES = {"threshold", "boxes", "line_width", *LABELLED}
 HEEDED = {
-    "detect": {"threshold", "slice"},
-    "masks": {"threshold", "slice", "alpha"},
-    "solo": {"threshold", "slice", "alpha"},
-    "pico": {"threshold", "slice"},
-    "classify": {"threshold"},
-    "segment": {"polygons", "alpha"},
-    "panoptic": {"alpha"},
+    "detect": BOXES,
+    "masks": {*BOXES, "alpha"},
+    "solo": {*BOXES, "alpha"},
+    "pico": BOXES,
+    "classify": {"threshold", "classes", "scores", "font_scale", "only_found"},
+    "segment": {"polygons", "alpha", "classes", *LABELLED},
+    "panoptic": {"alpha", "line_width", "classes", *LABELLED},
     "matting": {"background"},
-    "ocr": {"threshold"},
-    "top-down": {"threshold", "slice", "detector"},
-    "bottom-up": {"threshold"},
-    "people": {"threshold", "slice"},
+    "ocr": {"threshold", "only_found", "redact", "line_width"},
+    "top-down": {*POSES, "slice", "detector"},
+    "bottom-up": POSES,
+    "people": {*POSES, "slice"},
 }
+DRAWN_AS_USUAL = {
+    "jpeg_quality": 90,
+    "annotate": True,
+    "picture_format": "jpg",
+}
+"""What holds for the pictures of any model."""
 
 
 def test_the_table_covers_every_task_and_option() -> None:
@@ -127,6 +144,12 @@ def test_one_of_several_models_is_enough() -> None:
     [
         ({"alpha": 0.3, "annotate": False}, SourceKind.FOLDER, "--alpha is about pictures"),
         ({"jpeg_quality": 9, "annotate": False}, SourceKind.FOLDER, "--jpeg-quality is about pic"),
+        ({"redact": ("person",), "annotate": False}, SourceKind.FOLDER, "--redact is about pic"),
+        (
+            {"jpeg_quality": 9, "picture_format": "png"},
+            SourceKind.FOLDER,
+            "--jpeg-quality means nothing to PNG",
+        ),
         ({"overlap": 0.3}, SourceKind.FOLDER, "--overlap says how tiles .* no --slice"),
         ({"merge": "nms"}, SourceKind.FOLDER, "--merge says how tiles"),
         ({"since": "7d"}, SourceKind.CSV, "--since needs a listing"),
@@ -183,16 +206,25 @@ def test_what_holds_for_each_of_several_models() -> None:
             "task": "detect",
             "threshold": 0.45,
             "slice": {"width": 64, "height": 32, "overlap": 0.2, "merge": "nmm"},
-            "jpeg_quality": 90,
-            "annotate": True,
+            "classes": None,
+            **DRAWN_AS_USUAL,
+            "only_found": False,
+            "redact": None,
+            "labels": True,
+            "scores": True,
+            "boxes": None,
+            "line_width": None,
+            "font_scale": 1.0,
         },
-        "matting": {
-            "task": "matting",
-            "jpeg_quality": 90,
-            "annotate": True,
-            "background": (120, 255, 155),
-        },
+        "matting": {"task": "matting", **DRAWN_AS_USUAL, "background": (120, 255, 155)},
     }
+    sampled = effective(MODELS["matting"], options.but(sample=1000))["matting"]
+    assert sampled["annotate"] == "sample:1000"
     undrawn = effective(MODELS["matting"], options.but(annotate=False))["matting"]
     assert undrawn == {"task": "matting", "annotate": False}
-    assert [each.key for each in options_of(RowOptions)] == ["threshold", "slice", "polygons"]
+    assert [each.key for each in options_of(RowOptions)] == [
+        "threshold",
+        "slice",
+        "polygons",
+        "classes",
+    ]

@@ -6,18 +6,15 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from core.codec import checked_keys, to_plain
+from core.formats import IMAGE_SUFFIXES, suffix_of
 from core.option import Kind, option
 
-IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".jfif"}
-)
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".ts", ".mpg"})
 
 
 def media_kind(key: str) -> str | None:
     """Return `image` or `video` by the key's suffix, or None for anything else."""
-    name = key.rpartition("/")[2].lower()
-    suffix = name[name.rfind(".") :] if "." in name else ""
+    suffix = suffix_of(key)
     if suffix in IMAGE_SUFFIXES:
         return "image"
     return "video" if suffix in VIDEO_SUFFIXES else None

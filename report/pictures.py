@@ -12,7 +12,7 @@ from core.errors import BadInputError
 from report.statistics import Picture
 from store.objects import ObjectStore
 from vision.encode import encode_jpeg
-from vision.read.picture import decode_image
+from vision.read.picture import read_picture
 
 TOTAL_BYTES = 2_400_000
 """The most bytes for all pictures of a page, as JPEG; base64 adds a third."""
@@ -44,7 +44,7 @@ def embed(pictures: Sequence[Picture], output: ObjectStore) -> Iterator[Embedded
     share = min(_LARGEST_BYTES, TOTAL_BYTES // max(1, len(pictures)))
     for picture in pictures:
         try:
-            image = decode_image(output.get(picture.annotated), max_pixels=_MAX_PIXELS)
+            image = read_picture(output.get(picture.annotated), max_pixels=_MAX_PIXELS).pixels
         except BadInputError:
             continue
         data, width, height = _fitted(image, share)

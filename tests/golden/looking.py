@@ -21,7 +21,7 @@ from vision.ops.keypoint import TopDownEvalAffine
 from vision.ops.person_crop import person_crop
 from vision.ops.preprocess import Prepared
 from vision.ops.text_line import crop_line
-from vision.read.picture import decode_image
+from vision.read.picture import read_picture
 from vision.rectangle import Rectangle
 from worker.networks.by_task import network_of
 
@@ -61,7 +61,7 @@ def photos(reference: Path, names: Sequence[str] = ()) -> list[Picture]:
     lines = [_line(text) for text in _TEXTS]
     pictures = []
     for path in [folder / name for name in names] or sorted(folder.glob("*.jpg")):
-        image = decode_image(path.read_bytes(), max_pixels=10**9)
+        image = read_picture(path.read_bytes(), max_pixels=10**9).pixels
         people = [person["rect"] for person in known.get(path.name, ())]
         pictures.append(Picture(image, people, lines))
         lines = []

@@ -17,7 +17,7 @@ from predictions.detections import Detections
 from vision.exports.export import read_export
 from vision.ops.preprocess import Preprocessor
 from vision.outputs.postprocess import read_rows, split_rows
-from vision.read.picture import decode_image
+from vision.read.picture import read_picture
 
 REFERENCE = Path(os.environ["REGATTA_REFERENCE"])
 EXPECTED = json.loads((REFERENCE / "expected/picodet_xs_320.photos.json").read_text())
@@ -39,7 +39,7 @@ def predictor() -> Any:
 
 
 def detect(predictor: Any, photo: Path, threshold: float) -> Detections:
-    prepared = Preprocessor(MODEL.ops)(decode_image(photo.read_bytes(), max_pixels=10**8))
+    prepared = Preprocessor(MODEL.ops)(read_picture(photo.read_bytes(), max_pixels=10**8).pixels)
     for name in predictor.get_input_names():
         predictor.get_input_handle(name).copy_from_cpu(getattr(prepared, name)[None])
     predictor.run()

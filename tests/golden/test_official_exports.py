@@ -27,7 +27,7 @@ from vision.draw.by_task import cut_out
 from vision.exports.export import read_export
 from vision.ops.person_crop import person_crop
 from vision.ops.preprocess import Prepared
-from vision.read.picture import decode_image
+from vision.read.picture import read_picture
 from worker.engines.paddle.engine import PaddlePredictor, load_predictor, offers
 from worker.networks.by_task import network_of
 from worker.networks.network import stacked
@@ -62,7 +62,7 @@ def at(name: str) -> Path:
 
 
 def photo() -> NDArray[np.uint8]:
-    return decode_image(PHOTO.read_bytes(), max_pixels=10**9)
+    return read_picture(PHOTO.read_bytes(), max_pixels=10**9).pixels
 
 
 class Ours:

@@ -19,7 +19,7 @@ from core.options import JobOptions
 from predictions.answer import Answer
 from vision.exports.export import read_export
 from vision.exports.exported import ExportedModel
-from vision.read.picture import decode_image
+from vision.read.picture import read_picture
 from worker.networks.by_task import network_of
 from worker.networks.network import stacked
 
@@ -51,7 +51,7 @@ class Bare:
         return output
 
     def regatta(self, photo: Path) -> Answer:
-        image = decode_image(photo.read_bytes(), max_pixels=10**9)
+        image = read_picture(photo.read_bytes(), max_pixels=10**9).pixels
         network = network_of(self.export)
         batch = [network.prepare(image)]
         [output] = network.split([self.run(stacked(batch, 1)["image"])], batch, 1)

@@ -26,7 +26,7 @@ from vision.ops.person_crop import person_crop
 from vision.ops.preprocess import Preprocessor
 from vision.outputs.heatmaps import read_heatmaps
 from vision.outputs.tag_grouping import group_by_tags
-from vision.read.picture import decode_image
+from vision.read.picture import read_picture
 from worker.engines.paddle.engine import load_predictor, offers, ways
 
 REFERENCE = Path(os.environ["REGATTA_REFERENCE"])
@@ -52,7 +52,7 @@ def test_keypoints_are_those_of_the_official_tools(size: str, fast: bool, batche
     way = ways(export.model_file)[0] if fast else Way.PLAIN
     predictor = load_predictor(export.model_file, export.params_file, profile=profile, way=way)
     for photo, people in EXPECTED[size].items():
-        image = decode_image((PHOTOS / photo).read_bytes(), max_pixels=10**9)
+        image = read_picture((PHOTOS / photo).read_bytes(), max_pixels=10**9).pixels
         crops = [person_crop(person["rect"], image.shape[:2]) for person in people]
         inputs = [prepare(image[c.y1 : c.y2, c.x1 : c.x2]).image for c in crops if c is not None]
         assert len(inputs) == len(people)

@@ -26,7 +26,7 @@ from vision.ops.text_line import crop_line, upright
 from vision.outputs.ctc import LineText, decode_lines
 from vision.outputs.db_settings import DbSettings
 from vision.outputs.text_regions import TextRegions, find_regions
-from vision.read.picture import decode_image
+from vision.read.picture import read_picture
 
 REFERENCE = Path(os.environ["REGATTA_REFERENCE"])
 PHOTOS = sorted((REFERENCE / "media/photos").glob("*.jpg"))
@@ -98,7 +98,7 @@ def read_line(recognizer: Graph, line: Pixels) -> LineText:
     return text
 
 
-def read_picture(
+def official_lines(
     detector: Graph, orientation: Graph, recognizer: Graph, image: Pixels
 ) -> list[LineText]:
     texts = []
@@ -257,7 +257,7 @@ def page(lines: Sequence[str], font_px: int, angle: float = 0.0) -> Pixels:
 
 @pytest.mark.parametrize("photo", PHOTOS, ids=lambda photo: photo.name)
 def test_quads_on_photos_are_those_of_paddleocr(detector: Graph, photo: Path) -> None:
-    image = decode_image(photo.read_bytes(), max_pixels=10**9)
+    image = read_picture(photo.read_bytes(), max_pixels=10**9).pixels
     regions = regions_of(detector, image)
     quads, scores = official_quads(detector, image)
     assert regions.quads.shape == quads.shape
@@ -297,7 +297,7 @@ def test_a_line_reads_as_in_a_batch_as_wide_as_its_own_bucket(
 def test_rendered_lines_are_read(
     detector: Graph, orientation: Graph, recognizer: Graph, font_px: int, angle: float
 ) -> None:
-    texts = read_picture(detector, orientation, recognizer, page(LINES, font_px, angle))
+    texts = official_lines(detector, orientation, recognizer, page(LINES, font_px, angle))
     assert sorted(text.text for text in texts) == sorted(LINES)
     if angle == 0:
         assert [text.text for text in texts] == LINES
@@ -308,7 +308,7 @@ def test_lines_that_are_upside_down_are_read(
     detector: Graph, orientation: Graph, recognizer: Graph
 ) -> None:
     image = page(LINES, 36, 180)
-    texts = [one.text for one in read_picture(detector, orientation, recognizer, image)]
+    texts = [one.text for one in official_lines(detector, orientation, recognizer, image)]
     # This recognizer loses some of the spaces of lines that are cut close on their left.
     assert [text.replace(" ", "") for text in texts[::-1]] == [
         line.replace(" ", "") for line in LINES
@@ -322,6 +322,6 @@ def test_lines_that_are_upside_down_are_read(
 def test_signs_in_photos_are_read(
     detector: Graph, orientation: Graph, recognizer: Graph, photo: str, texts: set[str]
 ) -> None:
-    image = decode_image((REFERENCE / "media/photos" / photo).read_bytes(), max_pixels=10**9)
-    found = read_picture(detector, orientation, recognizer, image)
+    image = read_picture((REFERENCE / "media/photos" / photo).read_bytes(), max_pixels=10**9).pixels
+    found = official_lines(detector, orientation, recognizer, image)
     assert {one.text for one in found if one.score > 0.9} == texts

@@ -106,13 +106,13 @@ def test_each_item_has_a_row_under_each_model_in_listing_order(works: Works) -> 
 
 def test_each_item_is_decoded_once(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    decode = images.decode_image
+    decode = images.read_picture
 
     def counted(data: bytes, *, max_pixels: int) -> object:
         calls.append(1)
         return decode(data, max_pixels=max_pixels)
 
-    monkeypatch.setattr(images, "decode_image", counted)
+    monkeypatch.setattr(images, "read_picture", counted)
     works.rows(works.items(7))
     assert len(calls) == 7
 

@@ -7,7 +7,7 @@ from functools import partial
 from core.items import ItemRef
 from store.parts import ResultRow
 from vision.encode import encode_jpeg
-from vision.read.picture import decode_image
+from vision.read.picture import read_picture
 from worker.pipeline.flow import Finished, Flow, Picture, Ticket
 from worker.pipeline.items import fetch, opened
 from worker.pipeline.stage import Stage
@@ -57,7 +57,7 @@ def _hand_over(ticket: Ticket, data: bytes) -> None:
 
 
 def _decoded(ticket: Ticket, data: bytes) -> Picture:
-    image = decode_image(data, max_pixels=ticket.run.unit.options.limits.max_pixels)
+    image = read_picture(data, max_pixels=ticket.run.unit.options.limits.max_pixels).pixels
     return Picture(ticket.item, None, None, image)
 
 

@@ -13,7 +13,7 @@ from core.work import WorkUnit
 from sample.pictures import sample_pictures
 from vision.exports.exported import ExportedModel, fixed_shapes
 from vision.exports.text import LEAST_LINE_SCORE
-from vision.read.picture import decode_image
+from vision.read.picture import read_picture
 from worker.engines.protocol import ModelFiles, Predictor
 from worker.engines.registry import Engines
 from worker.models import (
@@ -68,7 +68,7 @@ class ShardPictures:
         for item in self.items:
             try:
                 data = fetch(item, self.unit)
-                yield decode_image(data, max_pixels=self.unit.options.limits.max_pixels)
+                yield read_picture(data, max_pixels=self.unit.options.limits.max_pixels).pixels
             except BadInputError:
                 continue
 

@@ -12,7 +12,7 @@ from sample.coco import run_lengths
 from sample.dataset import Dataset, dataset_at
 from sample.labels import GROUNDS, LABELS, SEGMENTS
 from sample.weather import WEATHERS
-from vision.read.picture import decode_image
+from vision.read.picture import read_picture
 
 SCENES = 10
 
@@ -34,7 +34,7 @@ def test_sound_files_can_be_read_and_are_what_the_truth_says(
     assert len(truth["images"]) == dataset.sound == SCENES
     for image in truth["images"]:
         path = dataset.folder / image["file_name"]
-        pixels = decode_image(path.read_bytes(), max_pixels=10**8)
+        pixels = read_picture(path.read_bytes(), max_pixels=10**8).pixels
         assert pixels.shape == (image["height"], image["width"], 3)
     suffixes = {Path(image["file_name"]).suffix for image in truth["images"]}
     assert suffixes == {".jpg", ".png", ".webp"}
@@ -74,7 +74,7 @@ def test_broken_files_are_refused_for_the_reason_that_was_planned(dataset: Datas
     assert len(dataset.broken) == len(BREAKAGES)
     for name, reason in dataset.broken.items():
         with pytest.raises(BadInputError) as refused:
-            decode_image((dataset.folder / name).read_bytes(), max_pixels=200_000_000)
+            read_picture((dataset.folder / name).read_bytes(), max_pixels=200_000_000)
         assert refused.value.reason.startswith(reason)
 
 

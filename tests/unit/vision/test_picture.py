@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from core.errors import BadInputError
-from vision.read.picture import decode_image
+from vision.read.picture import read_picture
 
 LIMIT = 10**7
 RED, GREEN, BLUE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)
@@ -44,13 +44,13 @@ def corners_rgb(image_bgr: np.ndarray) -> list[tuple[int, ...]]:
 
 def refused(data: bytes, max_pixels: int = LIMIT) -> str:
     with pytest.raises(BadInputError) as caught:
-        decode_image(data, max_pixels=max_pixels)
+        read_picture(data, max_pixels=max_pixels)
     return caught.value.reason
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "PPM", "GIF", "JPEG2000"])
 def test_lossless_formats_give_their_pixels(kind: str) -> None:
-    image = decode_image(encoded(quadrants(), kind), max_pixels=LIMIT)
+    image = read_picture(encoded(quadrants(), kind), max_pixels=LIMIT).pixels
     assert image.dtype == np.uint8
     assert image.shape == (40, 60, 3)
     assert corners_rgb(image) == [RED, BLUE, GREY, GREEN]
@@ -61,11 +61,11 @@ def test_jpeg_is_what_the_official_tools_read(options: dict[str, Any]) -> None:
     data = encoded(photo(), "JPEG", **options)
     official = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     assert official is not None
-    assert np.array_equal(decode_image(data, max_pixels=LIMIT), official)
+    assert np.array_equal(read_picture(data, max_pixels=LIMIT).pixels, official)
 
 
 def test_webp_is_close_to_its_source() -> None:
-    image = decode_image(encoded(quadrants(), "WEBP", lossless=True), max_pixels=LIMIT)
+    image = read_picture(encoded(quadrants(), "WEBP", lossless=True), max_pixels=LIMIT).pixels
     assert corners_rgb(image) == [RED, BLUE, GREY, GREEN]
 
 
@@ -74,21 +74,21 @@ def test_webp_is_close_to_its_source() -> None:
 def test_grey_becomes_three_equal_channels(mode: str, kind: str) -> None:
     source = quadrants().convert(mode)
     grey = np.asarray(source.convert("L"))
-    image = decode_image(encoded(source, kind), max_pixels=LIMIT)
+    image = read_picture(encoded(source, kind), max_pixels=LIMIT).pixels
     assert np.array_equal(image, np.dstack([grey] * 3))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "TIFF"])
 def test_a_palette_becomes_colour(kind: str) -> None:
     source = quadrants().quantize(4)
-    image = decode_image(encoded(source, kind), max_pixels=LIMIT)
+    image = read_picture(encoded(source, kind), max_pixels=LIMIT).pixels
     assert np.array_equal(image[..., ::-1], np.asarray(source.convert("RGB")))
 
 
 def test_alpha_is_dropped_not_blended() -> None:
     source = quadrants()
     source.putalpha(Image.new("L", source.size, 0))
-    image = decode_image(encoded(source, "PNG"), max_pixels=LIMIT)
+    image = read_picture(encoded(source, "PNG"), max_pixels=LIMIT).pixels
     assert corners_rgb(image) == [RED, BLUE, GREY, GREEN]
 
 
@@ -97,14 +97,14 @@ def test_sixteen_bits_keep_their_upper_eight(suffix: str) -> None:
     deep = np.arange(0, 65536, 64, dtype=np.uint16).reshape(32, 32)
     encoded_ok, buffer = cv2.imencode(suffix, np.dstack([deep, deep[::-1], deep.T]))
     assert encoded_ok
-    image = decode_image(buffer.tobytes(), max_pixels=LIMIT)
+    image = read_picture(buffer.tobytes(), max_pixels=LIMIT).pixels
     expected = np.dstack([deep, deep[::-1], deep.T]) >> 8
     assert np.abs(image.astype(int) - expected).max() <= 1
 
 
 def test_cmyk_jpeg_is_not_inverted() -> None:
     # Pillow writes CMYK as Adobe does: inverted, with Adobe's marker.
-    image = decode_image(encoded(quadrants().convert("CMYK"), "JPEG"), max_pixels=LIMIT)
+    image = read_picture(encoded(quadrants().convert("CMYK"), "JPEG"), max_pixels=LIMIT).pixels
     for found, expected in zip(corners_rgb(image), [RED, BLUE, GREY, GREEN], strict=True):
         assert np.abs(np.subtract(found, expected)).max() <= 3
 
@@ -130,7 +130,7 @@ def test_pictures_are_turned_upright(kind: str, orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     options: dict[str, Any] = {"exif": exif} | ({"lossless": True} if kind == "WEBP" else {})
-    image = decode_image(encoded(Image.fromarray(stored), kind, **options), max_pixels=LIMIT)
+    image = read_picture(encoded(Image.fromarray(stored), kind, **options), max_pixels=LIMIT).pixels
     assert image.shape == (40, 60, 3)
     for found, expected in zip(corners_rgb(image), [RED, BLUE, GREY, GREEN], strict=True):
         assert np.abs(np.subtract(found, expected)).max() <= 3
@@ -141,20 +141,20 @@ def test_the_first_frame_of_many_is_read(kind: str) -> None:
     other = Image.new("RGB", (60, 40), (250, 250, 0))
     options = {"lossless": True} if kind == "WEBP" else {}
     data = encoded(quadrants(), kind, save_all=True, append_images=[other, other], **options)
-    assert corners_rgb(decode_image(data, max_pixels=LIMIT)) == [RED, BLUE, GREY, GREEN]
+    assert corners_rgb(read_picture(data, max_pixels=LIMIT).pixels) == [RED, BLUE, GREY, GREEN]
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "TIFF", "GIF", "WEBP"])
 def test_an_image_of_one_pixel_is_an_image(kind: str) -> None:
     data = encoded(Image.new("RGB", (1, 1), RED), kind)
-    assert decode_image(data, max_pixels=1).shape == (1, 1, 3)
+    assert read_picture(data, max_pixels=1).pixels.shape == (1, 1, 3)
 
 
 def test_no_bytes() -> None:
     assert refused(b"") == "empty"
 
 
-@pytest.mark.parametrize("data", [b"\0", b"not a picture\n", b"%!PS-Adobe-3.0 EPSF-3.0\n"])
+@pytest.mark.parametrize("data", [b"\0", b"not a picture\n", b"BMW is a car of this name"])
 def test_other_content(data: bytes) -> None:
     assert refused(data) == "not_an_image"
 
@@ -174,8 +174,8 @@ def test_a_cut_progressive_jpeg_is_refused(share: float) -> None:
 
 def test_what_was_appended_to_a_whole_jpeg_does_not_matter() -> None:
     data = encoded(photo(), "JPEG")
-    image = decode_image(data + b"\0\0 a motion photo's video", max_pixels=LIMIT)
-    assert np.array_equal(image, decode_image(data, max_pixels=LIMIT))
+    image = read_picture(data + b"\0\0 a motion photo's video", max_pixels=LIMIT).pixels
+    assert np.array_equal(image, read_picture(data, max_pixels=LIMIT).pixels)
 
 
 def test_damage_is_not_taken_for_something_else() -> None:
@@ -192,19 +192,19 @@ def test_a_huge_header_is_refused_before_anything_is_allocated() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(BadInputError, match=r"50000x50000 .* limit is 10000000") as caught:
-            decode_image(data, max_pixels=LIMIT)
+            read_picture(data, max_pixels=LIMIT)
     assert caught.value.reason == "too_large"
 
 
 def test_the_limit_itself_is_allowed() -> None:
     data = encoded(quadrants(), "PNG")
-    assert decode_image(data, max_pixels=2400).shape == (40, 60, 3)
+    assert read_picture(data, max_pixels=2400).pixels.shape == (40, 60, 3)
     assert refused(data, max_pixels=2399) == "too_large"
 
 
 def test_many_threads_read_what_one_reads() -> None:
     data = [encoded(photo().rotate(angle), "JPEG") for angle in range(0, 320, 10)]
-    alone = [decode_image(one, max_pixels=LIMIT) for one in data]
+    alone = [read_picture(one, max_pixels=LIMIT).pixels for one in data]
     with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(lambda one: decode_image(one, max_pixels=LIMIT), data))
+        together = list(pool.map(lambda one: read_picture(one, max_pixels=LIMIT).pixels, data))
     assert all(map(np.array_equal, alone, together))

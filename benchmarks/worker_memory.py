@@ -3,9 +3,9 @@
     python -m benchmarks.worker_memory [--case NAME ...] [--threads N] [--json FILE]
 
 Each case runs in a process of its own, whose peak the kernel counts (`VmHWM`), libraries included.
-`loaded` is what the process holds once its model has run on one small picture; `peak` is the
-highest that it had in the case; `above` is their difference, which is what pictures took, beside
-what Paddle keeps for them.
+`loaded` is what the process holds once each of its predictors has run the largest batch of the
+case, made of one small file; `peak` is the highest that it had in the case; `above` is their
+difference: pictures in flight, and memory that was freed but not given back.
 
 - photos: the shipped detector over 400 JPEGs of photographs' sizes, 0.3 to 12 megapixels;
 - scans: the same over 60 TIFFs and PNGs of 8 and 16 bits, 2 to 24 megapixels;
@@ -116,9 +116,10 @@ _CASES: dict[str, tuple[Callable[[Path], list[Path]], Callable[[], ModelRef]]] =
 def measure(case: str, paths: Sequence[Path], output: Path, threads: int) -> list[Figure]:
     quiet()
     pipeline = LoadedPipeline(_CASES[case][1](), batch=BATCH, threads=threads)
-    small = output / "small.png"
-    cv2.imwrite(str(small), np.full((64, 64, 3), 128, np.uint8))
-    pipeline.run([small] * BATCH * threads, output, annotate=True)
+    first = output / "first.png"
+    side = 1280 if case == "pages" else 64
+    cv2.imwrite(str(first), np.full((side, side, 3), 255, np.uint8))
+    pipeline.run([first] * 2 * BATCH * threads, output, annotate=True)
     forget_peak()
     loaded = peak()
     pipeline.run(paths, output, annotate=False)

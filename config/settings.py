@@ -110,6 +110,11 @@ class Settings(BaseSettings):
     max_pixels: Count = Field(
         default=200_000_000, description="Images with more pixels are quarantined undecoded."
     )
+    picture_megabytes: Count = Field(
+        default=512,
+        description="Memory (MiB) of a worker process for pictures in flight: files, pixels, what "
+        "decoders need, drawings. A larger one is worked on alone.",
+    )
     max_item_bytes: Count = Field(
         default=256 * 1024 * 1024, description="Images with more bytes are quarantined unread."
     )

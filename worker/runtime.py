@@ -16,7 +16,7 @@ from core.ids import new_id
 from core.work import Directive, Hold
 from store.database import Database
 from store.processes import WORKER, Heartbeat
-from worker.assembly import build_drawing, build_pipeline
+from worker.assembly import build_drawing, build_pipeline, picture_memory
 from worker.engines.registry import engines_named
 from worker.kinds.known import known_kinds
 from worker.lease_keeper import LeaseKeeper
@@ -38,8 +38,9 @@ class Runtime:
         engines = engines_named(settings.engines)
         self._offered = engines.offered
         self._chooser = WayChooser(self._db, engines)
-        self._pipeline = build_pipeline(settings)
-        self._drawing = build_drawing(settings)
+        memory = picture_memory(settings)
+        self._pipeline = build_pipeline(settings, memory)
+        self._drawing = build_drawing(settings, memory)
         kinds = known_kinds(
             self._db,
             self._pipeline,

@@ -18,7 +18,7 @@ from core.kinds import ShardKind
 from core.work import WorkUnit
 from predictions.answer import Legend
 from store.parts import ResultRow
-from worker.assembly import build_drawing, build_pipeline
+from worker.assembly import build_drawing, build_pipeline, picture_memory
 from worker.pipeline.drawn_rows import Rows
 from worker.run import ShardRun
 
@@ -66,13 +66,13 @@ def serve(unit: WorkUnit, pipe: Connection) -> None:
 
 
 def _infers(settings: Settings, unit: WorkUnit) -> _Runner:
-    pipeline = build_pipeline(settings, predictors=1)
+    pipeline = build_pipeline(settings, picture_memory(settings), predictors=1)
     model = pipeline.models.acquire(unit.model, unit.profile, unit.ways)
     return lambda run, items: pipeline.rows(run, items, model)
 
 
 def _draws(settings: Settings, unit: WorkUnit) -> _Runner:
-    drawing, source = build_drawing(settings), Rows.of(unit)
+    drawing, source = build_drawing(settings, picture_memory(settings)), Rows.of(unit)
     return lambda run, items: drawing.rows(run, items, source)
 
 

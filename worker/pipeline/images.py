@@ -7,7 +7,9 @@ from functools import partial
 from core.items import ItemRef
 from store.parts import ResultRow
 from vision.encode import encode_jpeg
+from vision.read.decoded import Header
 from vision.read.picture import read_picture
+from worker.pipeline.budget import Held
 from worker.pipeline.flow import Finished, Flow, Picture, Ticket
 from worker.pipeline.items import fetch, opened
 from worker.pipeline.stage import Stage
@@ -49,15 +51,26 @@ class _Files:
 
 
 def _fetch(ticket: Ticket, item: ItemRef) -> bytes:
-    return fetch(item, ticket.run.unit)
+    ticket.hold(Held.FILE, min(item.size or 0, ticket.run.unit.options.limits.max_item_bytes))
+    data = fetch(item, ticket.run.unit)
+    ticket.hold_exactly(Held.FILE, len(data))  # a text list knows no sizes
+    return data
 
 
 def _hand_over(ticket: Ticket, data: bytes) -> None:
-    ticket.flow.put(ticket, partial(_decoded, ticket, data))
+    ticket.flow.put(ticket, partial(_decoded, ticket, [data]))
 
 
-def _decoded(ticket: Ticket, data: bytes) -> Picture:
-    image = read_picture(data, max_pixels=ticket.run.unit.options.limits.max_pixels).pixels
+def _decoded(ticket: Ticket, files: list[bytes]) -> Picture:
+    """Decode the one file, which is taken out of the list: it isn't needed any more."""
+
+    def make_room(header: Header) -> None:
+        ticket.hold(Held.PIXELS, header.decode_bytes)
+
+    limit = ticket.run.unit.options.limits.max_pixels
+    image = read_picture(files.pop(), max_pixels=limit, begin=make_room).pixels
+    ticket.let_go(Held.FILE)
+    ticket.hold_exactly(Held.PIXELS, image.nbytes)
     return Picture(ticket.item, None, None, image)
 
 

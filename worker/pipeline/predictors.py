@@ -9,6 +9,7 @@ import structlog
 
 from core.errors import RegattaError
 from worker.engines.protocol import OutOfMemoryError, PredictError
+from worker.memory import FreedMemory
 from worker.networks.network import stacked
 from worker.pipeline.batcher import Batcher
 from worker.pipeline.inquiry import Failure, Inquiry, PendingAsk
@@ -25,6 +26,7 @@ class Predictors:
     def __init__(self, batcher: Batcher, then: Callable[[Inquiry], None], *, threads: int) -> None:
         self._batcher = batcher
         self._then = then
+        self._freed = FreedMemory()
         self._threads = [
             threading.Thread(target=self._loop, args=(n,), name=f"predict-{n}", daemon=True)
             for n in range(threads)
@@ -42,6 +44,7 @@ class Predictors:
         while (batch := self._batcher.take()) is not None:
             self._run(batch, number)
             del batch  # and with it the pictures of its asks: the next batch may be long in coming
+            self._freed.look(len(self._threads))
 
     def _run(self, batch: Sequence[PendingAsk], number: int) -> None:
         """Run those asks of a batch whose runs are not stopping."""

@@ -119,7 +119,9 @@ def measure(case: str, paths: Sequence[Path], output: Path, threads: int) -> lis
     first = output / "first.png"
     side = 1280 if case == "pages" else 64
     cv2.imwrite(str(first), np.full((side, side, 3), 255, np.uint8))
-    pipeline.run([first] * 2 * BATCH * threads, output, annotate=True)
+    at_once = threads if case == "pages" else BATCH * threads
+    for _ in range(4):
+        pipeline.run([first] * at_once, output, annotate=True)
     forget_peak()
     loaded = peak()
     pipeline.run(paths, output, annotate=False)

@@ -14,6 +14,14 @@ from worker.models import Models
 from worker.pipeline.budget import MIB, PictureMemory
 from worker.pipeline.drawing import Drawing
 from worker.pipeline.pipeline import Pipeline, Threads
+from worker.steps import Patience
+
+
+def patience_of(settings: Settings) -> Patience:
+    """Return how long steps of pictures may take, by the settings."""
+    return Patience(
+        settings.picture_seconds, settings.megapixel_seconds, batch=settings.stall_seconds
+    )
 
 
 def picture_memory(settings: Settings) -> PictureMemory:

@@ -4,25 +4,29 @@ import os
 import random
 import socket
 import threading
+from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 
 import structlog
+from sqlalchemy.orm import Session
 
 from config.settings import Settings
 from core.errors import RegattaError, UsageError
 from core.heartbeat_pipe import HeartbeatWriter
 from core.ids import new_id
+from core.items import ItemRef
 from core.work import Directive, Hold
+from store import leases
 from store.database import Database
 from store.processes import WORKER, Heartbeat
-from worker.assembly import build_drawing, build_pipeline, picture_memory
+from worker.assembly import build_drawing, build_pipeline, patience_of, picture_memory
 from worker.engines.registry import engines_named
 from worker.kinds.known import known_kinds
 from worker.lease_keeper import LeaseKeeper
 from worker.preload import preload, profile_here
 from worker.shard import ShardRunner
-from worker.watchdog import Watchdog
+from worker.watchdog import Accused, Watchdog
 from worker.ways.chooser import WayChooser
 
 _log = structlog.get_logger()
@@ -69,7 +73,8 @@ class Runtime:
         self._watchdog = Watchdog(
             self._keeper.runs,
             stall_seconds=settings.stall_seconds,
-            look_seconds=min(5.0, settings.hang_seconds / 4),
+            look_seconds=min(5.0, settings.hang_seconds / 4, settings.picture_seconds / 4),
+            accuse=self._give_back,
             beat=HeartbeatWriter.of_this_process().beat,
         )
         self._runner = ShardRunner(
@@ -80,6 +85,7 @@ class Runtime:
             offers=engines.offers,
             lease_seconds=settings.lease_seconds,
             max_tries=settings.max_tries,
+            patience=patience_of(settings),
             draining=self._draining.is_set,
         )
 
@@ -141,6 +147,15 @@ class Runtime:
             jpeg_quality=self._settings.jpeg_quality,
         )
         preload(self._db, self._pipeline.models, self._chooser, names, profile)
+
+    def _give_back(self, accused: Accused) -> None:
+        """Give back all shards before the process ends, with the items that took too long."""
+        for run, items in accused.items():
+            self._db.write(partial(self._give_back_one, run.unit.hold, items))
+
+    def _give_back_one(self, hold: Hold, suspects: Sequence[ItemRef], session: Session) -> bool:
+        positions = {item.index for item in suspects}
+        return leases.accuse(session, hold, positions, now=self._db.now(session))
 
     def _hand_back(self) -> None:
         for run in self._keeper.runs():

@@ -2,7 +2,9 @@
 
 A shard is suspect if the process that ran it died: one of its items may be to blame, or none. It
 runs again in a child process, a batch at a time; if a batch kills the child, its items are tried
-one by one, and an item that has killed two children on its own is quarantined. Each range is noted
+one by one, and an item that has killed two children on its own is quarantined. A child that takes
+too long over an item names it and ends; the worker itself may have named one, too, and then it is
+convicted by one child. Each range is noted
 in the database before it is tried. A child that was killed from outside, or that died before it had
 loaded its model, proves nothing, and the range is tried again.
 """
@@ -23,7 +25,7 @@ from store import leases
 from store.database import Database
 from store.parts import ResultRow
 from worker.run import ShardRun
-from worker.suspect_process import Tried, serve
+from worker.suspect_process import Alive, Overdue, Tried, serve
 
 DEATHS_THAT_PROVE = 2
 _KILLED_FROM_OUTSIDE = 5  # times in one run; after that the shard is tried again later
@@ -39,11 +41,15 @@ _log = structlog.get_logger()
 
 
 class DiedError(RegattaError):
-    """The child died. `proves` says whether its input may be to blame."""
+    """The child died. `proves` says whether its input may be to blame.
 
-    def __init__(self, how: str, *, proves: bool) -> None:
+    `overdue` are the positions of items that took too long, if it was that.
+    """
+
+    def __init__(self, how: str, *, proves: bool, overdue: Sequence[int] = ()) -> None:
         super().__init__(how)
         self.proves = proves
+        self.overdue = overdue
 
 
 class Child:
@@ -86,6 +92,13 @@ class Child:
         self._pipe.close()
 
     def _receive(self, run: ShardRun, patience: float) -> Tried:
+        """Return the answer, waiting for `patience` seconds after the last sign of life."""
+        while True:
+            answer = self._next(run, patience)
+            if isinstance(answer, Tried):
+                return answer
+
+    def _next(self, run: ShardRun, patience: float) -> Tried | Alive:
         until = time.monotonic() + patience
         while not self._pipe.poll(_POLL_SECONDS):
             run.check()
@@ -93,9 +106,12 @@ class Child:
             if time.monotonic() > until:
                 self._process.kill()
                 raise DiedError(f"hung for {patience:g} s", proves=self._ready)
-        answer: Tried | RegattaError = self._pipe.recv()
+        answer: Tried | Alive | Overdue | RegattaError = self._pipe.recv()
         if isinstance(answer, RegattaError):
             raise answer
+        if isinstance(answer, Overdue):
+            self._process.kill()
+            raise DiedError("took too long", proves=True, overdue=answer.positions)
         return answer
 
     def _post_mortem(self) -> DiedError:
@@ -141,6 +157,7 @@ class _Trial:
         self._db = db
         self._stall_seconds = stall_seconds
         self._deaths = dict(run.unit.deaths)
+        self._overdue: set[int] = set()
         self._outside = 0
         self._child: Child | None = None
 
@@ -166,8 +183,12 @@ class _Trial:
                 return rows
             self._deaths[item.index] = self._deaths.get(item.index, 0) + 1
             self._note_deaths()
-        _log.error("item killed its process", item=item.key)
-        reason = f"killed_process: {DEATHS_THAT_PROVE} processes that ran it alone died"
+        if item.index in self._overdue:
+            _log.error("item took too long", item=item.key)
+            reason = "timed_out: it took too long, alone as well"
+        else:
+            _log.error("item killed its process", item=item.key)
+            reason = f"killed_process: {DEATHS_THAT_PROVE} processes that ran it alone died"
         return [
             ResultRow.quarantined(item, task=model.task, model=model.name, reason=reason)
             for model in self._run.unit.model.members
@@ -184,6 +205,10 @@ class _Trial:
             except DiedError as death:
                 _log.warning("isolated process died", how=str(death), items=len(items))
                 self.close()
+                if len(items) == 1:
+                    self._overdue.update(death.overdue)
+                else:
+                    self._suspect(death.overdue)
                 if death.proves:
                     return None
                 self._outside += 1
@@ -194,6 +219,12 @@ class _Trial:
             else:
                 self._run.count_isolated(len(items))
                 return rows
+
+    def _suspect(self, positions: Sequence[int]) -> None:
+        """Note items that took too long among others: one trial alone is enough for each."""
+        if positions:
+            self._deaths = {**dict.fromkeys(positions, DEATHS_THAT_PROVE - 1), **self._deaths}
+            self._note_deaths()
 
     def _note_trial(self, items: Sequence[ItemRef]) -> None:
         hold, start, stop = self._run.unit.hold, items[0].index, items[-1].index + 1

@@ -52,7 +52,7 @@ class Drawing:
             "draw", _drawn, Ticket.keep, threads=draw, depth=16
         )
         self._masks: Stage[_Sheet, _Sheet] = Stage(
-            "masks", _with_masks, self._draw.put, threads=fetch, depth=16
+            "masks", _with_masks, self._draw.put, threads=fetch, depth=16, is_waiting=True
         )
         self._images = ImageFiles(threads=fetch)
 

@@ -13,6 +13,7 @@ from worker.models import ResidentModel
 from worker.networks.network import Pixels
 from worker.pipeline.budget import Held, PictureMemory
 from worker.run import ShardRun
+from worker.steps import Step
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,6 +162,7 @@ class Ticket:
     frame: int | None = None
     pts: float | None = None
     size: tuple[int, int] | None = None
+    step: Step | None = None  # while it is worked on
     _held: dict[Held, int] = field(default_factory=dict)
     _is_with_sink: bool = False
     _has_left: bool = False
@@ -170,11 +172,20 @@ class Ticket:
         """The run that the picture belongs to."""
         return self.flow.run
 
-    def hold(self, kind: Held, size: int) -> None:
-        """Count `size` bytes as held unless some of the kind are, waiting while memory is short."""
-        if kind not in self._held:
-            self.flow.memory.take(kind, size, lambda: self.run.stopping)
-            self._held[kind] = size
+    def hold(self, kind: Held, size: int, *, pixels: int = 0) -> None:
+        """Count `size` bytes as held unless some of the kind are, waiting while memory is short.
+
+        The time for the present step begins anew after that, for a picture of so many `pixels`.
+        """
+        if kind in self._held:
+            return
+        if self.step is not None:
+            self.step.pause()
+        self.flow.memory.take(kind, size, lambda: self.run.stopping)
+        self._held[kind] = size
+        if self.step is not None:
+            width, height = self.size or (0, 0)
+            self.step.begin(pixels or width * height)
 
     def hold_exactly(self, kind: Held, size: int) -> None:
         """Count `size` bytes as held, whatever was before, without waiting."""

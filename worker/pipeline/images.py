@@ -20,7 +20,7 @@ class ImageFiles:
 
     def __init__(self, *, threads: int) -> None:
         self._fetch: Stage[ItemRef, bytes] = Stage(
-            "fetch", _fetch, _hand_over, threads=threads, depth=16
+            "fetch", _fetch, _hand_over, threads=threads, depth=16, is_waiting=True
         )
 
     @property
@@ -65,7 +65,7 @@ def _decoded(ticket: Ticket, files: list[bytes]) -> Picture:
     """Decode the one file, which is taken out of the list: it isn't needed any more."""
 
     def make_room(header: Header) -> None:
-        ticket.hold(Held.PIXELS, header.decode_bytes)
+        ticket.hold(Held.PIXELS, header.decode_bytes, pixels=header.width * header.height)
 
     limit = ticket.run.unit.options.limits.max_pixels
     image = read_picture(files.pop(), max_pixels=limit, begin=make_room).pixels
@@ -79,7 +79,7 @@ class ObjectSink:
 
     def __init__(self, *, threads: int) -> None:
         self._upload: Stage[Finished, Sequence[ResultRow]] = Stage(
-            "upload", _uploaded, Ticket.leave, threads=threads, depth=16
+            "upload", _uploaded, Ticket.leave, threads=threads, depth=16, is_waiting=True
         )
 
     @staticmethod

@@ -2,17 +2,21 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import structlog
 
 from core.errors import RegattaError
+from core.items import ItemRef
 from worker.engines.protocol import OutOfMemoryError, PredictError
 from worker.memory import FreedMemory
 from worker.networks.network import stacked
 from worker.pipeline.batcher import Batcher
 from worker.pipeline.inquiry import Failure, Inquiry, PendingAsk
+from worker.run import ShardRun
 
 _log = structlog.get_logger()
 
@@ -63,7 +67,8 @@ class Predictors:
         size = max(network.batch_size, len(batch))
         begun = time.perf_counter()
         try:
-            outputs = _outputs(batch, size, number)
+            with _watched(batch):
+                outputs = _outputs(batch, size, number)
         except (OutOfMemoryError, MemoryError) as error:
             self._halve(batch, size, number, error)
         except PredictError as error:
@@ -112,6 +117,18 @@ class Predictors:
     def _drop(self, ask: PendingAsk) -> None:
         if ask.inquiry.drop():
             self._then(ask.inquiry)
+
+
+@contextmanager
+def _watched(batch: Sequence[PendingAsk]) -> Iterator[None]:
+    """Have the watchdog see how long the batch takes, for each of the runs in it."""
+    items = defaultdict[ShardRun, list[ItemRef]](list)
+    for ask in batch:
+        items[ask.inquiry.ticket.run].append(ask.inquiry.ticket.item)
+    with ExitStack() as stack:
+        for run, of_run in items.items():
+            stack.enter_context(run.steps.batch(list(dict.fromkeys(of_run))))
+        yield
 
 
 def _outputs(batch: Sequence[PendingAsk], size: int, number: int) -> list[Any]:

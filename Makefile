@@ -19,6 +19,7 @@ install: $(INSTALLED) ## Make .venv with the regatta command, from the hash-lock
 # The checkout by a line in a .pth file: setuptools' hook would come after any folder called regatta
 # on PYTHONPATH.
 $(INSTALLED): requirements.lock requirements-uv.lock pyproject.toml setup.py
+	@echo "making $(VENV), and installing what Regatta needs into it (a minute or two)"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock || true
 	$(BIN)/uv pip install --quiet --system-certs --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock \
@@ -111,6 +112,7 @@ bench: install ## Measure speed, memory and what shards cost (IMAGES=folder MODE
 	  $(if $(IMAGES),--images $(IMAGES)) $(if $(MODEL),--model $(MODEL))
 	$(BIN)/python -m benchmarks.tasks --rounds 3 --json $(FIGURES)/tasks.json
 	$(BIN)/python -m benchmarks.preprocess --json $(FIGURES)/preprocess.json
+	$(if $(IMAGES),$(BIN)/python -m benchmarks.decoding --images $(IMAGES) --json $(FIGURES)/decoding.json)
 	$(BIN)/python -m benchmarks.merging --json $(FIGURES)/merging.json
 	$(BIN)/python -m benchmarks.planning --objects 100000 --json $(FIGURES)/planning.json
 	$(BIN)/python -m benchmarks.control_plane --shards 500 --json $(FIGURES)/control-plane.json

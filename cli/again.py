@@ -12,11 +12,12 @@ from cli.session import (
     say,
     warn_if_nobody_schedules,
 )
-from cli.show.wording import count, profile_without_worker
+from cli.show.wording import profile_without_worker
 from core.errors import UsageError
 from core.kinds import NEED_ENGINE
 from core.profile import ExecutionProfile
 from core.states import ENDED_JOBS, JobState
+from core.wording import count
 from scheduler.profiles import profile_for
 from store import jobs, processes
 from store.profiles import leave_profile

@@ -1,11 +1,8 @@
 """`regatta demo`: the whole system on this machine, on pictures whose truth is known."""
 
-import sys
-import time
 import webbrowser
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,7 +12,9 @@ from cli.interrupt import terminate_as_interrupt
 from cli.report import write_report
 from cli.request import job_defaults
 from cli.session import open_database, say
-from cli.show.summary import summary
+from cli.show.drawing import drawn_dataset
+from cli.show.pipe import for_a_reader
+from cli.show.summary import print_summary
 from cli.verdict import VERDICTS, Verdict
 from cli.work import work
 from config.settings import load_settings
@@ -24,7 +23,7 @@ from core.request import JobRequest
 from core.states import ENDED_JOBS, JobState
 from core.tasks import TASKS
 from report.snapshot import Snapshot
-from sample.dataset import Dataset, dataset_at
+from sample.dataset import Dataset
 from sample.shipped import SHOWN
 from scheduler.submit import submit
 from store.committed import committed_rows, quarantined_rows
@@ -73,8 +72,7 @@ def demo(ctx: click.Context, /, *, task: str, scenes: int, seed: int, show: bool
     settings = load_settings()
     place = settings.home / "demo" / f"{scenes}-scenes-seed-{seed}"
     with terminate_as_interrupt(), open_database(settings) as db:
-        dataset = _drawn(place, scenes, seed)
-        started = time.monotonic()
+        dataset = drawn_dataset(place, scenes, seed)
         model = SHOWN[task]
         request = JobRequest.of(
             str(dataset.folder), str(model), name="demo", shard_items=_SHARD_ITEMS
@@ -84,25 +82,17 @@ def demo(ctx: click.Context, /, *, task: str, scenes: int, seed: int, show: bool
         end = work(db, settings, job_id)
         if end is None:
             ctx.exit(INTERRUPTED)
-        seconds = time.monotonic() - started
-        for line in summary(db, end, seconds):
-            click.echo(line)
+        print_summary(db, end, None)
         if JobState(end["state"]) not in ENDED_JOBS:
             ctx.exit(_FAILED)
         finding = _look_into(db, end, dataset, task)
         report = write_report(db, db.read(lambda s: get_job(s, job_id)))
-        for line in _conclusion(finding, dataset, report):
-            click.echo(line)
+        with for_a_reader():
+            for line in _conclusion(finding, dataset, report):
+                click.echo(line)
         if show and not webbrowser.open(report):
             say("no browser could be opened")
         ctx.exit(_FAILED if finding.surprises else 0)
-
-
-def _drawn(place: Path, scenes: int, seed: int) -> Dataset:
-    """Return the dataset at this place, drawn now unless an earlier demo left it there."""
-    label = f"drawing {scenes:,} scenes"
-    with click.progressbar(range(scenes), label=label, file=sys.stderr) as bar:
-        return dataset_at(place, scenes, seed=seed, drawn=lambda _: bar.update(1))
 
 
 def _look_into(db: Database, end: Snapshot, dataset: Dataset, task: str) -> _Finding:

@@ -2,6 +2,7 @@
 
 import threading
 import traceback
+from contextlib import suppress
 
 import click
 
@@ -31,9 +32,10 @@ def explain(error: BaseException) -> int:
 
 def say_error(message: str, hint: str | None = None) -> None:
     """Say on stderr what is wrong, and what to do about it."""
-    click.echo(f"error: {printable(message)}", err=True)
-    if hint:
-        click.echo(f"hint: {printable(hint)}", err=True)
+    with suppress(BrokenPipeError):  # the exit code says it as well
+        click.echo(f"error: {printable(message)}", err=True)
+        if hint:
+            click.echo(f"hint: {printable(hint)}", err=True)
 
 
 def _explain_click(error: click.ClickException) -> int:

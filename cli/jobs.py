@@ -2,18 +2,25 @@
 
 import click
 
+from cli import complete
 from cli.options import format_option
-from cli.session import opened
+from cli.prune import said
+from cli.session import job_of, opened, say
 from cli.show.output import chosen, print_records
 from cli.show.wording import done_of
 from core.states import JobState
+from core.times import to_the_second
 from report.snapshot import Snapshot, snapshots
+from scheduler.removal import remove_job
 from store.jobs import list_jobs
 
 _COLUMNS = ("id", "name", "model", "state", "items", "done", "quarantined", "priority", "created")
 
 
-@click.command(epilog="Example: regatta jobs --state running --state planning")
+@click.group(
+    invoke_without_command=True,
+    epilog="Example: regatta jobs --state running --state planning; regatta jobs rm 4k2",
+)
 @click.option(
     "--state",
     "states",
@@ -24,14 +31,41 @@ _COLUMNS = ("id", "name", "model", "state", "items", "done", "quarantined", "pri
 @click.option("--tag", help="Only jobs with this tag.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
 @format_option
-def jobs(*, states: tuple[str, ...], tag: str | None, limit: int, form: str | None) -> None:
+@click.pass_context
+def jobs(
+    ctx: click.Context,
+    /,
+    *,
+    states: tuple[str, ...],
+    tag: str | None,
+    limit: int,
+    form: str | None,
+) -> None:
     """List jobs, newest first."""
+    if ctx.invoked_subcommand is not None:
+        return
     with opened() as (settings, db):
         wanted = [JobState(state) for state in states]
         found = db.read(lambda s: list_jobs(s, states=wanted, limit=None if tag else limit))
         if tag:
             found = [job for job in found if tag in job.tags][:limit]
         print_jobs(snapshots(db, settings, found), chosen(form))
+
+
+@jobs.command(epilog="Example: regatta jobs rm 4k2; regatta jobs rm latest --with-output")
+@click.argument("refs", nargs=-1, required=True, metavar="JOB...", shell_complete=complete.jobs)
+@click.option("--with-output", is_flag=True, help="Also remove the results and pictures.")
+def rm(*, refs: tuple[str, ...], with_output: bool) -> None:
+    """Remove each JOB, which must have ended; its output stays unless --with-output is given.
+
+    A job to which another refers, such as one whose pictures were drawn again, stays until that
+    one is removed.
+    """
+    with opened() as (_, db):
+        for job in [job_of(db, ref) for ref in refs]:
+            removed = remove_job(db, job.id, with_output=with_output)
+            what = said(removed) if with_output else f"its output stays in {job.output}"
+            say(f"removed job {job.id}: {what}")
 
 
 def print_jobs(found: list[Snapshot], form: str) -> None:
@@ -47,5 +81,5 @@ def _flat(job: Snapshot) -> Snapshot:
         "items": items["listed"],
         "done": done_of(job),
         "quarantined": items["quarantined"],
-        "created": str(job["created"])[:19],
+        "created": to_the_second(job["created"]),
     }

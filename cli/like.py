@@ -6,8 +6,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from core.digests import Digests
 from core.errors import BadInputError, UsageError
 from core.job_file import SOURCE, SUFFIX, parse_job
@@ -19,10 +17,10 @@ from core.request import OPTIONS, JobRequest, Said
 from core.selection import Selection
 from core.tasks import DETECTOR, KEYPOINT
 from store.database import Database
-from store.jobs import find_job, newest_named
+from store.jobs import find_job
 from store.locations import open_store, split_location
 from store.models import model_ref
-from store.tables import Job, Model
+from store.tables import Model
 
 _LARGEST_FILE = 1 << 20  # bytes: nobody writes more by hand
 
@@ -49,7 +47,7 @@ def like_job(db: Database, ref: str) -> Inherited:
         return like_file(Path(ref))
     if ref.lower().endswith(".json") or "/" in ref:
         return _like_manifest(ref)
-    job = db.read(lambda s: _found(s, ref))
+    job = db.read(lambda s: find_job(s, ref))
     if job.kind != ShardKind.INFER:
         raise UsageError(
             f"job {job.id} runs no model: it is of the kind {job.kind!r}",
@@ -108,15 +106,6 @@ def named(db: Database, said: Said) -> Said:
         else value
         for key, value in said.items()
     }
-
-
-def _found(session: Session, ref: str) -> Job:
-    try:
-        return find_job(session, ref)
-    except UsageError:
-        if (job := newest_named(session, ref)) is not None:
-            return job
-        raise
 
 
 def _like_manifest(ref: str) -> Inherited:

@@ -2,24 +2,33 @@
 
 import gc
 import importlib
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
 import click
 
+from cli.exit_codes import OK
 from cli.failure import DEBUG, explain
+from cli.show.pipe import is_reader_gone, nobody_reads
+from core.escape import printable
 
 COMMANDS = {
     "run": ("cli.run", "Run a model over a dataset, here and now, and wait for it."),
     "demo": ("cli.demo", "Run everything here, on pictures that Regatta draws itself."),
     "up": ("cli.up", "Run everything on this machine, in the foreground."),
+    "sample": ("cli.sample", "Draw pictures to try things on."),
     "submit": ("cli.submit", "Hand a job to a running stack."),
     "redraw": ("cli.redraw", "Draw a job's pictures again, from its results."),
-    "jobs": ("cli.jobs", "List jobs, newest first."),
+    "jobs": ("cli.jobs", "List jobs, newest first; remove them."),
     "status": ("cli.status", "Show how a job, or everything under way, is going."),
     "results": ("cli.results", "Print what was found, even while the job still runs."),
     "report": ("cli.report", "Write an HTML page about a job: charts, pictures, failures."),
+    "du": ("cli.du", "Show what jobs, models and the home take up."),
+    "prune": ("cli.prune", "Remove old jobs, and what nothing refers to."),
     "cancel": ("cli.steering", "Stop a job for good; what is done stays."),
     "pause": ("cli.steering", "Stop a job for now."),
     "resume": ("cli.steering", "Let a paused job go on."),
@@ -35,6 +44,10 @@ COMMANDS = {
     "completion": ("cli.completion", "Print the shell's completion script."),
 }
 """Where each command is defined, and its line in the overview."""
+
+
+_USUAL = frozenset({"REGATTA_HOME", "REGATTA_DATABASE_URL", "REGATTA_BROKER_URL"})
+"""Variables that most people set, for whose sake no settings need be imported."""
 
 
 def _imported(name: str) -> ModuleType:
@@ -53,6 +66,18 @@ def _imported(name: str) -> ModuleType:
         gc.enable()
 
 
+class _PipeError(Exception):
+    """A pipe is broken. Click would end the process, with code 1, if it saw what Python raises."""
+
+
+@contextmanager
+def _pipes_named() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _PipeError(str(error)) from error
+
+
 class LazyGroup(click.Group):
     """The top of the command line; it also turns every failure into words and an exit code."""
 
@@ -68,21 +93,50 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is asked for, or say which may have been meant."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            raise click.exceptions.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the overview without importing any command."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Parse the command line; `--help` prints already here."""
+        with _pipes_named():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with _pipes_named():
+            return super().invoke(ctx)
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command and end the process with its exit code."""
         extra["standalone_mode"] = False
         try:
             code = super().main(*args, **extra)
+            sys.stdout.flush()  # what it cannot write now, it would complain about at the very end
         except SystemExit:
             raise
+        except (_PipeError, BrokenPipeError) as error:
+            code = _parted(error)
         except BaseException as error:
             code = explain(error)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _parted(error: BaseException) -> int:
+    """End the output of a command whose reader has seen enough; return the exit code."""
+    if not is_reader_gone():
+        return explain(error.__cause__ or error)
+    nobody_reads()
+    return OK
 
 
 @click.group(
@@ -97,6 +151,15 @@ def cli(*, debug: bool) -> None:
     """Run PaddlePaddle models over whole datasets of images."""
     if debug:
         DEBUG.set()
+    if any(name.startswith("REGATTA_") and name not in _USUAL for name in os.environ):
+        _warn_of_unknown_variables()
+
+
+def _warn_of_unknown_variables() -> None:
+    from config.variables import unknown_variables  # noqa: PLC0415 - it needs all settings
+
+    for sentence in unknown_variables(os.environ):
+        click.echo(f"warning: {printable(sentence)}", err=True)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from cli import complete
 from cli.options import format_option
 from cli.registration import register, way_of
 from cli.session import opened, say
@@ -11,8 +12,9 @@ from cli.show.output import chosen, print_object, print_records
 from config.catalogue import find_official, official_models
 from config.settings import load_settings
 from core.times import iso
+from registry.known_models import SHIPPED_AT, known_model, known_models
 from store.database import Database
-from store.models import find_model, list_models, model_ref, remove_model
+from store.models import find_model, model_ref, remove_model
 from store.tables import Model
 from store.verdicts import verdicts_on
 
@@ -37,7 +39,7 @@ Example: regatta models add layout hf://PaddlePaddle/PicoDet-S_layout_3cls
 Example: regatta models add poses poses.toml"""
 )
 @click.argument("name")
-@click.argument("source")
+@click.argument("source", shell_complete=complete.paths)
 @click.option("--task", help="The task that the model must be for.")
 @click.option(
     "--sha256", help="The digest that the archive must have; of a directory, the model's own."
@@ -57,7 +59,7 @@ def add(*, name: str, source: str, task: str | None, sha256: str | None, check: 
 
 
 @models.command(epilog="Example: regatta models pull PP-YOLOE_plus-S --as people")
-@click.argument("official", metavar="NAME")
+@click.argument("official", metavar="NAME", shell_complete=complete.official_models)
 @click.option("--as", "name", metavar="OTHER", help="What to call it.  [default: NAME]")
 @click.option("--sha256", help="The digest that the archive must have.")
 @check_option
@@ -91,28 +93,28 @@ def catalogue(*, text: str | None, task: str | None, form: str | None) -> None:
 @models.command("list", epilog="Example: regatta models list --format json")
 @format_option
 def list_(*, form: str | None) -> None:
-    """List the registered models."""
+    """List the registered models, and those that ship with Regatta."""
     form = chosen(form)
     with opened() as (_, db):
-        found = [_record(model) for model in db.read(list_models)]
+        found = [_record(model) for model in known_models(db)]
     short = form in {"table", "csv"}
     print_records([_shorten(model) for model in found] if short else found, _COLUMNS, form)
 
 
 @models.command(epilog="Example: regatta models show picodet")
-@click.argument("name")
+@click.argument("name", shell_complete=complete.models)
 @format_option
 def show(*, name: str, form: str | None) -> None:
     """Show everything that is known about a model."""
     form = chosen(form)
     with opened() as (_, db):
-        model = db.read(lambda s: find_model(s, name))
+        model = known_model(db, name)
         record = _record(model) | {"verdicts": _verdicts(db, model)}
     print_object(_in_words(record) if form == "table" else record, form)
 
 
 @models.command(epilog="Example: regatta models remove picodet")
-@click.argument("name")
+@click.argument("name", shell_complete=complete.models)
 def remove(*, name: str) -> None:
     """Forget a name. The model's files stay, and so do jobs that ran it."""
     with opened() as (_, db):
@@ -127,7 +129,7 @@ def _record(model: Model) -> dict[str, Any]:
         "task": model.task,
         "digest": model.digest,
         "location": model.location,
-        "added": iso(model.added_at),
+        "added": None if model.added_at == SHIPPED_AT else iso(model.added_at),
         **model.card,
     }
 

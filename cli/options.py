@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from cli import complete
 from core.option import Kind, Option
 from core.request import OPTIONS
 from core.values import parse_colour, parse_since, parse_size, parse_tile
@@ -38,6 +39,7 @@ SINCE = Written("date|age", _checked_since)
 TILE = Written("WxH", parse_tile)
 COLOUR = Written("colour", parse_colour)
 
+_COMPLETED = {Kind.MODEL: complete.models, Kind.PLACE: complete.paths}
 _WRITTEN = {Kind.SIZE: SIZE, Kind.SINCE: SINCE, Kind.TILE: TILE, Kind.COLOUR: COLOUR}
 
 
@@ -51,6 +53,8 @@ def click_option(each: Option) -> Callable[[Any], Any]:
         names = [f"-{each.short}"] if each.short else []
         names.append(each.flag)
         more = {"type": _type(each), "metavar": each.metavar, "multiple": each.is_repeated}
+        if each.kind in _COMPLETED:
+            more["shell_complete"] = _COMPLETED[each.kind]
     if each.otherwise is not None:
         text += f"  [default: {each.otherwise}]"
     if each.default is not None and not each.is_repeated:
@@ -76,7 +80,9 @@ PRIORITY = click.IntRange(0, 9)
 
 FORMATS = ("table", "json", "ndjson", "csv")
 
-job_argument = click.argument("job", metavar="JOB")
+job_argument = click.argument("job", metavar="JOB", shell_complete=complete.jobs)
+
+source_argument = click.argument("source", required=False, shell_complete=complete.paths)
 
 format_option = click.option(
     "--format",
@@ -91,6 +97,7 @@ _MORE_JOB_OPTIONS = (
     click.option(
         "--like",
         metavar="JOB",
+        shell_complete=complete.jobs,
         help="Take over what is not said here from another job: its id, the start of it, `latest` "
         "or its name; its manifest.json, as a path or URL; or a job file.",
     ),

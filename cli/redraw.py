@@ -1,6 +1,5 @@
 """`regatta redraw`: draw a job's pictures again, from its results."""
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -61,7 +60,6 @@ def redraw(
             print_object(_plan(redrawing), chosen(form))
             return
         _check_schedulers(db, settings)
-        started = time.monotonic()
         job_id = accept(db, redrawing, settings.objects).id
         if no_wait:
             click.echo(job_id)
@@ -71,7 +69,7 @@ def redraw(
         end = work(db, settings, job_id)
         if end is None:
             ctx.exit(INTERRUPTED)
-        print_summary(db, end, form, time.monotonic() - started)
+        print_summary(db, end, form)
         ctx.exit(exit_code(end["state"]))
 
 

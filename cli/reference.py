@@ -14,7 +14,8 @@ _INTRODUCTION = """\
 # Commands
 
 Each section is what `--help` prints. Data goes to stdout, everything else to stderr: results can be
-piped while progress stays on the terminal. A JOB is the start of a job's id, or `latest`.
+piped while progress stays on the terminal. A JOB is a job's id or the start of it, its name
+(the newest job of that name), or `latest`.
 
 | exit code | meaning |
 | --- | --- |

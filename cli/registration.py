@@ -1,5 +1,6 @@
 """What `models add` and `models pull` share: registering the model behind an address."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,12 +25,16 @@ from store.verdicts import Verdict, give_verdict
 from vision.exports.export import read_export
 
 _NAME_LENGTH = 100
+_NAME = re.compile(rf"\w[\w.+-]{{0,{_NAME_LENGTH - 1}}}")
 
 
 def check_name(name: str) -> None:
     """Refuse names for a model that would be confusing."""
-    if not name.isprintable() or not name.strip() or "/" in name or len(name) > _NAME_LENGTH:
-        raise UsageError(f"{name!r} cannot be a model's name", hint="use letters, digits, . _ -")
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be a model's name",
+            hint=f"use up to {_NAME_LENGTH} letters, digits and . _ + -, no sign first",
+        )
 
 
 def register(name: str, source: str, *, task: str | None, sha256: str | None, check: bool) -> None:

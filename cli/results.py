@@ -1,32 +1,45 @@
 """`regatta results`: prints what was found."""
 
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from itertools import chain, islice
 from typing import Any
 
 import click
 
-from cli.options import format_option, job_argument
-from cli.session import job_of, opened
-from cli.show.output import chosen, print_records
-from core.options import ModelRef
+from cli import complete
+from cli.options import format_option
+from cli.session import job_of, opened, say
+from cli.show.output import FIRST_ROWS, chosen, print_records
+from config.settings import load_settings
 from core.states import ItemState
-from core.tasks import detections_of
+from core.tasks import detections_of, task_of
+from core.wording import count
 from store.committed import committed_rows
+from store.locations import use_s3
+from store.output import Output
+from store.s3.location import is_s3
+from store.s3.options import S3Options
 
 Row = dict[str, Any]
 
-_TABLE = ("item", "state", "found", "best", "annotated", "reason")
-_TABLE_OF_SEVERAL = ("item", "model", *_TABLE[1:])
+_ROWS_ON_A_TERMINAL = 50
+_COUNTED = 20_000  # rows that are counted, though not printed, before "more than" has to do
+_LABELS_SHOWN = 4
 _CSV = (
     *("item", "task", "model", "state", "width", "height", "label", "class_id", "score"),
-    *("x1", "y1", "x2", "y2", "text", "mask", "cutout", "annotated", "reason"),
+    *("x1", "y1", "x2", "y2", "text", "mask", "cutout", "annotated", "reason", "warning"),
 )
 
 
-@click.command(epilog="Example: regatta results latest --label person --min-score 0.5 --format csv")
-@job_argument
+@click.command(
+    epilog="Example: regatta results latest --label person --min-score 0.5 --format csv; "
+    "regatta results ./moved/output --limit 10"
+)
+@click.argument("job", metavar="JOB|PATH", shell_complete=complete.jobs)
 @click.option(
     "--item", "items", multiple=True, metavar="GLOB", help="Only items whose names match."
 )
@@ -41,6 +54,12 @@ _CSV = (
     type=click.Choice([state.value for state in ItemState]),
     help="Only items that ended in this state.",
 )
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    help="Print at most so many rows, 0 for all.  "
+    f"[default: {_ROWS_ON_A_TERMINAL} in a table on a terminal, all elsewhere]",
+)
 @format_option
 def results(
     *,
@@ -49,27 +68,74 @@ def results(
     labels: tuple[str, ...],
     min_score: float | None,
     states: tuple[str, ...],
+    limit: int | None,
     form: str | None,
 ) -> None:
     """Print what JOB found so far: every committed result, in listing order.
+
+    Instead of a job, PATH names an output wherever it is now: a folder (./out) or a prefix
+    (s3://bucket/out). It is read without the job database.
 
     JSON formats print a row for each item, CSV a line for each detection (or each class that a
     picture was given). With --label or --min-score, items without any such are left out.
     """
     keep = _filter(items, frozenset(states))
     narrow = _narrowing(frozenset(labels), min_score)
+    form = chosen(form)
+    if limit is None and form == "table" and sys.stdout.isatty():
+        limit = _ROWS_ON_A_TERMINAL
+    with _rows_of(job) as found:
+        rows = (narrowed for row in found if keep(row) and (narrowed := narrow(row)) is not None)
+        _print(islice(rows, limit or None), form)
+        if limit and (more := _more(rows)):
+            say(f"… {more} more: --limit 0 or --format csv")
+
+
+@contextmanager
+def _rows_of(ref: str) -> Iterator[Iterator[Row]]:
+    """Provide the rows of the job, or of the output, that a person means."""
+    if is_s3(ref) or "/" in ref or ref in {".", ".."}:
+        use_s3(S3Options(**load_settings().s3))
+        output = Output(ref)
+        if not output.is_whole:
+            say("there is no manifest.json: the rows are those of the parts that are there")
+        yield output.rows()
+        return
     with opened() as (_, db):
-        found = job_of(db, job)
-        rows = committed_rows(db, found)
-        rows = (narrowed for row in rows if keep(row) and (narrowed := narrow(row)) is not None)
-        form = chosen(form)
-        if form == "table":
-            several = len(ModelRef.from_json(found.model).members) > 1
-            print_records(map(_table_row, rows), _TABLE_OF_SEVERAL if several else _TABLE, form)
-        elif form == "csv":
-            print_records(_csv_rows(rows), _CSV, form)
-        else:
-            print_records(rows, (), form)
+        yield committed_rows(db, job_of(db, ref))
+
+
+def _print(rows: Iterator[Row], form: str) -> None:
+    if form == "table":
+        first = list(islice(rows, FIRST_ROWS))
+        print_records(map(_table_row, chain(first, rows)), _columns(first), form)
+    elif form == "csv":
+        print_records(_csv_rows(rows), _CSV, form)
+    else:
+        print_records(rows, (), form)
+
+
+def _columns(rows: Sequence[Row]) -> list[str]:
+    """Return the columns of a table of such rows: only those that mean something for them."""
+    tasks = {task_of(row["task"]) for row in rows}
+    columns = ["item"]
+    if len({row["model"] for row in rows}) > 1:
+        columns.append("model")
+    columns += ["state", "found"]
+    if any(not (task.has_texts or task.has_shares) for task in tasks) or not tasks:
+        columns.append("best")
+    if any(task.has_texts for task in tasks):
+        columns.append("text")
+    columns.append("reason")
+    if any("warning" in row for row in rows):
+        columns.append("warning")
+    return [*columns, "annotated"]
+
+
+def _more(rows: Iterator[Row]) -> str | None:
+    """Return how many rows are left, in words."""
+    left = sum(1 for _ in islice(rows, _COUNTED + 1))
+    return f"more than {_COUNTED:,}" if left > _COUNTED else f"{left:,}" if left else None
 
 
 def _filter(items: tuple[str, ...], states: frozenset[str]) -> Callable[[Row], bool]:
@@ -100,13 +166,24 @@ def _narrowing(labels: frozenset[str], min_score: float | None) -> Callable[[Row
 
 
 def _table_row(row: Row) -> Row:
-    found = detections_of(row)
+    found, task = detections_of(row), task_of(row["task"])
     labels = Counter(one["label"] for one in found)
-    best = max(found, key=lambda one: one["score"], default=None)
-    return {
-        **row,
-        "found": dict(labels.most_common(4)) if found else None,
-        "best": None if best is None else f"{best['label']} {best['score']:.2f}",
+    row = {**row, "found": None, "best": None, "text": None}
+    if not found:
+        return row
+    if task.has_texts:
+        lines = [one.get("text") or "" for one in found]
+        return row | {"found": count(len(lines), task.noun), "text": " / ".join(lines)}
+    if task.has_shares:
+        shares = Counter[str]()
+        for one in row["classes"] or found:
+            shares[one["label"]] += one["score"]
+        best = shares.most_common(_LABELS_SHOWN)
+        return row | {"found": {label: f"{share:.0%}" for label, share in best}}
+    best_one = max(found, key=lambda one: one["score"])
+    return row | {
+        "found": dict(labels.most_common(_LABELS_SHOWN)),
+        "best": f"{best_one['label']} {best_one['score']:.2f}",
     }
 
 

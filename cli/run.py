@@ -1,16 +1,16 @@
 """`regatta run`: submits a job, works on it and waits for it."""
 
-import time
 from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
+from cli import complete
 from cli.dryrun import dry_run as try_out
 from cli.exit_codes import INTERRUPTED, exit_code
 from cli.interrupt import terminate_as_interrupt
-from cli.options import format_option, job_options
+from cli.options import format_option, job_options, source_argument
 from cli.request import drafted, job_defaults, saved
 from cli.session import job_of, open_database, say
 from cli.show.output import chosen, print_object
@@ -28,9 +28,15 @@ from store.jobs import resume as resume_job
     epilog="Example: regatta run photos/ --model models/picodet_xs_320 --limit 100; "
     "regatta run job.toml --priority 9; regatta run more/ --like latest"
 )
-@click.argument("source", required=False)
+@source_argument
 @job_options
-@click.option("--resume", "resume", metavar="JOB", help="Continue this job instead.")
+@click.option(
+    "--resume",
+    "resume",
+    metavar="JOB",
+    shell_complete=complete.jobs,
+    help="Continue this job instead.",
+)
 @format_option
 @click.pass_context
 def run(
@@ -63,12 +69,11 @@ def run(
         if draft is not None and dry_run:
             print_object(try_out(draft), chosen(form))
             return
-        started = time.monotonic()
         job_id = _begin(db, settings, draft, resume)
         end = work(db, settings, job_id)
         if end is None:
             ctx.exit(INTERRUPTED)
-        print_summary(db, end, form, time.monotonic() - started)
+        print_summary(db, end, form)
         ctx.exit(exit_code(end["state"]))
 
 

@@ -1,7 +1,7 @@
 """What most commands begin with: the settings, and the job database."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import click
 from sqlalchemy.orm import Session
@@ -24,8 +24,9 @@ _PATIENCE_SECONDS = 10.0  # a person is waiting; loops have more patience
 
 
 def say(message: str) -> None:
-    """Print a message that is not data to stderr."""
-    click.echo(printable(message), err=True)
+    """Print a message that is not data to stderr; work goes on if nobody reads it any more."""
+    with suppress(BrokenPipeError):
+        click.echo(printable(message), err=True)
 
 
 @contextmanager

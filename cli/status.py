@@ -2,24 +2,19 @@
 
 import click
 
+from cli import complete
 from cli.exit_codes import exit_code
 from cli.jobs import print_jobs
 from cli.options import format_option, watch_option
 from cli.session import job_of, live_processes, opened, say, warn_if_nobody_schedules
 from cli.show.output import cell, chosen, print_object
+from cli.show.pipe import for_a_reader
 from cli.show.progress import progress_view
 from cli.show.progress import watch as wait_for
-from cli.show.wording import (
-    count,
-    duration,
-    plain_networks,
-    speed,
-    stages_line,
-    tallied,
-    waiting_for,
-)
+from cli.show.wording import plain_networks, stages_line, tallied, waiting_for
 from config.settings import Settings
 from core.states import ENDED_JOBS, RESTING_JOBS, JobState
+from core.wording import count, duration, speed
 from report.snapshot import Snapshot, snapshot, snapshots
 from store import processes
 from store.database import Database
@@ -27,7 +22,7 @@ from store.jobs import list_jobs
 
 
 @click.command(epilog="Example: regatta status latest --watch")
-@click.argument("job", required=False)
+@click.argument("job", required=False, shell_complete=complete.jobs)
 @watch_option
 @format_option
 @click.pass_context
@@ -49,7 +44,8 @@ def status(ctx: click.Context, /, *, job: str | None, watch: bool, form: str | N
             with progress_view() as view:
                 wait_for(db, settings, found.id, view)
         seen = snapshot(db, settings, found.id)
-        _print(seen, chosen(form))
+        with for_a_reader():
+            _print(seen, chosen(form))
         if watch:
             ctx.exit(exit_code(seen["state"]))
 

@@ -7,12 +7,14 @@ import click
 
 from cli.dryrun import dry_run as try_out
 from cli.exit_codes import exit_code
-from cli.options import format_option, job_options, watch_option
+from cli.options import format_option, job_options, source_argument, watch_option
 from cli.request import drafted, job_defaults, saved
 from cli.session import opened, say, warn_if_nobody_schedules
 from cli.show.output import chosen, print_object
+from cli.show.pipe import for_a_reader
 from cli.show.progress import progress_view
 from cli.show.progress import watch as wait_for
+from report.snapshot import snapshot
 from scheduler.submit import accept
 
 
@@ -20,7 +22,7 @@ from scheduler.submit import accept
     epilog="Example: regatta submit photos/ --model picodet --exclude '*/thumbs/*' --watch; "
     "regatta submit job.toml; regatta submit --like latest --threshold 0.3"
 )
-@click.argument("source", required=False)
+@source_argument
 @job_options
 @watch_option
 @format_option
@@ -52,7 +54,11 @@ def submit(
             print_object(try_out(draft), chosen(form))
             return
         job = accept(db, draft, job_defaults(settings))
-        click.echo(job.id)
+        with for_a_reader():
+            if form is None:
+                click.echo(job.id)
+            else:
+                print_object(snapshot(db, settings, job.id), form)
         warn_if_nobody_schedules(db, settings)
         if watch:
             with progress_view() as view:

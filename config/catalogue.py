@@ -2,11 +2,11 @@
 
 import tomllib
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 
 from core.errors import UsageError
+from core.near import near_names
 
 _NEAR = 0.5  # how alike a name has to be to be proposed
 _MOST_PROPOSED = 5
@@ -43,8 +43,8 @@ def find_official(name: str) -> OfficialModel:
     found = known.get(name.lower())
     if found is not None:
         return found
-    near = get_close_matches(name.lower(), known, _MOST_PROPOSED, _NEAR)
-    names = ", ".join(known[each].name for each in near)
+    official = (model.name for model in official_models())
+    names = ", ".join(near_names(name, official, most=_MOST_PROPOSED, alike=_NEAR))
     raise UsageError(
         f"there is no official model {name!r} in the catalogue",
         hint=f"perhaps {names}" if names else "`regatta models catalogue` lists them",

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from config.settings_file import find_settings_file
 from core.errors import UsageError
+from core.near import near_names
 
 
 def usage_error(
@@ -30,7 +30,7 @@ def _message(entry: ErrorDetails, flags: Mapping[str, Any], fields: Mapping[str,
     name = str(entry["loc"][0])
     origin = _origin(name, flags)
     if entry["type"] == "extra_forbidden":
-        close = get_close_matches(name, fields, 1)
+        close = near_names(name, fields, most=1)
         guess = f"; is it {close[0]}?" if close else f"; there are {', '.join(fields)}"
         return f"unknown setting {name!r} ({origin}){guess}"
     # URLs may hold passwords.

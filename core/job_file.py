@@ -14,11 +14,11 @@ Every key except `source` is the long name of an option of `regatta run`.
 import json
 import tomllib
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from core.errors import UsageError
+from core.near import did_you_mean
 from core.option import Kind, Option
 from core.options import ModelRef
 from core.request import OPTIONS, Said
@@ -88,10 +88,9 @@ _SOURCE = Option(SOURCE, "", kind=Kind.PLACE)
 
 def _unknown(key: str) -> UsageError:
     names = [SOURCE, *(each.name for each in OPTIONS.values())]
-    near = get_close_matches(key.replace("_", "-"), names, n=1)
     return UsageError(
         f"{key!r} is not an option of a job",
-        hint=f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}",
+        hint=did_you_mean(key.replace("_", "-"), names) or f"there are {', '.join(names)}",
     )
 
 
@@ -104,7 +103,7 @@ def _rendered(each: Option, value: Any) -> str:
     if each.kind is Kind.COLOUR:
         return _quoted("#" + bytes(value).hex())
     if each.kind is Kind.SINCE and not isinstance(value, str):
-        return datetime.fromtimestamp(value, UTC).isoformat()
+        return datetime.fromtimestamp(value, UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, ModelRef):
         raise UsageError(
             f"the model {value.name!r} has no name that a job file could use",

@@ -9,6 +9,7 @@ REPORT = "report.html"
 
 ATTEMPTS = "_attempts/"
 ITEMS = "items/"
+RESULTS = "results/"
 
 
 def items_part(number: int, plan_attempt: int) -> str:
@@ -71,18 +72,41 @@ def mask_image(key: str, model: str | None = None) -> str:
 
     `model` is given if several models each make one.
     """
-    return f"masks/{encode_key(_of_model(key, model), '.png')}"
+    return f"masks/{_of_model(key, model, '.png')}"
 
 
 def cutout_image(key: str, model: str | None = None) -> str:
     """Return the key of what matting cuts out of the source image `key`; `model` as above."""
-    return f"cutouts/{encode_key(_of_model(key, model), '.png')}"
+    return f"cutouts/{_of_model(key, model, '.png')}"
 
 
 def annotated_image(key: str, model: str | None = None) -> str:
     """Return the key of the annotated picture of the source image `key`; `model` as above."""
-    return f"annotated/{encode_key(_of_model(key, model), '.jpg')}"
+    return f"annotated/{_of_model(key, model, '.jpg')}"
 
 
-def _of_model(key: str, model: str | None) -> str:
-    return key if model is None else f"{model}/{key}"
+_OURS = (
+    ATTEMPTS,
+    ITEMS,
+    "annotated/",
+    "cutouts/",
+    "masks/",
+    *(f"{folder}/part-" for folder in _FOLDERS.values()),
+)
+
+
+def is_ours(key: str) -> bool:
+    """Return whether an object in a job's output is one that the job wrote."""
+    return key in {MANIFEST, REPORT} or key.startswith(_OURS)
+
+
+def _of_model(key: str, model: str | None, suffix: str) -> str:
+    """Return the encoded key, in the model's folder if there is one.
+
+    The names of composed models join those of their parts with `+`, which stays readable in the
+    folder's name. Nothing else is ever encoded as a plus, so that names still never share a folder.
+    """
+    if model is None:
+        return encode_key(key, suffix)
+    folder, slash, rest = encode_key(f"{model}/{key}", suffix).partition("/")
+    return folder.replace("%2B", "+") + slash + rest

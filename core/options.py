@@ -94,7 +94,10 @@ class DrawOptions:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits that protect workers from decompression bombs."""
+    """Limits that protect workers from decompression bombs, and results from damaged pictures.
+
+    With `lenient`, damaged pictures are no bad input if anything of them can be decoded.
+    """
 
     max_pixels: int = option(
         "max-pixels",
@@ -113,6 +116,13 @@ class Limits:
         otherwise="a setting",
         least=1,
         is_required=True,
+    )
+    lenient: bool = option(
+        "lenient",
+        False,
+        "Process damaged pictures as far as they can be read, with a warning in their rows.",
+        kind=Kind.SWITCH,
+        is_later=True,
     )
 
 

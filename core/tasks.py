@@ -40,6 +40,8 @@ class Task:
     `noun` is the word for one thing that such a model finds in a picture. `parts` are those of a
     composed model for the task; none if no model for it can be composed. `has_masks` says whether
     each picture gets a mask file, `has_cutouts` whether it gets a cut-out made with the mask.
+    `has_shares` says that the scores of a picture's classes are their shares of its pixels, and
+    `has_texts` that what was found is what it says: its label means nothing.
     """
 
     name: str
@@ -47,6 +49,13 @@ class Task:
     parts: tuple[Role, ...] = ()
     has_masks: bool = False
     has_cutouts: bool = False
+    has_shares: bool = False
+    has_texts: bool = False
+
+    @property
+    def has_things(self) -> bool:
+        """Whether its models find anything that can be counted."""
+        return not self.has_cutouts
 
     @property
     def queue(self) -> str:
@@ -58,9 +67,9 @@ _ALL = (
     Task(DETECT),
     Task(KEYPOINT, "pose", (Role(DETECTOR, DETECT), Role(KEYPOINT, KEYPOINT))),
     Task(CLASSIFY, "label"),
-    Task(SEGMENT, "segment", has_masks=True),
+    Task(SEGMENT, "segment", has_masks=True, has_shares=True),
     Task(MATTING, has_masks=True, has_cutouts=True),
-    Task(PANOPTIC, "segment", has_masks=True),
+    Task(PANOPTIC, "segment", has_masks=True, has_shares=True),
     Task(
         OCR,
         "line",
@@ -69,6 +78,7 @@ _ALL = (
             Role(TEXT_REC, TEXT_REC),
             Role(ORIENTATION, CLASSIFY, is_optional=True),
         ),
+        has_texts=True,
     ),
 )
 
@@ -82,9 +92,9 @@ ROLES: Mapping[str, tuple[Role, ...]] = {task.name: task.parts for task in _ALL 
 """The parts of the models for a task, if a model for it can be composed."""
 
 
-def noun_of(task: str) -> str:
-    """Return the word for one thing that a model for a task finds; also for unknown tasks."""
-    return TASK[task].noun if task in TASK else Task(task).noun
+def task_of(name: str) -> Task:
+    """Return the task of this name; one that only newer versions know finds detections."""
+    return TASK.get(name) or Task(name)
 
 
 MASKS = "masks"

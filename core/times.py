@@ -9,3 +9,8 @@ def iso(seconds: float | None) -> str | None:
         return None
     text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
+
+
+def to_the_second(text: str) -> str:
+    """Return what `iso` wrote without its milliseconds, with a blank instead of its T."""
+    return f"{text[:10]} {text[11:19]}Z"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from core.errors import UsageError
+from core.errors import RetryableError, UsageError
 from vision.exports.export import export_digest, is_export
 
 _INCOMING = ".incoming-"
@@ -19,11 +19,12 @@ def incoming(models: Path) -> Iterator[Path]:
     """Provide a temporary directory on the models' disk, so that models can be moved by a rename.
 
     Raises:
-        UsageError: it can't be made, or the disk fills up while it is in use.
+        UsageError: it can't be made.
+        RetryableError: the disk fills up while it is in use.
     """
     try:
         models.mkdir(parents=True, exist_ok=True)
-        _forget_abandoned(models)
+        forget_abandoned(models)
         folder = Path(tempfile.mkdtemp(prefix=_INCOMING, dir=models))
     except OSError as error:
         raise UsageError(
@@ -33,7 +34,7 @@ def incoming(models: Path) -> Iterator[Path]:
     try:
         yield folder
     except OSError as error:
-        raise UsageError(
+        raise RetryableError(
             f"the model cannot be written to {models}: {error.strerror or error}",
             hint="check that the disk is not full",
         ) from error
@@ -41,7 +42,7 @@ def incoming(models: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _forget_abandoned(models: Path) -> None:
+def forget_abandoned(models: Path) -> None:
     """Remove what killed commands left behind."""
     for folder in models.glob(f"{_INCOMING}*"):
         with suppress(OSError):

@@ -1,6 +1,6 @@
 """Finds the model that a job runs, from what a person calls it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,13 +8,16 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from config.catalogue import official_models
 from core.batching import NetworkTraits
 from core.errors import UsageError
+from core.near import near_names
 from core.options import SEVERAL, ModelRef
 from core.tasks import DETECTOR, KEYPOINT, ROLES, TASKS
 from registry.composition import Composition, read_composition
+from registry.shipped import shipped_models
 from store.database import Database
-from store.models import find_model, model_ref
+from store.models import list_models, model_ref
 from store.tables import Model
 from vision.exports.export import export_digest, read_export
 from vision.exports.exported import ExportedModel, network_traits
@@ -198,16 +201,26 @@ def _found(db: Database, name: str | ModelRef) -> ChosenModel:
         return _as_it_was(db, name)
     known = db.read(lambda s: _registered(s, name))
     if known is not None:
-        ref = known
-    elif name.endswith(".toml") and Path(name).expanduser().is_file():
-        path = Path(name).expanduser()
+        return _with_exports(known)
+    path = Path(name).expanduser()
+    if not path.exists():
+        path = shipped_models().get(name, path)
+    if path.suffix == ".toml" and path.is_file():
         return choose_composed(db, path.stem, read_composition(path))
-    elif Path(name).expanduser().is_dir():
-        ref = describe(Path(name).expanduser())
-    else:
-        db.read(lambda s: find_model(s, name))  # says what is missing, and what would help
-        raise AssertionError(name)
-    return _with_exports(ref)
+    if not path.is_dir():
+        raise _unknown(name, db.read(list_models))
+    return _with_exports(describe(path))
+
+
+def _unknown(name: str, registered: Iterable[Model]) -> UsageError:
+    """Return that there is no such model, and what may have been meant."""
+    near = near_names(name, [*(model.name for model in registered), *shipped_models()])
+    official = near_names(name, (model.name for model in official_models()))
+    hints = [f"did you mean {' or '.join(map(repr, near))}?"] if near else []
+    if official:
+        hints.append(f"`regatta models pull {official[0]}` would download that official model")
+    hints.append("`regatta models list` shows the names; a path of an export will do as well")
+    return UsageError(f"there is no model {name!r}", hint="; ".join(hints))
 
 
 def _with_exports(ref: ModelRef) -> ChosenModel:

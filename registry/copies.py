@@ -18,7 +18,8 @@ def copy_object(location: str, to: Path, *, progress: Progress) -> None:
     """Write an object's content into a file.
 
     Raises:
-        UsageError: there is none, it is too large, or its store can't be read.
+        UsageError: there is none, it is too large, or its store refuses.
+        RetryableError: its store can't be reached.
     """
     folder, key = split_location(location)
     with _reading(location):
@@ -36,7 +37,8 @@ def copy_folder(location: str, into: Path, *, progress: Progress) -> None:
     """Write every object below a prefix into a directory, under its relative name.
 
     Raises:
-        UsageError: there are none, too many or too large ones, or their store can't be read.
+        UsageError: there are none, too many or too large ones, or their store refuses.
+        RetryableError: their store can't be reached.
     """
     with _reading(location):
         store = open_store(location if location.endswith("/") else f"{location}/")
@@ -64,7 +66,9 @@ def _reading(location: str) -> Iterator[None]:
     """Say which location the store's error is about."""
     try:
         yield
-    except (BadInputError, FatalError, RetryableError) as error:
+    except RetryableError as error:
+        raise RetryableError(f"{location} cannot be read: {error}", hint=error.hint) from error
+    except (BadInputError, FatalError) as error:
         raise UsageError(
             f"{location} cannot be read: {error}",
             hint=error.hint or "check the location, and that you may read it",

@@ -41,6 +41,7 @@ def download_model(
     Raises:
         UsageError: it does not exist, can't be downloaded, is damaged, has another digest than
             `sha256`, or holds no export, or several.
+        RetryableError: where it comes from can't be reached, or the disk is full.
     """
     expected, shown = _digest_of(sha256), without_secrets(source)
     if not _URL.match(source) or source.lower().startswith("file://"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from core.errors import UsageError
+from core.errors import RetryableError, UsageError
 from registry.archives import LARGEST_BYTES, MOST_FILES
 
 SCHEME = "hf://"
@@ -52,8 +52,8 @@ def download_repository(repository: HubRepository, into: Path, *, shows_progress
     hub's own.
 
     Raises:
-        UsageError: there is no such repository or revision, it is not public or too large, or the
-            hub can't be reached.
+        UsageError: there is no such repository or revision, or it is not public or too large.
+        RetryableError: the hub can't be reached, or the disk is full.
     """
     # Few commands need the hub, and its import takes long.
     import httpx  # noqa: PLC0415
@@ -104,9 +104,9 @@ def _check_limits(where: str, sizes: Mapping[str, int]) -> None:
         raise UsageError(f"{where} has more than {MOST_FILES:,} files or {LARGEST_BYTES:,} bytes")
 
 
-def _unreachable(where: str, error: Exception) -> UsageError:
+def _unreachable(where: str, error: Exception) -> RetryableError:
     said = str(error).partition("\n")[0] or type(error).__name__
-    return UsageError(
+    return RetryableError(
         f"{where} cannot be downloaded: {said}",
         hint="check the network, HTTPS_PROXY and HF_ENDPOINT, and that the disk is not full",
     )

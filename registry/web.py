@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from core.errors import UsageError
+from core.errors import RetryableError, UsageError
 from registry.archives import LARGEST_BYTES
 
 Progress = Callable[[int, int | None], None]
@@ -48,7 +48,8 @@ def download(url: str, to: Path, *, progress: Progress) -> None:
     (`HTTPS_PROXY`, `NO_PROXY`, `SSL_CERT_FILE`).
 
     Raises:
-        UsageError: the server can't be reached, refuses, breaks off, or sends too much.
+        UsageError: nothing is there, it is not public, or it is too large.
+        RetryableError: the server can't be reached, has trouble of its own, or breaks off.
     """
     import httpx  # noqa: PLC0415 - few commands talk to web servers, and its import takes long
 
@@ -67,7 +68,7 @@ def download(url: str, to: Path, *, progress: Progress) -> None:
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         raise UsageError(f"{shown!r} is not a web address: {error}") from error
     except httpx.HTTPError as error:
-        raise UsageError(
+        raise RetryableError(
             f"{shown} cannot be downloaded: {error or type(error).__name__}",
             hint=f"check the network, and HTTPS_PROXY if there is a proxy; try again, {_ELSEWHERE}",
         ) from error
@@ -82,7 +83,7 @@ def _check(status: int, phrase: str, shown: str) -> None:
             hint=f"use an address with a signature or https://user:password@host/..., {_ELSEWHERE}",
         )
     if not 200 <= status < 300:  # noqa: PLR2004 - HTTP's own numbers
-        raise UsageError(
+        raise RetryableError(
             f"{shown} cannot be downloaded: the server said {status} {phrase}",
             hint=f"try again later, {_ELSEWHERE}",
         )

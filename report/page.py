@@ -2,12 +2,12 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -15,42 +15,39 @@ from markupsafe import Markup
 from core.options import ModelRef
 from core.stages import busy_seconds
 from core.states import ENDED_JOBS, JobState
-from core.tasks import noun_of
 from core.times import iso
-from report.charts import bars, columns, segments, short, time_marks, top
+from core.wording import count, duration, speed
+from report.charts import bars, columns, segments, time_marks, top
 from report.pictures import Embedded
 from report.provenance import provenance
-from report.statistics import (
-    BINS,
-    QUARANTINED_SHOWN,
-    SCORE_BINS,
-    Statistics,
-    Throughput,
-    throughput,
-)
-from report.text import duration, moment, number, plural, visible
+from report.section import Section, colours, section
+from report.snapshot import settled, took
+from report.statistics import Picture, Statistics
+from report.text import moment, number, visible
+from report.throughput import BINS, Throughput, throughput
 from store.jobs import Tally
 from store.tables import Job, Shard
-from vision.palette import colour_of
 
 
-def outcome(state: JobState, counts: Tally) -> str:
+def outcome(state: JobState, counts: Tally, *, listing_ended: bool = True) -> str:
     """Say what people want to know first: how many items of how many succeeded."""
     if not counts.listed:
         return "No items were listed." if state in ENDED_JOBS else "No items are listed yet."
-    items = plural(counts.listed, "item")
+    items = count(counts.listed, "item")
     if state not in ENDED_JOBS:
-        done = counts.listed - counts.pending
+        done = settled(counts)
         return f"{done:,} of {items} so far {'is' if done == 1 else 'are'} done."
     good = counts.succeeded + counts.skipped
+    more = "" if listing_ended else " The source was not listed to its end."
     if good == counts.listed:
-        return f"{'The only item' if good == 1 else f'All {items}'} succeeded{_skipped(counts)}."
+        all_ = "The only item" if good == 1 else f"All {items}"
+        return f"{all_} succeeded{_skipped(counts)}.{more}"
     rest = [
-        f"{count:,} {'is' if count == 1 else 'are'} {name}"
-        for name, count in (("quarantined", counts.quarantined), ("cancelled", counts.cancelled))
-        if count
+        f"{number:,} {'is' if number == 1 else 'are'} {name}"
+        for name, number in (("quarantined", counts.quarantined), ("cancelled", counts.cancelled))
+        if number
     ]
-    return f"{good:,} of {items} succeeded{_skipped(counts)}; {', '.join(rest)}."
+    return f"{good:,} of {items} succeeded{_skipped(counts)}; {', '.join(rest)}.{more}"
 
 
 def _skipped(counts: Tally) -> str:
@@ -58,7 +55,6 @@ def _skipped(counts: Tally) -> str:
 
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_LABELS_SHOWN = 24
 _REASONS_SHOWN = 20
 _COUNTS = ("listed", "succeeded", "skipped", "quarantined", "cancelled", "pending")
 
@@ -67,7 +63,11 @@ PictureUrl = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Everything that a page shows. `now` is the time of a look at a job that is still going."""
+    """Everything that a page shows. `now` is the time of a look at a job that is still going.
+
+    `speed` is in items a second (`report.snapshot.speeds`); `unread` pictures should be among
+    `pictures` but could not be read.
+    """
 
     job: Job
     counts: Tally
@@ -75,6 +75,8 @@ class Content:
     statistics: Statistics
     pictures: Sequence[Embedded]
     now: float
+    speed: float | None = None
+    unread: int = 0
 
 
 def relative_url(key: str) -> str:
@@ -89,11 +91,17 @@ def render(content: Content, picture_url: PictureUrl) -> str:
     """
     job, statistics = content.job, content.statistics
     style, script = _asset("report.css"), _asset("report.js")
-    labels = sorted({label for shown in content.pictures for label in shown.picture.best})
+    labels = sorted(
+        {
+            label
+            for shown in content.pictures
+            if not shown.picture.lines  # whose label says nothing
+            for label in shown.picture.best
+        }
+    )
     ref = ModelRef.from_json(job.model)
-    noun = noun_of(ref.task)
     counts = {name: getattr(content.counts, name) for name in _COUNTS}
-    speed = throughput(content.shards)
+    sections = [section(one) for one in statistics.models.values() if one.task.has_things]
     return (
         _environment()
         .get_template("report.html.j2")
@@ -102,24 +110,26 @@ def render(content: Content, picture_url: PictureUrl) -> str:
             state=job.state.value,
             is_planning=job.state is JobState.PLANNING,
             as_of=None if job.state in ENDED_JOBS else iso(content.now),
-            took=_took(job),
-            outcome=outcome(job.state, content.counts),
+            took=took(job),
+            outcome=outcome(job.state, content.counts, listing_ended=job.planned_at is not None),
             counts=counts,
             parts=segments({name: count for name, count in counts.items() if name != "listed"}),
             passed_over=sorted(job.passed_over.items()),
             statistics=statistics,
-            classes=bars(top(statistics.detections, _LABELS_SHOWN)),
-            scores=_score_chart(statistics, noun),
-            noun=noun,
+            sections=sections,
+            models=[member.name for member in ref.members],
             several=len(ref.members) > 1,
-            colours={label: _hex(number) for label, number in statistics.class_ids.items()},
-            speed=speed,
-            speed_chart=_speed_chart(speed),
+            colours={name: colours(one) for name, one in statistics.models.items()},
+            speed=None if content.speed is None else speed(content.speed),
+            speed_chart=_speed_chart(throughput(content.shards)),
             stages=bars(busy_seconds(shard.timings for shard in content.shards)),
             labels=labels,
-            cards=_cards(content.pictures, labels, picture_url),
+            cards=_cards(content, labels, picture_url),
+            measure=_measure(sections),
+            has_texts=any(one.has_texts for one in sections),
+            pictures_at=unquote(picture_url("annotated")),
+            unread=content.unread,
             reasons=bars(top(statistics.reasons, _REASONS_SHOWN)),
-            unshown=statistics.reasons.total() - min(statistics.reasons.total(), QUARANTINED_SHOWN),
             provenance=provenance(job),
             style=style,
             script=script,
@@ -141,7 +151,7 @@ def _environment() -> Environment:
         "number": number,
         "moment": moment,
         "duration": duration,
-        "plural": plural,
+        "count": count,
     }
     return environment
 
@@ -161,18 +171,10 @@ def _policy(style: str, script: str) -> str:
     )
 
 
-def _took(job: Job) -> float | None:
-    if job.started_at is None or job.finished_at is None:
-        return None
-    return job.finished_at - job.started_at
-
-
-def _score_chart(statistics: Statistics, noun: str) -> Any:
-    titles = [
-        f"{place / SCORE_BINS:.2f} to {(place + 1) / SCORE_BINS:.2f}: {plural(count, noun)}"
-        for place, count in enumerate(statistics.scores)
-    ]
-    return columns(statistics.scores, titles, [(place / 4, short(place / 4)) for place in range(5)])
+def _measure(sections: Sequence[Section]) -> str | None:
+    """Return what the gallery's filter compares; None if no card has any number to compare."""
+    kinds = {"share" if one.has_shares else "score" for one in sections if not one.has_texts}
+    return " or ".join(sorted(kinds)) or None
 
 
 def _speed_chart(speed: Throughput | None) -> Any:
@@ -186,13 +188,8 @@ def _speed_chart(speed: Throughput | None) -> Any:
     return columns(speed.rates, titles, time_marks(speed.seconds))
 
 
-def _hex(class_id: int) -> str:
-    blue, green, red = colour_of(class_id)
-    return f"#{red:02x}{green:02x}{blue:02x}"
-
-
 def _cards(
-    pictures: Iterable[Embedded], labels: Sequence[str], picture_url: PictureUrl
+    content: Content, labels: Sequence[str], picture_url: PictureUrl
 ) -> list[dict[str, Any]]:
     """Return what the gallery shows; the script gets labels as their indices in `labels`."""
     place = {label: number for number, label in enumerate(labels)}
@@ -202,11 +199,31 @@ def _cards(
             "model": shown.picture.model,
             "image": shown,
             "href": picture_url(shown.picture.annotated),
-            "found": shown.picture.best,
-            "detections": shown.picture.detections,
+            "chips": _chips(shown.picture, content.statistics),
+            "is_empty": not shown.picture.found,
+            "lines": shown.picture.lines,
+            "found": _found(shown.picture, content.statistics),
             "best": json.dumps(
-                {place[label]: round(score, 3) for label, score in shown.picture.best.items()}
+                {
+                    place[label]: round(score, 3)
+                    for label, score in shown.picture.best.items()
+                    if label in place
+                }
             ),
         }
-        for shown in pictures
+        for shown in content.pictures
     ]
+
+
+def _found(picture: Picture, statistics: Statistics) -> str:
+    findings = statistics.models.get(picture.model)
+    return count(picture.found, findings.task.noun if findings else "detection")
+
+
+def _chips(picture: Picture, statistics: Statistics) -> dict[str, str]:
+    """Return the labels of a card with their numbers in words; text speaks for itself."""
+    findings = statistics.models.get(picture.model)
+    if findings is not None and findings.task.has_texts:
+        return {}
+    form = "{:.0%}" if findings is not None and findings.task.has_shares else "{:.2f}"
+    return {label: form.format(score) for label, score in picture.best.items()}

@@ -39,15 +39,42 @@ def snapshots(db: Database, settings: Settings, jobs: Sequence[Job]) -> list[Sna
 def _take(s: Session, db: Database, settings: Settings, jobs: Sequence[Job]) -> list[Snapshot]:
     now = db.now(s)
     counts = tally(s, jobs)
-    running = {job.id: job.started_at for job in jobs if job.state in LIVE_JOBS and job.started_at}
-    rates = pace(s, running, now=now)
+    rates = speeds(s, jobs, counts, now=now)
     workers = processes.live(s, processes.WORKER, now=now, within=settings.lease_seconds)
     return [_describe(job, counts[job.id], rates.get(job.id), workers) for job in jobs]
 
 
+def speeds(
+    s: Session, jobs: Sequence[Job], counts: Mapping[str, Tally], *, now: float
+) -> dict[str, float]:
+    """Return the items a second of jobs, by id, as every command and page states them.
+
+    Of an ended job, over all of the time that it took (`took`); otherwise over the last minute.
+    """
+    live = {job.id: job.started_at for job in jobs if job.state in LIVE_JOBS and job.started_at}
+    found = pace(s, live, now=now)
+    for job in jobs:
+        if job.state in ENDED_JOBS and (seconds := took(job)) is not None:
+            found[job.id] = settled(counts[job.id]) / max(1e-3, seconds)
+    return found
+
+
+def took(job: Job) -> float | None:
+    """Return the seconds from the first claim of a job's shards to its end; None if either lacks.
+
+    Pauses, and the time until a retry, count as well.
+    """
+    if job.started_at is None or job.finished_at is None:
+        return None
+    return job.finished_at - job.started_at
+
+
+def settled(counts: Tally) -> int:
+    """Return how many items have a result or are in quarantine: cancelled ones have neither."""
+    return counts.succeeded + counts.skipped + counts.quarantined
+
+
 def _describe(job: Job, counts: Tally, rate: float | None, workers: Sequence[Process]) -> Snapshot:
-    if job.state in ENDED_JOBS:
-        rate = _average(job, counts)
     is_served = _is_served(job, counts, workers)
     instead = [] if is_served or job.profile is None else processes.offered(workers, job.task)
     return {
@@ -71,6 +98,8 @@ def _describe(job: Job, counts: Tally, rate: float | None, workers: Sequence[Pro
         "created": iso(job.created_at),
         "started": iso(job.started_at),
         "finished": iso(job.finished_at),
+        "took_seconds": took(job),
+        "listing_ended": job.planned_at is not None,
         "source": job.source,
         "kind": job.kind,
         "priority": job.priority,
@@ -101,13 +130,6 @@ def _shares(seconds: Mapping[str, float]) -> dict[str, float]:
     """Return the share of the work that each stage did, 0 to 1."""
     total = sum(seconds.values())
     return {stage: round(busy / total, 3) for stage, busy in seconds.items()}
-
-
-def _average(job: Job, counts: Tally) -> float | None:
-    if job.started_at is None or job.finished_at is None:
-        return None
-    settled = counts.succeeded + counts.skipped + counts.quarantined
-    return settled / max(1e-3, job.finished_at - job.started_at)
 
 
 def _eta(job: Job, counts: Tally, rate: float | None) -> float | None:

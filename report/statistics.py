@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from core.options import ModelRef
 from core.states import ItemState
-from core.tasks import detections_of
-from store.tables import Shard
+from core.tasks import task_of
+from report.findings import Findings, found_in
 
 T = TypeVar("T")
 
@@ -40,133 +41,148 @@ class EvenSample(Generic[T]):
         return [self._kept[place * len(self._kept) // count] for place in range(count)]
 
 
-BINS = 48
-
-
-@dataclass(frozen=True, slots=True)
-class Throughput:
-    """`rates` are items a second in equal slices of the time, from `begin` on, `seconds` long."""
-
-    begin: float
-    seconds: float
-    rates: tuple[float, ...]
-
-    @property
-    def mean(self) -> float:
-        """The items a second over all of the time."""
-        return sum(self.rates) / len(self.rates)
-
-
-def throughput(shards: Sequence[Shard]) -> Throughput | None:
-    """Return the speed over time; None before the first shard has ended.
-
-    A shard's items count as spread evenly over its last run.
-    """
-    runs = [
-        (shard.started_at, shard.finished_at, shard.succeeded + shard.skipped + shard.quarantined)
-        for shard in shards
-        if shard.started_at is not None
-        and shard.finished_at is not None
-        and shard.finished_at > shard.started_at
-    ]
-    if not runs:
-        return None
-    begin = min(start for start, _, _ in runs)
-    seconds = max(end for _, end, _ in runs) - begin
-    width = seconds / BINS
-    items = [0.0] * BINS
-    for start, end, count in runs:
-        first, last = ((moment - begin) / width for moment in (start, end))
-        for place in range(int(first), min(BINS, int(last) + 1)):
-            inside = max(0.0, min(last, place + 1) - max(first, place))
-            items[place] += count * inside / (last - first)
-    return Throughput(begin, seconds, tuple(number / width for number in items))
-
-
 GALLERY = 48
 QUARANTINED_SHOWN = 100
-SCORE_BINS = 20
+WARNED_SHOWN = 100
 _LABELS_PER_PICTURE = 40
+_TEXT_PER_PICTURE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One row that has a picture: `best` is the highest score by label, surest first."""
+    """One row that has a picture: `best` is the highest score by label, surest first.
+
+    `lines` are those that were read in it, as far as `_TEXT_PER_PICTURE` characters go.
+    """
 
     order: int
     item: str
     model: str
     annotated: str
-    detections: int
+    found: int
     best: Mapping[str, float]
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class QuarantinedItem:
-    """A quarantined item and why."""
+class Setback:
+    """An item in quarantine and why, under one model or several."""
 
     item: str
-    model: str
+    models: tuple[str, ...]
     reason: str
 
 
-@dataclass
-class Statistics:
-    """Counts of detections and quarantined items; `scores` has equal bins from 0 to 1."""
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """An item with a result although something is odd about its file."""
 
-    rows: int = 0
-    detections: Counter[str] = field(default_factory=Counter)
-    items_with: Counter[str] = field(default_factory=Counter)
-    class_ids: dict[str, int] = field(default_factory=dict)
-    items_without_any: int = 0
-    scores: list[int] = field(default_factory=lambda: [0] * SCORE_BINS)
-    reasons: Counter[str] = field(default_factory=Counter)
-    setbacks: list[QuarantinedItem] = field(default_factory=list)
-    _found: EvenSample[Picture] = field(default_factory=lambda: EvenSample(GALLERY))
-    _empty: EvenSample[Picture] = field(default_factory=lambda: EvenSample(GALLERY))
+    item: str
+    warning: str
+
+
+class Statistics:
+    """Counts of a job's items, rows and pictures, and the findings of each of its models.
+
+    `items` are those that have rows, `items_with_any` those of them in which any model found
+    anything; `quarantined`, `reasons` and `warned` count items as well, under how many models they
+    failed or were read. `warnings` has the first of the latter.
+    """
+
+    def __init__(self, models: Iterable[tuple[str, str]]) -> None:
+        """Begin to count for these models: their names and tasks."""
+        self.models = {name: Findings(name, task_of(task)) for name, task in models}
+        self.rows = 0
+        self.items = 0
+        self.items_with_any = 0
+        self.quarantined = 0
+        self.reasons: Counter[str] = Counter()
+        self.setbacks: list[Setback] = []
+        self.setbacks_unshown = 0
+        self.warned = 0
+        self.warnings: list[Warned] = []
+        self._found: EvenSample[Picture] = EvenSample(GALLERY)
+        self._empty: EvenSample[Picture] = EvenSample(GALLERY)
+        self._item: str | None = None
+        self._has_any = False  # the item so far
+        self._failed: dict[str, None] = {}  # the reasons of the item so far
+        self._is_warned = False  # the item so far
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Count one result row, as `store.parts.iter_rows` yields it."""
+        """Count one result row, as `store.parts.iter_rows` yields it, in the order of the parts."""
         self.rows += 1
+        if row["item"] != self._item:
+            self._item, self._has_any, self._failed = row["item"], False, {}
+            self._is_warned = False
+            self.items += 1
+        if (warning := row.get("warning")) and not self._is_warned:
+            self._is_warned = True
+            self._warn(row["item"], warning)
         if row["state"] == ItemState.QUARANTINED:
             self._set_back(row)
         elif row["state"] == ItemState.SUCCEEDED:
             self._count(row)
 
     def gallery(self) -> list[Picture]:
-        """Return pictures from all over the job, preferring those with detections."""
+        """Return pictures from all over the job, preferring those in which something was found."""
         found = self._found.pick(GALLERY)
         empty = self._empty.pick(GALLERY - len(found))
         return sorted([*found, *empty], key=lambda picture: picture.order)
 
     def _set_back(self, row: Mapping[str, Any]) -> None:
         reason = row["reason"] or "no reason given"
-        self.reasons[reason.partition(":")[0]] += 1
-        if len(self.setbacks) < QUARANTINED_SHOWN:
-            self.setbacks.append(QuarantinedItem(row["item"], row["model"], reason))
+        code = reason.partition(":")[0]
+        self.quarantined += not self._failed
+        self.reasons[code] += all(code != other.partition(":")[0] for other in self._failed)
+        is_new = reason not in self._failed
+        self._failed[reason] = None
+        last = self.setbacks[-1] if self.setbacks else None
+        if is_new and len(self.setbacks) >= QUARANTINED_SHOWN:
+            self.setbacks_unshown += 1
+        elif is_new:
+            self.setbacks.append(Setback(row["item"], (row["model"],), reason))
+        elif last and (last.item, last.reason) == (row["item"], reason):
+            models = tuple(dict.fromkeys((*last.models, row["model"])))
+            self.setbacks[-1] = Setback(row["item"], models, reason)
+
+    def _warn(self, item: str, warning: str) -> None:
+        self.warned += 1
+        if len(self.warnings) < WARNED_SHOWN:
+            self.warnings.append(Warned(item, warning))
 
     def _count(self, row: Mapping[str, Any]) -> None:
-        found = detections_of(row)
+        findings = self.models.setdefault(
+            row["model"], Findings(row["model"], task_of(row["task"]))
+        )
+        found = found_in(row)
+        findings.add(row, found)
+        if found and not self._has_any:
+            self._has_any = True
+            self.items_with_any += 1
+        if row["annotated"]:
+            (self._found if found else self._empty).add(self._picture(row, found))
+
+    def _picture(self, row: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> Picture:
         best: dict[str, float] = {}
         for one in found:
-            label, score = one["label"], one["score"]
-            self.detections[label] += 1
-            self.class_ids.setdefault(label, one["class_id"])
-            self.scores[min(SCORE_BINS - 1, max(0, int(score * SCORE_BINS)))] += 1
-            best[label] = max(score, best.get(label, score))
-        self.items_with.update(best.keys())  # a mapping would add its values
-        self.items_without_any += not found
-        if row["annotated"]:
-            surest = sorted(best.items(), key=lambda entry: -entry[1])[:_LABELS_PER_PICTURE]
-            picture = Picture(
-                self.rows, row["item"], row["model"], row["annotated"], len(found), dict(surest)
-            )
-            (self._found if found else self._empty).add(picture)
+            best[one["label"]] = max(one["score"], best.get(one["label"], 0.0))
+        surest = sorted(best.items(), key=lambda entry: -entry[1])[:_LABELS_PER_PICTURE]
+        lines: list[str] = []
+        room = _TEXT_PER_PICTURE
+        for text in filter(None, (one.get("text") for one in found)):
+            lines.append(text[:room])
+            room -= len(lines[-1])
+            if room <= 0:
+                break
+        return Picture(
+            *(self.rows, row["item"], row["model"], row["annotated"]),
+            *(len(found), dict(surest), tuple(lines)),
+        )
 
 
-def read_statistics(rows: Iterable[Mapping[str, Any]]) -> Statistics:
-    """Add up a stream of result rows."""
-    statistics = Statistics()
+def read_statistics(rows: Iterable[Mapping[str, Any]], model: ModelRef) -> Statistics:
+    """Add up a stream of result rows of a job with this model, or these models."""
+    statistics = Statistics((member.name, member.task) for member in model.members)
     for row in rows:
         statistics.add(row)
     return statistics

@@ -49,7 +49,7 @@ MODELS = {
     "text_det": Shipped(EXPORTS / "regatta_text_det", "finds the names on hulls", "hmean", 0.75),
     "text_rec": Shipped(
         EXPORTS / "regatta_text_rec",
-        "reads a name that was cut out, or other capitals and digits",
+        "reads a name that was cut out, or other capitals and digits without spaces",
         "characters right",
         0.9,
     ),

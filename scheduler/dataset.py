@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from core.errors import BadInputError, FatalError, RetryableError, UsageError
+from core.formats import unread_format
 from core.selection import Selection, media_kind
 from core.sources import Source, SourceKind, parse_source
 from scheduler.listing import Listed, listing
@@ -84,10 +85,13 @@ def _of_file(path: str) -> str:
     if kind.is_manifest:
         return path
     suffix = Path(path).suffix
-    media = media_kind(path)
+    media, unread = media_kind(path), unread_format(path)
     if media != "image":
+        other = (
+            "not an image, by its name" if unread is None else f"{unread.name}, which is not read"
+        )
         raise UsageError(
-            f"{path!r} is {f'a {media}' if media else 'not an image, by its name'}",
+            f"{path!r} is {f'a {media}' if media else other}",
             hint="name an image, a folder, a glob, or a list of items (.txt, .jsonl, .csv)"
             + ("" if suffix else "; files are told apart by their suffixes"),
         )

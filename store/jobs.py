@@ -9,6 +9,7 @@ from sqlalchemy import (
     SQLColumnExpression,
     Update,
     case,
+    delete,
     exists,
     func,
     not_,
@@ -19,6 +20,7 @@ from sqlalchemy.orm import Session, aliased
 
 from core.errors import NewerError, UsageError
 from core.kinds import COUNT
+from core.near import did_you_mean
 from core.options import JobOptions, ModelRef
 from core.selection import Selection
 from core.states import (
@@ -30,8 +32,9 @@ from core.states import (
     ShardMoves,
     ShardState,
 )
+from store.references import referring_to
 from store.rows import changed, column_text, count
-from store.tables import UNHELD, UNPLANNED, Job, Shard, ShardDependency
+from store.tables import UNHELD, UNPLANNED, Job, JobReference, Shard, ShardDependency
 
 # This does not block the insertion of new shards, which refer to their job.
 _LOCK = {"key_share": True}
@@ -73,7 +76,9 @@ def lock_job(session: Session, job_id: str) -> Job:
 
 
 def find_job(session: Session, ref: str) -> Job:
-    """Return the job that a person means: a prefix of its id, or `latest`.
+    """Return the job that a person means: by its id, its name, a prefix of its id, or `latest`.
+
+    Of several jobs with that name, it is the newest.
 
     Raises:
         UsageError: no job matches, or several do.
@@ -86,12 +91,15 @@ def find_job(session: Session, ref: str) -> Job:
     wanted = ref.lower()
     found: Sequence[Job] = ()
     if wanted:  # every id begins with "": an unset variable must not name a job
-        named = select(Job).where(Job.id.startswith(wanted, autoescape=True))
-        found = session.scalars(named.order_by(Job.id).limit(5)).all()
+        if (known := session.get(Job, wanted) or newest_named(session, ref)) is not None:
+            return known
+        like_it = select(Job).where(Job.id.startswith(wanted, autoescape=True))
+        found = session.scalars(like_it.order_by(Job.id).limit(5)).all()
     if len(found) == 1:
         return found[0]
     if not found:
-        raise UsageError(f"no job {ref!r}", hint="`regatta jobs` lists them")
+        hint = did_you_mean(ref, job_names(session)) if wanted else None
+        raise UsageError(f"no job {ref!r}", hint=hint or "`regatta jobs` lists them")
     raise UsageError(
         f"{ref!r} may be any of {', '.join(job.id for job in found)}",
         hint="write more of the id",
@@ -102,6 +110,13 @@ def newest_named(session: Session, name: str) -> Job | None:
     """Return the newest job of this name."""
     query = select(Job).where(Job.name == name).order_by(Job.created_at.desc(), Job.id)
     return session.scalars(query.limit(1)).first()
+
+
+def job_names(session: Session, *, limit: int = 200) -> list[str]:
+    """Return the ids and the different names of the newest jobs."""
+    newest = select(Job.id, Job.name).order_by(Job.created_at.desc(), Job.id).limit(limit)
+    rows = session.execute(newest).all()
+    return list(dict.fromkeys([*(row.id for row in rows), *(row.name for row in rows)]))
 
 
 def any_under_way(session: Session) -> bool:
@@ -326,6 +341,27 @@ def _needs(whom: ColumnElement[bool]) -> ColumnElement[bool]:
         .where(ShardDependency.shard_id == Shard.id)
         .where(_needed.id == ShardDependency.needs_id, whom)
     )
+
+
+def forget(session: Session, job_id: str) -> bool:
+    """Remove the rows of a job that has ended and that no other refers to; False if there is none.
+
+    Raises:
+        UsageError: it has not ended, or others refer to it.
+    """
+    job = session.get(Job, job_id, populate_existing=True, with_for_update=_LOCK)
+    if job is None:
+        return False
+    if job.state not in ENDED_JOBS:
+        raise UsageError(
+            f"job {job_id} has not ended: it is {job.state}",
+            hint=f"`regatta cancel {job_id}` ends it",
+        )
+    if others := referring_to(session, job_id):
+        raise UsageError(f"job {job_id} must stay: {', '.join(others)} refers to it")
+    session.execute(delete(JobReference).where(JobReference.job_id == job_id))
+    session.execute(delete(Job).where(Job.id == job_id))
+    return True
 
 
 def set_priority(session: Session, job_id: str, priority: int) -> bool:

@@ -39,6 +39,11 @@ def open_store(url: str) -> ObjectStore:
     return FileObjects(Path(_local_path(url)))
 
 
+def absolute(location: str) -> str:
+    """Return where a location is, however it was written: an absolute path, or the bucket's URL."""
+    return location if is_s3(location) else os.path.abspath(_local_path(location))  # noqa: PTH100
+
+
 def split_location(url: str) -> tuple[str, str]:
     """Return the location of the store that an object lies in, and the object's key there.
 

@@ -7,6 +7,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from core.errors import UsageError
+from core.near import did_you_mean
 from core.options import ModelRef
 from store.rows import changed, new_or_known
 from store.tables import Model
@@ -46,7 +47,8 @@ def find_model(session: Session, name: str) -> Model:
     if model is None:
         raise UsageError(
             f"there is no model {name!r}",
-            hint="`regatta models list` shows the names; jobs take an export's path, too",
+            hint=did_you_mean(name, (each.name for each in list_models(session)))
+            or "`regatta models list` shows the names; jobs take an export's path, too",
         )
     return model
 

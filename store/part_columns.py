@@ -10,7 +10,7 @@ from core.escape import storable
 from core.keys import key_to_text
 from predictions.detections import Detections
 from predictions.run_lengths import RunLengths
-from store.part_schema import BOX, CLASS, DETECTION, MASK, POINTS, SCHEMA, SEGMENT
+from store.part_schema import BOX, CLASS, DETECTION, MASK, POINTS, SCHEMA, SEGMENT, WARNING
 from store.results import ResultRow
 
 
@@ -24,6 +24,7 @@ def table_of(rows: Sequence[ResultRow]) -> pa.Table:
         "classes": _structs([row.classes for row in rows], CLASS),
         "segments": _structs([row.segments for row in rows], SEGMENT),
         "reason": [None if row.reason is None else storable(row.reason) for row in rows],
+        WARNING: [None if row.warning is None else storable(row.warning) for row in rows],
     }
     for field in SCHEMA:
         if field.name not in columns:

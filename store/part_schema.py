@@ -10,6 +10,8 @@ VERSION = "1"
 
 ROW_GROUP_ROWS = 512
 
+WARNING = "warning"
+
 
 def _list(element: pa.DataType) -> pa.DataType:
     return pa.list_(pa.field("element", element))
@@ -73,6 +75,10 @@ SCHEMA = pa.schema(
         pa.field("annotated", pa.string()),
         pa.field("source", SOURCE, nullable=False),
         pa.field("reason", pa.string()),
+        pa.field(WARNING, pa.string()),
     ]
 )
-"""The columns of a result part: those of a printed row, and the item's place in the listing."""
+"""The columns of a result part: those of a printed row, and the item's place in the listing.
+
+A part without any warning has no column for them.
+"""

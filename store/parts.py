@@ -14,7 +14,7 @@ from core.states import ItemState
 from store.parquet import encode_tables, open_table, read_groups
 from store.part_columns import table_of
 from store.part_rows import rows_of
-from store.part_schema import ROW_GROUP_ROWS, SCHEMA, SCHEMA_KEY, VERSION
+from store.part_schema import ROW_GROUP_ROWS, SCHEMA, SCHEMA_KEY, VERSION, WARNING
 from store.results import ResultRow
 
 __all__ = [
@@ -44,7 +44,10 @@ def encode_rows(rows: Sequence[ResultRow]) -> bytes:
     `core.keys.key_to_text`.
     """
     slices = range(0, len(rows), ROW_GROUP_ROWS)
-    return _encode(table_of(rows[start : start + ROW_GROUP_ROWS]) for start in slices)
+    return _encode(
+        (table_of(rows[start : start + ROW_GROUP_ROWS]) for start in slices),
+        has_warnings=any(row.warning is not None for row in rows),
+    )
 
 
 def decode_rows(source: bytes | Path) -> Iterator[ResultRow]:
@@ -82,7 +85,10 @@ def merge_rows(old: bytes, new: Sequence[ResultRow]) -> bytes:
     order = np.argsort(merged["index"].to_numpy(), kind="stable")
     merged = merged.take(pa.array(order))
     slices = range(0, len(merged), ROW_GROUP_ROWS)
-    return _encode(merged.slice(start, ROW_GROUP_ROWS) for start in slices)
+    return _encode(
+        (merged.slice(start, ROW_GROUP_ROWS) for start in slices),
+        has_warnings=merged[WARNING].null_count < len(merged),
+    )
 
 
 def count_states(part: bytes) -> Counter[str]:
@@ -116,7 +122,8 @@ def iter_rows(source: bytes | Path) -> Iterator[dict[str, Any]]:
     """Yield the rows of a part as `regatta results --format ndjson` prints them, one at a time.
 
     32-bit numbers get the fewest digits that identify them. Fields that a detection does not have
-    are absent; those that a row does not have are None. All text is valid Unicode.
+    are absent; those that a row does not have are None (`warning` is absent). All text is valid
+    Unicode.
 
     Raises:
         FatalError: the part is damaged or of another version.
@@ -135,8 +142,12 @@ def _completed(table: pa.Table) -> pa.Table:
     return pa.table(columns, schema=SCHEMA)
 
 
-def _encode(tables: Iterable[pa.Table]) -> bytes:
-    return encode_tables(SCHEMA, tables, metadata={SCHEMA_KEY: VERSION})
+def _encode(tables: Iterable[pa.Table], *, has_warnings: bool) -> bytes:
+    """Return the tables' part; without warnings it is what versions without that column wrote."""
+    names = [name for name in SCHEMA.names if has_warnings or name != WARNING]
+    schema = pa.schema([SCHEMA.field(name) for name in names])
+    shortened = (table.select(names) for table in tables)
+    return encode_tables(schema, shortened, metadata={SCHEMA_KEY: VERSION})
 
 
 def _printed(table: pa.Table) -> Iterator[dict[str, Any]]:
@@ -146,7 +157,10 @@ def _printed(table: pa.Table) -> Iterator[dict[str, Any]]:
         for name in names
     ]
     for values in zip(*columns, strict=True):
-        yield dict(zip(names, values, strict=True))
+        row = dict(zip(names, values, strict=True))
+        if row[WARNING] is None:
+            del row[WARNING]
+        yield row
 
 
 def _entries(lists: pa.ListArray) -> Iterator[list[dict[str, Any]] | None]:

@@ -18,7 +18,8 @@ class ResultRow:
     `item` is the source as it was read. `width` and `height` are those of the upright image, `pts`
     is in seconds. `detections` is None if the item has no result, and has no boxes if nothing was
     found. `mask`, `cutout` and `annotated` are keys under the job's output.
-    `reason` begins with a short code (see `core.errors.BadInputError`).
+    `reason` begins with a short code (see `core.errors.BadInputError`). `warning` says what was odd
+    about the file, though there is a result.
     """
 
     item: ItemRef
@@ -36,6 +37,7 @@ class ResultRow:
     cutout: str | None = None
     annotated: str | None = None
     reason: str | None = None
+    warning: str | None = None
 
     def answer(self, mask: NDArray[Any] | None = None, legend: Legend = NO_LEGEND) -> Answer:
         """Return what the model said about the picture, in a form that can be drawn again.

@@ -10,6 +10,7 @@ from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
+from core.errors import UsageError
 from store.trouble import MISTAKE, UNMIGRATED, Kind, Trouble
 
 READS: dict[str, Any] = {}
@@ -21,9 +22,20 @@ _UNMIGRATED = ("no such table", "no such column", "has no column named")
 
 
 def open_engine(url: URL, *, busy_seconds: float) -> Engine:
-    """Return an engine; the file's folder is created now, the file by its first use."""
+    """Return an engine; the file's folder is created now, the file by its first use.
+
+    Raises:
+        UsageError: the folder cannot be created.
+    """
     if url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(url.database).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"{str(folder)!r} cannot be made for the job database: {error.strerror}",
+                hint="set REGATTA_HOME to a directory that you can write",
+            ) from error
     engine = create_engine(url, connect_args={"timeout": busy_seconds})
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)

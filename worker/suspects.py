@@ -185,7 +185,8 @@ class _Trial:
             self._note_deaths()
         if item.index in self._overdue:
             _log.error("item took too long", item=item.key)
-            reason = "timed_out: it took too long, alone as well"
+            tries = self._deaths[item.index]
+            reason = f"timed_out: it took too long {tries} times, the last time alone"
         else:
             _log.error("item killed its process", item=item.key)
             reason = f"killed_process: {DEATHS_THAT_PROVE} processes that ran it alone died"

@@ -10,6 +10,7 @@ from cli.session import live_processes
 from config.settings import Settings
 from core.errors import RegattaError
 from core.messages import QUEUES
+from core.wording import count
 from store import processes
 from store.database import Database
 from store.queueing import waiting_queues
@@ -52,7 +53,7 @@ def check_consumers(settings: Settings) -> Iterator[Finding]:
         )
     if not deserted and (schedulers or not waiting):
         idle = [queue for queue in QUEUES if queue not in served]
-        found = f"{len(schedulers)} scheduler, {len(workers)} worker"
+        found = f"{count(len(schedulers), 'scheduler')}, {count(len(workers), 'worker')}"
         if idle:
             found += f"; nobody serves {', '.join(idle)}, where nothing waits"
         yield Finding("consumers", Status.OK, found)

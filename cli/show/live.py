@@ -13,16 +13,14 @@ from rich.text import Text
 from cli.show.wording import (
     WARM_UP_SECONDS,
     beginning,
-    count,
     done_of,
-    duration,
-    speed,
     stages_line,
     tallied,
     waiting_for,
 )
 from core.escape import printable
 from core.states import JobState
+from core.wording import count, duration, speed
 from report.snapshot import Snapshot
 
 _BAR_WIDTH = 36
@@ -64,7 +62,7 @@ def render(snapshot: Snapshot, *, is_warm: bool) -> Group:
     line.add_row(
         Text(state, style=_STYLES.get(state, "cyan")),
         ProgressBar(total=max(1, listed), completed=done, width=_BAR_WIDTH, pulse=not listed),
-        Text(f"{done:,}/{listed:,}{'+' if planning else ''} items"),
+        Text(f"{done:,}/{listed:,}{'+' if planning else ''} items" if listed else "listing"),
         Text(speed(snapshot["rate"])),
         Text(f"ETA {duration(snapshot['eta_seconds'])}"),
         Text(f"{items['quarantined']:,} quarantined", style="red" if items["quarantined"] else ""),

@@ -2,8 +2,9 @@
 
 import csv
 import json
+import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -11,7 +12,16 @@ import click
 
 from core.escape import printable, printable_json
 
-_FIRST_ROWS = 200  # the rows that decide the column widths of a streamed table
+FIRST_ROWS = 200
+"""The rows that decide the columns and widths of a streamed table."""
+
+_GAP = 2
+_LEAST_WIDTH = 13  # what a shortened column keeps; if that is too much, columns are left out
+_ELLIPSIS = "…"
+_KEEP_THEIR_END = frozenset({"item", "annotated", "source", "output", "location"})
+"""Columns of paths, whose ends tell them apart."""
+
+_NOTHING = "-"
 
 Record = Mapping[str, Any]
 
@@ -53,13 +63,13 @@ def print_records(records: Iterable[Record], columns: Sequence[str], form: str) 
 def cell(value: Any) -> str:
     """Return a value as a table shows it, on one line."""
     if value is None:
-        return "-"
+        return _NOTHING
     if isinstance(value, float):
         return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"  # noqa: PLR2004
     if isinstance(value, list | tuple):
-        return printable(", ".join(map(str, value))) or "-"
+        return printable(", ".join(map(str, value))) or _NOTHING
     if isinstance(value, Mapping):
-        return printable(", ".join(f"{key} {number}" for key, number in value.items())) or "-"
+        return printable(", ".join(f"{key} {number}" for key, number in value.items())) or _NOTHING
     return printable(str(value))
 
 
@@ -84,15 +94,80 @@ def _csv_cell(value: Any, tame: Any) -> Any:
 
 
 def _print_table(records: Iterable[Record], columns: Sequence[str]) -> None:
-    """Print a table whose widths come from its first rows; later ones may stick out."""
+    """Print a table whose widths come from its first rows.
+
+    On a terminal it is as wide as the terminal at most: long cells are shortened, and if that is
+    not enough, columns that are empty, or else the last ones, are left out. Elsewhere nothing is
+    cut, and later rows may stick out.
+    """
     from rich.cells import cell_len  # noqa: PLC0415 - only tables need it
 
-    rows = ([cell(record.get(name)) for name in columns] for record in records)
-    first = list(islice(rows, _FIRST_ROWS))
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    records = iter(records)
+    first = [[cell(each.get(name)) for name in columns] for each in islice(records, FIRST_ROWS)]
     titles = [name.replace("_", " ").upper() for name in columns]
     widths = [max(map(cell_len, texts)) for texts in zip(titles, *first, strict=True)]
-    for row in chain([titles], first, rows):
-        click.echo("  ".join(_padded(row, widths, cell_len)).rstrip())
+    shown = list(range(len(columns)))
+    empty = {place for place in shown if first and all(row[place] == _NOTHING for row in first)}
+    if room is not None:
+        shown = _fitting(widths, empty, room)
+        widths = _narrowed([widths[place] for place in shown], room)
+    else:
+        widths = [widths[place] for place in shown]
+    rows = ([cell(each.get(columns[place])) for place in shown] for each in records)
+    known = ([row[place] for place in shown] for row in (titles, *first))
+    for row in chain(known, rows):
+        if room is not None:
+            row = [  # noqa: PLW2901
+                shortened(text, width, keep_end=columns[place] in _KEEP_THEIR_END)
+                for text, width, place in zip(row, widths, shown, strict=True)
+            ]
+        click.echo((" " * _GAP).join(_padded(row, widths, cell_len)).rstrip())
+    if hidden := [titles[place] for place in range(len(titles)) if place not in {*shown, *empty}]:
+        click.echo(f"no room for {', '.join(hidden)}: --format json shows them", err=True)
+
+
+def _fitting(widths: Sequence[int], empty: Collection[int], room: int) -> list[int]:
+    """Return the places of the columns that fit: empty ones give way first, then the last."""
+    shown = list(range(len(widths)))
+    while len(shown) > 1 and not _fits([min(widths[place], _LEAST_WIDTH) for place in shown], room):
+        shown.remove(max((place for place in shown[1:] if place in empty), default=shown[-1]))
+    if not _fits([widths[place] for place in shown], room):
+        shown = [place for place in shown if place not in empty] or shown[:1]
+    return shown
+
+
+def _fits(widths: Sequence[int], room: int) -> bool:
+    return sum(widths) + _GAP * (len(widths) - 1) <= room
+
+
+def _narrowed(widths: Sequence[int], room: int) -> list[int]:
+    """Return widths that fit, the widest columns cut to one width; narrow ones keep theirs."""
+    most = max(widths, default=0)
+    while most > 1 and not _fits([min(width, most) for width in widths], room):
+        most -= 1
+    narrowed = [min(width, most) for width in widths]
+    for place, width in enumerate(widths):  # what is left after cutting all of them alike
+        spare = room - sum(narrowed) - _GAP * (len(widths) - 1)
+        narrowed[place] += max(0, min(width - narrowed[place], spare))
+    return narrowed
+
+
+def shortened(text: str, width: int, *, keep_end: bool = False) -> str:
+    """Return text that takes `width` columns at most, an ellipsis for what was cut off.
+
+    Wide characters (CJK, most emoji) take two columns.
+    """
+    from rich.cells import cell_len, set_cell_size  # noqa: PLC0415 - only tables need it
+
+    if cell_len(text) <= width:
+        return text
+    if not keep_end:
+        return str(set_cell_size(text, width - 1)).rstrip() + _ELLIPSIS
+    kept = text
+    while kept and cell_len(kept) > width - 1:
+        kept = kept[max(1, (cell_len(kept) - width + 1) // 2) :]
+    return _ELLIPSIS + kept
 
 
 def _padded(row: Sequence[str], widths: Sequence[int], length: Any) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """What `run` says at the end: counts, what was found, where it is, what to type next."""
 
-from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby, islice
 from operator import itemgetter
@@ -8,13 +7,17 @@ from operator import itemgetter
 import click
 
 from cli.show.output import print_object
-from cli.show.wording import count, duration, plain_networks, speed
+from cli.show.pipe import for_a_reader
+from cli.show.wording import done_of, plain_networks
 from core.errors import RegattaError
 from core.escape import printable
 from core.options import ModelRef
 from core.states import JobState
-from core.tasks import MATTING, TASK, detections_of
+from core.tasks import task_of
+from core.wording import count, duration, speed
+from report.findings import Findings
 from report.snapshot import Snapshot
+from report.statistics import Statistics, read_statistics
 from store.committed import committed_rows, quarantined_rows
 from store.database import Database
 from store.jobs import get_job
@@ -22,25 +25,30 @@ from store.tables import Job
 
 _CHEAP_ITEMS = 20_000  # reading more rows than this just to count labels takes too long
 _TOP_LABELS = 10
+_TEXT_SHOWN = 60  # characters of a line
 _QUARANTINED_SHOWN = 10
+_WARNED_SHOWN = 5
 
 
-def print_summary(db: Database, end: Snapshot, form: str | None, seconds: float) -> None:
-    """Print how a job ended: the summary for people, or the snapshot in a format for programs."""
-    if form in {"json", "ndjson", "csv"}:
-        print_object(end, form)
-        return
-    for line in summary(db, end, seconds):
-        click.echo(line)
+def print_summary(db: Database, end: Snapshot, form: str | None) -> None:
+    """Print how a job ended: the summary for people, or the snapshot in a format for programs.
+
+    What is printed is not what the command is for: if nobody reads on, it still ends as the job.
+    """
+    with for_a_reader():
+        if form in {"json", "ndjson", "csv"}:
+            print_object(end, form)
+            return
+        for line in summary(db, end):
+            click.echo(line)
 
 
-def summary(db: Database, end: Snapshot, seconds: float | None) -> Iterator[str]:
+def summary(db: Database, end: Snapshot) -> Iterator[str]:
     """Yield the lines of a job's summary."""
     job = db.read(lambda s: get_job(s, end["id"]))
     items = end["items"]
-    took = f" in {duration(seconds)}" if seconds is not None else ""
-    yield f"Job {end['id']} ({printable(end['name'])}): {end['state']}{took}"
-    yield f"  items        {_counts(items)}"
+    yield f"Job {end['id']} ({printable(end['name'])}): {_ended(end)}"
+    yield f"  items        {_counts(end)}"
     if job.passed_over:
         reasons = ", ".join(f"{n:,} {printable(why)}" for why, n in job.passed_over.items())
         yield f"  passed over  {reasons}"
@@ -50,10 +58,8 @@ def summary(db: Database, end: Snapshot, seconds: float | None) -> Iterator[str]
         yield f"  runs plain   {printable(line)}"
     if end["error"]:
         yield f"  error        {printable(end['error'])}"
-    names = {model.task for model in ModelRef.from_json(job.model).members}
-    tasks = [TASK[name] for name in names if name in TASK]
-    if names != {MATTING}:  # a segmentation, which has masks only
-        yield from _found(db, job, items["listed"])
+    tasks = [task_of(model.task) for model in ModelRef.from_json(job.model).members]
+    yield from _found(db, job, items["listed"])
     yield f"  results      {printable(job.output)}/results/"
     if job.options.get("annotate"):
         yield f"  pictures     {printable(job.output)}/annotated/"
@@ -65,7 +71,20 @@ def summary(db: Database, end: Snapshot, seconds: float | None) -> Iterator[str]
     yield from _next(end)
 
 
-def _counts(items: dict[str, int]) -> str:
+def _ended(end: Snapshot) -> str:
+    """Return how a job ended, and after how much of its work and time."""
+    words = end["state"]
+    if end["state"] in {JobState.CANCELLED, JobState.FAILED} and end["items"]["listed"]:
+        words += f" after {done_of(end):,} of {count(end['items']['listed'], 'item')}"
+        if not end["listing_ended"]:
+            words += " (the source was not listed to its end)"
+    if end["took_seconds"] is not None:
+        words += f" in {duration(end['took_seconds'])}"
+    return str(words)
+
+
+def _counts(end: Snapshot) -> str:
+    items = end["items"]
     kinds = ("succeeded", "skipped", "quarantined", "cancelled", "pending")
     rest = ", ".join(f"{items[kind]:,} {kind}" for kind in kinds if items[kind])
     return f"{items['listed']:,} listed" + (f": {rest}" if rest else "")
@@ -74,16 +93,67 @@ def _counts(items: dict[str, int]) -> str:
 def _found(db: Database, job: Job, listed: int) -> Iterator[str]:
     if not 0 < listed <= _CHEAP_ITEMS:
         return
-    labels: Counter[str] = Counter()
     try:
-        for row in committed_rows(db, job):
-            labels.update(one["label"] for one in detections_of(row))
+        statistics = read_statistics(committed_rows(db, job), ModelRef.from_json(job.model))
     except RegattaError as error:
         yield f"  found        cannot be read: {printable(str(error))}"
         return
-    top = ", ".join(f"{n:,} {printable(label)}" for label, n in labels.most_common(_TOP_LABELS))
-    more = len(labels) - _TOP_LABELS
-    yield f"  found        {top or 'nothing'}" + (f", {more} more labels" if more > 0 else "")
+    if any(findings.task.has_things for findings in statistics.models.values()):
+        yield from _findings_of(statistics)
+    if statistics.warned:
+        yield f"  warnings     {count(statistics.warned, 'item')} read although something is odd:"
+        for one in statistics.warnings[:_WARNED_SHOWN]:
+            yield f"    {printable(one.item)}: {printable(one.warning)}"
+        if statistics.warned > _WARNED_SHOWN:
+            yield f"    and {statistics.warned - _WARNED_SHOWN:,} more: regatta report {job.id}"
+
+
+def _findings_of(statistics: Statistics) -> Iterator[str]:
+    several = len(statistics.models) > 1
+    title = "found"
+    for findings in statistics.models.values():
+        name = f"{printable(findings.model)}: " if several else ""
+        yield f"  {title:<12} {name}{_findings(findings)}"
+        for text in findings.texts:
+            yield f"  {'':<12}   {printable(_shortened(text))}"
+        title = ""
+    if several:
+        found = f"{statistics.items_with_any:,} of {count(statistics.items, 'item')}"
+        yield f"  {'':<12} any of them: something in {found}"
+
+
+def _findings(findings: Findings) -> str:
+    """Return what one model found in how many items, in words."""
+    task = findings.task
+    if not task.has_things:
+        return f"a cut-out of each of {count(findings.items, 'item')}"
+    where = count(findings.items, "item")
+    if not findings.things:
+        return f"nothing in {where}"
+    if findings.items_without_any:
+        where = f"{findings.items - findings.items_without_any:,} of {where}"
+    if task.has_texts:
+        lines = count(findings.things.total(), task.noun)
+        return f"{lines} of text ({count(findings.words, 'word')}) in {where}"
+    if task.has_shares:
+        best = findings.items_with.most_common(_TOP_LABELS)
+        words = [
+            f"{printable(label)} in {count(number, 'item')} ({findings.mean(label):.0%} of each)"
+            for label, number in best
+        ]
+        return ", ".join((*words, *_more(findings)))
+    best = findings.things.most_common(_TOP_LABELS)
+    words = [f"{number:,} {printable(label)}" for label, number in best]
+    return f"{', '.join((*words, *_more(findings)))} in {where}"
+
+
+def _more(findings: Findings) -> list[str]:
+    more = len(findings.things) - _TOP_LABELS
+    return [count(more, "more label")] if more > 0 else []
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _TEXT_SHOWN else text[: _TEXT_SHOWN - 1] + "…"
 
 
 def _quarantined(db: Database, job: Job, total: int) -> Iterator[str]:

@@ -5,37 +5,11 @@ from collections.abc import Mapping, Sequence
 from core.kinds import NEED_ENGINE
 from core.states import RESTING_JOBS, JobState, ShardState
 from core.ways import Way
+from core.wording import duration, speed
 from report.snapshot import Snapshot
-
-_MINUTE, _HOUR = 60, 3600
-_TENTHS_BELOW = 10
 
 WARM_UP_SECONDS = 20.0
 """How long a job may wait before people are told why; a new worker needs a while."""
-
-
-def duration(seconds: float | None) -> str:
-    """Return `7.2s`, `42s`, `3m 05s`, `2h 07m`, or a dash for None."""
-    if seconds is None:
-        return "-"
-    if seconds < _TENTHS_BELOW:
-        return f"{seconds:.1f}s"
-    whole = round(seconds)
-    if whole < _MINUTE:
-        return f"{whole}s"
-    if whole < _HOUR:
-        return f"{whole // _MINUTE}m {whole % _MINUTE:02d}s"
-    return f"{whole // _HOUR}h {whole % _HOUR // _MINUTE:02d}m"
-
-
-def speed(rate: float | None) -> str:
-    """Return items a second."""
-    return "-" if rate is None else f"{rate:,.1f}/s"
-
-
-def count(number: int, noun: str) -> str:
-    """Return `1 item`, `2,000 items`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def tallied(counts: Mapping[str, int]) -> str:
@@ -44,9 +18,10 @@ def tallied(counts: Mapping[str, int]) -> str:
 
 
 def done_of(snapshot: Snapshot) -> int:
-    """Return how many items have a result, or are about to have one."""
+    """Return how many items have a result, or are about to have one; cancelled ones never will."""
     items = snapshot["items"]
-    return int(items["listed"] - items["pending"] + snapshot["in_progress"])
+    left = items["pending"] + items["cancelled"]
+    return int(items["listed"] - left + snapshot["in_progress"])
 
 
 def progress_line(snapshot: Snapshot) -> str:

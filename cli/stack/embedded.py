@@ -31,6 +31,8 @@ class Stack:
         self._say = say
         self._users: FileLock | None = None
         self._keeper: int | None = None
+        self.was_running = False
+        """Whether another command had started the stack when this one came."""
 
     def __enter__(self) -> Self:
         """Attach to the stack, or start it.
@@ -44,6 +46,7 @@ class Stack:
             if not self._users.try_shared():
                 self._say("waiting for the last stack of this home to stop")
                 self._users.wait_shared()
+            self.was_running = self._usable() is not None
             self.ensure()
         except BaseException:
             self.close()
@@ -98,12 +101,14 @@ class Stack:
         with FileLock(self.home.start_lock) as start:
             start.wait_alone()
             spawned, behind = False, 0
+            steps = _Steps(self._say)
             while (state := self._usable()) is None:
                 if not spawned and not is_held(self.home.keeper_lock):
                     behind = log.stat().st_size if log.exists() else 0
-                    self._say("starting the stack: broker, scheduler, worker")
                     self._spawn()
                     spawned = True
+                if spawned:
+                    steps.look(read_state(self.home.state))
                 if (spawned and self._has_ended()) or time.monotonic() > until:
                     with log.open("rb") as file:
                         file.seek(behind)
@@ -140,6 +145,22 @@ class Stack:
         if ended:
             self._keeper = None
         return ended
+
+
+class _Steps:
+    """Says what a keeper starts, while somebody waits for it."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._said: set[str] = set()
+
+    def look(self, state: StackState | None) -> None:
+        """Say what began since the last call: each child is written down once it is started."""
+        begun = set() if state is None or not state.keeper.lives else state.children.keys()
+        for step in ("preparing the job database", *(f"starting the {name}" for name in begun)):
+            if step not in self._said:
+                self._said.add(step)
+                self._say(step.replace("redis", "broker"))
 
 
 def _reason(said: str) -> str:

@@ -3,18 +3,20 @@
   const at = (id) => document.getElementById(id);
   const cards = [...document.querySelectorAll("[data-best]")].map((node) => ({
     node, best: new Map(Object.entries(JSON.parse(node.dataset.best))),
+    words: node.dataset.words.toLowerCase(),
     link: node.querySelector("[data-zoom]"), name: node.querySelector(".name"),
   }));
 
   const shown = () => cards.filter((card) => !card.node.hidden);
   const filter = () => {
-    const label = at("label").value, least = Number(at("score").value);
-    for (const { node, best } of cards) {
+    const wanted = at("words").value.trim().toLowerCase();
+    const label = at("label")?.value ?? "", least = Number(at("score")?.value ?? 0);
+    for (const { node, best, words } of cards) {
       const scores = label === "" ? [...best.values()] : best.has(label) ? [best.get(label)] : [];
       const all = label === "" && least === 0;
-      node.hidden = !all && !scores.some((score) => score >= least);
+      node.hidden = !words.includes(wanted) || (!all && !scores.some((score) => score >= least));
     }
-    at("at-least").value = least.toFixed(2);
+    if (at("score")) at("at-least").value = least.toFixed(2);
     at("shown").value = `${shown().length} of ${cards.length} shown`;
     at("none").hidden = shown().length > 0;
   };

@@ -114,7 +114,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "empty.jpg": (b"", "empty"),
     "text.jpg": (b"this is no picture\n" * 20, "not_an_image"),
     "page.png": (b"<!doctype html><title>404</title>", "not_an_image"),
-    "first-bytes.jpg": (PICTURE[:20], "decode_failed"),
+    "first-bytes.jpg": (PICTURE[:20], "truncated"),
     "end-missing.jpg": (PICTURE[:-100], "truncated"),
     "half.png": (PNG[: len(PNG) // 2], "truncated"),
     "flipped.png": (_flip(PNG, len(PNG) // 2), "decode_failed"),

@@ -13,6 +13,7 @@ from sample.dataset import dataset_at
 from sample.shipped import DETECTOR
 from tests.acceptance.fleet import Fleet
 from tests.acceptance.terminal import Terminal
+from tests.web import Page, Web, files_in, tar_of
 
 README = Path(__file__).parents[2] / "README.md"
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -29,34 +30,36 @@ def commands(heading: str) -> list[list[str]]:
     return [shlex.split(line)[1:] for line in lines if line.startswith("regatta ")]
 
 
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return dataset_at(tmp_path_factory.mktemp("readme") / "dataset", 10).folder
-
-
 @pytest.fixture
-def terminal(fleet: Fleet, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
-    """A terminal in a folder with the newcomer's photographs and model."""
+def terminal(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, web: Web) -> Iterator[Terminal]:
+    """A terminal in an empty folder, whose catalogue is a mirror on this machine."""
     monkeypatch.setenv("BROWSER", "true")  # a browser that shows nothing and is content
-    shutil.copytree(dataset / "race-1", fleet.folder / "photos")
-    shutil.copytree(DETECTOR, fleet.folder / "models" / "picodet_xs_320_coco_lcnet")
-    terminal = Terminal(fleet, ENGINES="paddle")
+    packed = tar_of(files_in(DETECTOR, "PicoDet-S_infer/"))
+    web.pages["/paddle3.0.0/PicoDet-S_infer.tar"] = Page(packed)
+    terminal = Terminal(fleet, ENGINES="paddle", CATALOGUE_URL=f"{web.url}/paddle3.0.0")
     yield terminal
     terminal.close()
 
 
-def test_the_first_job_on_own_data(terminal: Terminal, fleet: Fleet) -> None:
-    run, *others = commands("Your own data")
+def test_the_first_jobs(terminal: Terminal, fleet: Fleet) -> None:
+    """First on drawn scenes, then on the newcomer's photographs with a model from the catalogue."""
+    sample, run, results, *others, pull, again = commands("Your own data")
+    assert terminal.run(*sample).code == ENDED_WELL
+    shutil.copytree(fleet.folder / "trial" / "scenes" / "race-1", fleet.folder / "photos")
+    (fleet.folder / "photos" / "broken-0.jpg").unlink()
 
     assert terminal.run(*run).code == WITH_QUARANTINE
-    for words in others:
+    for words in (results, *others, pull):
         ended = terminal.run(*words)
         assert ended.code == ENDED_WELL, f"{words}: {ended.err}"
-    assert "broken-0.jpg" in ended.out
+        assert words[0] != "quarantine" or "broken-0.jpg" in ended.out
     assert list(fleet.folder.glob("outputs/*/report.html"))
+    assert terminal.run(*again).code == WITH_QUARANTINE
+    assert "broken-0.jpg" not in terminal.run("quarantine", "list", "latest").out
 
 
 def test_a_stack_in_one_terminal_and_jobs_in_another(terminal: Terminal, fleet: Fleet) -> None:
+    dataset_at(fleet.folder / "trial", 10)
     up, *others = commands("Jobs")
     terminal.start(*up)
     fleet.until(lambda: read_state(Home(fleet.folder).state), "the stack runs")
@@ -65,4 +68,4 @@ def test_a_stack_in_one_terminal_and_jobs_in_another(terminal: Terminal, fleet: 
         ended = terminal.run(*words)
         watched = words[0] == "status"
         assert ended.code == (WITH_QUARANTINE if watched else ENDED_WELL), f"{words}: {ended.err}"
-    assert len(list((fleet.folder / "out/photos/annotated").glob("*.jpg"))) == 10
+    assert len(list((fleet.folder / "out/trial/annotated/race-1").iterdir())) == 8

@@ -19,7 +19,7 @@ from tests.databases import SqliteDatabases
 
 WIDTHS = (390, 900, 1600)
 SCHEMES = ("light", "dark")
-JOBS = ("sailed", "hostile", "bare", "running", "new", "nothing")
+JOBS = ("sailed", "hostile", "bare", "running", "new", "nothing", "several")
 
 expect.set_options(timeout=30_000)  # milliseconds: a busy machine may take its time
 

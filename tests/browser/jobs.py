@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from sqlalchemy import update
 
 from core.items import ItemRef
 from core.layout import annotated_image, part_name, results_part
-from core.options import ModelRef
+from core.options import SEVERAL, ModelRef
 from core.profile import ExecutionProfile
 from core.states import ItemState, JobState
 from core.work import Counts, ShardResult
@@ -46,6 +47,7 @@ HOSTILE = (
     "line\nbreak\t\x07.jpg",
     "__proto__",
 )
+TEXTS = ("Start 14:25", "due by 31 December", "x" * 300, "<b>STRASSE</b> & Größe")
 HOSTILE_LABELS = (
     "<b onmouseover='document.title=1'>boat</b>",
     "a label of many words that goes on and on without an end " * 3,
@@ -61,6 +63,7 @@ def fill(bench: Bench) -> None:
     _hostile(bench)
     _without_pictures(bench)
     _running(bench)
+    _several(bench)
     bench.job("new", state=JobState.PLANNING)
     bench.job("nothing", state=JobState.SUCCEEDED, **_ended(bench, 0.4))
 
@@ -100,6 +103,7 @@ def _hostile(bench: Bench) -> None:
         )
         for n, name in enumerate(HOSTILE)
     ]
+    rows = [replace(row, model=HOSTILE_LABELS[3]) for row in rows]
     bench.job(
         "hostile",
         [len(rows)],
@@ -131,6 +135,27 @@ def _running(bench: Bench) -> None:
     bench.job("running", [3, 500], **_about("Sunday, still at sea"))
     _commit(bench, "running", rows, [3], rng)
     _set(bench, "running", profile=PROFILE.to_json())
+
+
+def _several(bench: Bench) -> None:
+    """A job of two models, one of which reads text; their names are long."""
+    rng = np.random.default_rng(5)
+    reader = ModelRef("a-reader-of-lines-with-a-long-name", "ocr", "e" * 64, "/models/reader")
+    rows = []
+    for n in range(4):
+        seen = _seen(bench, "several", n, f"{n}.jpg", rng)
+        lines = Detections(
+            xyxy=np.zeros((2, 4), np.float32),
+            scores=np.ones(2, np.float32),
+            class_ids=np.zeros(2, np.int32),
+            labels=("text",),
+            texts=(f"Lane {n}", TEXTS[n]),
+        )
+        rows += [seen, replace(seen, task="ocr", model=reader.name, detections=lines)]
+    both = ModelRef.composed("both", SEVERAL, {one.name: one for one in (MODEL, reader)})
+    bench.job("several", [4], **_about("Two models", model=both.to_json()))
+    _commit(bench, "several", rows, [8], rng)
+    _end(bench, "several", JobState.SUCCEEDED)
 
 
 def _about(name: str, **values: Any) -> dict[str, Any]:

@@ -44,10 +44,21 @@ def test_a_score_leaves_the_pictures_that_reach_it(visit: Visitor) -> None:
     assert [best(card) for card in shown(page).all()] == wanted
 
     page.keyboard.press("End")
-    expect(page.get_by_text("No picture here has such a detection.")).to_be_visible()
+    expect(page.get_by_text("No picture here is like that.")).to_be_visible()
     expect(page.locator("#shown")).to_have_text("0 of 48 shown")
     page.keyboard.press("Home")
     expect(page.locator("#none")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [("DECEMBER", 1), ("2.jpg", 2), ("  größe ", 1), ("<b>", 1), ("lane", 4), ("boat 0", 0)],
+)
+def test_names_and_texts_are_searched(visit: Visitor, wanted: str, found: int) -> None:
+    page = visit("several").page
+    page.get_by_role("searchbox", name="Search").fill(wanted)
+    expect(page.locator("#shown")).to_have_text(f"{found} of 8 shown")
+    expect(shown(page)).to_have_count(found)
 
 
 def test_a_picture_without_detections_is_shown_until_some_are_asked_for(visit: Visitor) -> None:

@@ -71,6 +71,12 @@ def test_what_cannot_be_read_is_said_at_once(text: str, message: str) -> None:
     assert caught.value.hint is not None
 
 
+def test_a_format_that_is_not_read_is_named(folder: Path) -> None:
+    (folder / "photo.CR2").touch()
+    with pytest.raises(UsageError, match="is camera raw, which is not read"):
+        locate("photo.CR2")
+
+
 def test_what_does_not_exist_yet_may_be_named(folder: Path) -> None:
     assert locate("missing/", must_exist=False).source == f"{folder}/missing/"
 

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from core.items import ItemRef
@@ -60,12 +62,14 @@ class Works:
     def items(self, count: int) -> list[ItemRef]:
         return [write_item(self.folder / "source", number) for number in range(count)]
 
-    def rows(self, items: Sequence[ItemRef], *, annotate: bool = False) -> list[ResultRow]:
+    def rows(
+        self, items: Sequence[ItemRef], *, annotate: bool = False, lenient: bool = False
+    ) -> list[ResultRow]:
         unit = work_unit(
             self.model,
             source=self.folder / "source",
             output=self.folder / "output",
-            options=OPTIONS.but(annotate=annotate),
+            options=OPTIONS.but(annotate=annotate, lenient=lenient),
         )
         model = self.pipeline.models.acquire(self.model, PROFILE)
         try:
@@ -109,13 +113,28 @@ def test_each_item_is_decoded_once(works: Works, monkeypatch: pytest.MonkeyPatch
     calls: list[int] = []
     decode = images.read_picture
 
-    def counted(data: bytes, **how: Any) -> object:
+    def counted(data: bytes, **limits: Any) -> object:
         calls.append(1)
-        return decode(data, **how)
+        return decode(data, **limits)
 
     monkeypatch.setattr(images, "read_picture", counted)
     works.rows(works.items(7))
     assert len(calls) == 7
+
+
+def test_a_damaged_picture_is_quarantined_unless_the_job_is_lenient(works: Works) -> None:
+    [item] = works.items(1)
+    photo = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
+    data = cv2.imencode(".jpg", photo)[1].tobytes()
+    data = data[: len(data) // 2] + b"\xff\xd9"
+    (works.folder / "source" / item.key).write_bytes(data)
+    item = replace(item, etag=None, size=len(data))
+    strict, lenient = works.rows([item]), works.rows([item], lenient=True)
+    assert [row.state for row in strict] == [ItemState.QUARANTINED] * 2
+    assert {str(row.reason).partition(":")[0] for row in strict} == {"truncated"}
+    assert [row.state for row in lenient] == [ItemState.SUCCEEDED] * 2
+    assert {row.warning for row in lenient} == {"damaged: premature end of data segment"}
+    assert {row.warning for row in works.rows(works.items(2), lenient=True)} == {None}
 
 
 def test_what_one_model_refuses_the_other_still_answers(works: Works) -> None:
@@ -152,5 +171,5 @@ def test_each_model_has_pictures_of_its_own(works: Works) -> None:
 
 def test_names_of_outputs_say_the_model_only_if_there_are_several() -> None:
     assert annotated_image("a/b.png") == "annotated/a/b.png.jpg"
-    assert annotated_image("a/b.png", "m+n") == "annotated/m%2Bn/a/b.png.jpg"
+    assert annotated_image("a/b.png", "m+n") == "annotated/m+n/a/b.png.jpg"
     assert mask_image("b.png", "..") == "masks/%2E%2E/b.png.png"

@@ -138,7 +138,7 @@ def test_an_item_that_took_too_long_is_tried_alone_once_and_no_other_is(
     script.how = hang
     rows = run_suspects(run, ITEMS, bench.db, at_once=4, stall_seconds=1.0)
     assert quarantined(rows) == [5]
-    assert rows[5].reason == "timed_out: it took too long, alone as well"
+    assert rows[5].reason == "timed_out: it took too long 2 times, the last time alone"
     assert script.ranges == [[[0, 1, 2, 3], [4, 5, 6, 7]], [[4], [5]], [[6], [7], [8, 9]]]
     assert bench.read_shard(run.unit.hold.shard).deaths == {"5": 2}
 

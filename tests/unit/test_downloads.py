@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import UsageError
+from core.errors import RegattaError, RetryableError, UsageError
 from registry import web as web_server
 from registry.web import download, without_secrets
 from tests.buckets.server import free_port
@@ -14,8 +14,8 @@ def nothing(done: int, total: int | None) -> None:
     del done, total
 
 
-def refusal(url: str, to: Path) -> UsageError:
-    with pytest.raises(UsageError) as caught:
+def refusal(url: str, to: Path, kind: type[RegattaError] = UsageError) -> RegattaError:
+    with pytest.raises(kind) as caught:
         download(url, to, progress=nothing)
     assert "secret" not in str(caught.value)
     return caught.value
@@ -56,11 +56,18 @@ def test_but_not_out_of_the_web(web: Web, to: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "said"), [(404, "nothing at"), (403, "not public"), (503, "said 503")]
+    ("status", "said", "kind"),
+    [
+        (404, "nothing at", UsageError),
+        (403, "not public", UsageError),
+        (503, "said 503", RetryableError),
+    ],
 )
-def test_what_the_server_refuses(web: Web, to: Path, status: int, said: str) -> None:
+def test_what_the_server_refuses(
+    web: Web, to: Path, status: int, said: str, kind: type[RegattaError]
+) -> None:
     web.pages["/a?signature=secret"] = Page(status=status)
-    error = refusal(f"{web.url}/a?signature=secret", to)
+    error = refusal(f"{web.url}/a?signature=secret", to, kind)
     assert said in str(error)
     assert error.hint
     assert not to.exists()
@@ -68,13 +75,13 @@ def test_what_the_server_refuses(web: Web, to: Path, status: int, said: str) -> 
 
 def test_a_connection_that_breaks_off(web: Web, to: Path) -> None:
     web.pages["/a"] = Page(b"x" * 1000, sent=400)
-    error = refusal(f"{web.url}/a", to)
+    error = refusal(f"{web.url}/a", to, RetryableError)
     assert "cannot be downloaded" in str(error)
     assert "give its path" in (error.hint or "")
 
 
 def test_nobody_listens(to: Path) -> None:
-    error = refusal(f"http://user:secret@127.0.0.1:{free_port()}/a?key=secret", to)
+    error = refusal(f"http://user:secret@127.0.0.1:{free_port()}/a?key=secret", to, RetryableError)
     assert "cannot be downloaded" in str(error)
     assert "HTTPS_PROXY" in (error.hint or "")
 

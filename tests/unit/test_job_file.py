@@ -99,7 +99,7 @@ def test_what_is_written_is_read(said: dict[str, Any]) -> None:
 
 def test_a_moment_is_written_as_a_date() -> None:
     text = render_job("/photos/", {"since": 3600.5})
-    assert text == 'source = "/photos/"\nsince = 1970-01-01T01:00:00.500000+00:00\n'
+    assert text == 'source = "/photos/"\nsince = 1970-01-01T01:00:00.500000Z\n'
     assert parse_job(text, FOLDER)["since"] == "1970-01-01T01:00:00.500000+00:00"
 
 

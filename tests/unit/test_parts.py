@@ -121,6 +121,7 @@ def result_rows(draw: st.DrawFn) -> ResultRow:
         cutout=draw(st.none() | text),
         annotated=draw(st.none() | text),
         reason=draw(st.none() | text),
+        warning=draw(st.none() | text),
     )
 
 
@@ -177,6 +178,7 @@ def printed(row: ResultRow, item: str) -> dict[str, Any]:
         "annotated": row.annotated,
         "source": {"etag": row.item.etag, "size": row.item.size},
         "reason": row.reason,
+        **({} if row.warning is None else {"warning": row.warning}),
     }
 
 
@@ -316,6 +318,16 @@ def test_a_part_of_an_earlier_version_is_read_and_merged() -> None:
     assert list(iter_rows(early)) == list(iter_rows(encode_rows(rows)))
     again = row(1, mask="masks/1.png", cutout="cutouts/1.png")
     assert merge_rows(early, [again]) == encode_rows([rows[0], again])
+
+
+def test_a_part_without_warnings_has_no_column_for_them() -> None:
+    odd = row(1, warning="3 stray bytes before the end marker")
+    plain_part, odd_part = encode_rows([row(0), row(1)]), encode_rows([row(0), odd])
+    assert "warning" not in pq.read_schema(BytesIO(plain_part)).names
+    assert pq.read_table(BytesIO(odd_part))["warning"].to_pylist() == [None, odd.warning]
+    assert merge_rows(plain_part, [odd]) == odd_part
+    assert merge_rows(odd_part, [row(1)]) == plain_part
+    assert [read.warning for read in decode_rows(plain_part)] == [None, None]
 
 
 def test_equal_rows_give_equal_bytes() -> None:

@@ -19,7 +19,7 @@ from core.tasks import (
     TASKS,
     TEXT_DET,
     TEXT_REC,
-    noun_of,
+    task_of,
 )
 from sample.shipped import MODELS
 from vision.draw.by_task import DRAWERS
@@ -44,7 +44,7 @@ def test_a_task_is_drawn_and_its_files_are_those_it_says(task: str) -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_a_task_has_a_queue_and_a_noun(task: str) -> None:
     assert TASK[task].queue in QUEUES
-    assert noun_of(task).isalpha()
+    assert task_of(task).noun.isalpha()
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -77,4 +77,4 @@ def test_nothing_is_registered_that_is_no_task() -> None:
 
 
 def test_a_task_of_a_newer_version_has_detections() -> None:
-    assert noun_of("lidar") == "detection"
+    assert task_of("lidar").noun == "detection"

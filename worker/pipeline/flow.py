@@ -154,7 +154,8 @@ class Flow:
 class Ticket:
     """Accounts for one picture: in flight, and perhaps held in memory, until it leaves.
 
-    One thread at a time owns it. `size` is (width, height) once known.
+    One thread at a time owns it. `size` is (width, height) once known; `warning` says what was odd
+    about the file.
     """
 
     flow: Flow
@@ -162,6 +163,7 @@ class Ticket:
     frame: int | None = None
     pts: float | None = None
     size: tuple[int, int] | None = None
+    warning: str | None = None
     step: Step | None = None  # while it is worked on
     _held: dict[Held, int] = field(default_factory=dict)
     _is_with_sink: bool = False

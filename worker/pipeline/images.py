@@ -67,11 +67,14 @@ def _decoded(ticket: Ticket, files: list[bytes]) -> Picture:
     def make_room(header: Header) -> None:
         ticket.hold(Held.PIXELS, header.decode_bytes, pixels=header.width * header.height)
 
-    limit = ticket.run.unit.options.limits.max_pixels
-    image = read_picture(files.pop(), max_pixels=limit, begin=make_room).pixels
+    limits = ticket.run.unit.options.limits
+    found = read_picture(
+        files.pop(), max_pixels=limits.max_pixels, is_lenient=limits.lenient, begin=make_room
+    )
+    ticket.warning = "; ".join(found.warnings) or None
     ticket.let_go(Held.FILE)
-    ticket.hold_exactly(Held.PIXELS, image.nbytes)
-    return Picture(ticket.item, None, None, image)
+    ticket.hold_exactly(Held.PIXELS, found.pixels.nbytes)
+    return Picture(ticket.item, None, None, found.pixels)
 
 
 class ObjectSink:

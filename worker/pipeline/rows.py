@@ -72,4 +72,5 @@ def _row(
         mask=mask,
         cutout=cutout,
         annotated=annotated,
+        warning=ticket.warning,
     )

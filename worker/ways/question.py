@@ -65,10 +65,12 @@ class ShardPictures:
 
     def __iter__(self) -> Iterator[Pixels]:
         """Yield the pictures that can be read; the others' rows will say what is wrong."""
+        limits = self.unit.options.limits
         for item in self.items:
             try:
                 data = fetch(item, self.unit)
-                yield read_picture(data, max_pixels=self.unit.options.limits.max_pixels).pixels
+                found = read_picture(data, max_pixels=limits.max_pixels, is_lenient=limits.lenient)
+                yield found.pixels
             except BadInputError:
                 continue
 

@@ -1,4 +1,5 @@
 import importlib
+import os
 import subprocess
 import sys
 
@@ -7,7 +8,12 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import COMMANDS, cli
+from core.states import JobMoves
+from store.jobs import move_job
+from store.parts import encode_rows
+from tests.bench import Bench
 from tests.unit.cli.conftest import Regatta
+from tests.unit.cli.test_results import found
 
 HEAVY = ("pydantic", "sqlalchemy", "rich", "pyarrow", "celery", "numpy", "cv2", "paddle")
 
@@ -83,6 +89,37 @@ def test_what_cannot_be_asked_is_said_with_a_hint(regatta: Regatta, words: list[
     assert second.startswith("hint: ")
 
 
+def test_a_mistyped_command_is_answered_with_near_ones(regatta: Regatta) -> None:
+    assert "'status'" in regatta("stauts").stderr
+    assert "'list'" in regatta("models", "lst").stderr
+
+
+def test_variables_that_are_no_settings_are_named(
+    regatta: Regatta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGATTA_SHARD_ITMES", "4")
+    monkeypatch.setenv("REGATTA_ZZZ", "4")
+    monkeypatch.setenv("REGATTA_PORT_6379_TCP", "tcp://10.0.0.1:6379")
+    result = regatta("jobs", "--format", "json")
+    assert (result.exit_code, result.stdout) == (0, "[]\n")
+    first, second = result.stderr.splitlines()
+    assert first == (
+        "warning: REGATTA_SHARD_ITMES is no setting and has no effect; "
+        "did you mean REGATTA_SHARD_ITEMS?"
+    )
+    assert second.startswith("warning: REGATTA_ZZZ is no setting")
+
+
+def test_a_home_that_cannot_be_made_is_a_clear_error(
+    regatta: Regatta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGATTA_HOME", "/proc/nowhere")
+    result = regatta("jobs")
+    assert result.exit_code == 2
+    assert "'/proc/nowhere' cannot be made" in result.stderr
+    assert "set REGATTA_HOME" in result.stderr
+
+
 def test_tracebacks_are_for_those_who_ask(
     regatta: Regatta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,3 +157,46 @@ def test_an_interrupt_has_its_own_exit_code(
     result = regatta("jobs")
     assert result.exit_code == 130
     assert "interrupted" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(["--help"], 0), (["results", "abc"], 0), (["status", "abc", "--watch"], 4)],
+    ids=["help", "results", "job"],
+)
+def test_a_reader_that_has_seen_enough_is_no_failure(
+    bench: Bench, words: list[str], code: int
+) -> None:
+    """As in `regatta results latest | head`; a command that waits for a job has that one's code."""
+    bench.job("abc", [1])
+    bench.commit(bench.run("abc"))
+    for move in (JobMoves.CANCEL, JobMoves.END_CANCELLED):
+        assert bench.db.write(lambda s, move=move: move_job(s, "abc", move))  # type: ignore[misc]
+    bench.output("abc").put("_attempts/000000/1/part.parquet", encode_rows([found(0, "a.jpg")]))
+    reading, writing = os.pipe()
+    os.close(reading)
+    result = subprocess.run(
+        [sys.executable, "-P", "-c", "from regatta import main; main()", *words],
+        env={**os.environ, "REGATTA_HOME": str(bench.root)},
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert result.returncode == code, result.stderr
+    assert "error" not in result.stderr
+    assert "Exception" not in result.stderr
+
+
+def test_a_connection_that_breaks_is_a_failure(
+    regatta: Regatta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**_: object) -> None:
+        raise BrokenPipeError("the broker went away")
+
+    monkeypatch.setattr("cli.jobs.opened", fail)
+    monkeypatch.setattr("cli.main.is_reader_gone", lambda: False)
+    result = regatta("jobs")
+    assert result.exit_code == 1
+    assert "BrokenPipeError: the broker went away" in result.stderr

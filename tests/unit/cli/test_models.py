@@ -47,6 +47,43 @@ def add(regatta: Regatta, model: Path, name: str = "boats") -> None:
     assert result.stdout == f"{name}\n"
 
 
+def registered(regatta: Regatta) -> list[str]:
+    found = json.loads(regatta("models", "list", "--format", "json").stdout)
+    return [model["name"] for model in found if model["added"] is not None]
+
+
+def test_shipped_models_have_names_at_once(bench: Bench, regatta: Regatta, photos: Path) -> None:
+    assert "regatta_fcos_384" in regatta("models", "list", "--format", "table").stdout
+    for name, task in (("regatta_fcos_384", "detect"), ("regatta_rowers", "keypoint")):
+        shown = json.loads(regatta("models", "show", name, "--format", "json").stdout)
+        assert (shown["task"], shown["source"]) == (task, "ships with Regatta")
+        job = bench.read_job(regatta("submit", str(photos), "--model", name).stdout.strip())
+        assert (job.task, job.model["name"]) == (task, name)
+
+
+def test_a_registered_model_hides_a_shipped_one(
+    bench: Bench, regatta: Regatta, model: Path
+) -> None:
+    add(regatta, model, "regatta_fcos_384")
+    assert registered(regatta) == ["regatta_fcos_384"]
+    shown = json.loads(regatta("models", "show", "regatta_fcos_384", "--format", "json").stdout)
+    assert shown["location"] == str(model)
+
+
+def test_a_mistyped_model_is_answered_with_near_names(
+    bench: Bench, regatta: Regatta, model: Path, photos: Path
+) -> None:
+    add(regatta, model)
+    for name, near in (
+        ("boat", "did you mean 'boats'?"),
+        ("regatta_fcos_385", "did you mean 'regatta_fcos_384'"),
+        ("PicoDet-SS", "models pull PicoDet-S"),
+    ):
+        assert near in regatta("submit", str(photos), "--model", name).stderr
+    assert "did you mean 'boats'?" in regatta("models", "show", "boat").stderr
+    assert "did you mean 'boats'?" in regatta("models", "remove", "boat").stderr
+
+
 def test_add_list_show_remove(bench: Bench, regatta: Regatta, model: Path) -> None:
     add(regatta, model)
     assert "boats" in regatta("models", "list", "--format", "table").stdout
@@ -55,7 +92,7 @@ def test_add_list_show_remove(bench: Bench, regatta: Regatta, model: Path) -> No
     assert (shown["location"], shown["input_shape"]) == (str(model), [64, 64])
     assert len(shown["digest"]) == 64
     assert regatta("models", "remove", "boats").exit_code == 0
-    assert json.loads(regatta("models", "list", "--format", "json").stdout) == []
+    assert registered(regatta) == []
     result = regatta("models", "remove", "boats")
     assert result.exit_code == 2
     assert "there is no model 'boats'" in result.stderr
@@ -83,9 +120,9 @@ def test_a_registered_model_runs_only_with_its_digest(
     assert "not those that were registered" in result.stderr
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "a\nb", "x" * 101])
+@pytest.mark.parametrize("name", ["", "a/b", "a\nb", "a b", "bad!", "-x", ".x", "x" * 101])
 def test_names_that_would_confuse(bench: Bench, regatta: Regatta, model: Path, name: str) -> None:
-    assert regatta("models", "add", name, str(model)).exit_code == 2
+    assert regatta("models", "add", "--", name, str(model)).exit_code == 2
 
 
 def test_a_model_for_another_task(bench: Bench, regatta: Regatta, model: Path) -> None:
@@ -188,7 +225,7 @@ def test_a_model_that_cannot_run_gets_no_name(
     assert result.exit_code == 2
     assert said in result.stderr
     assert hint in result.stderr
-    assert json.loads(regatta("models", "list", "--format", "json").stdout) == []
+    assert registered(regatta) == []
 
 
 def test_a_model_from_a_web_server(bench: Bench, regatta: Regatta, model: Path, web: Web) -> None:
@@ -246,7 +283,7 @@ def test_pull_what_is_not_there(bench: Bench, regatta: Regatta, mirror: Web) -> 
     result = regatta("models", "pull", "PP-LiteSeg-T", "--no-check")
     assert result.exit_code == 2
     assert "is for the task 'detect', not 'segment'" in result.stderr
-    assert json.loads(regatta("models", "list", "--format", "json").stdout) == []
+    assert registered(regatta) == []
 
 
 def test_catalogue(regatta: Regatta, mirror: Web) -> None:

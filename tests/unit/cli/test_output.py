@@ -1,10 +1,12 @@
 import csv
 import io
 import json
+from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
-from cli.show.output import chosen, print_object, print_records
+from cli.show.output import FIRST_ROWS, chosen, print_object, print_records, shortened
 
 RECORDS = [
     {"name": "café", "size": 3, "extra": [1, 2]},
@@ -43,6 +45,69 @@ def test_tables_are_aligned_and_harmless(capsys: Captured) -> None:
         r"a\x1bb  -",
         "写真    12,346",
     ]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def on_a_terminal(
+    width: int, records: list[dict[str, Any]], columns: tuple[str, ...]
+) -> tuple[list[str], str]:
+    """What a terminal of this width shows of a table, and what is said beside it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", str(width))
+        patch.setattr("sys.stdout", terminal := Terminal())
+        patch.setattr("sys.stderr", said := io.StringIO())
+        print_records(records, columns, "table")
+    return terminal.getvalue().splitlines(), said.getvalue()
+
+
+WIDE = [
+    {
+        "item": f"lane-{number}/a rather long folder/写真の名前がとても長い-{number:05d}.jpg",
+        "state": "succeeded",
+        "found": "日本語のテキスト " * 6,
+        "reason": None,
+        "annotated": f"annotated/lane-{number}/a%20rather%20long%20folder/{number:05d}.jpg.jpg",
+    }
+    for number in range(3)
+]
+
+
+@pytest.mark.parametrize("width", [20, 60, 80, 200])
+def test_a_table_fits_its_terminal(width: int) -> None:
+    lines, said = on_a_terminal(width, WIDE, tuple(WIDE[0]))
+    assert len(lines) == 4
+    assert max(map(cell_len, lines)) <= width
+    assert "REASON" not in lines[0] or width == 200
+    assert ("ANNOTATED" in lines[0]) == (width > 20)
+    assert ("no room for" in said) == (width == 20)
+    if width > 20:
+        assert all(f"{number:05d}.jpg  " in lines[1 + number] for number in range(3))
+
+
+def test_later_rows_are_shortened_as_well() -> None:
+    rows = [{"item": "a", "text": "b"}] * FIRST_ROWS + [{"item": "long" * 9, "text": "long" * 9}]
+    lines, _ = on_a_terminal(40, rows, ("item", "text"))
+    assert lines[-1] == "…ong  lon…"
+
+
+def test_nothing_is_cut_off_for_programs(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    print_records(WIDE, tuple(WIDE[0]), "table")
+    out = capsys.readouterr().out
+    assert WIDE[2]["annotated"] in out
+    assert "…" not in out
+
+
+@pytest.mark.parametrize("keep_end", [True, False])
+def test_a_wide_character_is_never_halved(keep_end: bool) -> None:
+    text = "aあbいcうdえ" * 3
+    for width in range(1, 36):
+        short = shortened(text, width, keep_end=keep_end)
+        assert width - 2 < cell_len(short) <= width
 
 
 def test_an_object_is_lines_or_json(capsys: Captured) -> None:

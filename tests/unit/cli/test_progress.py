@@ -6,7 +6,8 @@ from rich.console import Console
 
 from cli.show.live import render
 from cli.show.progress import LineView
-from cli.show.wording import count, duration, progress_line
+from cli.show.wording import done_of, progress_line
+from core.wording import count, duration
 
 Captured = pytest.CaptureFixture[str]
 
@@ -41,6 +42,13 @@ def test_a_line_says_it_all() -> None:
     assert progress_line(seen(state="planning")).startswith("planning: 6/10+ items")
 
 
+def test_cancelled_items_are_not_done() -> None:
+    items = {"listed": 1200, "succeeded": 70, "skipped": 4, "quarantined": 6, "cancelled": 1120}
+    ended = seen(state="cancelled", items=items | {"pending": 0}, in_progress=0)
+    assert done_of(ended) == 80
+    assert progress_line(ended).startswith("cancelled: 80/1,200 items")
+
+
 def test_what_a_cold_start_is_doing_is_said(capsys: Captured) -> None:
     none = {"listed": 0, "succeeded": 0, "skipped": 0, "quarantined": 0, "cancelled": 0}
     listed = none | {"listed": 10, "pending": 10}
@@ -62,6 +70,12 @@ def test_what_a_cold_start_is_doing_is_said(capsys: Captured) -> None:
     with console.capture() as capture:
         console.print(render(loads, is_warm=False))
     assert "the worker loads the model" in capture.get()
+    with console.capture() as capture:
+        console.print(
+            render(seen(state="planning", items=none | {"pending": 0}, **begun), is_warm=False)
+        )
+    assert "listing" in capture.get()
+    assert "0/0" not in capture.get()
 
 
 def test_lines_come_when_the_state_changes_or_some_seconds_have_passed(capsys: Captured) -> None:

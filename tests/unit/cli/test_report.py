@@ -56,11 +56,35 @@ def test_the_page_lies_beside_the_results_and_links_to_the_pictures(
 def test_elsewhere_it_links_to_the_pictures_where_they_are(
     bench: Bench, regatta: Regatta, job: Hold
 ) -> None:
+    (bench.root / "sub").mkdir()
     path, page = written(regatta, "abc", "--output", "sub/my report.html")
     assert path == bench.root / "sub" / "my report.html"
     [href] = re.findall(r'href="([^"]+)" data-zoom', page)
-    assert href == bench.output("abc").url("annotated/a%20.jpg.jpg")
-    assert Path(unquote(urlsplit(href).path)).is_file()
+    assert href == "../abc/annotated/a%2520.jpg.jpg"
+    assert (path.parent / unquote(href)).is_file()
+    bench.root.joinpath("moved").mkdir()
+    for folder in ("abc", "sub"):
+        (bench.root / folder).rename(bench.root / "moved" / folder)
+    assert (bench.root / "moved" / "sub" / unquote(href)).is_file()
+
+
+def test_an_output_that_is_gone_is_named(bench: Bench, regatta: Regatta, job: Hold) -> None:
+    (bench.root / "abc").rename(bench.root / "moved")
+    result = regatta("report", "abc", "--output", "report.html")
+    assert result.exit_code == 1
+    assert f"results/part-000000.parquet is missing in {bench.root / 'abc'}" in result.stderr
+
+
+def test_a_directory_gets_the_page_and_a_missing_one_is_refused(
+    bench: Bench, regatta: Regatta, job: Hold
+) -> None:
+    (bench.root / "pages").mkdir()
+    for words in ("pages", "pages/"):
+        assert written(regatta, "abc", "-o", words)[0] == bench.root / "pages" / "report.html"
+    refused = regatta("report", "abc", "-o", "nowhere/page.html")
+    assert refused.exit_code == 2
+    assert "there is no directory 'nowhere'" in refused.stderr
+    assert not (bench.root / "nowhere").exists()
 
 
 def test_a_job_without_any_result_has_a_page(bench: Bench, regatta: Regatta) -> None:
@@ -70,7 +94,7 @@ def test_a_job_without_any_result_has_a_page(bench: Bench, regatta: Regatta) -> 
 
 
 def test_the_summary_of_a_run_names_the_report(bench: Bench, regatta: Regatta, job: Hold) -> None:
-    text = list(summary(bench.db, snapshot(bench.db, load_settings(), "abc"), 1.0))
+    text = list(summary(bench.db, snapshot(bench.db, load_settings(), "abc")))
     assert "  regatta report abc" in text[text.index("Next:") :]
 
 

@@ -1,7 +1,16 @@
+import contextlib
 import csv
 import io
 import json
-from typing import Any
+import os
+import pty
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -11,6 +20,7 @@ from config.settings import load_settings
 from core.items import ItemRef
 from core.states import ItemState
 from core.work import Hold
+from predictions.answer import ClassScore
 from predictions.detections import Detections
 from report.snapshot import snapshot
 from store.parts import encode_rows
@@ -126,6 +136,114 @@ def test_tables_are_harmless(regatta: Regatta, job: Hold) -> None:
     assert "\x07" not in out
 
 
+def test_a_limit_is_said_and_kept(regatta: Regatta, job: Hold) -> None:
+    result = regatta("results", "abc", "--limit", "3", "--format", "table")
+    assert len(result.stdout.splitlines()) == 4
+    assert result.stderr == "… 1 more: --limit 0 or --format csv\n"
+    assert items(regatta, "--limit", "0") == items(regatta)
+    assert items(regatta, "--limit", "2", "--state", "succeeded") == ["a.jpg", "c.jpg"]
+
+
+def test_a_terminal_is_not_flooded(tmp_path: Path) -> None:
+    rows = [found(number, f"{number:04d}.jpg") for number in range(1_200)]
+    folder = tmp_path / "results"
+    folder.mkdir()
+    (folder / "part-000000.parquet").write_bytes(encode_rows(rows))
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", "from regatta import main; main()", "results", f"{tmp_path}/"],
+        env={**os.environ, "COLUMNS": "60"},
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        os.close(theirs)
+        with os.fdopen(ours, "rb") as terminal:
+            lines = list(_until_hung_up(terminal))
+        assert process.stderr is not None
+        assert "… 1,150 more: --limit 0 or --format csv" in process.stderr.read()
+    assert len(lines) == 1 + 50
+    assert max(map(len, lines)) <= 60
+
+
+def _until_hung_up(terminal: BinaryIO) -> Iterator[str]:
+    """Linux says that a terminal is closed by an error, not by an end."""
+    with contextlib.suppress(OSError):
+        while line := terminal.readline():
+            yield line.decode().rstrip()
+
+
+def test_an_output_is_read_wherever_it_is_without_the_job(
+    bench: Bench, regatta: Regatta, job: Hold, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = items(regatta, "--limit", "2")
+    moved = tmp_path / "moved"
+    (bench.root / "abc").rename(moved)
+    gone = regatta("results", "abc")
+    assert gone.exit_code == 1
+    assert f"results/part-000000.parquet is missing in {bench.root / 'abc'}" in gone.stderr
+    assert "regatta results FOLDER" in gone.stderr
+
+    home = tmp_path / "no home yet"
+    monkeypatch.setenv("REGATTA_HOME", str(home))
+    found = regatta("results", f"{moved}/")
+    assert [json.loads(line)["item"] for line in found.stdout.splitlines()] == there
+    assert "there is no manifest.json" in found.stderr
+
+    parts = [{"key": "results/part-000000.parquet"}, {"key": "results/part-000001.parquet"}]
+    (moved / "manifest.json").write_text(json.dumps({"format": 1, "parts": parts}))
+    found = regatta("results", str(moved), "--format", "csv")
+    assert found.exit_code == 1
+    assert len(list(csv.DictReader(io.StringIO(found.stdout)))) == 3
+    assert f"results/part-000001.parquet is missing in {moved}" in found.stderr
+    shutil.copy(moved / "results/part-000000.parquet", moved / "results/part-000001.parquet")
+    monkeypatch.chdir(moved)
+    found = regatta("results", ".")
+    assert (found.exit_code, found.stdout.count("\n"), found.stderr) == (0, 4, "")
+    assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "there is no job's output in"),
+        ("{", "is not that of a job's output"),
+        ('{"format": 1, "parts": ["x"]}', "is not that of a job's output"),
+        ('{"format": 2, "parts": []}', "needs a newer Regatta"),
+    ],
+)
+def test_a_folder_that_is_no_output(
+    content: str | None, words: str, regatta: Regatta, tmp_path: Path
+) -> None:
+    if content:
+        (tmp_path / "manifest.json").write_text(content)
+    result = regatta("results", str(tmp_path))
+    assert result.exit_code != 0
+    assert words in result.stderr
+    assert str(tmp_path) in result.stderr or "newer" in words
+
+
+def test_text_is_what_a_table_shows_of_ocr(bench: Bench, regatta: Regatta) -> None:
+    lines = Detections(
+        xyxy=np.zeros((2, 4), np.float32),
+        scores=np.ones(2, np.float32),
+        class_ids=np.zeros(2, np.int32),
+        labels=("text",),
+        texts=("Invoice 2026-117", "due by 31 December"),
+    )
+    sky = (ClassScore("sky", 1, 0.62), ClassScore("water", 2, 0.38))
+    rows = [
+        replace(found(0, "page.png"), task="ocr", detections=lines),
+        replace(found(1, "lake.png"), task="segment", detections=None, classes=sky),
+    ]
+    bench.output("both").put("results/part-000000.parquet", encode_rows(rows))
+    out = regatta("results", str(bench.root / "both"), "--format", "table").stdout.splitlines()
+    assert out[0].split() == ["ITEM", "STATE", "FOUND", "TEXT", "REASON", "ANNOTATED"]
+    assert "2 lines " in out[1]
+    assert "  Invoice 2026-117 / due by 31 December  " in out[1]
+    assert "  sky 62%, water 38%  " in out[2]
+
+
 def test_quarantined_items_with_their_reasons(regatta: Regatta, job: Hold) -> None:
     result = regatta("quarantine", "list", "abc")
     [row] = [json.loads(line) for line in result.stdout.splitlines()]
@@ -138,10 +256,29 @@ def test_the_summary_says_what_was_found_and_where(
     bench: Bench, regatta: Regatta, job: Hold
 ) -> None:
     end = snapshot(bench.db, load_settings(), "abc")
-    text = "\n".join(summary(bench.db, end, 61.0))
-    assert "Job abc (abc): running in 1m 01s" in text
+    text = "\n".join(summary(bench.db, end))
+    assert "Job abc (abc): running\n" in text
     assert "items        5 listed: 3 succeeded, 1 quarantined, 1 pending" in text
-    assert "found        2 buoy, 1 boat" in text
+    assert "found        2 buoy, 1 boat in 2 of 3 items" in text
     assert f"results      {bench.root}/abc/results/" in text
     assert r"    b\n.jpg: decode_failed: no\x07pe" in text
     assert "regatta quarantine retry abc" in text
+
+
+def test_a_warning_is_shown_wherever_results_are(bench: Bench, regatta: Regatta) -> None:
+    bench.job("abc", [2])
+    odd = replace(found(0, "a.jpg", 0), warning="damaged: its data ends early")
+    output = bench.output("abc")
+    output.put("results/part-000000.parquet", encode_rows([odd, found(1, "b.jpg", 1)]))
+    hold = bench.run("abc")
+    bench.commit(hold)
+    bench.publish(hold)
+    first, second = rows(regatta)
+    assert first["warning"] == odd.warning
+    assert "warning" not in second
+    assert str(odd.warning) in regatta("results", "abc", "--format", "csv").stdout
+    table = regatta("results", "abc", "--format", "table").stdout
+    assert "WARNING" in table
+    told = list(summary(bench.db, snapshot(bench.db, load_settings(), "abc")))
+    assert "  warnings     1 item read although something is odd:" in told
+    assert "    a.jpg: damaged: its data ends early" in told

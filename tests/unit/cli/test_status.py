@@ -182,3 +182,12 @@ def test_a_home_of_an_earlier_version_is_brought_up_to_date(bench: Bench, regatt
     downgrade(bench.db.url, "0001")
     assert status(regatta, "abc")["id"] == "abc"
     assert is_current(bench.db.url)
+
+
+def test_a_job_by_its_name_or_the_nearest(bench: Bench, regatta: Regatta) -> None:
+    bench.job("abc", [1], name="boats")
+    bench.clock.now += 1
+    bench.job("abcd", [1], name="boats")
+    for said, meant in (("abc", "abc"), ("boats", "abcd"), ("latest", "abcd")):
+        assert json.loads(regatta("status", said, "--format", "json").stdout)["id"] == meant
+    assert "did you mean 'boats'?" in regatta("status", "boat").stderr

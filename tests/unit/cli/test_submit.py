@@ -27,6 +27,13 @@ def test_stdout_is_the_job_id(bench: Bench, regatta: Regatta, photos: Path, mode
     assert [network["shapes"] for network in (job.networks or {}).values()] == ["shared"]
 
 
+def test_json_if_asked_for(bench: Bench, regatta: Regatta, photos: Path, model: Path) -> None:
+    words = ("submit", str(photos), "--model", str(model), "--name", "boats", "--format", "json")
+    said = json.loads(regatta(*words).stdout)
+    assert (said["name"], said["state"]) == ("boats", "planning")
+    assert bench.read_job(said["id"]).name == "boats"
+
+
 def test_options_reach_the_job(bench: Bench, regatta: Regatta, photos: Path, model: Path) -> None:
     words = ["--include", "*.jpg", "--exclude", "x*", "--exclude", "y*", "--min-size", "1kB"]
     words += ["--max-size", "1MiB", "--since", "1970-01-01T01:00+00:00", "--limit", "7"]

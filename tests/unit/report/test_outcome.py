@@ -38,7 +38,17 @@ def tally(listed: int, **counts: int) -> Tally:
             "2 of 9 items succeeded; 1 is quarantined, 6 are cancelled.",
         ),
         (JobState.RUNNING, tally(9, succeeded=1), "1 of 9 items so far is done."),
+        (
+            JobState.CANCELLING,
+            tally(1200, succeeded=80, cancelled=1000),
+            "80 of 1,200 items so far are done.",
+        ),
     ],
 )
 def test_the_outcome_in_a_sentence(state: JobState, counts: Tally, words: str) -> None:
     assert outcome(state, counts) == words
+
+
+def test_a_listing_that_was_cut_short_is_no_whole() -> None:
+    words = outcome(JobState.CANCELLED, tally(240, succeeded=240), listing_ended=False)
+    assert words == "All 240 items succeeded. The source was not listed to its end."

@@ -10,16 +10,18 @@ from typing import Any
 
 import pytest
 
-from core.options import ModelRef
+from core.options import SEVERAL, ModelRef
 from core.states import JobState
 from report.page import Content, relative_url, render
 from report.pictures import Embedded
-from report.statistics import Picture, Statistics, read_statistics
+from report.statistics import Picture, Statistics
 from store.jobs import Tally
 from store.tables import Job, Shard
 from tests.bench import OPTIONS, PROFILE
-from tests.unit.report.test_statistics import quarantined, row
+from tests.unit.report.test_statistics import quarantined, read_statistics, row
 
+SKY = {"label": "sky", "class_id": 1, "score": 0.625}
+LINE = {"label": "text", "class_id": 0, "score": 1.0, "text": "due by 31 December"}
 HOSTILE = [
     "<script>alert(1)</script>",
     "\"><img src=x onerror='alert(1)'>",
@@ -69,6 +71,7 @@ def job(state: JobState = JobState.SUCCEEDED, **values: Any) -> Job:
         "profile": PROFILE.to_json(),
         "past_profiles": [],
         "created_at": 0.0,
+        "planned_at": 0.0,
         "started_at": 10.0,
         "finished_at": 70.0,
         "generation": 0,
@@ -98,6 +101,7 @@ def embedded(statistics: Statistics) -> list[Embedded]:
 def hostile_page() -> str:
     rows = [row(name, (name, 0.5 + 0.01 * place)) for place, name in enumerate(HOSTILE)]
     rows += [quarantined(name, f"{name}: {name}") for name in HOSTILE]
+    rows += [row(f"odd {name}", annotated=None) | {"warning": name} for name in HOSTILE]
     statistics = read_statistics(rows)
     evil = HOSTILE[1]
     of = job(
@@ -112,8 +116,15 @@ def hostile_page() -> str:
     return page(statistics, of=of, pictures=embedded(statistics))
 
 
+def test_what_was_read_with_a_warning_is_listed() -> None:
+    odd = row("a.jpg", ("boat", 0.5)) | {"warning": "damaged: its data ends early"}
+    assert "damaged: its data ends early" in page(read_statistics([odd]))
+    assert "Read with a warning" not in page(read_statistics([row("a.jpg")]))
+
+
 def test_names_from_data_never_become_markup() -> None:
-    plain = read_statistics([*(row("a", ("b", 0.5)) for _ in HOSTILE), quarantined("a", "b")])
+    odd = row("c", annotated=None) | {"warning": "odd"}
+    plain = read_statistics([*(row("a", ("b", 0.5)) for _ in HOSTILE), quarantined("a", "b"), odd])
     harmless = {
         tag for tag, _ in Parsed(page(plain, of=job(error="x"), pictures=embedded(plain))).tags
     }
@@ -164,7 +175,7 @@ def test_the_page_of_a_big_job_is_bounded() -> None:
         row(f"{number}/" + "x" * 3_000, *((f"class {k}" + "y" * 500, 0.5) for k in range(60)))
         for number in range(2_500)
     ]
-    rows += [quarantined("q" * 3_000, "r" * 3_000) for _ in range(2_500)]
+    rows += [quarantined(f"{number}q" * 600, "r" * 3_000) for number in range(2_500)]
     statistics = read_statistics(rows)
     text = page(statistics, pictures=embedded(statistics), listed=5_000)
     assert len(text) < 600_000
@@ -172,7 +183,7 @@ def test_the_page_of_a_big_job_is_bounded() -> None:
 
 
 def test_an_empty_job_has_a_page() -> None:
-    text = Parsed(page(Statistics())).text
+    text = Parsed(page(read_statistics([]))).text
     for words in ("Nothing was found.", "There are no annotated pictures.", "None."):
         assert words in text
 
@@ -181,16 +192,70 @@ def test_items_in_which_nothing_was_found_are_shown() -> None:
     statistics = read_statistics([row("a"), row("b")])
     parsed = Parsed(page(statistics, pictures=embedded(statistics)))
     assert "nothing found" in parsed.text
-    assert "Nothing was found." in parsed.text
+    assert "Nothing was found in 2 items." in parsed.text
     assert len(parsed.all("figure")) == 2
+
+
+def test_each_model_has_numbers_of_its_own() -> None:
+    rows = [
+        row("a", ("person", 0.9), ("person", 0.8), model="pico"),
+        row("a", model="areas", task="segment", classes=[SKY]),
+        row("a", model="reader", task="ocr", detections=[LINE]),
+    ]
+    models = {"pico": "detect", "areas": "segment", "reader": "ocr"}
+    statistics = read_statistics(rows, *models.items())
+    parts = {name: ModelRef(name, task, "d" * 64, "/") for name, task in models.items()}
+    of = job(model=ModelRef.composed("three", SEVERAL, parts).to_json())
+    parsed = Parsed(page(statistics, of=of, pictures=embedded(statistics)))
+    text = " ".join(parsed.text.split())
+    assert "1 item has 3 rows of results, by 3 models. Something was found in 1 item." in text
+    for words in ("detections · pico2", "classes · areas1", "lines · reader1"):
+        assert words in text
+    assert "Detections per class · pico" in text
+    assert "Items per class · areas" in text
+    charts = [each["aria-label"] for each in parsed.all("svg") if each.get("role") == "img"]
+    assert charts == [
+        "Histogram: Detections by score, from 0 to 1",
+        "Histogram: Segments by share of the picture, from 0 to 1",
+        "Histogram: Lines by score, from 0 to 1",
+    ]
+    assert "sky 62%" in text
+    assert "Score or share at least" in text
+    assert "text 1.00" not in text
+
+
+def test_text_is_on_the_cards_and_in_their_search() -> None:
+    statistics = read_statistics(
+        [row("page.png", model="m", task="ocr", detections=[LINE, LINE])], ("m", "ocr")
+    )
+    of = job(model=ModelRef("m", "ocr", "d" * 64, "/").to_json())
+    parsed = Parsed(page(statistics, of=of, pictures=embedded(statistics)))
+    assert "2 lines of text with 8 words in 1 of 1 item." in parsed.text
+    [card] = [item for item in parsed.all("li") if "data-words" in item]
+    assert (card["data-words"] or "").split("\n") == ["page.png", LINE["text"], LINE["text"]]
+    assert parsed.text.count("due by 31 December") == 2
+    assert "text 1.00" not in parsed.text
+    assert [image["alt"] for image in parsed.all("img")] == ["page.png: 2 lines", ""]
+    assert [each.get("id") for each in parsed.all("input")] == ["words"]
+
+
+def test_pictures_that_are_gone_are_missed() -> None:
+    statistics = read_statistics([row("a", ("x", 0.5))])
+    counts = Tally(1, 1, 0, 0, 0, 0, 0, {})
+    text = Parsed(
+        render(Content(job(), counts, [], statistics, [], 1.0, unread=1), relative_url)
+    ).text
+    assert "1 annotated picture could not be read and is missing here. It should lie in /out" in (
+        " ".join(text.split())
+    )
 
 
 @pytest.mark.parametrize("state", [JobState.PLANNING, JobState.RUNNING, JobState.PAUSED])
 def test_a_job_that_goes_on_says_so_and_when(state: JobState) -> None:
     of = job(state, started_at=None, finished_at=None, profile=None)
-    text = Parsed(page(Statistics(), of=of, now=86_400.0)).text
+    text = Parsed(page(read_statistics([]), of=of, now=86_400.0)).text
     assert "has not ended yet" in text
-    assert "1970-01-02 00:00:00 UTC" in text
+    assert "1970-01-02 00:00:00Z" in text
     assert ("listing is still being read" in text) == (state is JobState.PLANNING)
 
 
@@ -209,25 +274,25 @@ def test_charts_and_pictures_have_words() -> None:
     assert len(charts) == 2
     assert all(chart["aria-label"] for chart in charts)
     assert [image["alt"] for image in parsed.all("img")] == ["a: 2 detections", ""]
-    assert "2 items a second" in parsed.text
+    assert "after 0.0s: 2 items a second" in parsed.text
 
 
 def test_how_it_was_made_is_all_there() -> None:
-    text = Parsed(page(Statistics(), of=job(tags=["night"]))).text
+    text = Parsed(page(read_statistics([]), of=job(tags=["night"]))).text
     for words in (
         "d" * 64,
         "cpu-test",
         "fp32",
         "1.2.3",
         "night",
-        "1970-01-01 00:01:10 UTC",
-        "1 min",
+        "1970-01-01 00:01:10Z",
+        "1m 00s",
     ):
         assert words in text
 
 
 def test_pictures_carry_their_own_numbers() -> None:
     shown = Embedded(Picture(1, "i", "m", "annotated/i.jpg", 7, {"x": 0.5}), "data:,", 4, 3)
-    parsed = Parsed(page(Statistics(class_ids={"x": 0}), pictures=[shown]))
+    parsed = Parsed(page(read_statistics([row("i", ("x", 0.5))]), pictures=[shown]))
     assert parsed.all("img")[0]["width"] == "4"
     assert parsed.all("img")[0]["alt"] == "i: 7 detections"

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from report.statistics import BINS, throughput
+from report.throughput import BINS, throughput
 from store.tables import Shard
 
 

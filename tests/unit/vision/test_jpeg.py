@@ -220,6 +220,13 @@ def test_a_flood_of_scans_is_refused_before_it_is_decoded() -> None:
     assert str(refused(flood)) == f"the JPEG has more than {MOST_SCANS} scans"
 
 
+@pytest.mark.parametrize("where", ["header", "scans"])
+def test_a_flood_of_markers_is_refused(where: str) -> None:
+    data = jpeg(progressive=True)
+    at = first_scan(data) if where == "header" else scans(data)[1]
+    assert "markers" in str(refused(data[:at] + b"\xff\xfe\0\2" * 30_000 + data[at:]))
+
+
 def test_a_progressive_picture_without_its_last_scans_has_a_warning() -> None:
     data = jpeg(progressive=True)
     short = data[: scans(data)[4]] + END

@@ -15,8 +15,12 @@ _TABLES = frozenset({0xC4, 0xC8, 0xCC})  # DHT, JPG, DAC: between the frames' ma
 FRAMES = frozenset(range(0xC0, 0xD0)) - _TABLES | {0xF7}
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a segment
 
+_MOST_MARKERS = 20_000
+"""Depth maps and panoramas fill hundreds of segments, a comment of 100 MB not two thousand."""
+
 _NEXT_MARKER = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
-_AFTER_SCAN = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])", re.DOTALL)
+# Begins with a plain byte, which makes it ten times as fast over a scan's data.
+_AFTER_SCAN = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +120,9 @@ def read_structure(data: bytes) -> Structure:
 
 def _segments(data: bytes) -> Iterator[Segment]:
     """Yield the segments from the second marker on, as far as they are whole."""
-    at = 2
+    at, count = 2, 0
     while found := _NEXT_MARKER.search(data, at):
+        count = _counted(count)
         marker, start, body = found[1][0], found.start(), found.end()
         if marker in _ALONE or marker in {SOI, EOI}:
             yield Segment(marker, start, body, body, start - at)
@@ -130,6 +135,13 @@ def _segments(data: bytes) -> Iterator[Segment]:
             raise BadInputError("decode_failed", "a JPEG's segment has no length")
         yield Segment(marker, start, body + 2, body + length, start - at)
         at = body + length
+
+
+def _counted(markers: int) -> int:
+    """Return one more, or refuse a file whose very markers would keep a processor busy."""
+    if markers >= _MOST_MARKERS:
+        raise BadInputError("decode_failed", f"the JPEG has more than {_MOST_MARKERS} markers")
+    return markers + 1
 
 
 def _frame(data: bytes, segment: Segment) -> Frame:
@@ -162,11 +174,16 @@ def scan_of(data: bytes, segment: Segment) -> Scan:
 
 
 def scan_segments(data: bytes, structure: Structure) -> Iterator[Segment]:
-    """Yield the headers of all scans, the first one's first, as far as the picture's end."""
+    """Yield the headers of all scans, the first one's first, as far as the picture's end.
+
+    Raises:
+        BadInputError: `decode_failed`, there are too many markers.
+    """
     segment = structure.segments[-1]
     yield segment
-    at = segment.stop
+    at, count = segment.stop, 0
     while found := _AFTER_SCAN.search(data, at):
+        count = _counted(count)
         marker, body = found[1][0], found.end()
         if marker in {SOI, EOI}:
             return
@@ -178,9 +195,5 @@ def scan_segments(data: bytes, structure: Structure) -> Iterator[Segment]:
 def end_of_picture(data: bytes, structure: Structure) -> int:
     """Return where the end marker begins, or the length of the data if it has none."""
     *_, last = scan_segments(data, structure)
-    at = last.stop
-    while found := _AFTER_SCAN.search(data, at):
-        if found[1][0] == EOI:
-            return found.end() - 2
-        at = found.end()
-    return len(data)
+    found = data.find(b"\xff\xd9", last.stop)
+    return len(data) if found < 0 else found

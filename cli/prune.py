@@ -1,0 +1,123 @@
+"""`regatta prune`: removes old jobs, and what nothing refers to any more."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from cli.options import SINCE
+from cli.session import opened, say
+from cli.show.size import readable_size
+from config.settings import Settings
+from core.escape import printable
+from core.values import parse_since
+from core.wording import count
+from registry.cache import forget_abandoned
+from scheduler.removal import Removed, remove_job, superfluous, why_kept
+from scheduler.usage import (
+    remove_folder,
+    unreferenced_models,
+    unreferenced_outputs,
+    usage_of,
+)
+from store.database import Database
+from store.tables import Job
+
+_YOUNG_SECONDS = 3600.0  # what somebody may be making right now, before anything refers to it
+
+
+@click.command(
+    epilog="Example: regatta prune --keep 20 --with-output --dry-run; "
+    "regatta prune --older-than 90d; regatta prune --unreferenced"
+)
+@click.option("--keep", type=click.IntRange(min=0), help="How many of the newest ended jobs stay.")
+@click.option(
+    "--older-than", "older", type=SINCE, help="Only jobs that ended before (2026-01-31, 36h, 7d)."
+)
+@click.option("--with-output", is_flag=True, help="Also remove their results and pictures.")
+@click.option(
+    "--unreferenced",
+    is_flag=True,
+    help="Remove outputs in the home without a job, and downloaded models that nothing uses.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def prune(
+    *,
+    keep: int | None,
+    older: str | None,
+    with_output: bool,
+    unreferenced: bool,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Remove jobs that have ended, and files to which nothing refers.
+
+    Jobs to which others refer stay, as do outputs unless --with-output is given. What is removed
+    cannot be brought back; on a terminal it is shown first.
+    """
+    if keep is None and older is None and not unreferenced:
+        raise click.UsageError("Say what may go: --keep, --older-than or --unreferenced.")
+    with opened() as (settings, db):
+        before = None if older is None else parse_since(older)
+        named = keep is not None or older is not None
+        jobs = superfluous(db, keep=keep, ended_before=before) if named else []
+        folders = list(_unreferenced(db, settings)) if unreferenced else []
+        if not jobs and not folders:
+            say("nothing to remove")
+            return
+        if dry_run or (sys.stdin.isatty() and not yes):
+            _show(db, jobs, folders, with_output=with_output)
+        if dry_run:
+            return
+        if sys.stdin.isatty() and not yes:
+            click.confirm("Remove all this?", abort=True, err=True)
+        for job in jobs:
+            _remove(db, job, with_output=with_output)
+        for folder in folders:
+            freed = usage_of(str(folder))
+            remove_folder(folder)
+            say(f"removed {folder}: {said(Removed(freed.objects, freed.size))}")
+        if unreferenced:
+            forget_abandoned(settings.models_directory)
+
+
+def said(removed: Removed) -> str:
+    """Return what was removed, in words."""
+    text = f"{count(removed.objects, 'file')}, {readable_size(removed.size)}"
+    if removed.left:
+        text += f"; not written by the job and left there: {count(removed.left, 'file')}"
+    return text
+
+
+def _unreferenced(db: Database, settings: Settings) -> Iterator[Path]:
+    for folder in (
+        *unreferenced_outputs(db, settings.objects),
+        *unreferenced_models(db, settings.models_directory),
+    ):
+        if time.time() - folder.stat().st_mtime > _YOUNG_SECONDS:
+            yield folder
+
+
+def _show(db: Database, jobs: Sequence[Job], folders: Sequence[Path], *, with_output: bool) -> None:
+    for job in jobs:
+        line = f"job {job.id} ({printable(job.name)}), {job.state}"
+        if why := why_kept(db, job):
+            line += f": stays, {why}"
+        elif with_output:
+            used = usage_of(job.output)
+            line += f": {count(used.objects, 'file')}, {readable_size(used.size)}"
+        click.echo(line)
+    for folder in folders:
+        used = usage_of(str(folder))
+        click.echo(f"{folder}: {count(used.objects, 'file')}, {readable_size(used.size)}")
+
+
+def _remove(db: Database, job: Job, *, with_output: bool) -> None:
+    if why := why_kept(db, job):
+        say(f"job {job.id} stays: {why}")
+        return
+    removed = remove_job(db, job.id, with_output=with_output)
+    say(f"removed job {job.id}" + (f": {said(removed)}" if with_output else ""))

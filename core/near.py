@@ -1,0 +1,19 @@
+"""Names that somebody who mistyped one may have meant."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def near_names(name: str, known: Iterable[str], *, most: int = 3, alike: float = 0.6) -> list[str]:
+    """Return the known names that are most like `name`, in any case, the nearest first.
+
+    `alike` is the least ratio of `difflib`, 0 to 1.
+    """
+    by_lower = {each.lower(): each for each in known}
+    return [by_lower[each] for each in get_close_matches(name.lower(), by_lower, most, alike)]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """Return the question that names what may have been meant, or None if nothing is near."""
+    near = near_names(name, known)
+    return f"did you mean {' or '.join(map(repr, near))}?" if near else None

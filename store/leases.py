@@ -260,6 +260,31 @@ def hand_back(session: Session, hold: Hold, *, now: float, suspect: bool = False
     )
 
 
+def accuse(session: Session, hold: Hold, suspects: Collection[int], *, now: float) -> bool:
+    """Give back a shard whose process is about to end, without using up a try.
+
+    Items at the positions `suspects` took too long: they are tried alone, with the shard as a
+    suspect. Without any, it merely shared the process.
+    """
+    shard = session.get(Shard, hold.shard, populate_existing=True)
+    if shard is None:
+        return False
+    if not suspects:
+        return hand_back(session, hold, now=now)
+    deaths = {**{str(index): 1 for index in suspects}, **shard.deaths}
+    return _move(
+        session,
+        held(hold),
+        ShardMoves.HAND_BACK,
+        **UNHELD,
+        tries=Shard.tries - 1,
+        suspect=True,
+        deaths=deaths,
+        available_at=now,
+        error=f"its process ended as {len(suspects)} of its items took too long",
+    )
+
+
 def fail(
     session: Session, hold: Hold, failure: Failure, error: str, *, now: float, max_tries: int
 ) -> bool:

@@ -38,7 +38,7 @@ from tests.workshop import (
 )
 from vision.read.picture import read_picture
 from worker.engines.protocol import OutOfMemoryError, SickEngineError
-from worker.pipeline import pipeline
+from worker.pipeline.budget import Held, PictureMemory
 from worker.pipeline.pipeline import Pipeline, Threads
 from worker.run import ShardRun, StoppedError
 
@@ -373,20 +373,21 @@ def test_items_in_flight_are_bounded(works: Works, monkeypatch: pytest.MonkeyPat
 def test_pictures_in_flight_are_bounded_by_their_bytes(
     make_works: Callable[..., Works], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "_PICTURE_BYTES", 1)  # one at a time, whatever the batch size
     works = make_works()
-    budget, kept = works.pipeline._pictures, list[int]()
-    take = budget.take
+    memory, kept = PictureMemory(1), list[int]()  # one at a time, whatever the batch size
+    monkeypatch.setattr(works.pipeline, "_memory", memory)
+    take = memory.take
 
-    def counted(size: int, given_up: Callable[[], bool]) -> None:
-        take(size, given_up)
-        kept.append(budget._held // size)
+    def counted(kind: Held, size: int, given_up: Callable[[], bool]) -> None:
+        take(kind, size, given_up)
+        if kind is Held.PIXELS:
+            kept.append(memory._held[kind] // size)
 
-    monkeypatch.setattr(budget, "take", counted)
+    monkeypatch.setattr(memory, "take", counted)
     items = works.items(range(40))
     assert_whole(works.rows(items, works.new_run(annotate=True)), items)
     assert kept == [1] * 40
-    assert budget._held == 0
+    assert memory.held == 0
 
 
 def test_times_are_kept_by_stage(works: Works) -> None:

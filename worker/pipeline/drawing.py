@@ -1,7 +1,7 @@
 """The stages that draw items' pictures from their rows, without networks.
 
-Fetching, uploading and tickets are the pipeline's. The window bounds the pictures in flight, and
-the drawing threads, with one each, bound the decoded ones.
+Fetching, uploading and tickets are the pipeline's. The window bounds the pictures in flight,
+and the memory that they share with the pipeline's bounds the decoded ones.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ from vision.draw import by_task
 from vision.draw.redaction import redacted
 from worker.models import ResidentModel
 from worker.networks.network import Pixels
-from worker.pipeline.budget import ByteBudget
+from worker.pipeline.budget import Held, PictureMemory
 from worker.pipeline.drawn_rows import Rows
 from worker.pipeline.flow import Finished, Flow, Load, Ticket
 from worker.pipeline.images import ImageFiles, ObjectSink
@@ -44,13 +44,16 @@ class _Sheet:
 class Drawing:
     """This process's drawing stages and their threads, which serve all runs."""
 
-    def __init__(self, *, fetch: int, draw: int, upload: int) -> None:
+    def __init__(
+        self, *, fetch: int, draw: int, upload: int, memory: PictureMemory | None = None
+    ) -> None:
+        self._memory = memory or PictureMemory()
         self._objects = ObjectSink(threads=upload)
         self._draw: Stage[_Sheet, Finished] = Stage(
             "draw", _drawn, Ticket.keep, threads=draw, depth=16
         )
         self._masks: Stage[_Sheet, _Sheet] = Stage(
-            "masks", _with_masks, self._draw.put, threads=fetch, depth=16
+            "masks", _with_masks, self._draw.put, threads=fetch, depth=16, is_waiting=True
         )
         self._images = ImageFiles(threads=fetch)
 
@@ -67,7 +70,7 @@ class Drawing:
             run,
             _NO_MODEL,
             self._objects,
-            budget=ByteBudget(0),
+            memory=self._memory,
             window=_WINDOW,
             put=partial(self._begin, source),
         )
@@ -105,6 +108,7 @@ def _with_masks(ticket: Ticket, sheet: _Sheet) -> _Sheet:
 def _drawn(ticket: Ticket, sheet: _Sheet) -> Finished:
     picture = sheet.load()
     ticket.size = picture.size_wh
+    ticket.hold(Held.DRAWING, picture.image.nbytes)
     files: dict[str, bytes] = {}
     drawings: dict[str, Callable[[], Pixels]] = {}
     answers = {row.model: _answer(row, sheet) for row in sheet.rows if _has_succeeded(row)}
@@ -119,7 +123,10 @@ def _drawn(ticket: Ticket, sheet: _Sheet) -> Finished:
         else row
         for row in sheet.rows
     ]
-    return ticket.flow.sink.encoded(ticket, Finished(rows, files, drawings))
+    done = ticket.flow.sink.encoded(ticket, Finished(rows, files, drawings))
+    ticket.hold_exactly(Held.DRAWING, sum(map(len, done.files.values())))
+    ticket.let_go(Held.PIXELS)
+    return done
 
 
 def _has_succeeded(row: ResultRow) -> bool:

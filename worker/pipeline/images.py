@@ -7,7 +7,9 @@ from functools import partial
 from core.items import ItemRef
 from store.parts import ResultRow
 from vision.encode import encode_picture
+from vision.read.decoded import Header
 from vision.read.picture import read_picture
+from worker.pipeline.budget import Held
 from worker.pipeline.flow import Finished, Flow, Picture, Ticket
 from worker.pipeline.items import fetch, opened
 from worker.pipeline.stage import Stage
@@ -18,7 +20,7 @@ class ImageFiles:
 
     def __init__(self, *, threads: int) -> None:
         self._fetch: Stage[ItemRef, bytes] = Stage(
-            "fetch", _fetch, _hand_over, threads=threads, depth=16
+            "fetch", _fetch, _hand_over, threads=threads, depth=16, is_waiting=True
         )
 
     @property
@@ -49,17 +51,29 @@ class _Files:
 
 
 def _fetch(ticket: Ticket, item: ItemRef) -> bytes:
-    return fetch(item, ticket.run.unit)
+    ticket.hold(Held.FILE, min(item.size or 0, ticket.run.unit.options.limits.max_item_bytes))
+    data = fetch(item, ticket.run.unit)
+    ticket.hold_exactly(Held.FILE, len(data))  # a text list knows no sizes
+    return data
 
 
 def _hand_over(ticket: Ticket, data: bytes) -> None:
-    ticket.flow.put(ticket, partial(_decoded, ticket, data))
+    ticket.flow.put(ticket, partial(_decoded, ticket, [data]))
 
 
-def _decoded(ticket: Ticket, data: bytes) -> Picture:
+def _decoded(ticket: Ticket, files: list[bytes]) -> Picture:
+    """Decode the one file, which is taken out of the list: it isn't needed any more."""
+
+    def make_room(header: Header) -> None:
+        ticket.hold(Held.PIXELS, header.decode_bytes, pixels=header.width * header.height)
+
     limits = ticket.run.unit.options.limits
-    found = read_picture(data, max_pixels=limits.max_pixels, is_lenient=limits.lenient)
+    found = read_picture(
+        files.pop(), max_pixels=limits.max_pixels, is_lenient=limits.lenient, begin=make_room
+    )
     ticket.warning = "; ".join(found.warnings) or None
+    ticket.let_go(Held.FILE)
+    ticket.hold_exactly(Held.PIXELS, found.pixels.nbytes)
     return Picture(ticket.item, None, None, found.pixels)
 
 
@@ -68,7 +82,7 @@ class ObjectSink:
 
     def __init__(self, *, threads: int) -> None:
         self._upload: Stage[Finished, Sequence[ResultRow]] = Stage(
-            "upload", _uploaded, Ticket.leave, threads=threads, depth=16
+            "upload", _uploaded, Ticket.leave, threads=threads, depth=16, is_waiting=True
         )
 
     @staticmethod

@@ -78,8 +78,10 @@ def prune(
             _remove(db, job, with_output=with_output)
         for folder in folders:
             freed = usage_of(str(folder))
-            remove_folder(folder)
-            say(f"removed {folder}: {said(Removed(freed.objects, freed.size))}")
+            if remove_folder(folder):
+                say(f"removed {folder}: {said(Removed(freed.objects, freed.size))}")
+            else:
+                say(f"{folder} cannot be removed, or not all of it: it may be written to")
         if unreferenced:
             forget_abandoned(settings.models_directory)
 
@@ -93,10 +95,7 @@ def said(removed: Removed) -> str:
 
 
 def _unreferenced(db: Database, settings: Settings) -> Iterator[Path]:
-    for folder in (
-        *unreferenced_outputs(db, settings.objects),
-        *unreferenced_models(db, settings.models_directory),
-    ):
+    for folder in (*unreferenced_outputs(db, settings), *unreferenced_models(db, settings)):
         if time.time() - folder.stat().st_mtime > _YOUNG_SECONDS:
             yield folder
 
@@ -104,7 +103,7 @@ def _unreferenced(db: Database, settings: Settings) -> Iterator[Path]:
 def _show(db: Database, jobs: Sequence[Job], folders: Sequence[Path], *, with_output: bool) -> None:
     for job in jobs:
         line = f"job {job.id} ({printable(job.name)}), {job.state}"
-        if why := why_kept(db, job):
+        if why := why_kept(db, job, with_output=with_output):
             line += f": stays, {why}"
         elif with_output:
             used = usage_of(job.output)
@@ -116,7 +115,7 @@ def _show(db: Database, jobs: Sequence[Job], folders: Sequence[Path], *, with_ou
 
 
 def _remove(db: Database, job: Job, *, with_output: bool) -> None:
-    if why := why_kept(db, job):
+    if why := why_kept(db, job, with_output=with_output):
         say(f"job {job.id} stays: {why}")
         return
     removed = remove_job(db, job.id, with_output=with_output)

@@ -32,6 +32,11 @@ class Jpeg2000Header(Header):
     components: int
     bits: int
 
+    @property
+    def decode_bytes(self) -> int:
+        """See `Header`; measured: OpenJPEG's samples have 32 bits, and there is more than one."""
+        return max(2 * self.picture_bytes, 6 * self.components * self.width * self.height)
+
 
 def inspect(data: bytes) -> Jpeg2000Header:
     """See `vision.read.decoded.Reader`."""

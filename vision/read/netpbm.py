@@ -26,7 +26,9 @@ _PLAIN = {1, 2, 3}
 _COLOUR = {3, 6}
 _MOST, _BYTE = 65535, 255
 _PACKED = 4  # eight pixels in a byte
-_PLAIN_COPIES = 8  # three of the text, and ten bytes for each sample, which is two of it
+_PLAIN_COPIES = 3  # two of the text, and two bytes for each sample, which is two of it
+_PIECE = 1 << 16  # bytes of text
+_SPACE = re.compile(rb"\s")
 _SHORT = 64  # bytes; longer ones have room for a header
 
 
@@ -102,12 +104,18 @@ def _plain(data: bytes, header: NetpbmHeader, count: int) -> NDArray[np.unsigned
         raise BadInputError("decode_failed", "the PNM holds something that is no number")
     if header.number == 1:  # its digits need no space between them
         return np.frombuffer(text.translate(None, _SPACES)[:count], np.uint8) - ord("0")
-    words = text.decode()
-    try:
-        samples = np.fromstring(words, np.int64, count, sep=" ")
-    except ValueError:  # there are fewer
-        samples = np.fromstring(words, np.int64, sep=" ")
-    return np.minimum(samples, header.white, out=samples).astype(np.uint16)
+    samples = np.empty(min(count, (len(text) + 1) // 2), np.uint16)
+    filled = at = 0
+    while filled < len(samples) and at < len(text):
+        space = _SPACE.search(text, at + _PIECE)
+        end = space.start() if space else len(text)
+        piece = text[at:end].strip()
+        at = end
+        if piece:
+            found = np.fromstring(piece.decode(), np.int64, sep=" ")[: len(samples) - filled]
+            samples[filled : filled + len(found)] = np.minimum(found, header.white)
+            filled += len(found)
+    return samples[:filled]
 
 
 def _eight_bits(samples: NDArray[np.unsignedinteger], white: int) -> NDArray[np.uint8]:

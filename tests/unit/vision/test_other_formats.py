@@ -200,7 +200,7 @@ def test_the_size_of_a_jpeg_2000_is_that_of_its_own_codestream() -> None:
 
 def test_plain_numbers_count_as_memory_however_small_the_picture() -> None:
     many = b"P2 1 1 255\n" + b"1 " * 500_000
-    assert netpbm.inspect(many).decode_bytes > 3 * len(many)
+    assert netpbm.inspect(many).decode_bytes > 2.5 * len(many)
     tracemalloc.start()
     read_picture(many, max_pixels=10)
     read_picture(b"P1 1 1\n" + b"1 " * 500_000, max_pixels=10)

@@ -26,7 +26,7 @@ _KEEP_THEIR_END = frozenset({"item", "annotated", "source", "output", "location"
 _NOTHING = "-"
 
 # https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 Record = Mapping[str, Any]
 

@@ -42,6 +42,13 @@ class TiffHeader(Header):
 
     page: Any
 
+    @property
+    def decode_bytes(self) -> int:
+        """See `Header`; samples of any size are unpacked, and those that count are copied."""
+        sample_bytes = 2 if self.page.dtype is None else self.page.dtype.itemsize
+        samples = self.width * self.height * sample_bytes * self.page.samplesperpixel
+        return 2 * (self.picture_bytes + samples)
+
 
 def inspect(data: bytes) -> TiffHeader:
     """See `vision.read.decoded.Reader`."""

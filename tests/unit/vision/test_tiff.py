@@ -127,6 +127,36 @@ def test_extreme_floats_do_not_overflow() -> None:
     assert read(written(samples)).pixels[0, :, 0].tolist() == [0, 128, 255]
 
 
+@pytest.mark.parametrize("options", [{}, {"tile": (16, 32)}], ids=str)
+@pytest.mark.parametrize("extra", [[], ["unassalpha"]])
+def test_inks_come_out_alike_however_they_are_packed(
+    options: dict[str, Any], extra: list[str]
+) -> None:
+    inks = np.dstack([FOUR, NOISE])[..., : 4 + len(extra)]
+    plain = read(written(inks, photometric="separated", extrasamples=extra)).pixels
+    packed = written(
+        inks, photometric="separated", extrasamples=extra, compression="lzw", **options
+    )
+    assert np.array_equal(read(packed).pixels, plain)
+
+
+def test_an_old_tag_that_says_nothing_of_the_samples_does_not_matter() -> None:
+    data_type = (32996, 3, 3, (0, 0, 0), True)
+    data = written(NOISE, photometric="rgb", compression="lzw", extratags=[data_type])
+    assert np.array_equal(read(data).pixels[..., ::-1], NOISE)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize(("photometric", "offset"), [("cielab", 0), ("icclab", 128)])
+def test_cielab_has_the_colours_that_it_states(photometric: str, offset: int, bits: int) -> None:
+    # sRGB's red is L 53.2, a 80.1, b 67.2; mid grey is L 53.6.
+    samples = np.array([[[136, 80 + offset, 67 + offset], [137, offset, offset]]], f"uint{bits}")
+    data = written(samples << (bits - 8), photometric=photometric)
+    red, grey = read(data).pixels[0, :, ::-1].astype(int)
+    assert np.abs(red - [255, 0, 0]).max() <= 4
+    assert np.abs(grey - 128).max() <= 2
+
+
 def test_what_only_libtiff_reads_is_read() -> None:
     buffer = io.BytesIO()
     Image.fromarray(NOISE).convert("LAB").save(buffer, "TIFF")

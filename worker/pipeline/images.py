@@ -4,13 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import structlog
+
 from core.items import ItemRef
+from core.repeats import Repeats
 from store.parts import ResultRow
 from vision.encode import encode_jpeg
 from vision.read.picture import read_picture
 from worker.pipeline.flow import Finished, Flow, Picture, Ticket
 from worker.pipeline.items import fetch, opened
 from worker.pipeline.stage import Stage
+
+_log = structlog.get_logger(__name__)
+_repeats = Repeats()
 
 
 class ImageFiles:
@@ -59,7 +65,17 @@ def _hand_over(ticket: Ticket, data: bytes) -> None:
 def _decoded(ticket: Ticket, data: bytes) -> Picture:
     limits = ticket.run.unit.options.limits
     found = read_picture(data, max_pixels=limits.max_pixels, is_lenient=limits.lenient)
-    ticket.warning = "; ".join(found.warnings) or None
+    if found.warnings:
+        ticket.warning = "; ".join(found.warnings)
+        job = ticket.run.unit.job
+        if (times := _repeats.due(job)) is not None:
+            _log.warning(
+                "picture read with a warning",
+                job=job,
+                item=ticket.item.key,
+                warning=ticket.warning,
+                times=times,
+            )
     return Picture(ticket.item, None, None, found.pixels)
 
 

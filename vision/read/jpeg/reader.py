@@ -23,7 +23,6 @@ from vision.read.jpeg.structure import (
     scan_of,
     scan_segments,
 )
-from vision.read.opencv import decode_or_none
 
 MOST_SCANS = 100
 """More scans than this are an attack: each is decoded over the whole picture.
@@ -40,6 +39,7 @@ _HIERARCHICAL = {0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF}
 _JPEG_LS = 0xF7
 _LOSSLESS_NAME = "a lossless JPEG"
 _BITS = 8
+_COLOURS = 3
 _RARE = "Could not determine subsampling level"
 _OTHER_COLOURS = "Unsupported color conversion request"
 _EXIF = b"Exif\0\0"
@@ -130,8 +130,8 @@ def decode(data: bytes, header: JpegHeader, *, is_lenient: bool) -> Decoded:
     except ValueError as error:
         message = str(error)
     if _OTHER_COLOURS in message:
-        pixels, warnings = _decode_lossless_grey(data, header.structure.frame), []
-    elif _RARE in message:
+        return Decoded(_decode_lossless_grey(data, header.structure.frame), header.orientation)
+    if _RARE in message:
         pixels, warnings = _decode_rare(data, is_lenient=is_lenient)
     else:
         pixels, warnings = look_closer(data, header.structure, message, is_lenient=is_lenient)
@@ -168,10 +168,24 @@ def _decode_rare(data: bytes, *, is_lenient: bool) -> tuple[Pixels, list[str]]:
         is_unread = isinstance(error, UnidentifiedImageError)  # its message is an address
         words = "its header is unreadable" if is_unread else str(error)
         reason = "truncated" if "truncated" in words.lower() else "decode_failed"
-        pixels = decode_or_none(data) if is_lenient else None
+        pixels = _decode_damaged(data) if is_lenient else None
         if pixels is None:
             raise BadInputError(reason, f"the JPEG is damaged: {words}") from error
         return pixels, [*warnings, words]
+
+
+def _decode_damaged(data: bytes) -> Pixels | None:
+    """Return what libjpeg makes of a file, grey or of three colours, whatever its complaints."""
+    import imagecodecs  # noqa: PLC0415 - takes a while, and next to no picture needs it
+
+    try:
+        samples = imagecodecs.jpeg8_decode(data)
+    except Exception:  # whatever it raises on broken bytes
+        return None
+    if samples.ndim == 3 and samples.shape[2] != _COLOURS:  # noqa: PLR2004 - height, width, colours
+        return None
+    code = cv2.COLOR_GRAY2BGR if samples.ndim == 2 else cv2.COLOR_RGB2BGR  # noqa: PLR2004
+    return np.asarray(cv2.cvtColor(samples, code), np.uint8)
 
 
 def _bgr(image: Image.Image) -> Pixels:

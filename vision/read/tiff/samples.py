@@ -138,7 +138,8 @@ def _from_lab(samples: Samples, *, is_signed: bool) -> Pixels:
     See the TIFF 6.0 specification, section 23: a and b are signed whatever their format says. In
     ICC's variant (Adobe's technical notes for Photoshop) 128 is added to them.
     """
-    lab = samples.astype(np.uint8) if samples.itemsize == 1 else (samples >> 8).astype(np.uint8)
+    shift = 8 * (samples.itemsize - 1)
+    lab = (samples.astype(np.uint16) >> shift).astype(np.uint8)
     if is_signed:
         lab[..., 1:] ^= 128
     return np.asarray(cv2.cvtColor(lab, cv2.COLOR_Lab2BGR), dtype=np.uint8)

@@ -245,3 +245,14 @@ def test_grey_heic_and_cut_heic() -> None:
     assert np.abs(rgb(data).astype(int) - 90).max() <= 2
     for share in (0.1, 0.5, 0.97):
         assert refused(data[: int(len(data) * share)]).reason == "truncated"
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "HEIC"])
+def test_what_is_too_large_for_its_decoder_is_no_damage(kind: str) -> None:
+    data = bytearray(encoded(kind) if kind == "AVIF" else heic(NOISE))
+    at = data.index(b"ispe") + 8
+    data[at : at + 8] = struct.pack(">II", 40_000, 40_000)
+    with pytest.raises(BadInputError) as caught:
+        read_picture(bytes(data), max_pixels=2**40)
+    assert caught.value.reason == "too_large"
+    assert "40000x40000" in str(caught.value)

@@ -96,6 +96,12 @@ def test_sixteen_bits_keep_their_upper_eight() -> None:
     assert np.array_equal(read(data).pixels, np.dstack([deep[::-1], deep.T, deep]) >> 8)
 
 
+def test_bytes_may_begin_with_their_lower_bits() -> None:
+    grey = NOISE[..., 0]
+    turned = np.packbits(np.unpackbits(grey, bitorder="little")).tobytes()
+    assert (read(tiff(64, 48, 8, turned, t266=2)).pixels == grey[..., None]).all()
+
+
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
 def test_floats_of_0_to_1_are_shares_of_white(kind: type) -> None:
     shares = np.array([[0, 0.25, 0.5], [0.2, 0.6, 0.8]], kind)

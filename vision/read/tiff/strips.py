@@ -19,6 +19,7 @@ Samples = NDArray[np.generic]
 # small pictures are larger than these.
 _MOST_BYTES_PER_PIXEL, _ALLOWED_BYTES = 64, 1 << 26
 _NOT_COMPRESSED = 1
+_UPPER_BITS_FIRST = 1  # in a byte, as its fill order
 _WHOLE_BYTES = {8, 16}  # in bits
 
 
@@ -67,7 +68,7 @@ def samples_of(
         BadInputError: `truncated` or `decode_failed`.
     """
     count = colours.samples
-    if page.is_contiguous:
+    if page.is_contiguous and page.fillorder == _UPPER_BITS_FIRST:
         return _contiguous(data, page)[..., :count], ()
     if page.compression == LZW and page.planarconfig != PLANES and colours is not Colours.CMYK:
         samples = _by_libtiff(data, page)

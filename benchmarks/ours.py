@@ -9,6 +9,7 @@ from core.kinds import ShardKind
 from core.options import JobOptions, ModelRef
 from core.profile import ExecutionProfile
 from core.slicing import Slicing
+from core.sources import parse_source
 from core.ways import Way
 from core.work import Hold, WorkUnit
 from registry.chosen_model import describe
@@ -74,7 +75,7 @@ class LoadedPipeline:
             part="000000",
             kind=ShardKind.INFER,
             task=self._ref.task,
-            source="/",
+            sources={"": parse_source("/")},
             output=str(output),
             items_key="",
             start=0,

@@ -3,28 +3,43 @@
 import math
 from typing import Any
 
+from cli.show.output import print_object
 from core.errors import BadInputError, FatalError, UsageError
-from scheduler.dataset import estimate
+from core.passed_over import in_words
+from scheduler.dataset import estimate, why_empty
 from scheduler.plan import FIRST_SHARD_ITEMS
 from scheduler.submit import Draft
 
 
-def dry_run(draft: Draft) -> dict[str, Any]:
-    """Read the listing of a checked request, and return what would come of it.
+def dry_run(draft: Draft, form: str) -> None:
+    """Print what would come of a checked request.
 
     Raises:
         UsageError: the source cannot be read.
+        RegattaError: there is nothing to do, so that the job would fail.
     """
+    told = _told(draft)
+    words = {"passed_over": list(in_words(told["passed_over"]))} if form == "table" else {}
+    print_object({**told, **words}, form)
+    if not told["items"]:
+        why = why_empty(draft.dataset.source, draft.selection, told["passed_over"])
+        if why is not None:
+            raise why
+
+
+def _told(draft: Draft) -> dict[str, Any]:
+    source, selection = draft.dataset.source, draft.selection
     try:
-        found = estimate(draft.source, draft.request.selection())
+        found = estimate(source, selection)
     except (BadInputError, FatalError) as error:
         raise UsageError(
-            f"the source {draft.source!r} cannot be read: {error}", hint=error.hint
+            f"the source {source!r} cannot be read: {error}", hint=error.hint
         ) from error
+    texts = draft.dataset.texts
     shard_items = draft.options.planning.shard_items
     return {
         "name": draft.name,
-        "source": draft.source,
+        "source": texts[0] if len(texts) == 1 else list(texts),
         "task": draft.model.task,
         "model": draft.model.name,
         "batch_size": draft.options.planning.batch_size,

@@ -17,7 +17,7 @@ from core.request import OPTIONS, JobRequest, Said
 from core.selection import Selection
 from core.tasks import DETECTOR, KEYPOINT
 from store.database import Database
-from store.jobs import find_job
+from store.jobs import find_job, source_texts
 from store.locations import open_store, split_location
 from store.models import model_ref
 from store.tables import Model
@@ -27,9 +27,9 @@ _LARGEST_FILE = 1 << 20  # bytes: nobody writes more by hand
 
 @dataclass(frozen=True, slots=True)
 class Inherited:
-    """A source, options, and the digests that their results depend on, if there were results."""
+    """Sources and options, and the digests that results depend on, if there were results."""
 
-    source: str | None
+    sources: tuple[str, ...]
     said: Said
     digests: Digests | None = None
 
@@ -55,7 +55,7 @@ def like_job(db: Database, ref: str) -> Inherited:
         )
     return _inherited(
         {
-            "source": job.source,
+            "source": source_texts(job),
             "request": job.request,
             "model": job.model,
             "options": job.options,
@@ -85,7 +85,7 @@ def like_file(path: Path) -> Inherited:
         ) from error
     except UsageError as error:
         raise UsageError(f"the job file {path}: {error}", hint=error.hint) from error
-    return Inherited(said.pop(SOURCE, None), said)
+    return Inherited(said.pop(SOURCE, ()), said)
 
 
 def named(db: Database, said: Said) -> Said:
@@ -138,7 +138,7 @@ def _inherited(job: Mapping[str, Any]) -> Inherited:
         said["since"] = selection.since
     said |= {"max_pixels": options.limits.max_pixels}
     said |= {"max_item_bytes": options.limits.max_item_bytes}
-    if options.drawing.annotate:
+    if options.drawing.annotate and options.drawing.picture_format != "png":
         said["jpeg_quality"] = options.drawing.jpeg_quality
     if options.planning.shard_items is not None:
         said["shard_items"] = options.planning.shard_items
@@ -151,7 +151,9 @@ def _inherited(job: Mapping[str, Any]) -> Inherited:
             member = member.parts[KEYPOINT]  # noqa: PLW2901 - what was named
         models.append(member)
     said["model"] = tuple(models)
-    return Inherited(job["source"], said, Digests.of(model, options))
+    source = job["source"]
+    sources = (source,) if isinstance(source, str) else tuple(source)
+    return Inherited(sources, said, Digests.of(model, options))
 
 
 def _is_pair(model: ModelRef) -> bool:

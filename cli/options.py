@@ -10,7 +10,14 @@ from cli import complete
 from core.option import Kind, Option
 from core.request import OPTIONS
 from core.tolerance import parse_tolerance
-from core.values import parse_colour, parse_since, parse_size, parse_tile
+from core.values import (
+    annotate_text,
+    parse_annotate,
+    parse_colour,
+    parse_since,
+    parse_size,
+    parse_tile,
+)
 
 
 class Written(click.ParamType[Any]):
@@ -39,6 +46,7 @@ SIZE = Written("size", parse_size)
 SINCE = Written("date|age", _checked_since)
 TILE = Written("WxH", parse_tile)
 COLOUR = Written("colour", parse_colour)
+ANNOTATE = Written("all|none|sample:N", parse_annotate)
 
 TOLERANCE = Written("N|P%", parse_tolerance)
 
@@ -48,6 +56,7 @@ _WRITTEN = {
     Kind.SINCE: SINCE,
     Kind.TILE: TILE,
     Kind.COLOUR: COLOUR,
+    Kind.ANNOTATE: ANNOTATE,
     Kind.TOLERANCE: TOLERANCE,
 }
 
@@ -67,7 +76,9 @@ def click_option(each: Option) -> Callable[[Any], Any]:
     if each.otherwise is not None:
         text += f"  [default: {each.otherwise}]"
     if each.default is not None and not each.is_repeated:
-        more |= {"default": each.default, "show_default": True}
+        is_word = each.kind is Kind.ANNOTATE
+        default = annotate_text(each.default) if is_word else each.default
+        more |= {"default": default, "show_default": True}
     return click.option(*names, each.key, help=text, **more)
 
 
@@ -91,7 +102,9 @@ FORMATS = ("table", "json", "ndjson", "csv")
 
 job_argument = click.argument("job", metavar="JOB", shell_complete=complete.jobs)
 
-source_argument = click.argument("source", required=False, shell_complete=complete.paths)
+source_argument = click.argument(
+    "sources", metavar="[SOURCE]...", nargs=-1, shell_complete=complete.paths
+)
 
 format_option = click.option(
     "--format",
@@ -123,6 +136,29 @@ _MORE_JOB_OPTIONS = (
     ),
     click.option("--dry-run", is_flag=True, help="Only say what would be done."),
 )
+
+
+class JobCommand(click.Command):
+    """A command with a job's options.
+
+    `--annotate` was a switch once: alone it stands for all, and `--no-annotate` for none.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; the switch is written out."""
+        for place, word in enumerate(args):
+            if word == "--":
+                break
+            if word == "--no-annotate":
+                args[place] = "--annotate=none"
+            elif word == "--annotate" and not _says_which(args[place + 1 :][:1]):
+                args[place] = "--annotate=all"
+        return super().parse_args(ctx, args)
+
+
+def _says_which(words: list[str]) -> bool:
+    """Return whether the word after `--annotate` belongs to it; it may be a source instead."""
+    return bool(words) and (words[0] in {"all", "none"} or words[0].startswith("sample:"))
 
 
 def job_options(command: F) -> F:

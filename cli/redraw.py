@@ -20,6 +20,7 @@ from core.kinds import ShardKind
 from scheduler.redraw import ABOUT, DRAWING, Redrawing, accept, check
 from store import processes
 from store.database import Database
+from store.jobs import source_texts
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,7 +35,8 @@ def _redraw_options(command: F) -> F:
 
 @click.command(
     epilog="Example: regatta redraw latest --alpha 0.2; "
-    "regatta redraw 4k2 --background white --jpeg-quality 95 --output white/"
+    "regatta redraw 4k2 --background white --jpeg-quality 95 --output white/; "
+    "regatta redraw 4k2 --annotate sample:200 --redact face --no-scores --picture-format png"
 )
 @job_argument
 @_redraw_options
@@ -88,7 +90,7 @@ def _plan(redrawing: Redrawing) -> dict[str, Any]:
     return {
         "job": old.id,
         "name": redrawing.said.get("name") or old.name,
-        "source": old.source,
+        "source": source_texts(old),
         "effective": redrawing.effective,
         "items": redrawing.items,
         "shards": redrawing.parts,

@@ -18,34 +18,43 @@ from store.database import Database
 
 
 def drafted(
-    ctx: click.Context, db: Database, settings: Settings, source: str | None, like: str | None
+    ctx: click.Context,
+    db: Database,
+    settings: Settings,
+    sources: tuple[str, ...],
+    like: str | None,
 ) -> Draft:
     """Return the checked request that a command's arguments make, and say what it left out.
 
-    What was typed wins over a job file given as the source, which wins over `like`.
+    What was typed wins over a job file given as the only source, which wins over `like`.
 
     Raises:
         click.UsageError: the source or the model is missing.
         UsageError: the request cannot be carried out as it stands.
     """
-    is_file = source is not None and source.lower().endswith(SUFFIX)
-    if not source and like is None:
+    files = [source for source in sources if source.lower().endswith(SUFFIX)]
+    if not sources and like is None:
         raise click.UsageError("Missing argument 'SOURCE'.", ctx)
+    if files and len(sources) > 1:
+        raise UsageError(
+            f"{files[0]!r} is a job file, which names its own sources",
+            hint=f"run it alone, or `--like {files[0]}` over other sources",
+        )
     known = like_job(db, like) if like is not None else None
     inherited = {} if known is None else dict(known.said)
-    asked_source = None if known is None else known.source
-    if source and is_file:
-        file = like_file(Path(source))
+    asked = () if known is None else known.sources
+    if files:
+        file = like_file(Path(files[0]))
         inherited |= file.said
-        asked_source = file.source or asked_source
-    elif source:
-        asked_source = source
+        asked = file.sources or asked
+    elif sources:
+        asked = sources
     said = typed(ctx)
-    if not asked_source:
-        raise click.UsageError(f"{source or like} names no source.", ctx)
+    if not asked:
+        raise click.UsageError(f"{files[0] if files else like} names no source.", ctx)
     if "model" not in inherited | said:
         raise click.UsageError("Missing option '--model'.", ctx)
-    request = JobRequest(asked_source, inherited | said, frozenset(inherited.keys() - said.keys()))
+    request = JobRequest(asked, inherited | said, frozenset(inherited.keys() - said.keys()))
     draft = check(db, request, job_defaults(settings))
     for why in draft.dropped:
         say(f"left out: {why}")
@@ -62,7 +71,7 @@ def saved(db: Database, draft: Draft, path: Path) -> None:
     """
     if path.suffix.lower() != SUFFIX:
         raise UsageError(f"{path} would not be taken for a job file", hint=f"end it in {SUFFIX}")
-    text = render_job(draft.source, named(db, draft.request.said))
+    text = render_job(draft.dataset.texts, named(db, draft.request.said))
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)

@@ -10,10 +10,10 @@ from cli import complete
 from cli.dryrun import dry_run as try_out
 from cli.exit_codes import INTERRUPTED, exit_code
 from cli.interrupt import terminate_as_interrupt
-from cli.options import format_option, job_options, source_argument
+from cli.options import JobCommand, format_option, job_options, source_argument
 from cli.request import drafted, job_defaults, saved
 from cli.session import job_of, open_database, say
-from cli.show.output import chosen, print_object
+from cli.show.output import chosen
 from cli.show.summary import print_summary
 from cli.work import work
 from config.settings import Settings, load_settings
@@ -25,8 +25,10 @@ from store.jobs import resume as resume_job
 
 
 @click.command(
+    cls=JobCommand,
     epilog="Example: regatta run photos/ --model models/picodet_xs_320 --limit 100; "
-    "regatta run job.toml --priority 9; regatta run more/ --like latest"
+    "regatta run job.toml --priority 9; regatta run more/ --like latest; "
+    "regatta run street/ --model picodet --classes person,car --redact person --annotate sample:99",
 )
 @source_argument
 @job_options
@@ -43,7 +45,7 @@ def run(
     ctx: click.Context,
     /,
     *,
-    source: str | None,
+    sources: tuple[str, ...],
     like: str | None,
     save: Path | None,
     dry_run: bool,
@@ -54,7 +56,8 @@ def run(
     """Run a model over SOURCE on this machine, show the progress, and sum up.
 
     SOURCE is a folder, a glob, an image, or a list of items (.txt, .jsonl, .csv), here or in a
-    bucket (s3://...); or a job file (.toml), which says all of this.
+    bucket (s3://...); or a job file (.toml), which says all of this. Several are one job, whose
+    items' keys begin with the names of their sources.
     Broker, scheduler and worker are started as needed, and shared with other commands.
     Ctrl-C hands back what runs and prints the command that continues the job.
     """
@@ -62,12 +65,12 @@ def run(
     if resume and _says_more(ctx):
         raise click.UsageError("--resume goes on with a job as it is: leave the rest out", ctx)
     with terminate_as_interrupt(), open_database(settings) as db:
-        draft = None if resume else drafted(ctx, db, settings, source, like)
+        draft = None if resume else drafted(ctx, db, settings, sources, like)
         if draft is not None and save is not None:
             saved(db, draft, save)
             return
         if draft is not None and dry_run:
-            print_object(try_out(draft), chosen(form))
+            try_out(draft, chosen(form))
             return
         job_id = _begin(db, settings, draft, resume)
         end = work(db, settings, job_id)

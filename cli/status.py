@@ -19,6 +19,7 @@ from cli.show.wording import (
     waiting_for,
 )
 from config.settings import Settings
+from core.passed_over import in_words
 from core.states import ENDED_JOBS, RESTING_JOBS, JobState
 from core.wording import count, duration, speed
 from report.snapshot import Snapshot, snapshot, snapshots
@@ -82,7 +83,8 @@ def _print(seen: Snapshot, form: str) -> None:
     words = {
         **{name: seen[name] for name in ("id", "name", "model", "source", "output", "state")},
         "items": tallied(seen["items"]),
-        "passed over": tallied(seen["passed_over"]) if seen["passed_over"] else None,
+        "passed over": list(in_words(seen["passed_over"])),
+        "warning": seen["warnings"],
         "shards": tallied(seen["shards"]),
         "rate": speed(seen["rate"]),
         "work": stages_line(seen),

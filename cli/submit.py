@@ -7,7 +7,13 @@ import click
 
 from cli.dryrun import dry_run as try_out
 from cli.exit_codes import exit_code
-from cli.options import format_option, job_options, source_argument, watch_option
+from cli.options import (
+    JobCommand,
+    format_option,
+    job_options,
+    source_argument,
+    watch_option,
+)
 from cli.request import drafted, job_defaults, saved
 from cli.session import opened, say, warn_if_nobody_schedules
 from cli.show.output import chosen, print_object
@@ -19,8 +25,9 @@ from scheduler.submit import accept
 
 
 @click.command(
+    cls=JobCommand,
     epilog="Example: regatta submit photos/ --model picodet --exclude '*/thumbs/*' --watch; "
-    "regatta submit job.toml; regatta submit --like latest --threshold 0.3"
+    "regatta submit job.toml; regatta submit --like latest --threshold 0.3",
 )
 @source_argument
 @job_options
@@ -31,7 +38,7 @@ def submit(
     ctx: click.Context,
     /,
     *,
-    source: str | None,
+    sources: tuple[str, ...],
     like: str | None,
     save: Path | None,
     dry_run: bool,
@@ -42,16 +49,17 @@ def submit(
     """Hand a job over SOURCE to a running stack, and print the job's id.
 
     SOURCE is a folder, a glob, an image, or a list of items (.txt, .jsonl, .csv), here or in a
-    bucket (s3://...); or a job file (.toml), which says all of this.
+    bucket (s3://...); or a job file (.toml), which says all of this. Several are one job, whose
+    items' keys begin with the names of their sources.
     Everything that can be checked without work is checked first.
     """
     with opened() as (settings, db):
-        draft = drafted(ctx, db, settings, source, like)
+        draft = drafted(ctx, db, settings, sources, like)
         if save is not None:
             saved(db, draft, save)
             return
         if dry_run:
-            print_object(try_out(draft), chosen(form))
+            try_out(draft, chosen(form))
             return
         job = accept(db, draft, job_defaults(settings))
         with for_a_reader():

@@ -67,6 +67,14 @@ class Settings(BaseSettings):
     stall_seconds: Seconds = Field(
         default=300, description="A worker that makes no progress for this long ends itself."
     )
+    picture_seconds: Seconds = Field(
+        default=60,
+        description="How long a step of a picture, like decoding or drawing, may take before it is "
+        "tried alone, in a process of its own: three times as long, then it is quarantined.",
+    )
+    megapixel_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
+        default=1, description="How much longer for each megapixel of the picture."
+    )
     max_tries: Count = Field(
         default=5, description="How often a shard is tried before its items are quarantined."
     )
@@ -109,6 +117,11 @@ class Settings(BaseSettings):
     )
     max_pixels: Count = Field(
         default=200_000_000, description="Images with more pixels are quarantined undecoded."
+    )
+    picture_megabytes: Count = Field(
+        default=512,
+        description="Memory (MiB) of a worker process for pictures in flight: files, pixels, what "
+        "decoders need, drawings. A larger one is worked on alone.",
     )
     max_item_bytes: Count = Field(
         default=256 * 1024 * 1024, description="Images with more bytes are quarantined unread."

@@ -1,7 +1,7 @@
 """Job files: a job as TOML, to keep, to share and to run again.
 
 ```toml
-source = "photos/"           # paths start at the file's folder
+source = "photos/"           # paths start at the file's folder; a list of several
 model = "picodet"            # a registered name; with a slash, a path; a list of several
 threshold = 0.4
 min-size = "10kB"
@@ -12,6 +12,7 @@ Every key except `source` is the long name of an option of `regatta run`.
 """
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from core.near import did_you_mean
 from core.option import Kind, Option
 from core.options import ModelRef
 from core.request import OPTIONS, Said
+from core.sample import Sample
 from core.toml import parse_toml
 from core.values import read_value
 
@@ -30,7 +32,7 @@ _PLACES = frozenset({Kind.PLACE, Kind.MODEL})
 
 
 def parse_job(text: str, folder: Path) -> dict[str, Any]:
-    """Return what a job file in `folder` says: options by their Python names, and `source`.
+    """Return what a job file in `folder` says: options by their Python names, and `source`s.
 
     Raises:
         UsageError: it is not TOML, a key is unknown, or its option does not take the value.
@@ -70,20 +72,21 @@ def located(each: Option, value: Any, folder: Path) -> Any:
     return f"{folder}/{value.removeprefix('./')}"
 
 
-def render_job(source: str, said: Said) -> str:
+def render_job(sources: Sequence[str], said: Said) -> str:
     """Return a job file that says the same; its paths should be absolute.
 
     Raises:
         UsageError: a value cannot be written in TOML.
     """
-    lines = [f"source = {_quoted(source)}"]
+    quoted = [_quoted(source) for source in sources]
+    lines = [f"source = {quoted[0] if len(quoted) == 1 else '[' + ', '.join(quoted) + ']'}"]
     for name, each in OPTIONS.items():
         if name in said:
             lines.append(f"{each.name} = {_rendered(each, said[name])}")
     return "\n".join(lines) + "\n"
 
 
-_SOURCE = Option(SOURCE, "", kind=Kind.PLACE)
+_SOURCE = Option(SOURCE, "", kind=Kind.PLACE, is_repeated=True)
 
 
 def _unknown(key: str) -> UsageError:
@@ -111,7 +114,7 @@ def _rendered(each: Option, value: Any) -> str:
         )
     if isinstance(value, bool):
         return "true" if value else "false"
-    return _quoted(value) if isinstance(value, str) else repr(value)
+    return _quoted(str(value)) if isinstance(value, str | Sample) else repr(value)
 
 
 def _quoted(text: str) -> str:

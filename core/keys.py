@@ -11,8 +11,9 @@ SEGMENT_BYTES = 180
 KEY_BYTES = 900
 """Length of a whole encoded key; S3 stops at 1024, and a job's prefix needs room."""
 
-OUTPUT_SUFFIXES = (".jpg", ".png", ".mp4", ".parquet", ".json", ".html")
-"""The suffixes of output files; output directories never end in them."""
+_FIRST_SUFFIXES = (".jpg", ".png", ".mp4", ".parquet", ".json", ".html")
+OUTPUT_SUFFIXES = (*_FIRST_SUFFIXES, ".webp")
+"""The suffixes of output files; no directory beside such files ends in them."""
 
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 _UPPERCASE = re.compile(rb"[A-Z]")
@@ -65,7 +66,9 @@ def encode_key(key: str, suffix: str) -> str:
     *directories, name = source.split(b"/")
     marker = f"~{_digest(source, 12)}" if _UPPERCASE.search(source) else ""
     file = f"{_cut(_encode_segment(name), name)}{marker}{suffix}"
-    encoded = [_cut(_encode_directory(segment), segment) for segment in directories]
+    # The suffixes that came later count beside their own files only: keys stay what they were.
+    reserved = (*_FIRST_SUFFIXES, suffix)
+    encoded = [_cut(_encode_directory(segment, reserved), segment) for segment in directories]
     if len("/".join([*encoded, file])) > KEY_BYTES:
         encoded = _shorten(encoded, b"/".join(directories), KEY_BYTES - len(file) - 1)
     return "/".join([*encoded, file])
@@ -117,9 +120,9 @@ def _encode_segment(segment: bytes) -> str:
     return "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in segment)
 
 
-def _encode_directory(segment: bytes) -> str:
+def _encode_directory(segment: bytes, reserved: tuple[str, ...]) -> str:
     encoded = _encode_segment(segment)
-    if encoded.lower().endswith(OUTPUT_SUFFIXES):
+    if encoded.lower().endswith(reserved):
         stem, _, suffix = encoded.rpartition(".")
         return f"{stem}%2E{suffix}"
     return encoded

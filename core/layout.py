@@ -80,9 +80,12 @@ def cutout_image(key: str, model: str | None = None) -> str:
     return f"cutouts/{_of_model(key, model, '.png')}"
 
 
-def annotated_image(key: str, model: str | None = None) -> str:
-    """Return the key of the annotated picture of the source image `key`; `model` as above."""
-    return f"annotated/{_of_model(key, model, '.jpg')}"
+def annotated_image(key: str, model: str | None = None, form: str = "jpg") -> str:
+    """Return the key of the annotated picture of the source image `key`; `model` as above.
+
+    `form` is the picture's format.
+    """
+    return f"annotated/{_of_model(key, model, f'.{form}')}"
 
 
 _OURS = (

@@ -30,6 +30,7 @@ class Kind(Enum):
     SINCE = "time or age"
     TILE = "tile"
     COLOUR = "colour"
+    ANNOTATE = "all, none or sample:N"
     TOLERANCE = "count or share"
     MODEL = "model"  # a registered name or a path
     PLACE = "place"  # a path or URL

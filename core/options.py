@@ -8,7 +8,8 @@ from typing import Any
 
 from core import tasks
 from core.codec import checked_keys, to_plain
-from core.option import Kind, option
+from core.option import IS_LATER, Kind, option
+from core.sample import Sample
 from core.slicing import Slicing
 
 GREEN = (120, 255, 155)
@@ -20,7 +21,7 @@ class RowOptions:
     """Options that change a job's rows.
 
     A `threshold` of None is the model's own. With `slicing`, detectors look at tiles as well.
-    `polygons` adds the outlines of segments.
+    `polygons` adds the outlines of segments. `classes` are labels; None keeps all classes.
     """
 
     threshold: float | None = option(
@@ -49,20 +50,36 @@ class RowOptions:
         kind=Kind.SWITCH,
         heeded_by=(tasks.SEGMENT,),
     )
+    classes: tuple[str, ...] | None = option(
+        "classes",
+        None,
+        "Keep only these classes, in rows and pictures (person,car).",
+        metavar="LABEL,...",
+        otherwise="all",
+        is_repeated=True,
+        heeded_by=tasks.WITH_CLASSES,
+        is_later=True,
+    )
+
+
+_PICTURES = (tasks.DETECT, tasks.KEYPOINT, tasks.CLASSIFY, tasks.SEGMENT, tasks.PANOPTIC)
 
 
 @dataclass(frozen=True, slots=True)
 class DrawOptions:
     """Options that change a job's pictures.
 
-    `jpeg_quality` is 1 to 100. `alpha` is the opacity of a segment's colour.
-    `background` (red, green, blue) is what matting draws pictures on, None for `GREEN`.
+    `jpeg_quality` is 1 to 100, for WebP as well. If `sample` is a number, only so many of the items
+    that `annotate` is about are drawn. `alpha` is the opacity of a segment's colour. `background`
+    (red, green, blue) is what matting draws pictures on, None for `GREEN`. `boxes` of None are
+    drawn where they are all that there is to see. `line_width` is in pixels; None follows the
+    picture's size, and `font_scale` multiplies what follows from it. `redact` are labels.
     """
 
     jpeg_quality: int = option(
         "jpeg-quality",
         None,
-        "Quality of the annotated pictures.",
+        "Quality of the annotated pictures, JPEG or WebP.",
         kind=Kind.WHOLE,
         otherwise="a setting",
         least=1,
@@ -70,7 +87,14 @@ class DrawOptions:
         needs="annotate",
         is_required=True,
     )
-    annotate: bool = option("annotate", True, "Draw pictures.", kind=Kind.SWITCH)
+    annotate: bool = option(
+        "annotate",
+        True,
+        "Which items to draw pictures of; `sample:1000` are so many, evenly spread.",
+        kind=Kind.ANNOTATE,
+        metavar="all|none|sample:N",
+    )
+    sample: int | None = field(default=None, metadata={IS_LATER: True})
     alpha: float = option(
         "alpha",
         0.5,
@@ -90,6 +114,101 @@ class DrawOptions:
         heeded_by=(tasks.MATTING,),
         needs="annotate",
     )
+    only_found: bool = option(
+        "only-found",
+        False,
+        "Draw only pictures in which something was found.",
+        kind=Kind.SWITCH,
+        heeded_by=(*_PICTURES, tasks.OCR),
+        needs="annotate",
+        is_later=True,
+    )
+    redact: tuple[str, ...] | None = option(
+        "redact",
+        None,
+        "Blur what is found of these classes (face,plate), beyond recovery; not what is missed.",
+        metavar="LABEL,...",
+        otherwise="nothing",
+        is_repeated=True,
+        heeded_by=tasks.WITH_PLACES,
+        needs="annotate",
+        is_later=True,
+    )
+    labels: bool = option(
+        "labels",
+        True,
+        "Write labels and legends.",
+        kind=Kind.SWITCH,
+        heeded_by=(tasks.DETECT, tasks.KEYPOINT, tasks.SEGMENT, tasks.PANOPTIC),
+        needs="annotate",
+        is_later=True,
+    )
+    scores: bool = option(
+        "scores",
+        True,
+        "Write scores and shares into labels.",
+        kind=Kind.SWITCH,
+        heeded_by=_PICTURES,
+        needs="annotate",
+        is_later=True,
+    )
+    boxes: bool | None = option(
+        "boxes",
+        None,
+        "Draw boxes.",
+        kind=Kind.SWITCH,
+        otherwise="except around poses",
+        heeded_by=(tasks.DETECT, tasks.KEYPOINT),
+        needs="annotate",
+        is_later=True,
+    )
+    line_width: int | None = option(
+        "line-width",
+        None,
+        "Width of lines in pixels.",
+        kind=Kind.WHOLE,
+        otherwise="by the picture's size",
+        least=1,
+        most=200,
+        heeded_by=(tasks.DETECT, tasks.KEYPOINT, tasks.PANOPTIC, tasks.OCR),
+        needs="annotate",
+        is_later=True,
+    )
+    font_scale: float = option(
+        "font-scale",
+        1.0,
+        "Size of labels and captions, as a multiple of the usual one.",
+        kind=Kind.NUMBER,
+        least=0.2,
+        most=5,
+        heeded_by=_PICTURES,
+        needs="annotate",
+        is_later=True,
+    )
+    picture_format: str = option(
+        "picture-format",
+        "jpg",
+        "Format of the annotated pictures.",
+        choices=("jpg", "png", "webp"),
+        needs="annotate",
+        is_later=True,
+    )
+
+    @property
+    def annotated(self) -> bool | Sample:
+        """Which items get pictures, as the option says it."""
+        return self.annotate if self.sample is None else Sample(self.sample)
+
+    def draws(self, index: int, listed: int) -> bool:
+        """Return whether the item at this place (from 0) of `listed` items gets a picture."""
+        if self.sample is None or not self.annotate:
+            return self.annotate
+        return Sample(self.sample).includes(index, listed)
+
+
+def annotating(asked: bool | Sample) -> dict[str, Any]:
+    """Return the values of the fields by which `DrawOptions` says which items get pictures."""
+    return {"annotate": bool(asked), "sample": asked.size if isinstance(asked, Sample) else None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +297,11 @@ class JobOptions:
             NewerError: a newer version wrote it.
         """
         values = checked_keys(data, "option", *GROUPS.values())
-        slicing, background = values.get("slicing"), values.get("background")
-        parsed = {
-            "slicing": None if slicing is None else Slicing.from_json(slicing),
-            "background": None if background is None else tuple(background),
+        parsed: dict[str, Any] = {
+            name: tuple(value) for name, value in values.items() if isinstance(value, list)
         }
+        if (slicing := values.get("slicing")) is not None:
+            parsed["slicing"] = Slicing.from_json(slicing)
         return cls.of(**{**values, **parsed})
 
     @classmethod

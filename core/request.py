@@ -7,7 +7,15 @@ from typing import Any
 from core import tasks
 from core.errors import NewerError, UsageError
 from core.option import OPTION, Kind, Option, option, options_of
-from core.options import DrawOptions, JobOptions, Limits, ModelRef, PlanOptions, RowOptions
+from core.options import (
+    DrawOptions,
+    JobOptions,
+    Limits,
+    ModelRef,
+    PlanOptions,
+    RowOptions,
+    annotating,
+)
 from core.selection import Selection
 from core.slicing import Slicing
 from core.values import parse_since, plain_value, read_value
@@ -71,21 +79,24 @@ Said = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """A job over `source`. The settings or the model decide what `said` leaves open.
+    """A job over one or several `sources`; settings or the model decide what `said` leaves open.
 
     `inherited` names what was not typed for this job but taken over, for example from another job:
     if nothing in the job heeds it, it is dropped rather than refused.
     """
 
-    source: str
+    sources: tuple[str, ...]
     said: Said = field(default_factory=dict)
     inherited: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, source: str, *models: str | ModelRef, **said: Any) -> "JobRequest":
+    def of(
+        cls, source: str | tuple[str, ...], *models: str | ModelRef, **said: Any
+    ) -> "JobRequest":
         """Return a request for these models; values of None are left open."""
+        sources = (source,) if isinstance(source, str) else source
         given = {name: value for name, value in said.items() if value is not None}
-        return cls(source, {"model": models, **given} if models else given)
+        return cls(sources, {"model": models, **given} if models else given)
 
     @property
     def terms(self) -> Terms:
@@ -106,6 +117,8 @@ class JobRequest:
         if "slice" in self.said:
             width, height = self.said["slice"]
             held["slicing"] = Slicing(width, height, **self._about(Slicing))
+        if "annotate" in self.said:
+            held |= annotating(self.said["annotate"])
         return JobOptions.of(**held)
 
     def but(self, **said: Any) -> "JobRequest":
@@ -138,7 +151,8 @@ class JobRequest:
     def to_json(self) -> dict[str, Any]:
         """Return plain values, for a database."""
         said = {name: plain_value(value) for name, value in self.said.items()}
-        return {"source": self.source, **said}
+        source = self.sources[0] if len(self.sources) == 1 else list(self.sources)
+        return {"source": source, **said}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "JobRequest":
@@ -157,7 +171,8 @@ class JobRequest:
                     said[name] = read_value(each, data[name])
                 except ValueError as error:
                     raise NewerError(f"option {name!r} of which {error}") from error
-        return cls(data["source"], said)
+        source = data["source"]
+        return cls((source,) if isinstance(source, str) else tuple(source), said)
 
     def _about(self, kind: type[Any]) -> dict[str, Any]:
         names = [each.name for each in fields(kind) if OPTION in each.metadata]

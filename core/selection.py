@@ -1,13 +1,14 @@
-"""Which listed objects become items: include, exclude, size, age, limit."""
+"""Which listed objects become items: of which sources, include, exclude, size, age, limit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
 from core.codec import checked_keys, to_plain
 from core.formats import IMAGE_SUFFIXES, suffix_of
-from core.option import Kind, option
+from core.option import IS_LATER, Kind, option
+from core.passed_over import EXCLUDED, NOT_INCLUDED, TOO_LARGE, TOO_OLD, TOO_SMALL
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".ts", ".mpg"})
 
@@ -26,6 +27,8 @@ class Selection:
 
     Patterns are shell globs over the whole key, in which `*` crosses `/`; a pattern without a slash
     also matches the key's last part. Sizes are bytes, `since` is seconds since the epoch.
+    `allow_empty` lets a job succeed that has nothing to do. `sources` are those of a job over
+    several, with their names (`core.sources`): earlier versions leave such a job alone.
     """
 
     include: tuple[str, ...] = option(
@@ -44,6 +47,21 @@ class Selection:
         "since", None, "Only files changed since (2026-01-31, 36h, 7d).", kind=Kind.SINCE
     )
     limit: int | None = option("limit", None, "At most this many items.", kind=Kind.WHOLE, least=1)
+    hidden: bool = option(
+        "hidden",
+        False,
+        "Also files and folders whose names begin with a dot.",
+        kind=Kind.SWITCH,
+        is_later=True,
+    )
+    allow_empty: bool = option(
+        "allow-empty",
+        False,
+        "Succeed even if there is nothing to do.",
+        kind=Kind.SWITCH,
+        is_later=True,
+    )
+    sources: tuple[tuple[str, str], ...] = field(default=(), metadata={IS_LATER: True})
 
     def passes_over(self, key: str, *, size: int | None, modified: float | None) -> str | None:
         """Return why an object is not an item of the job, or None if it is one.
@@ -51,16 +69,20 @@ class Selection:
         What the listing does not know (the size or time of a bare name) is not held against it.
         """
         if self.include and not any(_matches(key, p) for p in self.include):
-            return "not included"
-        if any(_matches(key, p) for p in self.exclude):
-            return "excluded"
+            return NOT_INCLUDED
+        if self.excludes(key):
+            return EXCLUDED
         if size is not None and self.min_size is not None and size < self.min_size:
-            return "smaller than --min-size"
+            return TOO_SMALL
         if size is not None and self.max_size is not None and size > self.max_size:
-            return "larger than --max-size"
+            return TOO_LARGE
         if modified is not None and self.since is not None and modified < self.since:
-            return "older than --since"
+            return TOO_OLD
         return None
+
+    def excludes(self, key: str) -> bool:
+        """Return whether a pattern keeps a key out."""
+        return any(_matches(key, pattern) for pattern in self.exclude)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for the job's row."""
@@ -75,7 +97,8 @@ class Selection:
         """
         values = checked_keys(data, "selection", cls)
         lists = {name: tuple(values.get(name, ())) for name in ("include", "exclude")}
-        return cls(**{**values, **lists})
+        sources = tuple((name, source) for name, source in values.get("sources", ()))
+        return cls(**{**values, **lists, "sources": sources})
 
 
 def _matches(key: str, pattern: str) -> bool:

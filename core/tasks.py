@@ -15,6 +15,12 @@ MATTING = "matting"
 PANOPTIC = "panoptic"
 OCR = "ocr"
 
+WITH_CLASSES = (DETECT, CLASSIFY, SEGMENT, PANOPTIC)
+"""Tasks whose rows tell things of several classes apart."""
+
+WITH_PLACES = (DETECT, KEYPOINT, SEGMENT, PANOPTIC, OCR)
+"""Tasks whose rows say where something of a class is."""
+
 TEXT_DET = "text_det"
 TEXT_REC = "text_rec"
 """The tasks of networks that are only ever parts of models."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.option import Kind, Option
 from core.options import ModelRef
+from core.sample import Sample
 from core.tolerance import parse_tolerance
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgt]?)(i?)b?)", re.IGNORECASE)
@@ -74,6 +75,28 @@ def parse_colour(text: str) -> tuple[int, int, int]:
     return red, green, blue
 
 
+_WHICH = {"all": True, "none": False}
+
+
+def parse_annotate(text: str) -> bool | Sample:
+    """Return which items get pictures: `all`, `none`, `sample:1000`.
+
+    Raises:
+        ValueError: the text says none of these.
+    """
+    if (which := _WHICH.get(text.strip().lower())) is not None:
+        return which
+    try:
+        return Sample.parse(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not all, none or sample:1000") from None
+
+
+def annotate_text(value: bool | Sample) -> str:
+    """Return what `parse_annotate` reads."""
+    return str(value) if isinstance(value, Sample) else "all" if value else "none"
+
+
 def read_value(option: Option, value: Any) -> Any:
     """Return what a file says about an option: text as people write it, numbers, lists of either.
 
@@ -92,6 +115,8 @@ def plain_value(value: Any) -> Any:
     """Return an option's value as plain JSON, which `read_value` can read."""
     if isinstance(value, ModelRef):
         return value.to_json()
+    if isinstance(value, Sample):
+        return str(value)
     return [plain_value(one) for one in value] if isinstance(value, tuple) else value
 
 
@@ -121,6 +146,10 @@ def _switch(value: Any) -> bool:
     if type(value) is not bool:
         raise ValueError(f"{value!r} is neither true nor false")
     return value
+
+
+def _annotate(value: Any) -> bool | Sample:
+    return parse_annotate(value) if isinstance(value, str) else _switch(value)
 
 
 def _size(value: Any) -> int:
@@ -163,5 +192,6 @@ _READERS: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.SINCE: _since,
     Kind.TILE: _tile,
     Kind.COLOUR: _colour,
+    Kind.ANNOTATE: _annotate,
     Kind.TOLERANCE: lambda value: parse_tolerance(str(value)),
 }

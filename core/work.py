@@ -9,6 +9,7 @@ from core.errors import FatalError
 from core.kinds import ArtefactRole, ShardKind
 from core.options import JobOptions, ModelRef
 from core.profile import ExecutionProfile
+from core.sources import Source
 from core.ways import Way
 
 
@@ -24,13 +25,15 @@ class Hold:
 class WorkUnit:
     """A claimed shard with everything that its run depends on.
 
-    Its items are the rows `start:stop` of the item manifest at `items_key` under `output`. What it
+    Its items are the rows `start:stop` of the item manifest at `items_key` under `output`, and lie
+    in `sources`, by their prefixes. What it
     makes is named after `part`; `spec` holds what its kind needs to know besides the items.
     `deaths` says how often each item, by its position in the listing, killed an isolated process
     alone. `previous_part` is the committed part of an earlier generation: only what did not
     succeed there is run again. `frozen_profile` is None for kinds that need no engine.
     `profile_number` is the number of profiles that the job had before this one; `ways` says how
-    its networks run, by digest, as far as that is frozen.
+    its networks run, by digest, as far as that is frozen. `listed` is how many items the job has
+    so far.
     """
 
     hold: Hold
@@ -38,7 +41,7 @@ class WorkUnit:
     part: str
     kind: ShardKind
     task: str
-    source: str
+    sources: Mapping[str, Source]
     output: str
     items_key: str
     start: int
@@ -52,6 +55,7 @@ class WorkUnit:
     profile_number: int = 0
     ways: Mapping[str, Way] = field(default_factory=dict)
     spec: Mapping[str, Any] = field(default_factory=dict)
+    listed: int = 0
 
     @property
     def profile(self) -> ExecutionProfile:

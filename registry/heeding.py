@@ -1,15 +1,16 @@
 """Which options a chosen model heeds, and what holds for it in the end."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from core.errors import UsageError
 from core.option import Kind, Option, options_of
 from core.options import GREEN, DrawOptions, JobOptions, ModelRef, RowOptions
-from core.request import OPTIONS, JobRequest
+from core.request import OPTIONS, JobRequest, Said
 from core.sources import SourceKind
 from core.tasks import DETECT, KEYPOINT, MASKS, OCR, TOP_DOWN, TRAITS, UNPAIRED
+from core.values import plain_value
 from registry.chosen_model import ChosenModel
 from vision.exports.detection import gives_masks
 from vision.exports.text import LEAST_LINE_SCORE
@@ -28,11 +29,12 @@ def traits_of(model: ChosenModel) -> frozenset[str]:
 
 
 def heeded(
-    request: JobRequest, models: Sequence[ChosenModel], source: SourceKind
+    request: JobRequest, models: Sequence[ChosenModel], sources: Collection[SourceKind]
 ) -> tuple[JobRequest, list[str]]:
     """Return the request without inherited options that nothing in the job heeds, and why for each.
 
-    `models` are those that the request names, before they get their detector.
+    `models` are those that the request names, before they get their detector. `sources` are the
+    kinds of its sources, one of which is enough.
 
     Raises:
         UsageError: an option that was typed is heeded by nothing.
@@ -44,8 +46,8 @@ def heeded(
             continue
         why = (
             why_unheeded(each, present, [model.ref for model in models])
-            or _not_beside(each, request)
-            or _not_of_source(each, source)
+            or why_not_beside(each, request.said)
+            or _not_of_sources(each, sources)
             or _not_by_networks(each, models)
         )
         if why is None:
@@ -66,18 +68,23 @@ def why_unheeded(each: Option, present: frozenset[str], models: Sequence[ModelRe
     return f"{each.flag} means nothing to {named}: it is for models of {whose}"
 
 
-def _not_beside(each: Option, request: JobRequest) -> str | None:
-    if each.needs == "slice" and "slice" not in request.said:
+def why_not_beside(each: Option, said: Said) -> str | None:
+    """Return why an option means nothing beside the others that were said; None if it does."""
+    if each.needs == "slice" and "slice" not in said:
         return f"{each.flag} says how tiles are cut and merged, and there is no --slice"
-    if each.needs == "annotate" and not request.said.get("annotate", True):
-        return f"{each.flag} is about pictures, and --no-annotate draws none"
+    if each.needs == "annotate" and not said.get("annotate", True):
+        return f"{each.flag} is about pictures, and --annotate none draws none"
+    if each.name == "jpeg-quality" and said.get("picture_format") == "png":
+        return f"{each.flag} means nothing to PNG, which loses nothing"
     return None
 
 
-def _not_of_source(each: Option, source: SourceKind) -> str | None:
-    if each.kind is Kind.SINCE and source.is_manifest:
+def _not_of_sources(each: Option, sources: Collection[SourceKind]) -> str | None:
+    if each.name == "hidden" and not {SourceKind.FOLDER, SourceKind.GLOB}.intersection(sources):
+        return f"{each.flag} needs a folder or a glob: whoever names an item means it"
+    if each.kind is Kind.SINCE and all(source.is_manifest for source in sources):
         return f"{each.flag} needs a listing: lists of items do not say when files changed"
-    if each.name in {"min-size", "max-size"} and source is SourceKind.LINES:
+    if each.name in {"min-size", "max-size"} and set(sources) == {SourceKind.LINES}:
         return f"{each.flag} needs a listing: lines of a text do not say how large files are"
     return None
 
@@ -117,6 +124,7 @@ def effective_drawing(present: frozenset[str], drawing: DrawOptions) -> dict[str
     """Return what holds for the pictures of a model with these traits."""
     background = GREEN if drawing.background is None else drawing.background
     values = asdict(replace(drawing, background=background))
+    values["annotate"] = plain_value(drawing.annotated)
     return {
         each.key: values[each.key]
         for each in options_of(DrawOptions)

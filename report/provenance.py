@@ -8,6 +8,7 @@ from core.options import ModelRef
 from core.profile import ExecutionProfile
 from core.times import iso
 from report.text import moment
+from store.jobs import source_texts
 from store.tables import Job
 
 Facts = dict[str, str]
@@ -20,7 +21,7 @@ def provenance(job: Job) -> dict[str, Facts]:
             {
                 "id": job.id,
                 "name": job.name,
-                "source": job.source,
+                "source": source_texts(job),
                 "output": job.output,
                 "created": moment(iso(job.created_at)),
                 "started": moment(iso(job.started_at)),
@@ -33,8 +34,14 @@ def provenance(job: Job) -> dict[str, Facts]:
         **_models("Model", ModelRef.from_json(job.model)),
         **_engines(job),
         "Options": _facts(job.options),
-        "Selection": _facts(job.selection) or {"items": "all of the source"},
+        "Selection": _selection(job) or {"items": "all of the source"},
     }
+
+
+def _selection(job: Job) -> Facts:
+    chosen = {name: value for name, value in job.selection.items() if name != "sources"}
+    prefixes = {f"source {name}": text for name, text in job.selection.get("sources", ())}
+    return _facts({**chosen, **prefixes})
 
 
 def _engines(job: Job) -> dict[str, Facts]:

@@ -9,12 +9,13 @@ from config.settings import Settings
 from core.kinds import KNOWN, NEED_ENGINE, ShardKind
 from core.messages import queue_for
 from core.options import ModelRef
+from core.plan_warnings import PlanWarnings
 from core.profile import ExecutionProfile
 from core.states import ENDED_JOBS, LIVE_JOBS, RESTING_JOBS, JobState, ShardState
 from core.times import iso
 from store import devices, processes
 from store.database import Database
-from store.jobs import Tally, get_job, tally, troubles_of, why_newer
+from store.jobs import Tally, get_job, source_texts, tally, troubles_of, why_newer
 from store.rates import pace, stage_seconds
 from store.room import is_full
 from store.tables import Job, Process, SickDevice
@@ -136,13 +137,14 @@ def _describe(
         "finished": iso(job.finished_at),
         "took_seconds": took(job),
         "listing_ended": job.planned_at is not None,
-        "source": job.source,
+        "source": source_texts(job),
         "kind": job.kind,
         "priority": job.priority,
         "tags": job.tags,
         "generation": job.generation,
         "in_progress": counts.in_progress,
         "passed_over": job.passed_over,
+        "warnings": list(PlanWarnings.from_json(job.warnings).in_words()),
         "error": None if job.state in LIVE_JOBS else job.error,
         "needs_newer": why_newer(job) if job.state not in ENDED_JOBS else None,
         "queue_without_consumer": None if is_served else queue_for(job.task, ShardKind(job.kind)),

@@ -3,30 +3,79 @@
 import glob
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from core.errors import BadInputError, FatalError, RetryableError, UsageError
+from core.errors import BadInputError, FatalError, RegattaError, RetryableError, UsageError
 from core.formats import unread_format
+from core.passed_over import (
+    APPLE_DOUBLE,
+    EXCLUDED,
+    HIDDEN,
+    NAMED_TWICE,
+    NOT_AN_IMAGE,
+    TOO_OLD,
+    VIDEO,
+    in_words,
+)
 from core.selection import Selection, media_kind
-from core.sources import Source, SourceKind, parse_source
-from scheduler.listing import Listed, listing
+from core.sources import Source, SourceKind, named, parse_source, sources_by_prefix
+from scheduler.listing import Listed, listing_of_all
 from store.locations import is_folder, is_object, open_store, split_location
 from store.s3.location import S3Location, is_s3
 
 _URL = re.compile("[A-Za-z][A-Za-z0-9+.-]*://")
 _EXAMPLES = 5
+_MOST_SOURCES = 1000  # every claim of a shard reads them
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A source as the planner will read it: `source` is absolute, `name` is for people."""
+    """A source as the planner will read it: `source` is absolute, `name` is for people.
+
+    Of several sources, `source` is for people, too; `several` are the sources with their names.
+    """
 
     name: str
     source: str
+    several: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The sources, in the order given."""
+        return tuple(sources_by_prefix(self.source, self.several).values())
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The sources as they may be given again."""
+        return tuple(text for _, text in self.several) or (self.source,)
+
+
+def locate_all(texts: Sequence[str]) -> Dataset:
+    """Make a job's sources absolute and check that they can be read; see `locate`.
+
+    Raises:
+        UsageError: one of them can't be read, or is there twice, or they are too many.
+    """
+    if len(texts) > _MOST_SOURCES:
+        raise UsageError(
+            f"{len(texts):,} sources are too many; at most {_MOST_SOURCES:,} are allowed",
+            hint="name their folder, put the glob in quotes, or list them in a file (.txt)",
+        )
+    each = [locate(text) for text in texts]
+    if len(each) == 1:
+        return each[0]
+    counts = Counter(one.source for one in each)
+    if repeated := [source for source, times in counts.items() if times > 1]:
+        raise UsageError(f"the source {repeated[0]!r} is named twice", hint="name it once")
+    several = named([one.source for one in each])
+    more = len(each) - 1
+    name = f"{each[0].name} and {each[1].name if more == 1 else f'{more} more'}"
+    return Dataset(name, ", ".join(one.source for one in each), several)
 
 
 def locate(text: str, *, must_exist: bool = True) -> Dataset:
@@ -116,17 +165,75 @@ def _check_readable(source: Source) -> None:
     if source.kind is SourceKind.FILE or source.kind.is_manifest:
         open_store(source.root).head(source.name)
     else:
-        next(open_store(source.root).list(), None)
+        next(open_store(source.root).entries(), None)
 
 
 def why_passed_over(found: Listed, selection: Selection) -> str | None:
-    """Return why a listed object is not an item of a job, or None if it is one."""
-    kind = media_kind(found.key)
-    if kind is None:
-        return "not an image"
-    if kind != "image":
-        return f"a {kind}, not an image"
-    return selection.passes_over(found.key, size=found.size, modified=found.modified)
+    """Return why an entry is not an item of a job (`core.passed_over`), or None if it is one."""
+    if found.why == NAMED_TWICE:
+        return NAMED_TWICE
+    if found.is_hidden and not selection.hidden:
+        return HIDDEN
+    if found.key.rpartition("/")[2].startswith("._"):
+        return APPLE_DOUBLE  # what macOS leaves beside a file on other file systems
+    if found.why is not None and found.key.endswith("/"):  # what lies below might be included
+        return EXCLUDED if selection.excludes(found.key) else found.why
+    reason = _why_no_image(found.key) if found.why is None else None
+    if reason is None:
+        reason = selection.passes_over(found.key, size=found.size, modified=found.modified)
+    return reason or found.why
+
+
+def _why_no_image(key: str) -> str | None:
+    kind = media_kind(key)
+    if kind is not None:
+        return None if kind == "image" else VIDEO
+    unread = unread_format(key)
+    return NOT_AN_IMAGE if unread is None else f"{unread.name} (not read)"
+
+
+def why_empty(
+    source: str, selection: Selection, passed_over: Mapping[str, int]
+) -> RegattaError | None:
+    """Return what to say of a job that has no items; None if that is a success.
+
+    It is if whoever made the job said so, and if only the time since kept items out.
+    """
+    if selection.allow_empty or passed_over.get(TOO_OLD):
+        return None
+    sources = sources_by_prefix(source, selection.sources).values()
+    total = sum(passed_over.values())
+    hints = [hint for one in sources if (hint := _glob_hint(one))]
+    if total:
+        entries = f"{total:,} {'entry' if total == 1 else 'entries'}"
+        what = ", ".join([entries, *in_words(passed_over)])
+    else:
+        what = "; ".join(map(_holds_nothing, sources))
+    return RegattaError(f"nothing to do: {what}", hint="; ".join(hints) or None)
+
+
+def _holds_nothing(source: Source) -> str:
+    if source.kind is SourceKind.GLOB:
+        return f"nothing in {source.root!r} matches {source.name!r}"
+    if source.kind.is_manifest:
+        return f"{source.root + source.name!r} names nothing"
+    return f"{source.root!r} is empty"
+
+
+def _glob_hint(source: Source) -> str | None:
+    """Return how to spell brackets that are in a path, if a glob was made of them."""
+    if source.kind is not SourceKind.GLOB or "[" not in source.name:
+        return None
+    parts = source.name.split("/")
+    for end in range(len(parts), 0, -1):
+        path, rest = "/".join(parts[:end]), parts[end:]
+        if "[" not in path:
+            break
+        is_there = is_folder if rest else is_object
+        if is_there(f"{source.root}{path}"):
+            spelt = source.root + "/".join([glob.escape(path), *rest])
+            return f"[ ] in a source make a glob; for {source.root + path!r} write {spelt!r}"
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,31 +246,34 @@ class Estimate:
     examples: tuple[str, ...]
 
 
-def estimate(path: str, selection: Selection) -> Estimate:
-    """Read a whole listing as the planner would, without keeping it.
+def estimate(source: str, selection: Selection) -> Estimate:
+    """Read whole listings as the planner would, without keeping them.
 
     Raises:
         UsageError: a line of a list cannot be read.
         BadInputError, RetryableError: as the store raises them.
     """
     items, size = 0, 0
-    passed_over: dict[str, int] = {}
+    passed_over: Counter[str] = Counter()
     examples: list[str] = []
-    for found in _selected(path, selection, passed_over):
+    sources = tuple(sources_by_prefix(source, selection.sources).values())
+    for found in _selected(listing_of_all(sources, None), selection, passed_over):
         items += 1
         size += found.size or 0
         if len(examples) < _EXAMPLES:
             examples.append(found.key)
-    return Estimate(items, size, passed_over, tuple(examples))
+    return Estimate(items, size, dict(passed_over), tuple(examples))
 
 
-def _selected(path: str, selection: Selection, passed_over: dict[str, int]) -> Iterator[Listed]:
+def _selected(
+    entries: Iterable[Listed], selection: Selection, passed_over: Counter[str]
+) -> Iterator[Listed]:
     def selected() -> Iterator[Listed]:
-        for found in listing(parse_source(path), None):
+        for found in entries:
             reason = why_passed_over(found, selection)
             if reason is None:
                 yield found
             else:
-                passed_over[reason] = passed_over.get(reason, 0) + 1
+                passed_over[reason] += 1
 
     return islice(selected(), selection.limit)

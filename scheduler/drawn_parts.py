@@ -9,6 +9,7 @@ from core.errors import UsageError
 from core.kinds import ShardKind
 from core.layout import part_order, results_part
 from core.messages import queue_for
+from core.options import JobOptions
 from core.rendering import Drawn
 from core.states import ENDED_JOBS
 from store import references
@@ -39,11 +40,15 @@ class DrawnParts:
 
     @classmethod
     def of(cls, db: Database, hold: PlanHold, job: Job) -> "DrawnParts":
-        """Return the planning of a job; nothing is read until the first shards are asked for."""
-        return cls(hold, job, _found(db, job))
+        """Return the planning of a job; nothing is read until the first shards are asked for.
+
+        Raises:
+            NewerError: a newer version wrote its options.
+        """
+        return cls(hold, job, _found(db, job, JobOptions.from_json(job.options)))
 
 
-def _found(db: Database, job: Job) -> Iterator[Found]:
+def _found(db: Database, job: Job, options: JobOptions) -> Iterator[Found]:
     """Yield the shards of one item manifest after another, once each manifest is copied.
 
     Raises:
@@ -60,17 +65,20 @@ def _found(db: Database, job: Job) -> Iterator[Found]:
     source, output = open_store(old.output), open_store(job.output)
     done = part_order(job.plan_cursor["part"]) if job.plan_cursor else ()
     left = [shard for shard in shards if part_order(part_of(shard)) > done]
+    # Only where it is needed: earlier versions don't know it.
+    listed = 0 if options.drawing.sample is None else old.listed
     for items_key, group in groupby(left, key=lambda shard: shard.items_key):
         # Manifests never change, and their names tell which planning attempt wrote them.
         output.put(items_key, source.get(items_key), durable=True)
         parts = list(group)
-        new = [_shard(job, old, shard, legends) for shard in parts]
+        new = [_shard(job, old, shard, legends, listed) for shard in parts]
         yield Found(new, {"part": part_of(parts[-1])})
 
 
-def _shard(job: Job, old: Job, shard: Shard, legends: dict[str, Any]) -> NewShard:
+def _shard(job: Job, old: Job, shard: Shard, legends: dict[str, Any], listed: int) -> NewShard:
     part = part_of(shard)
-    drawn = Drawn(old.id, old.output, results_part(part), shard.part_digest or "", legends)
+    key, digest = results_part(part), shard.part_digest or ""
+    drawn = Drawn(old.id, old.output, key, digest, legends, listed)
     return NewShard(
         ShardKind.RENDER,
         queue_for(job.task, ShardKind.RENDER),

@@ -5,16 +5,18 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
 
 from core.errors import BadInputError, UsageError
 from core.keys import key_to_text
+from core.passed_over import NAMED_TWICE
 from core.sources import Source, SourceKind
+from scheduler.repeated_names import Names, Seen
 from store.locations import open_store
-from store.objects import ObjectInfo, ObjectStore
+from store.objects import NoObject, ObjectInfo, ObjectStore
 
 _KEY_FIELDS = ("key", "item", "path", "uri", "url")
 _MAGIC = re.compile(r"[*?\[]")
@@ -23,7 +25,12 @@ _WHOLE = re.compile(r"\d{1,18}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A listed object, and the cursor from which to continue after it."""
+    """An entry of a source, and the cursor from which to continue after it.
+
+    `why` says why it can't be an item, whatever is selected (`core.passed_over`). `is_hidden` is
+    whether a listing found it below a name that begins with a dot; who names an item, means it.
+    `is_repeated` is whether a list has the name long before, as far as can be told.
+    """
 
     key: str
     cursor: Mapping[str, Any]
@@ -31,10 +38,30 @@ class Listed:
     size: int | None = None
     etag: str | None = None
     modified: float | None = None
+    why: str | None = None
+    is_hidden: bool = False
+    is_repeated: bool = False
+
+
+def listing_of_all(sources: Sequence[Source], cursor: Mapping[str, Any] | None) -> Iterator[Listed]:
+    """Yield the entries of a job's sources after `cursor`, one source after another.
+
+    Raises:
+        UsageError, BadInputError, RetryableError, FatalError: as `listing`.
+    """
+    if len(sources) == 1:
+        yield from listing(sources[0], cursor)
+        return
+    reached, at = (int(cursor["source"]), cursor["at"]) if cursor else (0, None)
+    for number, source in enumerate(sources[reached:], start=reached):
+        for found in listing(source, at):
+            place = {"source": number, "at": found.cursor}
+            yield replace(found, key=source.item_key(found.key), cursor=place)
+        at = None
 
 
 def listing(source: Source, cursor: Mapping[str, Any] | None) -> Iterator[Listed]:
-    """Yield the source's objects after `cursor`, in a fixed order, with bounded memory.
+    """Yield a source's entries after `cursor`, in a fixed order, with bounded memory.
 
     Raises:
         UsageError: a line of a list cannot be read; the message names it.
@@ -53,9 +80,32 @@ def listing(source: Source, cursor: Mapping[str, Any] | None) -> Iterator[Listed
 def _stored(store: ObjectStore, source: Source, start_after: str) -> Iterator[Listed]:
     pattern = source.name if source.kind is SourceKind.GLOB else None
     prefix = _MAGIC.split(pattern, maxsplit=1)[0] if pattern else ""
-    for info in store.list(prefix, start_after):
-        if pattern is None or _matches(info.key, pattern):
-            yield _found(info)
+    # As in a shell, a pattern that spells the dot means what is hidden.
+    spells_dot = pattern is not None and _is_hidden(pattern)
+    for entry in store.entries(prefix, start_after):
+        if pattern is None or _may_match(entry.key, pattern):
+            is_hidden = not spells_dot and _is_hidden(entry.key)
+            if isinstance(entry, NoObject):
+                yield Listed(entry.key, {"key": entry.key}, why=entry.why, is_hidden=is_hidden)
+            else:
+                yield replace(_found(entry), is_hidden=is_hidden)
+
+
+def _is_hidden(key: str) -> bool:
+    return key.startswith(".") or "/." in key
+
+
+def _may_match(key: str, pattern: str) -> bool:
+    """Return whether a key matches, or, of a folder (it ends in `/`), one below it might."""
+    if not key.endswith("/"):
+        return _matches(key, pattern)
+    patterns = pattern.split("/")
+    for part, wanted in zip(key.split("/")[:-1], patterns, strict=False):
+        if wanted == "**":
+            return True
+        if not fnmatchcase(part, wanted):
+            return False
+    return key.count("/") < len(patterns)
 
 
 def _matches(key: str, pattern: str) -> bool:
@@ -87,9 +137,12 @@ def _named(store: ObjectStore, source: Source, skip: int) -> Iterator[Listed]:
         # Editors and spreadsheets may begin a file with a byte order mark.
         text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
         rows = _records(text, source) if source.kind is SourceKind.CSV else _rows(text, source)
+        names = Names()  # those before the cursor, too
         for number, row in rows:
+            found = _item(row, number, source)
+            seen = names.see(found.key)
             if number > skip:
-                yield _item(row, number, source)
+                yield _as_seen(found, seen)
 
 
 def _records(text: io.TextIOWrapper, source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -147,6 +200,16 @@ def _item(row: Mapping[str, Any], number: int, source: Source) -> Listed:
         uri=name if elsewhere else None,
         size=None if size is None else int(size),
         etag=etag,
+    )
+
+
+def _as_seen(found: Listed, seen: Seen) -> Listed:
+    if seen is Seen.NEVER:
+        return found
+    return replace(
+        found,
+        why=NAMED_TWICE if seen is Seen.NEAR else None,
+        is_repeated=seen is Seen.FAR,
     )
 
 

@@ -12,7 +12,7 @@ from core.options import JobOptions, ModelRef
 from core.states import JobState
 from core.times import iso
 from store.artefacts import artefacts_of, is_result, legends_of, part_of
-from store.jobs import Tally
+from store.jobs import Tally, source_texts
 from store.profiles import part_profiles, profiles_of
 from store.tables import Job, Shard
 
@@ -52,7 +52,7 @@ def job_manifest(
             "error": error,
         },
         "task": job.task,
-        "source": job.source,
+        "source": source_texts(job),
         "selection": job.selection,
         "model": job.model,
         "options": job.options,
@@ -73,6 +73,7 @@ def job_manifest(
             "cancelled": tally.cancelled,
             "passed_over": job.passed_over,
         },
+        **({"warnings": warned} if (warned := job.warnings) else {}),
         "parts": [_part(shard) for shard in shards if is_result(shard)],
         "artefacts": [
             {

@@ -20,12 +20,14 @@ from core.kinds import ShardKind
 from core.layout import items_part
 from core.messages import queue_for
 from core.options import JobOptions, ModelRef
+from core.passed_over import UNREADABLE_FILE, UNREADABLE_FOLDER
+from core.plan_warnings import REPEATED, PlanWarnings
 from core.profile import ExecutionProfile
 from core.selection import Selection
-from core.sources import parse_source
-from scheduler.dataset import why_passed_over
+from core.sources import sources_by_prefix
+from scheduler.dataset import why_empty, why_passed_over
 from scheduler.drawn_parts import DrawnParts
-from scheduler.listing import Listed, listing
+from scheduler.listing import Listed, listing_of_all
 from scheduler.troubles import Troubles
 from store import planning
 from store.database import Database
@@ -59,6 +61,7 @@ class _Walk:
     objects: Iterator[Listed]
     selection: Selection
     passed_over: Counter[str]
+    warnings: PlanWarnings
     listed: int
     parts: int
 
@@ -117,7 +120,8 @@ class Planner:
             self._release(walk, text_of(error))  # whoever is next continues after the cursor
             raise
         except RegattaError as error:
-            self._fail(walk, error)
+            _log.error("cannot plan", job=walk.job.id, error=str(error))
+            self._fail(walk, error, "cannot plan: ")
         return True
 
     def close(self) -> None:
@@ -159,13 +163,16 @@ class Planner:
     def _begin(self, hold: planning.PlanHold, job: Job) -> _Walk | DrawnParts:
         if job.kind == ShardKind.RENDER:
             return DrawnParts.of(self._db, hold, job)
+        selection = Selection.from_json(job.selection)
+        sources = tuple(sources_by_prefix(job.source, selection.sources).values())
         return _Walk(
             hold=hold,
             job=job,
             shard_items=self._shard_items(job),
-            objects=listing(parse_source(job.source), job.plan_cursor),
-            selection=Selection.from_json(job.selection),
+            objects=listing_of_all(sources, job.plan_cursor),
+            selection=selection,
             passed_over=Counter(job.passed_over),
+            warnings=PlanWarnings.from_json(job.warnings),
             listed=job.listed,
             parts=job.plan_parts,
         )
@@ -190,11 +197,19 @@ class Planner:
         if goes_on is None:
             _log.info("planning was taken over or stopped", job=walk.job.id)
             return False
-        if not goes_on and self._db.write(
-            lambda s: planning.finish_plan(s, walk.hold, now=self._db.now(s))
-        ):
-            _log.info("planned", job=walk.job.id)
+        if not goes_on:
+            self._finish(walk)
         return goes_on
+
+    def _finish(self, walk: _Walk | DrawnParts) -> None:
+        if isinstance(walk, _Walk) and not walk.listed:
+            why = why_empty(walk.job.source, walk.selection, walk.passed_over)
+            if why is not None:
+                _log.info("nothing to do", job=walk.job.id, why=str(why))
+                self._fail(walk, why)
+                return
+        if self._db.write(lambda s: planning.finish_plan(s, walk.hold, now=self._db.now(s))):
+            _log.info("planned", job=walk.job.id)
 
     def _list(self, walk: _Walk) -> bool | None:
         """Plan the next part of a listing; return whether there is more, None if overtaken."""
@@ -208,7 +223,7 @@ class Planner:
         found = next(walk.found, None)
         if found is None:
             return False
-        committed = self._add(walk.hold, found.shards, found.cursor, passed_over={})
+        committed = self._add(walk.hold, found.shards, found.cursor, {}, PlanWarnings())
         return True if committed else None
 
     def _read_part(self, walk: _Walk) -> _Part:
@@ -235,7 +250,11 @@ class Planner:
         reason = why_passed_over(found, walk.selection)
         if reason is not None:
             walk.passed_over[reason] += 1
+            if reason in {UNREADABLE_FILE, UNREADABLE_FOLDER}:
+                _warn(walk, reason, found.key)
             return
+        if found.is_repeated:
+            _warn(walk, REPEATED, found.key)
         part.items.append(
             ItemRef(
                 index=walk.listed + len(part.items),
@@ -258,7 +277,7 @@ class Planner:
             planning.NewShard(kind, queue, key, start, min(start + walk.shard_items, count))
             for start in range(0, count, walk.shard_items)
         ]
-        committed = self._add(walk.hold, shards, part.cursor or {}, walk.passed_over)
+        committed = self._add(walk.hold, shards, part.cursor or {}, walk.passed_over, walk.warnings)
         walk.listed += count
         walk.parts += bool(shards)
         return committed
@@ -269,6 +288,7 @@ class Planner:
         shards: Sequence[planning.NewShard],
         cursor: Mapping[str, Any],
         passed_over: Mapping[str, int],
+        warnings: PlanWarnings,
     ) -> bool:
         return self._db.write(
             lambda s: planning.commit_plan_part(
@@ -277,12 +297,17 @@ class Planner:
                 shards=shards,
                 cursor=cursor,
                 passed_over=passed_over,
+                warnings=warnings.to_json(),
                 now=self._db.now(s),
                 lease_seconds=self._lease_seconds,
             )
         )
 
-    def _fail(self, walk: _Walk | DrawnParts, error: RegattaError) -> None:
-        _log.error("cannot plan", job=walk.job.id, error=str(error))
-        why = f"cannot plan: {text_of(error)}"
+    def _fail(self, walk: _Walk | DrawnParts, error: RegattaError, what: str = "") -> None:
+        why = f"{what}{text_of(error)}"
         self._db.write(lambda s: planning.fail_plan(s, walk.hold, now=self._db.now(s), error=why))
+
+
+def _warn(walk: _Walk, kind: str, key: str) -> None:
+    if walk.warnings.add(kind, key):
+        _log.warning(kind, job=walk.job.id, key=key)

@@ -37,6 +37,11 @@ def profile_for(job: Job, workers: Iterable[Process]) -> ExecutionProfile | None
     )
 
 
+def _is_incomplete(job: Job) -> bool:
+    """Return whether a job must not begin yet: a sample is of all items, and more are listed."""
+    return job.planned_at is None and JobOptions.from_json(job.options).drawing.sample is not None
+
+
 class Profiler:
     """Gives each job without a profile that of the best live worker on its queue (`tick`)."""
 
@@ -64,7 +69,7 @@ class Profiler:
             _log.warning("left to a newer scheduler", job=job.id, why=str(error))
             self._left.add(job.id)
             return False
-        if profile is None:
+        if profile is None or _is_incomplete(job):
             return False
         _log.info("profile", job=job.id, **profile.to_json())
         return self._db.write(lambda s: profiles.freeze_profile(s, job.id, profile))

@@ -4,7 +4,7 @@ As in `scheduler.submit`, all that can be checked without work is checked first.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -15,23 +15,27 @@ from core.errors import UsageError
 from core.ids import new_id
 from core.kinds import ShardKind
 from core.option import options_of
-from core.options import DrawOptions, JobOptions, ModelRef
+from core.options import DrawOptions, JobOptions, ModelRef, annotating
 from core.profile import ExecutionProfile
 from core.request import OPTIONS, JobRequest, Said
+from core.sample import Sample
 from core.states import ENDED_JOBS, JobState
 from core.tasks import DETECT, MASKS
-from registry.heeding import effective_drawing, why_unheeded
-from scheduler.dataset import locate
+from registry.chosen_model import find_models
+from registry.heeding import effective_drawing, why_not_beside, why_unheeded
+from registry.labels import check_kept, meant_labels
+from scheduler.dataset import locate_all
 from scheduler.submit import usable_output
 from store import references
 from store.database import Database
+from store.jobs import source_texts, sources_of
 from store.settling import parts_of
 from store.tables import Job
 
 ANNOTATE = "annotate"
 
-DRAWING = tuple(each for each in options_of(DrawOptions) if each.key != ANNOTATE)
-"""The options for drawing that a redrawing takes: it always draws."""
+DRAWING = options_of(DrawOptions)
+"""The options for drawing, which a redrawing takes."""
 
 ABOUT = tuple(OPTIONS[name] for name in ("output", "name", "priority", "tag"))
 """What else may be said of it."""
@@ -68,14 +72,22 @@ def check(db: Database, old: Job, said: Said) -> Redrawing:
     parts = db.read(lambda s: parts_of(s, old.id))
     if not parts:
         raise UsageError(f"job {old.id} has no results to draw: it ended as {old.state}")
-    locate(old.source)
-    JobRequest(old.source, said).check()
+    locate_all(_sources(old))
+    JobRequest(_sources(old), said).check()
+    if said.get(ANNOTATE, True) is False:
+        raise UsageError("redrawing without pictures does nothing", hint="leave --annotate out")
     model = ModelRef.from_json(old.model)
     traits = {one.name: _traits(one, old) for one in model.members}
     present = frozenset().union(*traits.values())
+    held = JobOptions.from_json(old.options).drawing
+    beside = {"picture_format": held.picture_format, **said}
     for name in said:
-        if (why := why_unheeded(OPTIONS[name], present, model.members)) is not None:
+        each = OPTIONS[name]
+        why = why_unheeded(each, present, model.members) or why_not_beside(each, beside)
+        if why is not None:
             raise UsageError(why, hint=f"leave {OPTIONS[name].flag} out")
+    if "redact" in said:
+        said = {**said, "redact": _redacted(db, old, model, said["redact"])}
     options = _options(old, said)
     return Redrawing(
         old=old,
@@ -97,8 +109,14 @@ def accept(
     """
     job_id = new_id(rng or random.SystemRandom())
     output = redrawing.said.get("output") or f"{objects.rstrip('/')}/{job_id}"
-    output = usable_output(db, output, redrawing.old.source, job_id)
+    sources = sources_of(redrawing.old).values()
+    output = usable_output(db, output, sources, job_id)
     return db.write(lambda s: _write(s, redrawing, job_id, output, db.now(s)))
+
+
+def _sources(old: Job) -> tuple[str, ...]:
+    texts = source_texts(old)
+    return (texts,) if isinstance(texts, str) else tuple(texts)
 
 
 def _traits(model: ModelRef, old: Job) -> frozenset[str]:
@@ -112,13 +130,32 @@ def _traits(model: ModelRef, old: Job) -> frozenset[str]:
     return frozenset({model.task} | ({MASKS} if model.task == DETECT and has_masks else set()))
 
 
+def _redacted(db: Database, old: Job, model: ModelRef, asked: Sequence[str]) -> tuple[str, ...]:
+    """Return the labels to blur. They must be the models' own: a slip would blur nothing.
+
+    Raises:
+        UsageError: a label is unknown, its rows were left out, or the models' files are gone.
+    """
+    try:
+        members = find_models(db, model.members)
+    except UsageError as error:
+        raise UsageError(
+            f"--redact needs the models' files, to check the labels: {error}", hint=error.hint
+        ) from error
+    labels = meant_labels(OPTIONS["redact"], asked, members)
+    check_kept({"classes": JobOptions.from_json(old.options).rows.classes, "redact": labels})
+    return labels
+
+
 def _options(old: Job, said: Said) -> JobOptions:
     options = JobOptions.from_json(old.options)
     drawing = {each.key: said[each.key] for each in DRAWING if each.key in said}
+    if ANNOTATE in said or not options.drawing.annotate:
+        drawing |= annotating(said.get(ANNOTATE, True))
     quality = options.drawing.jpeg_quality
     if old.profile is not None:  # under which its pictures were made
         quality = ExecutionProfile.from_json(old.profile).jpeg_quality
-    return options.but(**{ANNOTATE: True, "jpeg_quality": quality, **drawing})
+    return options.but(**{"jpeg_quality": quality, **drawing})
 
 
 def _effective(
@@ -137,8 +174,9 @@ def _request(old: Job, said: Said) -> dict[str, Any] | None:
     if old.request is None:
         return None
     asked = JobRequest.from_json(old.request)
-    for name in ("output", ANNOTATE):
-        asked = asked.without(name)
+    asked = asked.without("output")
+    if not isinstance(asked.said.get(ANNOTATE), Sample):
+        asked = asked.without(ANNOTATE)
     return asked.but(**said).to_json()
 
 

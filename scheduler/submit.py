@@ -4,7 +4,7 @@ A refused request costs nothing; an accepted job is the scheduler's from then on
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
@@ -18,11 +18,13 @@ from core.ids import new_id
 from core.layout import ATTEMPTS, MANIFEST
 from core.options import JobOptions, ModelRef
 from core.request import JobRequest
-from core.sources import SourceKind, parse_source
+from core.selection import Selection
+from core.sources import Source, SourceKind
 from core.states import JobState
 from registry.chosen_model import complete_models, find_models
 from registry.heeding import effective, heeded
-from scheduler.dataset import locate
+from registry.labels import labelled
+from scheduler.dataset import Dataset, locate, locate_all
 from store.database import Database
 from store.locations import open_store
 from store.tables import Job
@@ -53,12 +55,17 @@ class Draft:
 
     request: JobRequest
     name: str
-    source: str
+    dataset: Dataset
     model: ModelRef
     networks: Mapping[str, NetworkTraits]
     options: JobOptions
     effective: dict[str, Any]
     dropped: tuple[str, ...]
+
+    @property
+    def selection(self) -> Selection:
+        """Which entries become items; ages count back from now."""
+        return replace(self.request.selection(), sources=self.dataset.several)
 
 
 def submit(
@@ -83,10 +90,11 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
         UsageError: the request cannot be carried out as it stands.
     """
     request.check()
-    dataset = locate(request.source)
+    dataset = locate_all(request.sources)
     found = find_models(db, request.terms.model)
-    request, dropped = heeded(request, found, parse_source(dataset.source).kind)
+    request, dropped = heeded(request, found, {source.kind for source in dataset.sources})
     chosen = complete_models(db, found, detector=request.terms.detector)
+    request = labelled(request, chosen.members)
     options = request.options(
         max_pixels=defaults.max_pixels,
         max_item_bytes=defaults.max_item_bytes,
@@ -97,7 +105,7 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
     return Draft(
         request=request,
         name=request.terms.name or dataset.name,
-        source=dataset.source,
+        dataset=dataset,
         model=chosen.ref,
         networks=chosen.networks,
         options=options,
@@ -116,20 +124,19 @@ def accept(
     """
     job_id = new_id(rng or random.SystemRandom())
     output = draft.request.terms.output or f"{defaults.objects.rstrip('/')}/{job_id}"
-    output = usable_output(db, output, draft.source, job_id)
+    output = usable_output(db, output, draft.dataset.sources, job_id)
     return db.write(lambda s: _write(s, draft, job_id, output, db.now(s)))
 
 
-def usable_output(db: Database, output: str, source: str, job_id: str) -> str:
+def usable_output(db: Database, output: str, sources: Iterable[Source], job_id: str) -> str:
     """Return the output with an absolute path, after a test write.
 
     Raises:
         UsageError: it cannot be used.
     """
     place = locate_output(output)
-    read = parse_source(source)
-    is_walked = read.kind in {SourceKind.FOLDER, SourceKind.GLOB}
-    if is_walked and f"{place}/".startswith(read.root):
+    walked = [one for one in sources if one.kind in {SourceKind.FOLDER, SourceKind.GLOB}]
+    if any(f"{place}/".startswith(one.root) for one in walked):
         raise UsageError(
             f"the output {place!r} lies in the source: its pictures would become items",
             hint="name an --output elsewhere",
@@ -170,13 +177,13 @@ def _write(session: Session, draft: Draft, job_id: str, output: str, now: float)
             id=job_id,
             name=draft.name,
             task=draft.model.queue,
-            source=draft.source,
+            source=draft.dataset.source,
             output=output,
             model=draft.model.to_json(),
             networks={digest: one.to_json() for digest, one in draft.networks.items()},
             options=draft.options.to_json(),
-            selection=draft.request.selection().to_json(),
-            request=replace(draft.request, source=draft.source).to_json(),
+            selection=draft.selection.to_json(),
+            request=replace(draft.request, sources=draft.dataset.texts).to_json(),
             effective=draft.effective,
             tags=list(terms.tag),
             version=version("regatta"),

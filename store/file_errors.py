@@ -6,9 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.errors import BadInputError, BlockedError, RetryableError
+from core.escape import printable
 
 VANISHED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 """There is no such file, or not any more."""
+
+REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.ENAMETOOLONG})
+"""Asking again will not help: it may not be read, or its path is too long."""
 
 _MISSING = VANISHED | {errno.EISDIR, errno.ENXIO}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -29,6 +33,9 @@ def reading(root: Path, key: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno == errno.ENOENT:
+            where = f"{printable(key)}: not found in {printable(str(root))}"
+            raise BadInputError("source_missing", where) from error
         if error.errno in _MISSING:
             raise BadInputError("source_missing", _message(key, error)) from error
         if error.errno in _DENIED:

@@ -13,9 +13,10 @@ from uuid import uuid4
 
 from core.errors import BadInputError
 from core.keys import key_bytes
+from core.passed_over import UNFINISHED
 from store.file_errors import reading, writing
-from store.file_listing import list_files
-from store.objects import ObjectInfo
+from store.file_listing import NotAFile, list_entries, list_files
+from store.objects import NoObject, ObjectInfo
 
 _CREATE_TRIES = 50
 _UNFINISHED = re.compile(rb"\.regatta-[0-9a-f]{32}\.tmp")
@@ -115,6 +116,19 @@ class FileObjects:
         ):
             if not _UNFINISHED.fullmatch(name.rpartition(b"/")[2]):
                 yield _info(os.fsdecode(name), status)
+
+    def entries(self, prefix: str = "", start_after: str = "") -> Iterator[ObjectInfo | NoObject]:
+        """Yield the files and what else is there, in order; see `ObjectStore.entries`."""
+        for name, found in list_entries(
+            os.fsencode(self._root), key_bytes(prefix), key_bytes(start_after)
+        ):
+            key = os.fsdecode(name)
+            if isinstance(found, NotAFile):
+                yield NoObject(key, found.why)
+            elif _UNFINISHED.fullmatch(name.rpartition(b"/")[2]):
+                yield NoObject(key, UNFINISHED)
+            else:
+                yield _info(key, found)
 
     def url(self, key: str) -> str:
         """Return the file's absolute `file://` URL."""

@@ -23,6 +23,7 @@ from core.kinds import COUNT
 from core.near import did_you_mean
 from core.options import JobOptions, ModelRef
 from core.selection import Selection
+from core.sources import Source, sources_by_prefix
 from core.states import (
     ENDED_JOBS,
     ENDED_SHARDS,
@@ -105,6 +106,17 @@ def why_newer(job: Job) -> str | None:
     except NewerError as error:
         return str(error)
     return None
+
+
+def sources_of(job: Job) -> dict[str, Source]:
+    """Return a job's sources by their prefixes (`core.sources`)."""
+    return sources_by_prefix(job.source, Selection.from_json(job.selection).sources)
+
+
+def source_texts(job: Job) -> str | list[str]:
+    """Return a job's source as it may be given again, or its several sources."""
+    several = [text for _, text in job.selection.get("sources", ())]
+    return several or job.source
 
 
 def lock_job(session: Session, job_id: str) -> Job:
@@ -329,6 +341,12 @@ def reopen(session: Session, job_id: str, *, now: float) -> int | None:
         How many shards run again, or None if the job has not ended or has nothing to retry.
     """
     job = lock_job(session, job_id)
+    # Nothing was listed so far: what has come since may sort before the cursor.
+    anew: dict[str, Any] = (
+        {}
+        if job.listed or job.planned_at is not None
+        else {"plan_cursor": None, "passed_over": {}, "warnings": None}
+    )
     move = JobMoves.REOPEN if job.planned_at is not None else JobMoves.REOPEN_PLANNING
     reopened = move_job(
         session,
@@ -339,6 +357,7 @@ def reopen(session: Session, job_id: str, *, now: float) -> int | None:
         plan_attempt=job.plan_attempt + 1,
         finished_at=None,
         error=None,
+        **anew,
         **UNPLANNED,
     )
     if not reopened:

@@ -17,11 +17,10 @@ from core.layout import results_part
 from core.options import JobOptions, ModelRef
 from core.profile import EngineOffer, ExecutionProfile
 from core.retry import Failure, GiveUp, decide
-from core.sources import parse_source
 from core.states import LIVE_JOBS, JobState, Move, ShardMoves, ShardState
 from core.work import Directive, Hold, ShardResult, WorkUnit
 from store.artefacts import artefact_columns, part_of
-from store.jobs import call_off, lock_job, why_newer
+from store.jobs import call_off, lock_job, sources_of, why_newer
 from store.planning import NewShard, add_children
 from store.profiles import part_profiles_after, present_number, profiles_of, ways_of
 from store.rows import changed, column_text
@@ -131,7 +130,7 @@ def _work_unit(session: Session, shard: Shard, hold: Hold, number: int) -> WorkU
         part=part,
         kind=kind,
         task=job.task,
-        source=parse_source(job.source).root,
+        sources=sources_of(job),
         output=job.output,
         items_key=shard.items_key,
         start=shard.start,
@@ -145,6 +144,7 @@ def _work_unit(session: Session, shard: Shard, hold: Hold, number: int) -> WorkU
         profile_number=number,
         ways={} if profile is None else ways_of(profile),
         spec=shard.spec or {},
+        listed=job.listed,
     )
 
 
@@ -257,6 +257,31 @@ def hand_back(session: Session, hold: Hold, *, now: float, suspect: bool = False
         **({"suspect": True} if suspect else {}),
         tries=Shard.tries - 1,
         available_at=now,
+    )
+
+
+def accuse(session: Session, hold: Hold, suspects: Collection[int], *, now: float) -> bool:
+    """Give back a shard whose process is about to end, without using up a try.
+
+    Items at the positions `suspects` took too long: they are tried alone, with the shard as a
+    suspect. Without any, it merely shared the process.
+    """
+    shard = session.get(Shard, hold.shard, populate_existing=True)
+    if shard is None:
+        return False
+    if not suspects:
+        return hand_back(session, hold, now=now)
+    deaths = {**{str(index): 1 for index in suspects}, **shard.deaths}
+    return _move(
+        session,
+        held(hold),
+        ShardMoves.HAND_BACK,
+        **UNHELD,
+        tries=Shard.tries - 1,
+        suspect=True,
+        deaths=deaths,
+        available_at=now,
+        error=f"its process ended as {len(suspects)} of its items took too long",
     )
 
 

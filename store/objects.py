@@ -18,6 +18,17 @@ class ObjectInfo:
     modified: float
 
 
+@dataclass(frozen=True, slots=True)
+class NoObject:
+    """Something in a store that can't be an object; `why` as in `core.passed_over`.
+
+    The key of a directory, all of which is meant, ends in `/`.
+    """
+
+    key: str
+    why: str
+
+
 class ObjectStore(Protocol):
     """Objects under keys: a directory, a bucket or a prefix in one.
 
@@ -79,6 +90,13 @@ class ObjectStore(Protocol):
 
         Keys ascend in the order of their UTF-8 bytes. The listing streams; objects that come or
         go meanwhile may or may not be in it, all others are in it exactly once.
+        """
+        ...
+
+    def entries(self, prefix: str = "", start_after: str = "") -> Iterator[ObjectInfo | NoObject]:
+        """Yield what `list` does, and in between whatever else lies there.
+
+        What may not be read is yielded, too, where `list` raises.
         """
         ...
 

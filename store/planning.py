@@ -96,6 +96,7 @@ def commit_plan_part(
     shards: Sequence[NewShard],
     cursor: Mapping[str, Any],
     passed_over: Mapping[str, int],
+    warnings: Mapping[str, Any] | None = None,
     now: float,
     lease_seconds: float,
 ) -> bool:
@@ -116,6 +117,7 @@ def commit_plan_part(
             plan_lease_until=now + lease_seconds,
             plan_parts=job.plan_parts + bool(shards),
             passed_over=dict(passed_over),
+            warnings=dict(warnings) if warnings else None,
             listed=job.listed + items,
             shards=job.shards + len(shards),
             error=None,  # what kept it from going on, if anything did

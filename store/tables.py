@@ -120,6 +120,8 @@ class Job(Base):
     # What holds instead of the option `max_quarantined` since the job was last resumed.
     max_quarantined: Mapped[str | None]
     passed_over: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    # What planning found that people should know (`core.plan_warnings`). Null: nothing.
+    warnings: Mapped[dict[str, Any] | None]
 
 
 class JobReference(Base):

@@ -15,6 +15,7 @@ from core.items import ItemRef
 from core.kinds import ShardKind
 from core.options import JobOptions, ModelRef
 from core.profile import EngineOffer, NetworkProfile, Offered
+from core.sources import parse_source
 from core.ways import Way
 from core.work import Hold, WorkUnit
 from tests.bench import OFFER, OPTIONS, PROFILE
@@ -123,7 +124,7 @@ def work_unit(  # one for each field that a test has something to say about
         "part": "000000",
         "kind": ShardKind.INFER,
         "task": "detect",
-        "source": str(source),
+        "sources": {"": parse_source(f"{source}/")},
         "output": str(output),
         "items_key": "items/part-00000-1.parquet",
         "start": 0,

@@ -11,11 +11,27 @@ from store.s3.options import S3Options
 from worker.engines.registry import engines_named
 from worker.memory import keep_freed_memory
 from worker.models import Models
+from worker.pipeline.budget import MIB, PictureMemory
 from worker.pipeline.drawing import Drawing
 from worker.pipeline.pipeline import Pipeline, Threads
+from worker.steps import Patience
 
 
-def build_pipeline(settings: Settings, *, predictors: int | None = None) -> Pipeline:
+def patience_of(settings: Settings) -> Patience:
+    """Return how long steps of pictures may take, by the settings."""
+    return Patience(
+        settings.picture_seconds, settings.megapixel_seconds, batch=settings.stall_seconds
+    )
+
+
+def picture_memory(settings: Settings) -> PictureMemory:
+    """Return the memory for pictures that a process's pipeline and drawing share."""
+    return PictureMemory(settings.picture_megabytes * MIB)
+
+
+def build_pipeline(
+    settings: Settings, memory: PictureMemory, *, predictors: int | None = None
+) -> Pipeline:
     """Return a running pipeline.
 
     On CPU, one single-threaded predictor per core beats one predictor with many threads, and as
@@ -38,16 +54,17 @@ def build_pipeline(settings: Settings, *, predictors: int | None = None) -> Pipe
             memory_bytes=int(available_memory() * settings.model_memory),
         ),
         Threads(fetch=fetch, decode=decoders, predict=replicas, finish=decoders, upload=upload),
+        memory,
     )
 
 
-def build_drawing(settings: Settings) -> Drawing:
+def build_drawing(settings: Settings, memory: PictureMemory) -> Drawing:
     """Return running stages that draw from rows; opens stores as `build_pipeline` does."""
     _use_stores(settings)
     use_process()
     cores = settings.decode_threads or settings.cores or available_cores()
     threads = settings.transfer_threads
-    return Drawing(fetch=threads, draw=cores, upload=threads)
+    return Drawing(fetch=threads, draw=cores, upload=threads, memory=memory)
 
 
 def _use_stores(settings: Settings) -> None:

@@ -96,7 +96,7 @@ class LeaseKeeper:
         asked = time.monotonic()
         runs = {run.unit.hold: run for run in self.runs() if not run.lost}
         progress = {
-            hold: leases.Progress(run.done, moved=asked - run.moved_at < self._stall_seconds)
+            hold: leases.Progress(run.done, moved=run.has_moved_since(asked - self._stall_seconds))
             for hold, run in runs.items()
         }
 

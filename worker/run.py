@@ -12,6 +12,7 @@ from core.ways import Way
 from core.work import Directive, WorkUnit
 from predictions.answer import NO_LEGEND, Legend
 from store.parts import ResultRow
+from worker.steps import DEFAULT_PATIENCE, Patience, Steps
 
 
 class StoppedError(RegattaError):
@@ -30,8 +31,16 @@ class ShardRun:
     some pictures may have been dropped because of it.
     """
 
-    def __init__(self, unit: WorkUnit, *, lease_seconds: float, margin: float) -> None:
+    def __init__(
+        self,
+        unit: WorkUnit,
+        *,
+        lease_seconds: float,
+        margin: float,
+        patience: Patience = DEFAULT_PATIENCE,
+    ) -> None:
         self.unit = unit
+        self.steps = Steps(patience)
         self.moved_at = time.monotonic()
         self.cut_off = False  # whether the database couldn't be asked to renew the lease
         self.halved_to: int | None = None  # the batch size that fitted into memory, if reduced
@@ -84,6 +93,10 @@ class ShardRun:
         with self._changed:
             self.moved_at = time.monotonic()
             self._seconds[stage] += seconds
+
+    def has_moved_since(self, when: float) -> bool:
+        """Return whether work was done after `when` (monotonic), or is under way in its time."""
+        return self.moved_at > when or self.steps.are_in_time(time.monotonic())
 
     def renewed(self, since: float) -> None:
         """Note that a request made at `since` (monotonic) has renewed the lease."""

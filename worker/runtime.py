@@ -4,26 +4,30 @@ import os
 import random
 import socket
 import threading
+from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 
 import structlog
+from sqlalchemy.orm import Session
 
 from config.settings import Settings
 from core.errors import RegattaError, UsageError
 from core.heartbeat_pipe import HeartbeatWriter
 from core.ids import new_id
+from core.items import ItemRef
 from core.work import Directive, Hold
+from store import leases
 from store.database import Database
 from store.processes import WORKER, Heartbeat
-from worker.assembly import build_drawing, build_pipeline
+from worker.assembly import build_drawing, build_pipeline, patience_of, picture_memory
 from worker.engines.registry import engines_named
 from worker.health import EXIT_SICK, DeviceHealth, this_device
 from worker.kinds.known import known_kinds
 from worker.lease_keeper import LeaseKeeper
 from worker.preload import preload, profile_here
 from worker.shard import ShardRunner
-from worker.watchdog import Watchdog
+from worker.watchdog import Accused, Watchdog
 from worker.ways.chooser import WayChooser
 
 _SICK_SECONDS = 20.0  # for the shards of a process whose engine has failed to go back
@@ -47,8 +51,9 @@ class Runtime:
             raise
         self._is_whole = self._offered == engines.offered
         self._chooser = WayChooser(self._db, engines)
-        self._pipeline = build_pipeline(settings)
-        self._drawing = build_drawing(settings)
+        memory = picture_memory(settings)
+        self._pipeline = build_pipeline(settings, memory)
+        self._drawing = build_drawing(settings, memory)
         kinds = known_kinds(
             self._db,
             self._pipeline,
@@ -77,7 +82,8 @@ class Runtime:
         self._watchdog = Watchdog(
             self._keeper.runs,
             stall_seconds=settings.stall_seconds,
-            look_seconds=min(5.0, settings.hang_seconds / 4),
+            look_seconds=min(5.0, settings.hang_seconds / 4, settings.picture_seconds / 4),
+            accuse=self._give_back,
             beat=HeartbeatWriter.of_this_process().beat,
         )
         self._runner = ShardRunner(
@@ -88,6 +94,7 @@ class Runtime:
             offers=tuple(each.offer for each in self._offered),
             lease_seconds=settings.lease_seconds,
             max_tries=settings.max_tries,
+            patience=patience_of(settings),
             draining=self._draining.is_set,
             health=health,
         )
@@ -168,6 +175,15 @@ class Runtime:
             _log.warning("not signed off", error=str(error))
         finally:
             os._exit(EXIT_SICK)  # in order is no longer possible: the engine may hang, too
+
+    def _give_back(self, accused: Accused) -> None:
+        """Give back all shards before the process ends, with the items that took too long."""
+        for run, items in accused.items():
+            self._db.write(partial(self._give_back_one, run.unit.hold, items))
+
+    def _give_back_one(self, hold: Hold, suspects: Sequence[ItemRef], session: Session) -> bool:
+        positions = {item.index for item in suspects}
+        return leases.accuse(session, hold, positions, now=self._db.now(session))
 
     def _hand_back(self) -> None:
         for run in self._keeper.runs():

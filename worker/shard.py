@@ -42,6 +42,7 @@ from worker.kinds.kind import KindRunner
 from worker.lease_keeper import LeaseKeeper
 from worker.run import ShardRun, StoppedError
 from worker.staging import stage
+from worker.steps import DEFAULT_PATIENCE, Patience
 
 _log = structlog.get_logger()
 _repeats = Repeats()
@@ -70,6 +71,7 @@ class ShardRunner:
     max_tries: int
     draining: Callable[[], bool]
     health: DeviceHealth
+    patience: Patience = DEFAULT_PATIENCE
 
     def run(self, hold: Hold) -> str:
         """Run the shard that a message names, if it can still be claimed; return how it ended."""
@@ -106,7 +108,9 @@ class ShardRunner:
             return unit
         # Created here, as its clock must start with the lease and not after the commit.
         margin = self.lease_seconds * _MARGIN
-        return ShardRun(unit, lease_seconds=self.lease_seconds, margin=margin)
+        return ShardRun(
+            unit, lease_seconds=self.lease_seconds, margin=margin, patience=self.patience
+        )
 
     def _result(self, run: ShardRun) -> StagedRun | RegattaError:
         """Run the shard and stage what it made; a failure is returned, not raised."""

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
@@ -18,12 +19,14 @@ from core.kinds import ShardKind
 from core.work import WorkUnit
 from predictions.answer import Legend
 from store.parts import ResultRow
-from worker.assembly import build_drawing, build_pipeline
+from worker.assembly import build_drawing, build_pipeline, patience_of, picture_memory
 from worker.pipeline.drawn_rows import Rows
 from worker.pipeline.soundness import check_again, warm_up
 from worker.run import ShardRun
+from worker.watchdog import Accused, Watchdog
 
 _NEVER = 1e9  # seconds: the parent keeps the lease
+_ALONE = 3.0  # times as much patience as with a picture among others
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,42 @@ class Tried:
     legends: Mapping[str, Legend] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """Says that the process is at work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """The items, by position, that take too long; the process ends with this message."""
+
+    positions: tuple[int, ...]
+
+
+class _Line:
+    """The way to the parent, shared by the thread that works and the watchdog's."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._lock = threading.Lock()
+
+    def say(self, message: Tried | Alive | Overdue | RegattaError) -> None:
+        """Send a message; if the parent is gone, this process soon is, too."""
+        with self._lock, suppress(OSError):
+            self._pipe.send(message)
+
+    def accuse(self, accused: Accused) -> None:
+        """Name the items that take too long."""
+        positions = {item.index for items in accused.values() for item in items}
+        self.say(Overdue(tuple(sorted(positions))))
+
+
 def serve(unit: WorkUnit, pipe: Connection) -> None:
     """Answer each list of items from the pipe with what came of it, or an error.
 
     A number instead has the networks run as often on good inputs, as a control. The first message,
-    before any request, is an empty one: what the items need is loaded.
+    before any request, is an empty one: what the items need is loaded. While it works, the process
+    says so; it ends by itself if an item takes too long, having named it.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -54,31 +88,43 @@ def serve(unit: WorkUnit, pipe: Connection) -> None:
     settings = load_settings()
     configure_logs(settings)
     structlog.contextvars.bind_contextvars(job=unit.job, shard=unit.hold.shard)
+    line = _Line(pipe)
     try:
         runner = _RUNNERS[unit.kind](settings, unit)
     except RegattaError as error:
-        pipe.send(error)
+        line.say(error)
         return
-    pipe.send(Tried())
+    line.say(Tried())
+    runs: list[ShardRun] = []
+    Watchdog(
+        lambda: runs,
+        stall_seconds=settings.stall_seconds,
+        look_seconds=min(1.0, settings.picture_seconds / 4),
+        beat=lambda: line.say(Alive()),
+        accuse=line.accuse,
+    ).start()
     while True:
         try:
             items = pipe.recv()
         except EOFError:
             return
-        run = ShardRun(unit, lease_seconds=_NEVER, margin=0.0)
+        patience = patience_of(settings).times(_ALONE)
+        run = ShardRun(unit, lease_seconds=_NEVER, margin=0.0, patience=patience)
+        runs[:] = [run]
         try:
             if isinstance(items, int):
                 runner.check(items)
-                pipe.send(Tried())
-                continue
-            rows = runner.rows(run, items)
-            pipe.send(Tried(rows, run.legends))
+                line.say(Tried())
+            else:
+                rows = runner.rows(run, items)
+                line.say(Tried(rows, run.legends))
         except RegattaError as error:
-            pipe.send(error)
+            line.say(error)
+        runs.clear()
 
 
 def _infers(settings: Settings, unit: WorkUnit) -> _Runner:
-    pipeline = build_pipeline(settings, predictors=1)
+    pipeline = build_pipeline(settings, picture_memory(settings), predictors=1)
     model = pipeline.models.acquire(unit.model, unit.profile, unit.ways)
     for network in model.networks:
         warm_up(network)  # if it fails after that, an item may be to blame; else the device is
@@ -92,7 +138,7 @@ def _infers(settings: Settings, unit: WorkUnit) -> _Runner:
 
 
 def _draws(settings: Settings, unit: WorkUnit) -> _Runner:
-    drawing, source = build_drawing(settings), Rows.of(unit)
+    drawing, source = build_drawing(settings, picture_memory(settings)), Rows.of(unit)
     return _Runner(lambda run, items: drawing.rows(run, items, source))
 
 

@@ -2,7 +2,9 @@
 
 A shard is suspect if the process that ran it died: one of its items may be to blame, or none. It
 runs again in a child process, a batch at a time; if a batch kills the child, its items are tried
-one by one, and an item that has killed two children on its own is quarantined. Each range is noted
+one by one, and an item that has killed two children on its own is quarantined. A child that takes
+too long over an item names it and ends; the worker itself may have named one, too, and then it is
+convicted by one child. Each range is noted
 in the database before it is tried. A child that was killed from outside, or that died before it had
 loaded its model, proves nothing, and the range is tried again. A range after which the engine fails
 on good inputs, too, counts like one that killed the child.
@@ -25,7 +27,7 @@ from store.database import Database
 from store.parts import ResultRow
 from worker.engines.protocol import SickEngineError
 from worker.run import ShardRun
-from worker.suspect_process import Tried, serve
+from worker.suspect_process import Alive, Overdue, Tried, serve
 
 DEATHS_THAT_PROVE = 2
 _KILLED_FROM_OUTSIDE = 5  # times in one run; after that the shard is tried again later
@@ -42,11 +44,15 @@ _log = structlog.get_logger()
 
 
 class DiedError(RegattaError):
-    """The child died. `proves` says whether its input may be to blame."""
+    """The child died. `proves` says whether its input may be to blame.
 
-    def __init__(self, how: str, *, proves: bool) -> None:
+    `overdue` are the positions of items that took too long, if it was that.
+    """
+
+    def __init__(self, how: str, *, proves: bool, overdue: Sequence[int] = ()) -> None:
         super().__init__(how)
         self.proves = proves
+        self.overdue = overdue
 
 
 class Child:
@@ -70,14 +76,7 @@ class Child:
             DiedError: the child died.
             RegattaError: the run was stopped, or the child raised it.
         """
-        try:
-            if not self._ready:
-                self._receive(run, _START_SECONDS)
-                self._ready = True
-            self._pipe.send(list(items))
-            answer = self._receive(run, self._stall_seconds)
-        except (EOFError, OSError) as error:
-            raise self._post_mortem() from error
+        answer = self._ask(run, list(items))
         for model, legend in answer.legends.items():
             run.note_legend(model, legend)
         return answer.rows
@@ -89,12 +88,15 @@ class Child:
             DiedError: the child died.
             RegattaError: the run was stopped, or the child raised it.
         """
+        self._ask(run, times)
+
+    def _ask(self, run: ShardRun, request: list[ItemRef] | int) -> Tried:
         try:
             if not self._ready:
                 self._receive(run, _START_SECONDS)
                 self._ready = True
-            self._pipe.send(times)
-            self._receive(run, self._stall_seconds)
+            self._pipe.send(request)
+            return self._receive(run, self._stall_seconds)
         except (EOFError, OSError) as error:
             raise self._post_mortem() from error
 
@@ -105,6 +107,13 @@ class Child:
         self._pipe.close()
 
     def _receive(self, run: ShardRun, patience: float) -> Tried:
+        """Return the answer, waiting for `patience` seconds after the last sign of life."""
+        while True:
+            answer = self._next(run, patience)
+            if isinstance(answer, Tried):
+                return answer
+
+    def _next(self, run: ShardRun, patience: float) -> Tried | Alive:
         until = time.monotonic() + patience
         while not self._pipe.poll(_POLL_SECONDS):
             run.check()
@@ -112,9 +121,12 @@ class Child:
             if time.monotonic() > until:
                 self._process.kill()
                 raise DiedError(f"hung for {patience:g} s", proves=self._ready)
-        answer: Tried | RegattaError = self._pipe.recv()
+        answer: Tried | Alive | Overdue | RegattaError = self._pipe.recv()
         if isinstance(answer, RegattaError):
             raise answer
+        if isinstance(answer, Overdue):
+            self._process.kill()
+            raise DiedError("took too long", proves=True, overdue=answer.positions)
         return answer
 
     def _post_mortem(self) -> DiedError:
@@ -160,6 +172,7 @@ class _Trial:
         self._db = db
         self._stall_seconds = stall_seconds
         self._deaths = dict(run.unit.deaths)
+        self._overdue: set[int] = set()
         self._outside = 0
         self._child: Child | None = None
         self._ran = 0  # ranges that this child has run
@@ -186,8 +199,13 @@ class _Trial:
                 return rows
             self._deaths[item.index] = self._deaths.get(item.index, 0) + 1
             self._note_deaths()
-        _log.error("item killed its process", item=item.key)
-        reason = f"killed_process: {DEATHS_THAT_PROVE} processes that ran it alone died"
+        if item.index in self._overdue:
+            _log.error("item took too long", item=item.key)
+            tries = self._deaths[item.index]
+            reason = f"timed_out: it took too long {tries} times, the last time alone"
+        else:
+            _log.error("item killed its process", item=item.key)
+            reason = f"killed_process: {DEATHS_THAT_PROVE} processes that ran it alone died"
         return [
             ResultRow.quarantined(item, task=model.task, model=model.name, reason=reason)
             for model in self._run.unit.model.members
@@ -204,15 +222,8 @@ class _Trial:
             try:
                 rows = self._child.rows(self._run, items)
             except DiedError as death:
-                _log.warning("isolated process died", how=str(death), items=len(items))
-                self.close()
-                if death.proves:
+                if self._is_convicted(items, death):
                     return None
-                self._outside += 1
-                if self._outside >= _KILLED_FROM_OUTSIDE:
-                    raise RetryableError(
-                        f"isolated processes keep being killed: {death}"
-                    ) from death
             except SickEngineError as error:
                 _log.warning("engine failed in isolated process", error=str(error))
                 self.close()
@@ -225,6 +236,25 @@ class _Trial:
                 self._ran += 1
                 self._run.count_isolated(len(items))
                 return rows
+
+    def _is_convicted(self, items: Sequence[ItemRef], death: DiedError) -> bool:
+        """Return whether the death of the child proves something about the items that it ran.
+
+        Raises:
+            RetryableError: children keep being killed from outside.
+        """
+        _log.warning("isolated process died", how=str(death), items=len(items))
+        self.close()
+        if len(items) == 1:
+            self._overdue.update(death.overdue)
+        else:
+            self._suspect(death.overdue)
+        if death.proves:
+            return True
+        self._outside += 1
+        if self._outside >= _KILLED_FROM_OUTSIDE:
+            raise RetryableError(f"isolated processes keep being killed: {death}") from death
+        return False
 
     def _control(self) -> None:
         """Run good inputs only, more than were run before the engine failed.
@@ -239,6 +269,12 @@ class _Trial:
             raise RetryableError(f"an isolated process died of good inputs: {death}") from death
         finally:
             child.kill()
+
+    def _suspect(self, positions: Sequence[int]) -> None:
+        """Note items that took too long among others: one trial alone is enough for each."""
+        if positions:
+            self._deaths = {**dict.fromkeys(positions, DEATHS_THAT_PROVE - 1), **self._deaths}
+            self._note_deaths()
 
     def _note_trial(self, items: Sequence[ItemRef]) -> None:
         hold, start, stop = self._run.unit.hold, items[0].index, items[-1].index + 1

@@ -12,8 +12,8 @@ from cli.show.wording import done_of, plain_networks
 from core.errors import RegattaError
 from core.escape import printable
 from core.options import ModelRef
+from core.passed_over import in_words
 from core.states import JobState
-from core.tasks import task_of
 from core.wording import count, duration, speed
 from report.findings import Findings
 from report.snapshot import Snapshot
@@ -21,12 +21,19 @@ from report.statistics import Statistics, read_statistics
 from store.committed import committed_rows, quarantined_rows
 from store.database import Database
 from store.jobs import get_job
+from store.locations import is_folder
 from store.tables import Job
 
 _CHEAP_ITEMS = 20_000  # reading more rows than this just to count labels takes too long
 _TOP_LABELS = 10
 _TEXT_SHOWN = 60  # characters of a line
 _QUARANTINED_SHOWN = 10
+_FOLDERS = {
+    "results": "results",
+    "pictures": "annotated",
+    "masks": "masks",
+    "cut-outs": "cutouts",
+}
 _WARNED_SHOWN = 5
 
 
@@ -50,25 +57,28 @@ def summary(db: Database, end: Snapshot) -> Iterator[str]:
     yield f"Job {end['id']} ({printable(end['name'])}): {_ended(end)}"
     yield f"  items        {_counts(end)}"
     if job.passed_over:
-        reasons = ", ".join(f"{n:,} {printable(why)}" for why, n in job.passed_over.items())
-        yield f"  passed over  {reasons}"
+        yield f"  passed over  {printable(', '.join(in_words(job.passed_over)))}"
+    for line in end["warnings"]:
+        yield f"  warning      {printable(line)}"
     if end["rate"]:
         yield f"  speed        {speed(end['rate'])}"
     for line in plain_networks(end):
         yield f"  runs plain   {printable(line)}"
     if end["error"]:
         yield f"  error        {printable(end['error'])}"
-    tasks = [task_of(model.task) for model in ModelRef.from_json(job.model).members]
     yield from _found(db, job, items["listed"])
-    yield f"  results      {printable(job.output)}/results/"
-    if job.options.get("annotate"):
-        yield f"  pictures     {printable(job.output)}/annotated/"
-    if any(task.has_masks for task in tasks):
-        yield f"  masks        {printable(job.output)}/masks/"
-    if any(task.has_cutouts for task in tasks):
-        yield f"  cut-outs     {printable(job.output)}/cutouts/"
+    for title, folder in _FOLDERS.items():
+        if _is_there(place := f"{job.output}/{folder}/"):
+            yield f"  {title:<12} {printable(place)}"
     yield from _quarantined(db, job, items["quarantined"])
     yield from _next(end)
+
+
+def _is_there(place: str) -> bool:
+    try:
+        return is_folder(place)
+    except RegattaError:  # a bucket that can't be asked now
+        return False
 
 
 def _ended(end: Snapshot) -> str:
@@ -174,9 +184,16 @@ def _quarantined(db: Database, job: Job, total: int) -> Iterator[str]:
 
 
 def _next(end: Snapshot) -> Iterator[str]:
-    yield "Next:"
-    yield f"  regatta results {end['id']}"
-    yield f"  regatta report {end['id']}"
+    commands = list(_next_commands(end))
+    if commands:
+        yield "Next:"
+    yield from commands
+
+
+def _next_commands(end: Snapshot) -> Iterator[str]:
+    if any(end["items"][kind] for kind in ("succeeded", "skipped", "quarantined")):
+        yield f"  regatta results {end['id']}"
+        yield f"  regatta report {end['id']}"
     if end["items"]["quarantined"]:
         yield f"  regatta quarantine list {end['id']}"
         yield f"  regatta quarantine retry {end['id']}"

@@ -144,6 +144,10 @@ class S3Objects:
             if not token:
                 return
 
+    def entries(self, prefix: str = "", start_after: str = "") -> Iterator[ObjectInfo]:
+        """Yield the objects in order: a bucket holds nothing else."""
+        return self.list(prefix, start_after)
+
     def url(self, key: str) -> str:
         """Return the object's `s3://` URL."""
         return S3Location(self._bucket, self._whole(key)).url

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.states import ShardState
+from store.locations import open_store
 from tests.acceptance.fleet import Fleet
 from tests.acceptance.outcome import Outcome, outcome
 from tests.acceptance.pictures import COUNT
@@ -139,3 +140,45 @@ def test_what_runs_when_the_stack_stops_is_handed_back(
         assert {shard.tries for shard in fleet.shards(job)} == {1}
     finally:
         up.terminal.close()
+
+
+def test_a_folder_without_pictures_is_no_success(up: Up, tmp_path: Path, model: Path) -> None:
+    source = tmp_path / "films"
+    source.mkdir()
+    for name in ("1.mp4", "2.mp4", ".hidden.jpg", "notes.txt"):
+        (source / name).touch()
+    why = "nothing to do: 4 entries, 2 videos, 1 hidden, 1 that is no picture"
+    ran = up.terminal.run("run", source, "--model", model, "--format", "table")
+    assert (ran.code, ran.out.count(why)) == (1, 1)
+    assert "films/results" not in ran.out
+    assert "regatta results" not in ran.out
+    status = up.terminal.run("status", "latest", "--format", "json").object
+    assert (status["state"], status["error"]) == ("failed", why)
+
+
+def annotated(output: str) -> dict[str, bytes]:
+    store = open_store(output)
+    return {info.key: store.get(info.key) for info in store.list("annotated/")}
+
+
+def test_several_sources_are_one_job(up: Up, tmp_path: Path, pictures: Path, model: Path) -> None:
+    for place, names in {"a/day": ["00.jpg", "01.png"], "b/day": ["02.jpg"]}.items():
+        (tmp_path / place).mkdir(parents=True)
+        for name in names:
+            shutil.copy2(pictures / name, tmp_path / place)
+    (tmp_path / "a/day/gone.jpg").symlink_to("nowhere")
+    (tmp_path / "all.txt").write_text("a/day/00.jpg\nmissing.jpg\na/day/00.jpg\n")
+    sources = (tmp_path / "a/day", tmp_path / "b/day", pictures / "03.png", tmp_path / "all.txt")
+    ran = up.terminal.run("run", *sources, "--model", model, "--format", "json")
+    assert ran.code == 3, ran.err
+    job = ran.object
+    assert job["source"] == [f"{tmp_path}/a/day/", f"{tmp_path}/b/day/", *map(str, sources[2:])]
+    assert job["passed_over"] == {"dangling link": 1, "named twice": 1}
+    rows = up.terminal.run("results", job["id"], "--format", "ndjson").objects
+    items = ["day/00.jpg", "day/01.png", "day-2/02.jpg", "03.png", "all.txt/a/day/00.jpg"]
+    assert [row["item"] for row in rows] == [*items, "all.txt/missing.jpg"]
+    assert rows[-1]["reason"] == f"source_missing: missing.jpg: not found in {tmp_path}"
+    drawn = up.terminal.run("redraw", job["id"], "--format", "json").object
+    before, after = annotated(job["output"]), annotated(drawn["output"])
+    assert len(before) == len(items)
+    assert before == after

@@ -34,7 +34,7 @@ def test_a_scheduler_killed_in_mid_planning_is_replaced(
     short, long = tmp_path / "data" / "short.txt", tmp_path / "data" / "long.txt"
     short.write_text("\n".join(names))
     # The first part is planned at once; to find the rest takes seconds.
-    long.write_text("\n".join([*names[:6], *["no-picture.txt"] * 400_000, *names[6:]]))
+    long.write_text("\n".join([*names[:6], *(f"{n}.txt" for n in range(400_000)), *names[6:]]))
     expected = outcome(calm_fleet, calm_fleet.submit(short, model))
 
     fleet.start_redis()

@@ -1,10 +1,18 @@
 """One bad item harms only itself, whatever it does to the process that runs it."""
 
+import time
 from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
 
 from tests.acceptance.environment import SHORT_LEASES
 from tests.acceptance.fleet import Fleet
 from tests.acceptance.outcome import Outcome, outcome
+from tests.acceptance.pictures import picture, write_picture, write_pictures
+
+SLOW_WIDTH, HUNG_WIDTH = 70, 71  # as `slow_reader` knows them
 
 ABORTS, HANGS, REFUSED = "09.png", "14.png", "17.png"
 
@@ -41,7 +49,7 @@ def test_an_item_that_hangs_is_found_and_quarantined(
     how = {"STANDIN_ARMED": "hang", "STALL_SECONDS": "2"}
     ended = outcome(fleet, job, keep_working=True, **how)
     assert ended.state == "partial"
-    assert ended.reasons == {HANGS: "killed_process"}
+    assert ended.reasons == {HANGS: "timed_out"}
     assert without(ended, HANGS) == without(undisturbed, HANGS)
 
 
@@ -64,3 +72,23 @@ def test_a_batch_that_does_not_fit_into_memory_is_halved(
     job = fleet.submit(pictures, model)
     assert outcome(fleet, job) == undisturbed
     assert "batch halved" in fleet.log(worker)
+
+
+@pytest.mark.proof
+def test_a_slow_picture_gets_its_row_and_a_hung_one_takes_no_neighbours_along(
+    fleet: Fleet, model: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "slow"
+    names = write_pictures(folder)
+    for name, width in (("03-slow.bmp", SLOW_WIDTH), ("03-zhung.bmp", HUNG_WIDTH)):
+        write_picture(folder / name, cv2.resize(picture(1), (width, 48)).astype(np.uint8))
+    fleet.settings |= {"ENGINES": "slow_reader", "PICTURE_SECONDS": "1", "MEGAPIXEL_SECONDS": "0"}
+    fleet.start(workers=0)
+    job = fleet.submit(folder, model)
+    begun = time.monotonic()
+    ended = outcome(fleet, job, keep_working=True)
+    assert ended.reasons == {"03-zhung.bmp": "timed_out"}
+    assert ended.row("03-slow.bmp")["detections"] is not None
+    assert len(ended.rows) == len(names) + 2
+    assert {shard.tries for shard in fleet.shards(job)} == {1}
+    assert time.monotonic() - begun < 60  # the least stall is as long

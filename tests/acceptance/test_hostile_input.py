@@ -53,7 +53,7 @@ def test_any_file_name_is_processed(calm_fleet: Fleet, tmp_path: Path, model: Pa
         path = tmp_path / "data" / os.fsdecode(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(PICTURE)
-    ended = outcome(calm_fleet, calm_fleet.submit(tmp_path / "data", model))
+    ended = outcome(calm_fleet, calm_fleet.submit(tmp_path / "data", model, hidden=True))
     assert ended.state == "succeeded", ended.reasons
     listed = [row["item"] for row in ended.rows]
     assert listed == [key_to_text(os.fsdecode(name)) for name in sorted(NAMES)]

@@ -10,8 +10,8 @@ import pytest
 from core.errors import UsageError
 from core.request import JobRequest
 from core.selection import Selection
-from core.sources import parse_source
-from scheduler.dataset import estimate, locate
+from core.sources import parse_source, place_in, sources_by_prefix
+from scheduler.dataset import estimate, locate, locate_all
 from scheduler.listing import Listed, listing
 from scheduler.submit import JobDefaults, submit
 from store.locations import open_store, use_s3
@@ -89,9 +89,25 @@ def test_selections_apply(bucket: str) -> None:
     store = open_store(f"{bucket}/p")
     found = estimate(f"{bucket}/p/", Selection(include=("*.jpg", "*.png"), exclude=("2023/*",)))
     assert found.examples == ("2024/b.jpg", "2024/c.png", "d[1].jpg")
-    assert found.passed_over == {"excluded": 1, "not an image": 1, "a video, not an image": 1}
+    assert found.passed_over == {"excluded": 1, "not an image": 1, "video": 1}
     later = max(info.modified for info in store.list()) + 1
     assert estimate(f"{bucket}/p/", Selection(since=later)).items == 0
+
+
+def test_hidden_keys_are_passed_over_and_folders_stand_beside_buckets(
+    bucket: str, tmp_path: Path
+) -> None:
+    open_store(bucket).put("p/2024/.thumbs/b.jpg", b"")
+    (tmp_path / "2024").mkdir()
+    (tmp_path / "2024/b.jpg").touch()
+    found = locate_all([f"{bucket}/p/2024", str(tmp_path / "2024")])
+    selected = estimate(found.source, Selection(sources=found.several))
+    assert selected.examples == ("2024/b.jpg", "2024/c.png", "2024-2/b.jpg")
+    assert selected.passed_over == {"hidden": 1, "not an image": 1}
+    sources = sources_by_prefix(found.source, found.several)
+    for key, size in {"2024/b.jpg": 2, "2024-2/b.jpg": 0}.items():
+        root, name = place_in(sources, key)
+        assert open_store(root).head(name).size == size
 
 
 def test_lists_of_items_here_and_there(bucket: str, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from core.errors import UsageError
+from core.errors import RetryableError, UsageError
 from registry import copies
 from registry.copies import copy_folder, copy_object
 from store.locations import open_store, use_s3
@@ -68,7 +68,7 @@ def test_what_is_not_there(bucket: str, tmp_path: Path) -> None:
 def test_what_the_store_refuses(bucket: str, proxy: FaultProxy, tmp_path: Path) -> None:
     open_store(bucket).put("m/a.tar", b"x")
     proxy.plan = always(Fault.EXPIRED)
-    with pytest.raises(UsageError, match="ExpiredToken") as caught:
+    with pytest.raises(RetryableError, match="ExpiredToken") as caught:
         copy_folder(f"{bucket}/m/", tmp_path, progress=nothing)
     assert "renew" in (caught.value.hint or "")
 

@@ -5,7 +5,7 @@ import pytest
 from core.errors import UsageError
 from core.selection import Selection
 from core.sources import SourceKind, parse_source
-from scheduler.dataset import estimate, locate
+from scheduler.dataset import estimate, locate, locate_all, why_empty
 
 
 @pytest.fixture(autouse=True)
@@ -92,4 +92,87 @@ def test_an_estimate_counts_what_the_planner_would(folder: Path) -> None:
     assert found.passed_over == {"excluded": 1}
     everything = estimate(f"{folder}/", Selection())
     assert everything.items == 3
-    assert everything.passed_over == {"not an image": 2, "a video, not an image": 1}
+    assert everything.passed_over == {"not an image": 2, "video": 1}
+
+
+def test_what_is_hidden_is_passed_over_unless_it_is_asked_for(folder: Path) -> None:
+    (folder / "photos.2024/.thumbs").mkdir()
+    for name in (".b.jpg", "._a.jpg", ".thumbs/a.jpg", ".thumbs/notes"):
+        (folder / "photos.2024" / name).touch()
+    source = f"{folder}/photos.2024/"
+    found = estimate(source, Selection())
+    assert (found.items, found.passed_over) == (1, {"hidden": 4})
+    found = estimate(source, Selection(hidden=True))
+    assert (found.items, found.passed_over) == (3, {"AppleDouble": 1, "not an image": 1})
+
+
+def test_whoever_names_an_item_means_it(folder: Path) -> None:
+    (folder / ".b.jpg").touch()
+    (folder / "list.txt").write_text(".b.jpg\n.hidden/c.jpg\n._d.jpg\n")
+    assert estimate(f"{folder}/.b.jpg", Selection()).items == 1
+    found = estimate(f"{folder}/list.txt", Selection())
+    assert (found.items, found.passed_over) == (2, {"AppleDouble": 1})
+
+
+def test_several_sources_are_one_dataset(folder: Path) -> None:
+    (folder / "more/photos.2024").mkdir(parents=True)
+    found = locate_all(["photos.2024", "more/photos.2024/", "a.jpg", "a[1].jpg", "all.txt"])
+    assert found.name == "photos.2024 and 4 more"
+    assert dict(found.several) == {
+        "photos.2024": f"{folder}/photos.2024/",
+        "photos.2024-2": f"{folder}/more/photos.2024/",
+        "a.jpg": f"{folder}/a.jpg",
+        folder.name: f"{folder}/a[[]1].jpg",
+        "all.txt": f"{folder}/all.txt",
+    }
+    selected = estimate(found.source, Selection(sources=found.several))
+    keys = ("photos.2024/a.jpg", "a.jpg", f"{folder.name}/a[1].jpg", "all.txt/b.jpg")
+    assert selected.examples == keys
+    assert locate_all(["a.jpg", "all.txt"]).name == "a.jpg and all.txt"
+    assert locate_all(["a.jpg"]) == locate("a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["photos.2024", "./photos.2024/"], "is named twice"),
+        (["a.jpg", "missing.jpg"], "cannot be read"),
+        (["a.jpg"] * 1001, "1,001 sources are too many"),
+    ],
+)
+def test_several_sources_that_are_refused(texts: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        locate_all(texts)
+    assert caught.value.hint is not None
+
+
+@pytest.mark.parametrize(
+    ("source", "message", "hint"),
+    [
+        ("*.gif", "nothing in '{}' matches '*.gif'", None),
+        ("album [1]/*.jpg", "nothing in '{}' matches 'album [1]/*.jpg'", "album [[]1]/*.jpg"),
+        ("album [1]/b[x].jpg", "matches", "album [[]1]/b[[]x].jpg"),
+        ("album [1]/*/b[x].jpg", "matches", "album [[]1]/*/b[x].jpg"),
+        ("none [1]/*.jpg", "matches", None),
+        ("empty.txt", "'{}empty.txt' names nothing", None),
+        ("*.mp4", "1 entry, 1 video", None),
+    ],
+)
+def test_a_job_without_items_is_told_why(
+    folder: Path, source: str, message: str, hint: str | None
+) -> None:
+    (folder / "album [1]").mkdir()
+    (folder / "album [1]/b[x].jpg").touch()
+    (folder / "empty.txt").touch()
+    passed_over = estimate(f"{folder}/{source}", Selection()).passed_over
+    why = why_empty(f"{folder}/{source}", Selection(), passed_over)
+    assert why is not None
+    assert str(why).startswith("nothing to do: ")
+    assert message.format(f"{folder}/") in str(why)
+    if hint is None:
+        assert why.hint is None
+    else:
+        assert why.hint is not None
+        assert repr(f"{folder}/{hint}") in why.hint
+        assert estimate(f"{folder}/{hint}", Selection()).items == ("/*/" not in hint)
+    assert why_empty(f"{folder}/{source}", Selection(allow_empty=True), passed_over) is None

@@ -36,7 +36,7 @@ from tests.workshop import (
     write_item,
     write_model,
 )
-from worker.pipeline import pipeline
+from worker.pipeline.budget import Held, PictureMemory
 from worker.pipeline.flow import Finished, Flow, Picture, Sink, Source, Ticket
 from worker.pipeline.pipeline import Pipeline, Threads
 from worker.pipeline.stage import Stage
@@ -169,7 +169,7 @@ class Works:
     def close(self) -> None:
         self.pool.shutdown()
         self.pipeline.close()
-        assert self.pipeline._pictures._held == 0
+        assert self.pipeline._memory.held == 0
         self.pipeline.models.close()
 
 
@@ -367,16 +367,16 @@ def test_frames_are_bounded_by_their_bytes_until_they_are_in_the_film(
     monkeypatch: pytest.MonkeyPatch,
     limit: int,
 ) -> None:
-    monkeypatch.setattr(pipeline, "_PICTURE_BYTES", limit)
     works = make_works()
-    budget, most = works.pipeline._pictures, Counter[str]()
-    take = budget.take
+    memory, most = PictureMemory(limit), Counter[str]()
+    monkeypatch.setattr(works.pipeline, "_memory", memory)
+    take = memory.take
 
-    def counted(size: int, given_up: Callable[[], bool]) -> None:
-        take(size, given_up)
-        most["held"] = max(most["held"], budget._held)
+    def counted(kind: Held, size: int, given_up: Callable[[], bool]) -> None:
+        take(kind, size, given_up)
+        most["held"] = max(most["held"], memory._held[Held.PIXELS])
 
-    monkeypatch.setattr(budget, "take", counted)
+    monkeypatch.setattr(memory, "take", counted)
     rows = works.rows(works.new_run(), Clips(ITEMS), films, ITEMS)
     assert_whole(rows, ALL)
     assert 0 < most["held"] <= max(limit, BYTES)

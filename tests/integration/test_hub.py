@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import UsageError
+from core.errors import RegattaError, RetryableError, UsageError
 from registry import hub
 from registry.hub import HubRepository, download_repository
 from tests.buckets.server import free_port
@@ -58,8 +58,8 @@ def get(address: str, into: Path) -> dict[str, bytes]:
     return files_in(into)
 
 
-def refusal(address: str, into: Path) -> UsageError:
-    with pytest.raises(UsageError) as caught:
+def refusal(address: str, into: Path, kind: type[RegattaError] = UsageError) -> RegattaError:
+    with pytest.raises(kind) as caught:
         get(address, into)
     return caught.value
 
@@ -94,7 +94,7 @@ def test_what_the_hub_refuses(web: Web, tmp_path: Path) -> None:
 
 def test_nobody_listens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{free_port()}")
-    error = refusal("hf://boats/yolo", tmp_path / "into")
+    error = refusal("hf://boats/yolo", tmp_path / "into", RetryableError)
     assert "cannot be downloaded" in str(error)
     assert "HF_ENDPOINT" in (error.hint or "")
 

@@ -6,7 +6,8 @@ from sqlalchemy import update
 from core.kinds import ShardKind
 from core.profile import EngineOffer
 from core.retry import Failure
-from core.states import JobState
+from core.sources import parse_source
+from core.states import JobState, ShardState
 from core.work import Counts, Directive, Hold, ShardResult, WorkUnit
 from store import leases
 from store.leases import Progress, Refusal
@@ -25,7 +26,7 @@ def test_a_claim_gives_everything_that_the_run_depends_on(bench: Bench) -> None:
         part="000001",
         kind=ShardKind.INFER,
         task="detect",
-        source="/nowhere/",
+        sources={"": parse_source("/nowhere/")},
         output=str(bench.root / "a"),
         items_key="items/part-00000-1.parquet",
         start=3,
@@ -36,6 +37,7 @@ def test_a_claim_gives_everything_that_the_run_depends_on(bench: Bench) -> None:
         suspect=False,
         deaths={},
         previous_part=None,
+        listed=5,
     )
     shard = bench.read_shard(hold.shard)
     assert (shard.worker_id, shard.lease_until, shard.tries) == ("w1", 1530.0, 1)
@@ -199,3 +201,15 @@ def test_trials_and_deaths_are_kept_for_the_next_run(bench: Bench) -> None:
     unit = bench.claim(again)
     assert isinstance(unit, WorkUnit)
     assert unit.deaths == {2: 1}
+
+
+def test_a_process_that_ends_over_a_picture_takes_no_tries_and_names_it(bench: Bench) -> None:
+    bench.job("a", [10, 10])
+    guilty, other = bench.run("a"), bench.run("a")
+    assert bench.db.write(lambda s: leases.accuse(s, guilty, {7}, now=bench.clock.now))
+    assert bench.db.write(lambda s: leases.accuse(s, other, set(), now=bench.clock.now))
+    shards = [bench.read_shard(hold.shard) for hold in (guilty, other)]
+    assert [shard.state for shard in shards] == [ShardState.PENDING] * 2
+    assert [shard.tries for shard in shards] == [0, 0]
+    assert [(shard.suspect, shard.deaths) for shard in shards] == [(True, {"7": 1}), (False, {})]
+    assert not bench.db.write(lambda s: leases.accuse(s, guilty, {8}, now=bench.clock.now))

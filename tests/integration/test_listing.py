@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from core.errors import BadInputError, UsageError
 from core.sources import Source, SourceKind, parse_source
+from scheduler import repeated_names
 from scheduler.listing import Listed, _matches, listing
 
 KEYS = ["a.jpg", "b/c.jpg", "b/d/e.png", "b-.jpg", "f/ g\n.jpg", "h.txt"]
@@ -195,3 +197,68 @@ def test_a_folder_goes_on_behind_any_cursor(folder: Path, pattern: str) -> None:
     everything = listed(source)
     for number, found in enumerate(everything, start=1):
         assert listed(source, json.loads(json.dumps(found.cursor))) == everything[number:]
+
+
+def test_a_name_that_comes_twice_is_one_item_wherever_the_reading_goes_on(tmp_path: Path) -> None:
+    source = written(tmp_path, "x.txt", "a.jpg\nb.jpg\na.jpg\n/abs/a.jpg\na.jpg\n")
+    everything = listed(source)
+    why = [None, None, "named twice", None, "named twice"]
+    assert [found.why for found in everything] == why
+    for number, found in enumerate(everything, start=1):
+        assert listed(source, found.cursor) == everything[number:]
+
+
+def test_a_name_that_comes_again_far_below_is_marked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repeated_names, "NEAR_ENTRIES", 2)
+    source = written(tmp_path, "x.txt", "a\nb\nc\na\na\nd\n")
+    everything = listed(source)
+    assert [found.is_repeated for found in everything] == [False, False, False, True, True, False]
+    assert listed(source, everything[2].cursor) == everything[3:]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("", {".x/a.jpg": True, ".y.jpg": True, "b/.c/d.jpg": True, "e.jpg": False}),
+        ("**/*.jpg", {".x/a.jpg": True, ".y.jpg": True, "b/.c/d.jpg": True, "e.jpg": False}),
+        (".*", {".y.jpg": False}),  # a pattern that spells the dot means it, as in a shell
+        ("*/.c/*", {"b/.c/d.jpg": False}),
+    ],
+)
+def test_what_lies_below_a_dot_is_hidden(
+    tmp_path: Path, pattern: str, expected: dict[str, bool]
+) -> None:
+    root = tmp_path / ".root"  # which is what was asked for
+    for key in (".x/a.jpg", ".y.jpg", "b/.c/d.jpg", "e.jpg"):
+        (root / key).parent.mkdir(parents=True, exist_ok=True)
+        (root / key).touch()
+    source = Source(SourceKind.GLOB if pattern else SourceKind.FOLDER, f"{root}/", pattern)
+    assert {found.key: found.is_hidden for found in listed(source)} == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*.jpg", []),
+        ("*/x/**", ["a/", "b/x/"]),
+        ("**/y/*", ["a/", "b/x/"]),
+        ("b/?/*.jpg", ["b/x/"]),
+        ("b/*", []),
+    ],
+)
+def test_a_glob_passes_on_folders_in_which_it_might_match(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str, expected: list[str]
+) -> None:
+    for key in ("a", "b/x"):
+        (tmp_path / key).mkdir(parents=True)
+    real = os.scandir
+
+    def scandir(path: bytes) -> Any:
+        if path.endswith((b"/a/", b"/x/")):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert keys(Source(SourceKind.GLOB, f"{tmp_path}/", pattern)) == expected

@@ -2,11 +2,12 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cv2
@@ -35,8 +36,9 @@ from tests.workshop import (
     write_item,
     write_model,
 )
+from vision.read.picture import read_picture
 from worker.engines.protocol import OutOfMemoryError, SickEngineError
-from worker.pipeline import pipeline
+from worker.pipeline.budget import Held, PictureMemory
 from worker.pipeline.pipeline import Pipeline, Threads
 from worker.run import ShardRun, StoppedError
 
@@ -55,8 +57,15 @@ class Works:
     def items(self, numbers: Sequence[int], **options: Any) -> list[ItemRef]:
         return [write_item(self.folder / "source", number, **options) for number in numbers]
 
-    def new_run(self, shard: int = 1, *, annotate: bool = False, **changes: Any) -> ShardRun:
-        options = OPTIONS.but(annotate=annotate)
+    def new_run(
+        self,
+        shard: int = 1,
+        *,
+        annotate: bool = False,
+        drawing: Mapping[str, Any] = MappingProxyType({}),
+        **changes: Any,
+    ) -> ShardRun:
+        options = OPTIONS.but(annotate=annotate, **drawing)
         places: dict[str, Any] = {
             "source": self.folder / "source",
             "output": self.folder / "output",
@@ -147,6 +156,38 @@ def test_pictures_go_to_their_final_keys(works: Works) -> None:
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     assert picture is not None
     assert picture.shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize("form", ["png", "webp"])
+def test_pictures_have_the_format_that_was_asked_for(works: Works, form: str) -> None:
+    drawing = {"picture_format": form}
+    [row] = works.rows(works.items([3]), works.new_run(annotate=True, drawing=drawing))
+    assert row.annotated == f"annotated/003.png.{form}"
+    data = FileObjects(works.folder / "output").get(row.annotated)
+    assert read_picture(data, max_pixels=100).pixels.shape == (6, 8, 3)
+
+
+def test_a_sample_of_all_items_is_drawn_however_they_are_cut_into_shards(works: Works) -> None:
+    def drawn(*shards: range) -> list[str]:
+        runs = [
+            works.new_run(number, annotate=True, drawing={"sample": 5}, listed=20)
+            for number, _ in enumerate(shards, 1)
+        ]
+        pairs = zip(shards, runs, strict=True)
+        rows = [row for shard, run in pairs for row in works.rows(works.items(shard), run)]
+        return [row.item.key for row in rows if row.annotated]
+
+    whole = drawn(range(20))
+    assert len(whole) == 5
+    assert drawn(range(7), range(7, 8), range(8, 20)) == whole
+
+
+def test_pictures_of_nothing_can_be_left_out(works: Works) -> None:
+    options = {"only_found": True}
+    run = works.new_run(annotate=True, drawing={**options, "classes": ("odd",)})
+    rows = works.rows(works.items(range(4)), run)
+    assert [bool(row.annotated) for row in rows] == [False, True, False, True]
+    assert [len(row.detections or ()) for row in rows] == [0, 1, 0, 1]
 
 
 def test_bad_items_fail_alone(works: Works) -> None:
@@ -332,20 +373,21 @@ def test_items_in_flight_are_bounded(works: Works, monkeypatch: pytest.MonkeyPat
 def test_pictures_in_flight_are_bounded_by_their_bytes(
     make_works: Callable[..., Works], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "_PICTURE_BYTES", 1)  # one at a time, whatever the batch size
     works = make_works()
-    budget, kept = works.pipeline._pictures, list[int]()
-    take = budget.take
+    memory, kept = PictureMemory(1), list[int]()  # one at a time, whatever the batch size
+    monkeypatch.setattr(works.pipeline, "_memory", memory)
+    take = memory.take
 
-    def counted(size: int, given_up: Callable[[], bool]) -> None:
-        take(size, given_up)
-        kept.append(budget._held // size)
+    def counted(kind: Held, size: int, given_up: Callable[[], bool]) -> None:
+        take(kind, size, given_up)
+        if kind is Held.PIXELS:
+            kept.append(memory._held[kind] // size)
 
-    monkeypatch.setattr(budget, "take", counted)
+    monkeypatch.setattr(memory, "take", counted)
     items = works.items(range(40))
     assert_whole(works.rows(items, works.new_run(annotate=True)), items)
     assert kept == [1] * 40
-    assert budget._held == 0
+    assert memory.held == 0
 
 
 def test_times_are_kept_by_stage(works: Works) -> None:

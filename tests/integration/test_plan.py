@@ -1,4 +1,6 @@
-from collections.abc import Iterator, Mapping
+import errno
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +9,12 @@ import pytest
 import scheduler.plan
 from core.errors import RegattaError, RetryableError
 from core.items import ItemRef
+from core.plan_warnings import PlanWarnings
 from core.selection import Selection
 from core.sources import Source
 from core.states import JobMoves, JobState
 from scheduler.listing import Listed
-from scheduler.listing import listing as real_listing
+from scheduler.listing import listing_of_all as real_listing
 from scheduler.plan import Planner
 from scheduler.settle import Settler
 from store import jobs, planning
@@ -19,6 +22,7 @@ from store.manifests import decode_items
 from store.rates import note_rate
 from store.tables import Shard
 from tests.bench import OPTIONS, PROFILE, Bench
+from worker.pipeline.items import place_of
 
 KEYS = [f"{number:02d}.jpg" for number in range(25)]
 
@@ -95,7 +99,7 @@ def test_a_folder_becomes_parts_and_shards(bench: Bench, source: Path) -> None:
     # The first part is one shard, so that work can begin.
     assert [shard.items for shard in shards(bench)] == [4, 4, 4, 2, 4, 4, 2, 1]
     assert len({shard.items_key for shard in shards(bench)}) == bench.read_job("a").plan_parts == 4
-    assert bench.read_job("a").passed_over == {"not an image": 1, "a video, not an image": 1}
+    assert bench.read_job("a").passed_over == {"not an image": 1, "video": 1}
     assert {shard.queue for shard in shards(bench)} == {"detect"}
     last = items(bench)[-1]
     assert (last.size, last.uri, last.kind) == (24, None, "image")
@@ -107,11 +111,123 @@ def test_nothing_to_plan(bench: Bench) -> None:
     assert not planner(bench).tick()
 
 
-def test_an_empty_folder_is_planned(bench: Bench, tmp_path: Path) -> None:
+def test_a_job_without_items_fails_and_says_what_was_there(bench: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    submit(bench, f"{folder}/")
+    finish(planner(bench))
+    assert (bench.read_job("a").state, bench.read_job("a").error) == (
+        JobState.FAILING,
+        f"nothing to do: '{folder}/' is empty",
+    )
+    for name in ("film.mp4", "b.mov", ".hidden.jpg", "notes.txt", "raw.nef"):
+        (folder / name).touch()
+    submit(bench, folder, "b")
+    finish(planner(bench))
+    assert bench.read_job("b").error == (
+        "nothing to do: 5 entries, 2 videos, 1 hidden, 1 that is no picture, "
+        "1 camera raw (not read)"
+    )
+    Settler(bench.db).tick()
+    assert bench.read_job("b").state is JobState.FAILED
+
+
+def test_a_retry_of_a_job_without_items_reads_its_listing_anew(
+    bench: Bench, tmp_path: Path
+) -> None:
     (tmp_path / "data").mkdir()
+    (tmp_path / "data/z.mp4").touch()
     submit(bench, tmp_path / "data")
     finish(planner(bench))
+    Settler(bench.db).tick()
+    (tmp_path / "data/a.jpg").touch()
+    bench.db.write(lambda s: jobs.reopen(s, "a", now=1.0))
+    finish(planner(bench))
+    check(bench, ["a.jpg"])
+    assert bench.read_job("a").passed_over == {"video": 1}
+
+
+@pytest.mark.parametrize("selection", [Selection(allow_empty=True), Selection(since=2e9)])
+def test_a_job_may_be_empty_by_order_or_by_age(
+    bench: Bench, source: Path, selection: Selection
+) -> None:
+    if selection.allow_empty:
+        for key in KEYS:
+            (source / key).unlink()
+    submit(bench, source, selection=selection.to_json())
+    finish(planner(bench))
     check(bench, [])
+    Settler(bench.db).tick()
+    assert bench.read_job("a").state is JobState.SUCCEEDED
+
+
+def test_a_folder_without_old_files_is_not_empty_by_age(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "film.mp4").touch()
+    submit(bench, f"{tmp_path}/*.mp4", selection=Selection(since=2e9).to_json())
+    finish(planner(bench))
+    assert bench.read_job("a").state is JobState.FAILING
+
+
+def test_a_folder_that_may_not_be_read_is_counted_and_warned_about(
+    bench: Bench, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("private", "05"):
+        (source / name).mkdir()
+    real = os.scandir
+
+    def scandir(path: bytes) -> Any:  # permissions do not bind whoever runs as root
+        if os.fsencode(path).endswith((b"/private/", b"/05/")):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    submit(bench, source, selection=Selection(exclude=("05/*",)).to_json())
+    first = planner(bench)
+    first.tick()
+    first.close()
+    finish(planner(bench, "p2"))
+    check(bench)
+    job = bench.read_job("a")
+    passed_over = {"not an image": 1, "video": 1, "excluded": 1, "unreadable folder": 1}
+    assert job.passed_over == passed_over
+    assert job.warnings == {"unreadable folder": {"count": 1, "examples": ["private/"]}}
+    assert list(PlanWarnings.from_json(job.warnings).in_words()) == [
+        "1 folder can't be read, and what is in it is left out: private/"
+    ]
+
+
+@pytest.mark.parametrize("ticks", [0, 1, 2, 3, 4])
+def test_several_sources_are_read_one_after_another_whoever_takes_over(
+    bench: Bench, source: Path, tmp_path: Path, ticks: int
+) -> None:
+    more = tmp_path / "more/data"
+    more.mkdir(parents=True)
+    for name in ("a.jpg", "z/b.jpg", "film.mp4"):
+        (more / name).parent.mkdir(exist_ok=True)
+        (more / name).touch()
+    (tmp_path / "all.txt").write_text("x.jpg\n/abs/y.jpg\nx.jpg\n")
+    several = (
+        *(("data", f"{source}/"), ("all.txt", f"{tmp_path}/all.txt")),
+        *(("data-2", f"{more}/"), ("a.jpg", f"{more}/a.jpg")),
+    )
+    submit(bench, "for people", selection=Selection(sources=several).to_json())
+    first = planner(bench)
+    for _ in range(ticks):
+        first.tick()
+    first.close()
+    finish(planner(bench, "p2"))
+    rest = ["all.txt/x.jpg", "all.txt//abs/y.jpg", "data-2/a.jpg", "data-2/z/b.jpg", "a.jpg"]
+    check(bench, [*(f"data/{key}" for key in KEYS), *rest])
+    assert bench.read_job("a").passed_over == {"not an image": 1, "video": 2, "named twice": 1}
+    roots = [place_of(item, jobs.sources_of(bench.read_job("a"))) for item in items(bench)[24:]]
+    assert roots == [
+        (f"{source}/", "24.jpg"),
+        (f"{tmp_path}/", "x.jpg"),
+        ("/abs", "y.jpg"),
+        (f"{more}/", "a.jpg"),
+        (f"{more}/", "z/b.jpg"),
+        (f"{more}/", "a.jpg"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +236,6 @@ def test_an_empty_folder_is_planned(bench: Bench, tmp_path: Path) -> None:
         (Selection(limit=7), KEYS[:7]),
         (Selection(limit=4), KEYS[:4]),
         (Selection(limit=14), KEYS[:14]),
-        (Selection(limit=0), []),
         (Selection(limit=99), KEYS),
         (Selection(min_size=20), KEYS[20:]),
         (Selection(include=("1*",), exclude=("*5.jpg",), limit=6), [*KEYS[10:15], KEYS[16]]),
@@ -159,7 +274,7 @@ def test_what_was_passed_over_is_counted_by_reason_once(bench: Bench, source: Pa
     finish(planner(bench, "p2"))
     assert bench.read_job("a").passed_over == {
         "not an image": 1,
-        "a video, not an image": 1,
+        "video": 1,
         "smaller than --min-size": 23,
         "excluded": 1,
     }
@@ -298,7 +413,8 @@ def test_a_source_that_is_not_there_fails_the_job(bench: Bench, tmp_path: Path) 
 
 
 def test_a_bad_line_fails_the_job_and_is_named(bench: Bench, tmp_path: Path) -> None:
-    (tmp_path / "all.jsonl").write_text('"a.jpg"\n' * 5 + "{\n")
+    names = "".join(f'"{key}"\n' for key in KEYS[:5])
+    (tmp_path / "all.jsonl").write_text(names + "{\n")
     submit(bench, tmp_path / "all.jsonl")
     finish(planner(bench))
     job = bench.read_job("a")
@@ -309,8 +425,8 @@ def test_a_bad_line_fails_the_job_and_is_named(bench: Bench, tmp_path: Path) -> 
 
 
 def broken_listing(error: Exception, after: int) -> object:
-    def listing(source: Source, cursor: Mapping[str, Any] | None) -> Iterator[Listed]:
-        for number, found in enumerate(real_listing(source, cursor)):
+    def listing(sources: Sequence[Source], cursor: Mapping[str, Any] | None) -> Iterator[Listed]:
+        for number, found in enumerate(real_listing(sources, cursor)):
             if number == after:
                 raise error
             yield found
@@ -324,7 +440,7 @@ def test_a_planner_tries_again_what_may_pass(
     submit(bench, source)
     first = planner(bench)
     with monkeypatch.context() as patch:
-        patch.setattr(scheduler.plan, "listing", broken_listing(RetryableError("busy"), 6))
+        patch.setattr(scheduler.plan, "listing_of_all", broken_listing(RetryableError("busy"), 6))
         with pytest.raises(RetryableError):
             finish(first)
     assert bench.read_job("a").error == "busy"
@@ -340,7 +456,7 @@ def test_a_listing_that_breaks_does_not_pass_for_one_that_ended(
     submit(bench, source)
     first = planner(bench)
     with monkeypatch.context() as patch:
-        patch.setattr(scheduler.plan, "listing", broken_listing(ZeroDivisionError("?"), 6))
+        patch.setattr(scheduler.plan, "listing_of_all", broken_listing(ZeroDivisionError("?"), 6))
         with pytest.raises(ZeroDivisionError):
             finish(first)
     assert not first.tick()
@@ -358,7 +474,7 @@ def test_an_overtaken_planner_does_not_fail_the_job(
     stale = planner(bench)
     with monkeypatch.context() as patch:
         error = RegattaError("gone")
-        patch.setattr(scheduler.plan, "listing", broken_listing(error, 6))
+        patch.setattr(scheduler.plan, "listing_of_all", broken_listing(error, 6))
         stale.tick()
     bench.clock.now += 30
     fresh = planner(bench, "p2")

@@ -43,6 +43,17 @@ def test_options_decide_over_the_batch_size(bench: Bench) -> None:
     assert profile == PROFILE.to_json() | {"batch_size": 3, "jpeg_quality": 50}
 
 
+def test_a_sample_is_not_begun_before_everything_is_listed(bench: Bench) -> None:
+    options = OPTIONS.but(sample=5).to_json()
+    bench.worker("w")
+    bench.job("a", state=JobState.PLANNING, profile=None, options=options)
+    assert profiler(bench).tick() == 0
+    bench.job("b", state=JobState.RUNNING, profile=None, options=options)
+    assert profiler(bench).tick() == 1
+    assert bench.read_job("a").profile is None
+    assert bench.read_job("b").profile is not None
+
+
 def test_a_job_waits_for_a_worker_of_its_queue(bench: Bench) -> None:
     bench.job("a", profile=None)
     assert profiler(bench).tick() == 0

@@ -14,6 +14,7 @@ from core.kinds import ShardKind
 from core.layout import part_name, results_part
 from core.options import JobOptions
 from core.retry import Failure
+from core.sample import Sample
 from core.selection import Selection
 from core.states import JobState
 from core.work import Hold, WorkUnit
@@ -75,7 +76,8 @@ class Studio:
         items = [write_item(self.source, number) for number in range(COUNT)]
         files = FileObjects(self.source)
         self.items = [replace(item, etag=files.head(item.key).etag) for item in items]
-        places = {"source": f"{self.source}/", "model": write_model(bench.root / "model").to_json()}
+        model = replace(write_model(bench.root / "model"), location=str(bench.root / "model"))
+        places = {"source": f"{self.source}/", "model": model.to_json()}
         bench.job("a", [4, 2], **places)
         self.write_items("a", self.items)
         infers = replace(self.painter, offers=(OFFER,))
@@ -306,7 +308,8 @@ def test_options_are_those_of_the_job_but_for_what_is_said(studio: Studio) -> No
     old = studio.bench.read_job("a")
     assert job.options == old.options | {"alpha": 0.25}
     assert job.effective is not None
-    assert job.effective["numbers"] == effective["numbers"] | {"alpha": 0.25, "annotate": True}
+    expected = effective["numbers"] | {"alpha": 0.25, "annotate": True}
+    assert expected.items() <= job.effective["numbers"].items()
     assert job.request == {"source": request["source"], "threshold": 0.5, "alpha": 0.25} | {
         "name": "pale"
     }
@@ -315,3 +318,46 @@ def test_options_are_those_of_the_job_but_for_what_is_said(studio: Studio) -> No
     studio.bench.db.write(lambda s: s.execute(update(Job).values(effective=plain)))
     with pytest.raises(UsageError, match="--alpha means nothing"):
         studio.accept(alpha=0.25)
+
+
+def test_a_sample_and_a_format_and_labels_to_blur_can_be_asked_for(studio: Studio) -> None:
+    job = studio.redraw(annotate=Sample(2), picture_format="png", redact=("even",))
+    drawing = JobOptions.from_json(job.options).drawing
+    assert (drawing.annotated, drawing.redact) == (Sample(2), ("even",))
+    chosen = [number for number in range(COUNT) if Sample(2).includes(number, COUNT)]
+    drawn = {f"annotated/{number:03d}.png.png" for number in chosen if number != 4}
+    assert studio.pictures(job.id).keys() == drawn
+    # Drawn again without a word it is the same sample, which may be widened.
+    again = check(studio.bench.db, job, {})
+    assert again.options.drawing == drawing
+    wide = check(studio.bench.db, job, {"annotate": True}).options.drawing
+    assert (wide.annotated, wide.redact) == (True, ("even",))
+
+
+def test_rows_without_a_picture_are_kept(studio: Studio) -> None:
+    job = studio.redraw(annotate=Sample(1))
+    rows = [row for seq in range(2) for row in iter_rows(studio.part(job.id, seq))]
+    assert len(rows) == COUNT
+    assert sum(row["annotated"] is not None for row in rows) == len(studio.pictures(job.id)) == 1
+    assert {row["item"]: row["state"] for row in rows} == {k: v[0] for k, v in SEEN.items()}
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"annotate": False}, "without pictures does nothing"),
+        ({"redact": ("evn",)}, "--redact: 'numbers' knows no 'evn'"),
+        ({"picture_format": "png", "jpeg_quality": 9}, "--jpeg-quality means nothing to PNG"),
+    ],
+)
+def test_what_a_redrawing_cannot_mean(studio: Studio, said: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        studio.accept(**said)
+
+
+def test_labels_to_blur_are_not_taken_on_trust_when_the_model_is_gone(studio: Studio) -> None:
+    model = studio.bench.root / "model"
+    model.rename(studio.bench.root / "gone")
+    assert studio.accept(line_width=3)
+    with pytest.raises(UsageError, match="--redact needs the models' files"):
+        studio.accept(redact=("even",))

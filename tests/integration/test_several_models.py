@@ -16,6 +16,7 @@ from core.options import SEVERAL, ModelRef
 from core.profile import NetworkProfile
 from core.states import ItemState
 from core.ways import Way
+from store.files import FileObjects
 from store.parts import ResultRow, count_states, encode_rows, merge_rows, unsucceeded
 from tests.bench import OPTIONS, PROFILE
 from tests.workshop import (
@@ -64,13 +65,13 @@ class Works:
         return [write_item(self.folder / "source", number) for number in range(count)]
 
     def rows(
-        self, items: Sequence[ItemRef], *, annotate: bool = False, lenient: bool = False
+        self, items: Sequence[ItemRef], *, annotate: bool = False, **options: Any
     ) -> list[ResultRow]:
         unit = work_unit(
             self.model,
             source=self.folder / "source",
             output=self.folder / "output",
-            options=OPTIONS.but(annotate=annotate, lenient=lenient),
+            options=OPTIONS.but(annotate=annotate, **options),
         )
         model = self.pipeline.models.acquire(self.model, PROFILE)
         try:
@@ -177,3 +178,33 @@ def test_names_of_outputs_say_the_model_only_if_there_are_several() -> None:
     assert annotated_image("a/b.png") == "annotated/a/b.png.jpg"
     assert annotated_image("a/b.png", "m+n") == "annotated/m+n/a/b.png.jpg"
     assert mask_image("b.png", "..") == "masks/%2E%2E/b.png.png"
+
+
+def test_what_any_model_finds_is_blurred_in_the_pictures_of_all(works: Works) -> None:
+    [item] = works.items(1)  # both find something `even` in it
+    boxed = works.rows([item], annotate=True)
+    output = FileObjects(works.folder / "output")
+    before = {row.model: output.get(str(row.annotated)) for row in boxed}
+    redacted = works.rows([item], annotate=True, redact=("even",))
+    assert {row.model: output.get(str(row.annotated)) for row in redacted}.keys() == before.keys()
+    assert told(redacted) == told(boxed)
+
+
+def test_a_picture_is_not_shown_if_a_model_that_might_have_hidden_something_failed(
+    works: Works,
+) -> None:
+    works.networks.by_name["second"].refused = frozenset({2})
+    rows = works.rows(works.items(4), annotate=True, redact=("even",))
+    shown = {(row.item.key, row.model) for row in rows if row.annotated}
+    assert shown == {(f"{n:03d}.png", name) for n in (0, 1, 3) for name in NAMES}
+    [first, second] = [row for row in rows if row.item.key == "002.png"]
+    assert (first.state, second.state) == (ItemState.SUCCEEDED, ItemState.QUARANTINED)
+    assert "002" not in "".join(
+        found.key for found in FileObjects(works.folder / "output").list("annotated/")
+    )
+
+
+def test_classes_are_kept_for_each_model_by_its_own_labels(works: Works) -> None:
+    rows = works.rows(works.items(4), classes=("odd second",))
+    found = [(row.model, len(row.detections)) for row in rows if row.detections is not None]
+    assert found == [("first", 0), ("second", 0), ("first", 0), ("second", 1)] * 2

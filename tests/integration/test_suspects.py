@@ -18,6 +18,7 @@ from core.errors import FatalError, RetryableError, StaleError
 from core.items import ItemRef
 from core.options import ModelRef
 from core.profile import ExecutionProfile
+from core.sources import parse_source
 from core.states import ItemState
 from core.work import Directive, WorkUnit
 from store.parts import ResultRow
@@ -128,6 +129,27 @@ def test_the_item_that_kills_twice_alone_is_quarantined_and_no_other(
     assert bench.read_shard(run.unit.hold.shard).deaths == {"5": 2}
 
 
+def test_an_item_that_took_too_long_is_tried_alone_once_and_no_other_is(
+    bench: Bench, script: Script, run: ShardRun
+) -> None:
+    def hang(positions: list[int]) -> None:
+        if 5 in positions:
+            raise DiedError("took too long", proves=True, overdue=[5])
+
+    script.how = hang
+    rows = run_suspects(run, ITEMS, bench.db, at_once=4, stall_seconds=1.0)
+    assert quarantined(rows) == [5]
+    assert rows[5].reason == "timed_out: it took too long 2 times, the last time alone"
+    assert script.ranges == [[[0, 1, 2, 3], [4, 5, 6, 7]], [[4], [5]], [[6], [7], [8, 9]]]
+    assert bench.read_shard(run.unit.hold.shard).deaths == {"5": 2}
+
+
+def test_a_slow_item_that_the_worker_named_is_acquitted_alone(bench: Bench, script: Script) -> None:
+    run = claimed(bench, deaths={5: 1})
+    assert quarantined(run_suspects(run, ITEMS, bench.db, at_once=4, stall_seconds=1.0)) == []
+    assert script.ranges == [[[0, 1, 2, 3], [4], [5], [6], [7], [8, 9]]]
+
+
 def test_an_item_that_kills_only_in_company_is_not_guilty(
     bench: Bench, script: Script, run: ShardRun
 ) -> None:
@@ -226,6 +248,7 @@ def real(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ShardRu
         "REGATTA_ENGINES": standin.__name__,
         "REGATTA_HOME": str(bench.root / "home"),
         "STANDIN_ARMED": "abort,hang",
+        "REGATTA_STALL_SECONDS": "2",
         "STANDIN_GATE": str(bench.root / "gate"),
     }
     for name, value in armed.items():
@@ -240,7 +263,8 @@ def real(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ShardRu
         source.mkdir()
         for index, mark in enumerate(marks):
             (source / f"{index}.png").write_bytes(encoded(picture(index, mark=mark), ".png"))
-        return claimed(bench, source=str(source), model=ref, frozen_profile=profile, **changes)
+        sources = {"": parse_source(f"{source}/")}
+        return claimed(bench, sources=sources, model=ref, frozen_profile=profile, **changes)
 
     return make
 
@@ -251,6 +275,10 @@ def test_an_item_that_aborts_or_hangs_is_killed_and_quarantined(
     run = real(None, "abort", "hang", None, deaths={1: 1, 2: 1})
     rows = run_suspects(run, ITEMS[:4], bench.db, at_once=4, stall_seconds=2.0)
     assert quarantined(rows) == [1, 2]
+    assert [str(rows[index].reason).split(":")[0] for index in (1, 2)] == [
+        "killed_process",
+        "timed_out",
+    ]
     assert [row.detections is not None for row in rows] == [True, False, False, True]
     assert bench.read_shard(run.unit.hold.shard).deaths == {"1": 2, "2": 2}
     assert multiprocessing.active_children() == []

@@ -167,7 +167,7 @@ class Works:
 
     def close(self) -> None:
         self.pipeline.close()
-        assert self.pipeline._pictures._held == 0
+        assert self.pipeline._memory.held == 0
         self.pipeline.models.close()
 
 

@@ -1,9 +1,11 @@
 import errno
 import os
+import socket
 import stat
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -11,6 +13,7 @@ import pytest
 
 from core.errors import BadInputError, BlockedError, RetryableError
 from store.files import FileObjects
+from store.objects import NoObject
 
 
 def failing(code: int) -> Callable[..., NoReturn]:
@@ -274,6 +277,99 @@ def test_a_file_whose_status_is_denied_fails_the_listing(
     monkeypatch.setattr(os, "stat", deny)
     with pytest.raises(RetryableError, match="can't be listed"):
         list(store.list())
+
+
+def entries(store: FileObjects, prefix: str = "", start_after: str = "") -> dict[str, str | None]:
+    """Everything that the store holds, and why if it is no object."""
+    return {
+        entry.key: entry.why if isinstance(entry, NoObject) else None
+        for entry in store.entries(prefix, start_after)
+    }
+
+
+def test_what_is_no_file_is_listed_with_what_it_is(tmp_path: Path) -> None:
+    store = FileObjects(tmp_path)
+    store.put("a/file", b"")
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as sock, chdir(tmp_path):  # its path must be short
+        sock.bind("socket")
+    (tmp_path / "null").symlink_to("/dev/null")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "through").symlink_to("a/file/below")
+    (tmp_path / "itself").symlink_to("itself")
+    (tmp_path / "a/up").symlink_to(tmp_path)
+    (tmp_path / f".regatta-{'0' * 32}.tmp").touch()
+    expected = {
+        f".regatta-{'0' * 32}.tmp": "unfinished file",
+        "a/file": None,
+        "a/up/": "looping link",
+        "dangling": "dangling link",
+        "itself": "looping link",
+        "null": "device",
+        "pipe": "FIFO",
+        "socket": "socket",
+        "through": "dangling link",
+    }
+    assert entries(store) == expected
+    assert list(entries(store)) == sorted(expected)
+    assert entries(store, prefix="a/") == {"a/file": None, "a/up/": "looping link"}
+    assert keys_of(store) == ["a/file"]
+    for number, key in enumerate(expected, start=1):
+        assert list(entries(store, start_after=key)) == sorted(expected)[number:]
+
+
+def test_what_can_not_be_reached_is_listed_and_its_neighbours_too(tmp_path: Path) -> None:
+    """A path that is too long stands for a denied one: root is denied nothing."""
+    store = FileObjects(tmp_path)
+    store.put("z", b"")
+    folder = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(21):
+        os.mkdir("n" * 200, dir_fd=folder)
+        inner = os.open("n" * 200, os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+    os.close(os.open("file", os.O_CREAT, dir_fd=folder))
+    os.close(folder)
+    found = entries(store)
+    assert list(found.values()) == ["unreadable folder", None]
+    assert next(iter(found)).startswith("n" * 200 + "/")
+    assert list(entries(store, start_after=next(iter(found)))) == ["z"]
+    with pytest.raises(RetryableError, match="File name too long"):
+        list(store.list())
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE])
+def test_a_disturbance_that_may_pass_stops_any_listing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    store = FileObjects(tmp_path)
+    store.put("a/1", b"")
+    real = os.scandir
+
+    def scandir(path: bytes) -> Any:
+        if path.endswith(b"/a/"):
+            raise OSError(number, os.strerror(number))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(RetryableError, match="can't be listed"):
+        entries(store)
+
+
+def test_a_root_that_may_not_be_read_stops_any_listing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deny(_: bytes) -> Any:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "scandir", deny)
+    with pytest.raises(RetryableError, match="can't be listed: Permission denied"):
+        entries(FileObjects(tmp_path))
+
+
+def test_a_missing_file_is_named_with_where_it_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match=f"^sub/a.jpg: not found in {tmp_path}$"):
+        FileObjects(tmp_path).get("sub/a.jpg")
 
 
 def test_a_delete_takes_along_the_directories_that_it_empties(tmp_path: Path) -> None:

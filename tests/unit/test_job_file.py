@@ -19,7 +19,7 @@ def test_paths_start_at_the_file() -> None:
         FOLDER,
     )
     assert said == {
-        "source": "/jobs/harbour/photos/*.jpg",
+        "source": ("/jobs/harbour/photos/*.jpg",),
         "model": ("picodet", "/jobs/harbour/pose", "/jobs/harbour/a/b", "/abs/m", "~/m"),
         "output": "s3://bucket/out",
     }
@@ -94,20 +94,27 @@ colours = st.tuples(*[st.integers(0, 255)] * 3)
     )
 )
 def test_what_is_written_is_read(said: dict[str, Any]) -> None:
-    assert parse_job(render_job("/photos/", said), FOLDER) == {"source": "/photos/", **said}
+    assert parse_job(render_job(["/photos/"], said), FOLDER) == {"source": ("/photos/",), **said}
+
+
+def test_several_sources_are_a_list() -> None:
+    said = parse_job('source = ["a/", "s3://b/c", "/d.txt"]', FOLDER)
+    assert said == {"source": ("/jobs/harbour/a/", "s3://b/c", "/d.txt")}
+    assert render_job(["/a/", "/b/"], {}) == 'source = ["/a/", "/b/"]\n'
+    assert parse_job(render_job(said["source"], {}), FOLDER) == said
 
 
 def test_a_moment_is_written_as_a_date() -> None:
-    text = render_job("/photos/", {"since": 3600.5})
+    text = render_job(["/photos/"], {"since": 3600.5})
     assert text == 'source = "/photos/"\nsince = 1970-01-01T01:00:00.500000Z\n'
     assert parse_job(text, FOLDER)["since"] == "1970-01-01T01:00:00.500000+00:00"
 
 
 def test_what_no_job_file_can_say() -> None:
     with pytest.raises(UsageError, match="not UTF-8"):
-        render_job("/photos/\udcff/", {})
+        render_job(["/photos/\udcff/"], {})
     with pytest.raises(UsageError, match="has no name"):
-        render_job("/photos/", {"model": (ModelRef("both", "keypoint", "d", ""),)})
+        render_job(["/photos/"], {"model": (ModelRef("both", "keypoint", "d", ""),)})
 
 
 def test_a_job_file_that_is_too_deep_is_refused(tmp_path: Path) -> None:

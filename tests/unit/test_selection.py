@@ -90,7 +90,16 @@ patterns = st.lists(st.text(max_size=5), max_size=3).map(tuple)
         max_size=numbers,
         since=st.none() | st.floats(0, 1e12),
         limit=numbers,
+        hidden=st.booleans(),
+        allow_empty=st.booleans(),
+        sources=st.lists(st.tuples(st.text(), st.text()), max_size=3).map(tuple),
     )
 )
 def test_a_selection_survives_json(selection: Selection) -> None:
     assert Selection.from_json(json.loads(json.dumps(selection.to_json()))) == selection
+
+
+def test_what_earlier_versions_do_not_know_is_only_written_if_it_is_said() -> None:
+    earlier = {"include", "exclude", "min_size", "max_size", "since", "limit"}
+    assert Selection().to_json().keys() == earlier
+    assert Selection(sources=(("a", "/a/"), ("b", "/b/"))).to_json().keys() == {*earlier, "sources"}

@@ -1,6 +1,7 @@
 """Draws answers by task: the same pixels from a fresh answer as from one read from results."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from predictions.answer import Answer
 from vision.draw.caption import draw_classes
 from vision.draw.detections import draw_detections
 from vision.draw.drawer import Drawer, MaskFile, Pixels
+from vision.draw.look import Look
 from vision.draw.matting import decode_alpha, encode_alpha, encode_cutout, over_background
 from vision.draw.panoptic import decode_panoptic, draw_panoptic, encode_panoptic
 from vision.draw.poses import draw_poses
@@ -31,6 +33,23 @@ def draw(task: str, image_bgr: Pixels, answer: Answer, options: DrawOptions) -> 
     if answer.mask is not None and answer.mask.shape != image_bgr.shape[:2]:
         raise BadInputError("decode_failed", "the mask is not as large as the picture")
     return DRAWERS[task].draw(image_bgr, answer, options)
+
+
+def finds_something(task: str, answer: Answer) -> bool:
+    """Return whether an answer, with or without its mask, says that something is in the picture.
+
+    For segments, the background alone is nothing; matting always has something to show.
+    """
+    if task == MATTING:
+        return True
+    if task == SEGMENT:
+        background = _background(answer)
+        return any(one.class_id != background for one in answer.classes or ())
+    if task == PANOPTIC:
+        return bool(answer.segments)
+    if task == CLASSIFY:
+        return bool(answer.classes)
+    return bool(answer.detections)
 
 
 def encode_mask_of(task: str, mask: NDArray[Any]) -> bytes:
@@ -66,26 +85,30 @@ def _mask_file(task: str) -> MaskFile:
 
 def _detections(image_bgr: Pixels, answer: Answer, options: DrawOptions) -> Pixels:
     assert answer.detections is not None
-    return draw_detections(image_bgr, answer.detections, options.alpha)
+    return draw_detections(image_bgr, answer.detections, options.alpha, Look.of(options))
 
 
 def _people(image_bgr: Pixels, answer: Answer, options: DrawOptions) -> Pixels:
-    del options
     assert answer.detections is not None
-    return draw_poses(image_bgr, answer.detections)
+    return draw_poses(image_bgr, answer.detections, Look.of(options, boxes=False))
 
 
 def _classes(image_bgr: Pixels, answer: Answer, options: DrawOptions) -> Pixels:
-    del options
-    return draw_classes(image_bgr, answer.classes or ())
+    return draw_classes(image_bgr, answer.classes or (), Look.of(options))
 
 
 def _segments(image_bgr: Pixels, answer: Answer, options: DrawOptions) -> Pixels:
     assert answer.mask is not None
+    classes, background = answer.classes or (), _background(answer)
+    look = Look.of(options)
+    return draw_segments(image_bgr, answer.mask, classes, options.alpha, background, look)
+
+
+def _background(answer: Answer) -> int | None:
+    """Return the class of a segmentation that is not painted."""
     classes = answer.classes or ()
     named = (one.class_id for one in classes if one.class_id == 0 and is_background(one.label))
-    background = next(named, answer.legend.background)
-    return draw_segments(image_bgr, answer.mask, classes, options.alpha, background)
+    return next(named, answer.legend.background)
 
 
 def _foreground(image_bgr: Pixels, answer: Answer, options: DrawOptions) -> Pixels:
@@ -96,13 +119,18 @@ def _foreground(image_bgr: Pixels, answer: Answer, options: DrawOptions) -> Pixe
 
 def _panoptic(image_bgr: Pixels, answer: Answer, options: DrawOptions) -> Pixels:
     assert answer.mask is not None
-    return draw_panoptic(image_bgr, answer.mask, answer.segments or (), options.alpha)
+    look = Look.of(options)
+    return draw_panoptic(image_bgr, answer.mask, answer.segments or (), options.alpha, look)
 
 
 def _lines(image_bgr: Pixels, answer: Answer, options: DrawOptions) -> Pixels:
-    del options
-    assert answer.detections is not None
-    return draw_texts(image_bgr, answer.detections)
+    lines = answer.detections
+    assert lines is not None
+    if lines.texts is not None and options.redact:
+        hidden = zip(lines.names, lines.texts, strict=True)
+        kept = tuple("" if name in options.redact else text for name, text in hidden)
+        lines = replace(lines, texts=kept)
+    return draw_texts(image_bgr, lines, Look.of(options))
 
 
 DRAWERS: Mapping[str, Drawer] = {

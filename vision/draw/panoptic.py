@@ -13,13 +13,14 @@ from PIL import Image
 
 from predictions.answer import Segment
 from vision.draw.caption import percent, stack_lines
-from vision.draw.detections import Strokes
 from vision.draw.drawer import read_pixels
+from vision.draw.look import USUAL, Look
 from vision.outputs.panoptic import places_of
 from vision.palette import colour_of
 
 _NEXT = 7  # palette steps between two things of a class: neighbouring colours are alike
 _EDGE = (255, 255, 255)
+_EDGE_WIDTH = 0.7  # of a box's line: edges lie on both sides
 _COMPRESSION = 1  # large areas of one value: more effort saves little
 
 
@@ -28,6 +29,7 @@ def draw_panoptic(
     ids: NDArray[np.int32],
     segments: Sequence[Segment],
     alpha: float,
+    look: Look = USUAL,
 ) -> NDArray[np.uint8]:
     """Return a copy of an upright uint8 (H, W, 3) image with its segments' colours over it.
 
@@ -41,12 +43,14 @@ def draw_panoptic(
     blended = cv2.addWeighted(image_bgr, 1 - alpha, colours[places], alpha, 0)
     canvas = image_bgr.copy()
     cv2.copyTo(blended, (places > 0).astype(np.uint8), canvas)
-    canvas[_edges(places)] = _EDGE
-    stack_lines(canvas, legend_of(segments, ids.size))
+    strokes = look.strokes(ids.shape[1], ids.shape[0])
+    canvas[_edges(places, strokes.line_px)] = _EDGE
+    if look.labels:
+        stack_lines(canvas, legend_of(segments, ids.size, look), strokes)
     return canvas
 
 
-def legend_of(found: Sequence[Segment], pixels: int) -> list[tuple[int, str]]:
+def legend_of(found: Sequence[Segment], pixels: int, look: Look = USUAL) -> list[tuple[int, str]]:
     """Return colours (as class ids) and texts, the largest class first."""
     by_class: dict[int, list[Segment]] = {}
     for segment in found:
@@ -57,7 +61,8 @@ def legend_of(found: Sequence[Segment], pixels: int) -> list[tuple[int, str]]:
         area = sum(segment.area for segment in segments)
         count = f" x{things}" if things > 1 else ""
         share = area / pixels
-        lines.append((share, _shade(segments[0]), f"{segments[0].label}{count} {percent(share)}"))
+        text = look.label(f"{segments[0].label}{count}", percent(share))
+        lines.append((share, _shade(segments[0]), text))
     lines.sort(key=lambda line: -line[0])
     return [(shade, text) for _, shade, text in lines]
 
@@ -66,12 +71,12 @@ def _shade(segment: Segment) -> int:
     return segment.class_id + _NEXT * max(0, segment.id % 1000 - 1)
 
 
-def _edges(places: NDArray[np.uint16]) -> NDArray[np.bool_]:
+def _edges(places: NDArray[np.uint16], line_px: int) -> NDArray[np.bool_]:
     """Return the pixels [H,W] where two segments meet."""
     edges = np.zeros(places.shape, np.uint8)
     edges[:, 1:] |= places[:, 1:] != places[:, :-1]
     edges[1:] |= places[1:] != places[:-1]
-    line = Strokes.for_image(places.shape[1], places.shape[0]).line_px
+    line = max(1, round(_EDGE_WIDTH * line_px))
     if line > 1:
         edges = np.asarray(cv2.dilate(edges, np.ones((line, line), np.uint8)), np.uint8)
     return edges.view(np.bool_)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictions.detections import Detections
-from vision.draw.detections import Strokes
+from vision.draw.detections import draw_boxes
+from vision.draw.look import Look, Strokes
 from vision.palette import Colour
 from vision.people import VISIBLE
 from vision.skeletons import Skeleton, skeleton_of
@@ -33,26 +34,33 @@ class _Pen:
     def for_person(cls, box: Sequence[float], strokes: Strokes) -> "_Pen":
         x1, y1, x2, y2 = box
         person_px = max(x2 - x1, y2 - y1)
-        stick_px = max(1, round(min(person_px / 50, 1.2 * strokes.line_px)))
+        stick_px = max(1, round(min(person_px / 45, strokes.limb_px)))
         radius_px = max(1, round(min(person_px / 25, 1.1 * stick_px + 1)))
-        return cls(stick_px, radius_px, rim_px=round(stick_px / 4 + 0.2))
+        return cls(stick_px, radius_px, rim_px=round(stick_px / 5))
+
+
+_BARE = Look(boxes=False, labels=False)
 
 
 def draw_poses(
-    image_bgr: NDArray[np.uint8], people: Detections, *, visible: float = VISIBLE
+    image_bgr: NDArray[np.uint8],
+    people: Detections,
+    look: Look = _BARE,
+    *,
+    visible: float = VISIBLE,
 ) -> NDArray[np.uint8]:
     """Return a copy of an upright uint8 (H, W, 3) image with people's joints and limbs drawn on it.
 
     Points that score less than `visible` are left out, and so are limbs that lack an end. The best
     scores are drawn last. Widths follow the picture's size, or the person's if that is small.
-    Everything is blended in at once, so crossings are no more opaque than single lines. The same
-    input gives the same pixels.
+    Everything is blended in at once, so crossings are no more opaque than single lines. People's
+    boxes come with their labels, over everything else. The same input gives the same pixels.
     """
     canvas = image_bgr.copy()
     if people.keypoints is None or not len(people):
         return canvas
     height, width = canvas.shape[:2]
-    strokes = Strokes.for_image(width, height)
+    strokes = look.strokes(width, height)
     skeleton = skeleton_of(people.keypoints.shape[1])
     for row in np.argsort(people.scores, kind="stable"):
         points = people.keypoints[row]
@@ -61,7 +69,10 @@ def draw_poses(
         shown &= (np.abs(points[:, :2] - (width / 2, height / 2)) < 1.5 * max(width, height)).all(1)
         pen = _Pen.for_person(people.xyxy[row].tolist(), strokes)
         _draw_person(canvas, points[:, :2], shown, skeleton, pen)
-    return np.asarray(cv2.addWeighted(image_bgr, 1 - _ALPHA, canvas, _ALPHA, 0), np.uint8)
+    drawn = np.asarray(cv2.addWeighted(image_bgr, 1 - _ALPHA, canvas, _ALPHA, 0), np.uint8)
+    if look.boxes:
+        draw_boxes(drawn, people.by_score(), look)
+    return drawn
 
 
 def _draw_person(

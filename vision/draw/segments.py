@@ -11,6 +11,7 @@ from PIL import Image
 from predictions.answer import ClassScore
 from vision.draw.caption import percent, stack_lines
 from vision.draw.drawer import read_pixels
+from vision.draw.look import USUAL, Look
 from vision.palette import colour_of
 from vision.regions import class_counts
 
@@ -57,24 +58,27 @@ def draw_segments(
     classes: Sequence[ClassScore],
     alpha: float,
     background: int | None,
+    look: Look = USUAL,
 ) -> NDArray[np.uint8]:
     """Return a copy of an upright uint8 (H, W, 3) image with its label map's [H,W] colours over it.
 
-    `alpha` is the colours' opacity, 0 to 1; the class `background` is not drawn. The legend in the
-    upper left corner lists the other classes with their shares of the map, as far as there is room.
+    `alpha` is the colours' opacity, 0 to 1; only `classes` are drawn, without `background`. The
+    legend in the upper left corner lists them with their shares of the map, as far as there is
+    room.
     """
     blended = cv2.addWeighted(image_bgr, 1 - alpha, _COLOURS[labels], alpha, 0)
     canvas = np.asarray(blended, np.uint8)
-    if background is not None:
-        cv2.copyTo(image_bgr, (labels == background).astype(np.uint8), canvas)
-    # Counted again: rows hold 32-bit shares, which may round to a different percentage.
-    shares = class_counts(labels) / labels.size
-    stack_lines(
-        canvas,
-        [
-            (one.class_id, f"{one.label} {percent(shares[one.class_id])}")
-            for one in classes
-            if one.class_id != background
-        ],
-    )
+    counts = class_counts(labels)
+    shown = [one for one in classes if one.class_id != background]
+    clear = np.ones(MOST_CLASSES, np.uint8)
+    clear[[one.class_id for one in shown]] = 0
+    if counts[clear > 0].any():
+        cv2.copyTo(image_bgr, cv2.LUT(labels, clear), canvas)
+    if look.labels:
+        # From the counts: rows hold 32-bit shares, which may round to a different percentage.
+        shares = counts / labels.size
+        lines = [
+            (one.class_id, look.label(one.label, percent(shares[one.class_id]))) for one in shown
+        ]
+        stack_lines(canvas, lines, look.strokes(canvas.shape[1], canvas.shape[0]))
     return canvas

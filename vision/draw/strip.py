@@ -32,21 +32,46 @@ def label_strip(text: str, font_px: int, background: Colour) -> NDArray[np.uint8
     return strip
 
 
-@lru_cache(maxsize=512)
+def strip_size(text: str, font_px: int) -> tuple[int, int]:
+    """Return the width and height of a line's strip."""
+    name, space, score = text.rpartition(" ")
+    length = sum(_length(part, font_px) for part in (name + space, score) if part)
+    return length + 2 * _side(font_px), _height(font_px)
+
+
+def shortened(text: str, font_px: int, width: int) -> str:
+    """Return a line whose strip is at most `width` wide, if anything of it fits.
+
+    The end of its name is left out, and its last word, a score or a share, stays.
+    """
+    name, space, score = text.rpartition(" ")
+    while name and strip_size(text, font_px)[0] > width:
+        name = name[:-1].rstrip()
+        text = f"{name}\N{HORIZONTAL ELLIPSIS}{space}{score}"
+    return text
+
+
+@lru_cache(maxsize=8192)
+def _length(text: str, font_px: int) -> int:
+    return round(_font(font_px).getlength(text))
+
+
+@lru_cache(maxsize=2048)
 def _words(text: str, font_px: int, background: Colour) -> NDArray[np.uint8]:
     """Return a part of a line, without margins on its left and right."""
     font = _font(font_px)
-    strip = Image.new("RGB", (round(font.getlength(text)), _height(font_px)), background)
+    strip = Image.new("RGB", (_length(text, font_px), _height(font_px)), background)
     draw = ImageDraw.Draw(strip)
     draw.text((0, _side(font_px) // 4), text, fill=text_colour_on(background), font=font)
     return np.asarray(strip, np.uint8)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2048)
 def _margin(font_px: int, background: Colour) -> NDArray[np.uint8]:
     return np.full((_height(font_px), _side(font_px), 3), background, np.uint8)
 
 
+@lru_cache(maxsize=256)
 def _height(font_px: int) -> int:
     return sum(_font(font_px).getmetrics()) + 2 * (_side(font_px) // 4)
 
@@ -56,7 +81,7 @@ def _side(font_px: int) -> int:
     return max(2, round(font_px * 0.3))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _font(font_px: int) -> ImageFont.FreeTypeFont:
     # The basic layout, as the other one depends on a library of the machine.
     source = io.BytesIO((files("vision") / "fonts" / _FONT).read_bytes())

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictions.detections import Detections
-from vision.draw.detections import Strokes
+from vision.draw.look import USUAL, Look
 from vision.draw.strip import fitted_text
 from vision.ops.text_line import UPRIGHT_FROM, WARP_LIMIT
 from vision.palette import Colour, colour_of
@@ -16,7 +16,9 @@ _SURE = 0.5  # the score from which PaddleOCR shows a text
 _INK, _FAINT_INK = 0, 120
 
 
-def draw_texts(image_bgr: NDArray[np.uint8], lines: Detections) -> NDArray[np.uint8]:
+def draw_texts(
+    image_bgr: NDArray[np.uint8], lines: Detections, look: Look = USUAL
+) -> NDArray[np.uint8]:
     """Return an upright uint8 (H, W, 3) image with lines framed, and beside it their texts.
 
     Each line's polygon is its four corners, clockwise from the text's upper left. The right half is
@@ -33,7 +35,7 @@ def draw_texts(image_bgr: NDArray[np.uint8], lines: Detections) -> NDArray[np.ui
     canvas = np.full((*size, 3), 255, np.uint8)
     picture, paper = halves = np.split(canvas, 2, axis)  # views
     cv2.resize(image_bgr, (width, height), dst=picture, interpolation=cv2.INTER_CUBIC)
-    line_px = Strokes.for_image(width, height).line_px
+    line_px = look.strokes(width, height).line_px
     told = zip(lines.polygons or (), lines.texts or (), lines.scores.tolist(), strict=True)
     for number, (quad, text, score) in enumerate(told):
         corners = np.round(quad * scale).astype(np.float32)

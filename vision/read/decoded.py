@@ -20,6 +20,19 @@ class Header:
     width: int
     height: int
 
+    @property
+    def decode_bytes(self) -> int:
+        """The most memory that decoding takes beside the file, the picture itself included.
+
+        A stored picture and the copy that is turned upright, unless a format's module knows better.
+        """
+        return 2 * self.picture_bytes
+
+    @property
+    def picture_bytes(self) -> int:
+        """The size of the decoded picture."""
+        return 3 * self.width * self.height
+
 
 @dataclass(frozen=True, slots=True)
 class Decoded:

@@ -1,6 +1,6 @@
 """Makes a picture of a file's bytes, or says why none can be made of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,12 +41,19 @@ class Picture:
     warnings: tuple[str, ...]
 
 
-def read_picture(data: bytes, *, max_pixels: int, is_lenient: bool = False) -> Picture:
+def read_picture(
+    data: bytes,
+    *,
+    max_pixels: int,
+    is_lenient: bool = False,
+    begin: Callable[[Header], object] = lambda _: None,
+) -> Picture:
     """Return the first picture of an encoded image.
 
     EXIF orientation is applied, 16 bits become the upper 8, grey and palettes become colour, and
     alpha is dropped. With `is_lenient`, damaged pictures are read as far as they go, with a
-    warning. Safe to call from many threads.
+    warning. `begin` is called with what is known of the picture before anything of its size is
+    allocated; it may wait for memory. Safe to call from many threads.
 
     Raises:
         BadInputError: `empty`, `not_an_image` (by its content), `not_supported` (a format or a
@@ -62,6 +69,7 @@ def read_picture(data: bytes, *, max_pixels: int, is_lenient: bool = False) -> P
     reader = READERS[found]
     header = reader.inspect(data)
     _check_size(header, max_pixels)
+    begin(header)
     decoded = reader.decode(data, header, is_lenient=is_lenient)
     return Picture(upright(decoded.pixels, decoded.orientation), decoded.warnings)
 

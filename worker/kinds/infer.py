@@ -56,7 +56,7 @@ class Infer(KindRunner):
             return encode_rows(self._rows(run, items))
         before = own_object(unit.job, unit.output, unit.previous_part)
         failed = unsucceeded(before)
-        again = [as_it_is_now(item, unit.source) for item in items if item.index in failed]
+        again = [as_it_is_now(item, unit.sources) for item in items if item.index in failed]
         return merge_rows(before, self._rows(run, again))
 
     def _rows(self, run: ShardRun, items: Sequence[ItemRef]) -> list[ResultRow]:

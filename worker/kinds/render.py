@@ -54,15 +54,18 @@ class Render(KindRunner):
         else:
             made = self.drawing.rows(run, items, source)
         drawn = {(row.item.index, row.model): row for row in made}
+        worked_on = {item.index for item in items}
         return [
-            drawn[place, row.model] if row.state is ItemState.SUCCEEDED else row
+            drawn[place, row.model]
+            if place in worked_on and row.state is ItemState.SUCCEEDED
+            else replace(row, annotated=None)
             for place, rows in source.by_item.items()
             for row in rows
         ]
 
 
 def _drawable(unit: WorkUnit, source: Rows) -> Sequence[ItemRef]:
-    """Return the items of which a model said something: where they lie, and as it saw them."""
+    """Return the items with rows to draw or masks to copy: where they lie, as they were seen."""
     manifest = own_object(unit.job, unit.output, unit.items_key)
     listed: Mapping[int, ItemRef] = {
         item.index: item for item in decode_items(manifest, unit.start, unit.stop)
@@ -70,5 +73,5 @@ def _drawable(unit: WorkUnit, source: Rows) -> Sequence[ItemRef]:
     return [
         replace(rows[0].item, uri=listed[place].uri)
         for place, rows in source.by_item.items()
-        if any(row.state is ItemState.SUCCEEDED for row in rows)
+        if any(row.mask or source.draws(row, unit.options.drawing) for row in rows)
     ]

@@ -18,18 +18,23 @@ class Batcher:
     waited too long: padding a batch costs as much as filling it. Asks that have waited too long go
     first, so that a flood for one network or shape doesn't starve the others.
 
-    The pool holds `capacity` asks, or two of the largest batches that it has seen. `upstream`
-    returns how many pictures may still come, `clock` the time in seconds.
+    The pool holds `capacity` asks and `most_bytes` of inputs, or two of the largest batches that it
+    has seen, whatever they take. `upstream` returns how many pictures may still come, `clock` the
+    time in seconds.
     """
 
     def __init__(
         self,
         capacity: int,
+        most_bytes: int,
         upstream: Callable[[], int],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._capacity = capacity
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._two_batches = 0
         self._upstream = upstream
         self._clock = clock
         self._groups: OrderedDict[Hashable, deque[tuple[float, PendingAsk]]] = OrderedDict()
@@ -41,8 +46,8 @@ class Batcher:
         """Add a picture's first asks, waiting while the pool is full."""
         with self._changed:
             largest = max(ask.network.batch_size for ask in asks)
-            self._capacity = max(self._capacity, 2 * largest)
-            while self._waiting >= self._capacity and not self._closed:
+            self._two_batches = max(self._two_batches, 2 * largest)
+            while self._is_full() and not self._closed:
                 self._changed.wait()
             self._add(asks)
 
@@ -78,7 +83,13 @@ class Batcher:
             key = (ask.network.key, ask.prepared.image.shape)
             self._groups.setdefault(key, deque()).append((now, ask))
         self._waiting += len(asks)
+        self._bytes += sum(ask.prepared.image.nbytes for ask in asks)
         self._changed.notify_all()
+
+    def _is_full(self) -> bool:
+        if self._waiting < self._two_batches:
+            return False
+        return self._waiting >= self._capacity or self._bytes >= self._most_bytes
 
     def _ready(self) -> Hashable | None:
         if not self._waiting:
@@ -89,7 +100,7 @@ class Batcher:
         for key, group in self._groups.items():
             if len(group) >= group[0][1].network.batch_size:
                 return key
-        final = self._closed or self._waiting >= self._capacity or self._upstream() == 0
+        final = self._closed or self._is_full() or self._upstream() == 0
         return oldest if final else None
 
     def _pop(self, key: Hashable) -> list[PendingAsk]:
@@ -99,5 +110,6 @@ class Batcher:
         if not group:
             del self._groups[key]
         self._waiting -= size
+        self._bytes -= sum(ask.prepared.image.nbytes for ask in batch)
         self._changed.notify_all()
         return batch

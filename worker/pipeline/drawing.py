@@ -1,7 +1,7 @@
 """The stages that draw items' pictures from their rows, without networks.
 
-Fetching, uploading and tickets are the pipeline's. The window bounds the pictures in flight, and
-the drawing threads, with one each, bound the decoded ones.
+Fetching, uploading and tickets are the pipeline's. The window bounds the pictures in flight,
+and the memory that they share with the pipeline's bounds the decoded ones.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,12 +13,13 @@ from core.items import ItemRef
 from core.layout import annotated_image, cutout_image, mask_image
 from core.states import ItemState
 from core.tasks import TASK
-from predictions.answer import NO_LEGEND
+from predictions.answer import NO_LEGEND, Answer
 from store.parts import ResultRow
 from vision.draw import by_task
+from vision.draw.redaction import redacted
 from worker.models import ResidentModel
 from worker.networks.network import Pixels
-from worker.pipeline.budget import ByteBudget
+from worker.pipeline.budget import Held, PictureMemory
 from worker.pipeline.drawn_rows import Rows
 from worker.pipeline.flow import Finished, Flow, Load, Ticket
 from worker.pipeline.images import ImageFiles, ObjectSink
@@ -43,13 +44,16 @@ class _Sheet:
 class Drawing:
     """This process's drawing stages and their threads, which serve all runs."""
 
-    def __init__(self, *, fetch: int, draw: int, upload: int) -> None:
+    def __init__(
+        self, *, fetch: int, draw: int, upload: int, memory: PictureMemory | None = None
+    ) -> None:
+        self._memory = memory or PictureMemory()
         self._objects = ObjectSink(threads=upload)
         self._draw: Stage[_Sheet, Finished] = Stage(
             "draw", _drawn, Ticket.keep, threads=draw, depth=16
         )
         self._masks: Stage[_Sheet, _Sheet] = Stage(
-            "masks", _with_masks, self._draw.put, threads=fetch, depth=16
+            "masks", _with_masks, self._draw.put, threads=fetch, depth=16, is_waiting=True
         )
         self._images = ImageFiles(threads=fetch)
 
@@ -66,7 +70,7 @@ class Drawing:
             run,
             _NO_MODEL,
             self._objects,
-            budget=ByteBudget(0),
+            memory=self._memory,
             window=_WINDOW,
             put=partial(self._begin, source),
         )
@@ -104,38 +108,75 @@ def _with_masks(ticket: Ticket, sheet: _Sheet) -> _Sheet:
 def _drawn(ticket: Ticket, sheet: _Sheet) -> Finished:
     picture = sheet.load()
     ticket.size = picture.size_wh
+    ticket.hold(Held.DRAWING, picture.image.nbytes)
     files: dict[str, bytes] = {}
     drawings: dict[str, Callable[[], Pixels]] = {}
+    answers = {row.model: _answer(row, sheet) for row in sheet.rows if _has_succeeded(row)}
+    for row in sheet.rows:
+        if _has_succeeded(row) and ticket.size != (row.width, row.height):
+            size = f"{row.width}x{row.height}"
+            raise BadInputError("source_changed", f"it was {size} pixels large")
+    image = _to_show(ticket, picture.image, sheet.rows, answers)
     rows = [
-        _row(ticket, row, sheet, picture.image, files, drawings)
-        if row.state is ItemState.SUCCEEDED
+        _row(ticket, row, sheet, image, answers[row.model], files, drawings)
+        if _has_succeeded(row)
         else row
         for row in sheet.rows
     ]
-    return ticket.flow.sink.encoded(ticket, Finished(rows, files, drawings))
+    done = ticket.flow.sink.encoded(ticket, Finished(rows, files, drawings))
+    ticket.hold_exactly(Held.DRAWING, sum(map(len, done.files.values())))
+    ticket.let_go(Held.PIXELS)
+    return done
+
+
+def _has_succeeded(row: ResultRow) -> bool:
+    return row.state is ItemState.SUCCEEDED
+
+
+def _answer(row: ResultRow, sheet: _Sheet) -> Answer:
+    mask = None
+    if row.mask is not None:
+        mask = by_task.decode_mask_of(row.task, sheet.masks[row.mask])
+    return row.answer(mask, sheet.source.legends.get(row.model, NO_LEGEND))
+
+
+def _to_show(
+    ticket: Ticket,
+    image: Pixels,
+    rows: Sequence[ResultRow],
+    answers: Mapping[str, Answer],
+) -> Pixels | None:
+    """Return what may be seen of a picture; None if a model that failed might have hidden more."""
+    labels = ticket.run.unit.options.drawing.redact
+    if labels is None:
+        return image
+    if not all(map(_has_succeeded, rows)):
+        return None
+    return redacted(image, [(row.task, answers[row.model]) for row in rows], labels)
 
 
 def _row(
     ticket: Ticket,
     row: ResultRow,
     sheet: _Sheet,
-    image: Pixels,
+    image: Pixels | None,
+    answer: Answer,
     files: dict[str, bytes],
     drawings: dict[str, Callable[[], Pixels]],
 ) -> ResultRow:
     """Return a row with this job's keys, adding what they name to `files` and `drawings`."""
-    if ticket.size != (row.width, row.height):
-        raise BadInputError("source_changed", f"it was {row.width}x{row.height} pixels large")
     unit, key = ticket.run.unit, ticket.item.key
+    options = unit.options.drawing
     folder = row.model if len(unit.model.members) > 1 else None
-    annotated, mask, cutout, pixels = annotated_image(key, folder), None, None, None
-    if row.mask is not None:
-        mask, png = mask_image(key, folder), sheet.masks[row.mask]
-        pixels = by_task.decode_mask_of(row.task, png)
-        files[mask] = png
-        if TASK[row.task].has_cutouts:
+    annotated = mask = cutout = None
+    if answer.mask is not None:
+        assert row.mask is not None
+        mask = mask_image(key, folder)
+        files[mask] = sheet.masks[row.mask]
+        if TASK[row.task].has_cutouts and image is not None:
             cutout = cutout_image(key, folder)
-            files[cutout] = by_task.cut_out(row.task, image, pixels)
-    answer = row.answer(pixels, sheet.source.legends.get(row.model, NO_LEGEND))
-    drawings[annotated] = partial(by_task.draw, row.task, image, answer, unit.options.drawing)
+            files[cutout] = by_task.cut_out(row.task, image, answer.mask)
+    if image is not None and sheet.source.draws(row, options):
+        annotated = annotated_image(key, folder, options.picture_format)
+        drawings[annotated] = partial(by_task.draw, row.task, image, answer, options)
     return replace(row, annotated=annotated, mask=mask, cutout=cutout)

@@ -6,23 +6,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.errors import BadInputError, FatalError
+from core.options import DrawOptions
 from core.rendering import Drawn
+from core.states import ItemState
 from core.work import WorkUnit
-from predictions.answer import Legend
+from predictions.answer import NO_LEGEND, Legend
 from store.locations import open_store
 from store.parts import ResultRow, decode_rows
+from vision.draw import by_task
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Rows by their items' index in the listing, and what else is needed to draw them.
 
-    The masks that rows name are under `output`. `legends` go by model name.
+    The masks that rows name are under `output`. `legends` go by model name. `listed` is the number
+    of the other job's items, if only some of them are drawn.
     """
 
     by_item: Mapping[int, Sequence[ResultRow]]
     output: str
     legends: Mapping[str, Legend]
+    listed: int = 0
 
     @classmethod
     def of(cls, unit: WorkUnit) -> "Rows":
@@ -49,4 +54,12 @@ class Rows:
         for row in decode_rows(part):
             by_item[row.item.index].append(row)
         legends = {name: Legend.from_json(said) for name, said in drawn.legends.items()}
-        return cls(by_item, drawn.output, legends)
+        return cls(by_item, drawn.output, legends, drawn.listed)
+
+    def draws(self, row: ResultRow, options: DrawOptions) -> bool:
+        """Return whether a row gets a picture."""
+        if row.state is not ItemState.SUCCEEDED:
+            return False
+        answer = row.answer(legend=self.legends.get(row.model, NO_LEGEND))
+        is_wanted = not options.only_found or by_task.finds_something(row.task, answer)
+        return is_wanted and options.draws(row.item.index, self.listed)

@@ -1,7 +1,7 @@
 """How a run's pictures get into the pipeline and out of it: source, tickets, sink."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
@@ -11,8 +11,9 @@ from core.items import ItemRef
 from store.parts import ResultRow
 from worker.models import ResidentModel
 from worker.networks.network import Pixels
-from worker.pipeline.budget import ByteBudget
+from worker.pipeline.budget import Held, PictureMemory
 from worker.run import ShardRun
+from worker.steps import Step
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,14 +108,14 @@ class Flow:
         model: ResidentModel,
         sink: Sink,
         *,
-        budget: ByteBudget,
+        memory: PictureMemory,
         window: int,
         put: Callable[["Ticket", Load], None],
     ) -> None:
         self.run = run
         self.model = model
         self.sink = sink
-        self.budget = budget
+        self.memory = memory
         self.put = put
         """Hands over a picture that was let in for decoding, waiting while too many are queued."""
         self.is_waiting = False  # for a picture to leave before the next one may enter
@@ -145,7 +146,7 @@ class Flow:
             RegattaError: the run is stopping.
         """
         ticket = self.enter(picture.item, picture.frame, picture.pts)
-        ticket.hold(picture.image.nbytes)
+        ticket.hold(Held.PIXELS, picture.image.nbytes)
         self.put(ticket, lambda: picture)
 
 
@@ -163,7 +164,8 @@ class Ticket:
     pts: float | None = None
     size: tuple[int, int] | None = None
     warning: str | None = None
-    _held: int = 0
+    step: Step | None = None  # while it is worked on
+    _held: dict[Held, int] = field(default_factory=dict)
     _is_with_sink: bool = False
     _has_left: bool = False
 
@@ -172,17 +174,36 @@ class Ticket:
         """The run that the picture belongs to."""
         return self.flow.run
 
-    def hold(self, size: int) -> None:
-        """Count `size` bytes of pixels as held unless some are, waiting while memory is short."""
-        if not self._held:
-            self.flow.budget.take(size, lambda: self.run.stopping)
-            self._held = size
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the picture is to be drawn on, if anything is found."""
+        unit = self.run.unit
+        return unit.options.drawing.draws(self.item.index, unit.listed)
 
-    def let_go(self) -> None:
-        """Count the pixels as gone."""
-        if self._held:
-            self.flow.budget.give_back(self._held)
-            self._held = 0
+    def hold(self, kind: Held, size: int, *, pixels: int = 0) -> None:
+        """Count `size` bytes as held unless some of the kind are, waiting while memory is short.
+
+        The time for the present step begins anew after that, for a picture of so many `pixels`.
+        """
+        if kind in self._held:
+            return
+        if self.step is not None:
+            self.step.pause()
+        self.flow.memory.take(kind, size, lambda: self.run.stopping)
+        self._held[kind] = size
+        if self.step is not None:
+            width, height = self.size or (0, 0)
+            self.step.begin(pixels or width * height)
+
+    def hold_exactly(self, kind: Held, size: int) -> None:
+        """Count `size` bytes as held, whatever was before, without waiting."""
+        self.flow.memory.change(kind, size - self._held.get(kind, 0))
+        self._held[kind] = size
+
+    def let_go(self, *kinds: Held) -> None:
+        """Count what is held of these kinds as gone; of all, if none are given."""
+        for kind in kinds or tuple(Held):
+            self.flow.memory.change(kind, -self._held.pop(kind, 0))
 
     def keep(self, finished: Finished) -> None:
         """Give the finished picture to the sink, which owns the ticket from here on.

@@ -9,8 +9,10 @@ import structlog
 from core.items import ItemRef
 from core.repeats import Repeats
 from store.parts import ResultRow
-from vision.encode import encode_jpeg
+from vision.encode import encode_picture
+from vision.read.decoded import Header
 from vision.read.picture import read_picture
+from worker.pipeline.budget import Held
 from worker.pipeline.flow import Finished, Flow, Picture, Ticket
 from worker.pipeline.items import fetch, opened
 from worker.pipeline.stage import Stage
@@ -24,7 +26,7 @@ class ImageFiles:
 
     def __init__(self, *, threads: int) -> None:
         self._fetch: Stage[ItemRef, bytes] = Stage(
-            "fetch", _fetch, _hand_over, threads=threads, depth=16
+            "fetch", _fetch, _hand_over, threads=threads, depth=16, is_waiting=True
         )
 
     @property
@@ -55,44 +57,64 @@ class _Files:
 
 
 def _fetch(ticket: Ticket, item: ItemRef) -> bytes:
-    return fetch(item, ticket.run.unit)
+    ticket.hold(Held.FILE, min(item.size or 0, ticket.run.unit.options.limits.max_item_bytes))
+    data = fetch(item, ticket.run.unit)
+    ticket.hold_exactly(Held.FILE, len(data))  # a text list knows no sizes
+    return data
 
 
 def _hand_over(ticket: Ticket, data: bytes) -> None:
-    ticket.flow.put(ticket, partial(_decoded, ticket, data))
+    ticket.flow.put(ticket, partial(_decoded, ticket, [data]))
 
 
-def _decoded(ticket: Ticket, data: bytes) -> Picture:
+def _decoded(ticket: Ticket, files: list[bytes]) -> Picture:
+    """Decode the one file, which is taken out of the list: it isn't needed any more."""
+
+    def make_room(header: Header) -> None:
+        ticket.hold(Held.PIXELS, header.decode_bytes, pixels=header.width * header.height)
+
     limits = ticket.run.unit.options.limits
-    found = read_picture(data, max_pixels=limits.max_pixels, is_lenient=limits.lenient)
+    found = read_picture(
+        files.pop(), max_pixels=limits.max_pixels, is_lenient=limits.lenient, begin=make_room
+    )
+    ticket.let_go(Held.FILE)
+    ticket.hold_exactly(Held.PIXELS, found.pixels.nbytes)
     if found.warnings:
         ticket.warning = "; ".join(found.warnings)
-        job = ticket.run.unit.job
-        if (times := _repeats.due(job)) is not None:
-            _log.warning(
-                "picture read with a warning",
-                job=job,
-                item=ticket.item.key,
-                warning=ticket.warning,
-                times=times,
-            )
+        _tell(ticket)
     return Picture(ticket.item, None, None, found.pixels)
 
 
+def _tell(ticket: Ticket) -> None:
+    """Log what is odd about a file, now and then where a job has many of these."""
+    job = ticket.run.unit.job
+    if (times := _repeats.due(job)) is not None:
+        _log.warning(
+            "picture read with a warning",
+            job=job,
+            item=ticket.item.key,
+            warning=ticket.warning,
+            times=times,
+        )
+
+
 class ObjectSink:
-    """Uploads JPEGs, masks and cut-outs; its threads serve all runs of the process. See `Sink`."""
+    """Uploads pictures, masks and cut-outs, with threads that serve all runs. See `Sink`."""
 
     def __init__(self, *, threads: int) -> None:
         self._upload: Stage[Finished, Sequence[ResultRow]] = Stage(
-            "upload", _uploaded, Ticket.leave, threads=threads, depth=16
+            "upload", _uploaded, Ticket.leave, threads=threads, depth=16, is_waiting=True
         )
 
     @staticmethod
     def encoded(ticket: Ticket, finished: Finished) -> Finished:
-        """Draw the pictures and encode them as JPEG, one at a time."""
-        quality = ticket.run.unit.jpeg_quality
-        jpegs = {key: encode_jpeg(draw(), quality) for key, draw in finished.drawings.items()}
-        return Finished(finished.rows, {**jpegs, **finished.files}, {})
+        """Draw the pictures and encode them, one at a time."""
+        unit = ticket.run.unit
+        form, quality = unit.options.drawing.picture_format, unit.jpeg_quality
+        drawn = {
+            key: encode_picture(draw(), form, quality) for key, draw in finished.drawings.items()
+        }
+        return Finished(finished.rows, {**drawn, **finished.files}, {})
 
     def put(self, ticket: Ticket, finished: Finished) -> None:
         """Have the files uploaded, waiting while too many are queued."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.errors import BadInputError
 from predictions.answer import Answer
+from predictions.only_classes import only_classes
 from vision.ops.preprocess import Prepared
 from worker.models import Member, ResidentNetwork
 from worker.networks.network import Pixels
@@ -49,6 +50,7 @@ class Inquiry:
         self.picture = picture
         self.is_dropped = False
         self._members: Sequence[Member] = ticket.flow.model.members
+        self._classes = ticket.run.unit.options.rows.classes
         self._answers: list[Answer | Failure | None] = [None] * len(self._members)
         self._steps: dict[int, Steps] = {}  # of the members that have not ended
         self._asks: Sequence[PendingAsk] = ()
@@ -117,7 +119,8 @@ class Inquiry:
                 while not asks:
                     asks = steps.send(())
             except StopIteration as end:
-                self._answers[place] = end.value
+                task = self._members[place].task
+                self._answers[place] = only_classes(task, end.value, self._classes)
             except BadInputError as error:
                 self._answers[place] = Failure(error.reason, str(error))
             else:

@@ -24,7 +24,7 @@ from core.items import ItemRef
 from store.parts import ResultRow
 from worker.models import Models, ResidentModel
 from worker.pipeline.batcher import Batcher
-from worker.pipeline.budget import ByteBudget
+from worker.pipeline.budget import MIB, Held, PictureMemory
 from worker.pipeline.flow import Finished, Flow, Load, Sink, Source, Ticket
 from worker.pipeline.images import ImageFiles, ObjectSink
 from worker.pipeline.inquiry import Inquiry
@@ -34,7 +34,7 @@ from worker.pipeline.stage import Stage
 from worker.run import ShardRun
 
 _POOL = 64  # asks that may wait for a predictor before new pictures are held back
-_PICTURE_BYTES = 512 * 1024 * 1024  # decoded pictures that will be looked at again or drawn on
+_INPUT_BYTES = 64 * MIB  # what they may take, unless two batches take more
 _WINDOW_BATCHES = 4  # a run's pictures in flight, in batches per predictor
 
 _log = structlog.get_logger()
@@ -57,18 +57,20 @@ class Pipeline:
     `images` and `objects` are the source and the sink for items that are an image file each.
     """
 
-    def __init__(self, models: Models, threads: Threads) -> None:
+    def __init__(
+        self, models: Models, threads: Threads, memory: PictureMemory | None = None
+    ) -> None:
         self.models = models
         self.images = ImageFiles(threads=threads.fetch)
         self.objects = ObjectSink(threads=threads.upload)
         self._threads = threads
-        self._pictures = ByteBudget(_PICTURE_BYTES)
+        self._memory = memory or PictureMemory()
         self._flows: frozenset[Flow] = frozenset()  # those whose sources still let pictures in
         self._changing = threading.Lock()
         self._finish: Stage[Inquiry, Finished] = Stage(
             "finish", _finish, Ticket.keep, threads=threads.finish, depth=32
         )
-        self._batcher = Batcher(_POOL, upstream=self._coming)
+        self._batcher = Batcher(_POOL, _INPUT_BYTES, upstream=self._coming)
         self._advance: Stage[Inquiry, Inquiry] = Stage(
             "advance", _advance, self._ask_more, threads=threads.finish, depth=32
         )
@@ -97,7 +99,7 @@ class Pipeline:
             RegattaError: the run was stopped or overtaken, or can't go on; nothing is in flight.
         """
         window = _WINDOW_BATCHES * max(8, model.batch_size) * self._threads.predict
-        flow = Flow(run, model, sink, budget=self._pictures, window=window, put=self._decode.put)
+        flow = Flow(run, model, sink, memory=self._memory, window=window, put=self._decode.put)
         self._set_feeding(flow, on=True)
         try:
             source.feed(flow)
@@ -125,7 +127,7 @@ class Pipeline:
 
     def _coming(self) -> int:
         """Return how many pictures will reach the batcher; 0 if they wait for its asks to run."""
-        if self._pictures.is_short:
+        if self._memory.is_short:
             return 0
         feeding = sum(not flow.is_waiting for flow in self._flows)
         return feeding + self.images.load + self._decode.load + self._advance.load
@@ -159,13 +161,11 @@ def _decode(ticket: Ticket, load: Load) -> Inquiry:
     picture = load()
     ticket.size = picture.size_wh
     options, model = ticket.run.unit.options, ticket.flow.model
-    is_kept = options.drawing.annotate or model.revisits(options)
-    if is_kept:
-        ticket.hold(picture.image.nbytes)
+    is_kept = ticket.is_drawn or model.revisits(options)
     inquiry = Inquiry(ticket, picture if is_kept else None)
     inquiry.begin(picture.image)
     if not is_kept:
-        ticket.let_go()
+        ticket.let_go(Held.PIXELS)
     return inquiry
 
 
@@ -178,9 +178,12 @@ def _advance(ticket: Ticket, inquiry: Inquiry) -> Inquiry:
 def _finish(ticket: Ticket, inquiry: Inquiry) -> Finished:
     if not inquiry.is_answered:
         inquiry.resume()
+    if inquiry.picture is not None:
+        ticket.hold(Held.DRAWING, inquiry.picture.image.nbytes)
     done = finished(ticket, inquiry.picture, inquiry.answers)
     inquiry.picture = None
     done = ticket.flow.sink.encoded(ticket, done)
+    ticket.hold_exactly(Held.DRAWING, sum(map(len, done.files.values())))
     if not done.drawings:
-        ticket.let_go()
+        ticket.let_go(Held.PIXELS)
     return done

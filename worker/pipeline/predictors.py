@@ -2,17 +2,22 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import structlog
 
 from core.errors import RegattaError
+from core.items import ItemRef
 from worker.engines.protocol import OutOfMemoryError, PredictError, SickEngineError
+from worker.memory import FreedMemory
 from worker.networks.network import stacked
 from worker.pipeline.batcher import Batcher
 from worker.pipeline.inquiry import Failure, Inquiry, PendingAsk
 from worker.pipeline.soundness import check_sound
+from worker.run import ShardRun
 
 _log = structlog.get_logger()
 
@@ -30,6 +35,7 @@ class Predictors:
     def __init__(self, batcher: Batcher, then: Callable[[Inquiry], None], *, threads: int) -> None:
         self._batcher = batcher
         self._then = then
+        self._freed = FreedMemory()
         self._threads = [
             threading.Thread(target=self._loop, args=(n,), name=f"predict-{n}", daemon=True)
             for n in range(threads)
@@ -47,6 +53,7 @@ class Predictors:
         while (batch := self._batcher.take()) is not None:
             self._run(batch, number)
             del batch  # and with it the pictures of its asks: the next batch may be long in coming
+            self._freed.look(len(self._threads))
 
     def _run(self, batch: Sequence[PendingAsk], number: int) -> None:
         """Run those asks of a batch whose runs are not stopping."""
@@ -65,7 +72,8 @@ class Predictors:
         size = max(network.batch_size, len(batch))
         begun = time.perf_counter()
         try:
-            outputs = _outputs(batch, size, number)
+            with _watched(batch):
+                outputs = _outputs(batch, size, number)
         except (OutOfMemoryError, MemoryError) as error:
             self._halve(batch, size, number, error)
         except PredictError as error:
@@ -132,6 +140,18 @@ class Predictors:
     def _drop(self, ask: PendingAsk) -> None:
         if ask.inquiry.drop():
             self._then(ask.inquiry)
+
+
+@contextmanager
+def _watched(batch: Sequence[PendingAsk]) -> Iterator[None]:
+    """Have the watchdog see how long the batch takes, for each of the runs in it."""
+    items = defaultdict[ShardRun, list[ItemRef]](list)
+    for ask in batch:
+        items[ask.inquiry.ticket.run].append(ask.inquiry.ticket.item)
+    with ExitStack() as stack:
+        for run, of_run in items.items():
+            stack.enter_context(run.steps.batch(list(dict.fromkeys(of_run))))
+        yield
 
 
 def _outputs(batch: Sequence[PendingAsk], size: int, number: int) -> list[Any]:

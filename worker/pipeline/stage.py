@@ -3,7 +3,8 @@
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 import structlog
@@ -23,6 +24,8 @@ class Stage(Generic[Given, Made]):
 
     A full queue holds back the stage before it, so memory is bounded. An error in a picture
     quarantines that picture; an error in the environment ends its run; no exception ends a thread.
+    The watchdog sees how long each picture takes, unless the work `is_waiting` for a store, which
+    has time limits of its own.
     """
 
     def __init__(
@@ -33,8 +36,10 @@ class Stage(Generic[Given, Made]):
         *,
         threads: int,
         depth: int,
+        is_waiting: bool = False,
     ) -> None:
         self.name = name
+        self._is_waiting = is_waiting
         self._work = work
         self._then = then
         self._queue: queue.Queue[tuple[Ticket, Given] | None] = queue.Queue(depth)
@@ -85,7 +90,8 @@ class Stage(Generic[Given, Made]):
         begun = time.perf_counter()
         made: list[Made] = []
         try:
-            made.append(self._work(ticket, given))
+            with self._watched(ticket):
+                made.append(self._work(ticket, given))
         except BadInputError as error:
             ticket.quarantine(error.reason, str(error))
         except (RetryableError, FatalError, MemoryError) as error:
@@ -107,6 +113,19 @@ class Stage(Generic[Given, Made]):
         run = ticket.run
         _log.exception("unexpected", job=run.unit.job, shard=run.unit.hold.shard, stage=self.name)
         ticket.quarantine("internal_error", f"{self.name}: {type(error).__name__}: {error}")
+
+    @contextmanager
+    def _watched(self, ticket: Ticket) -> Iterator[None]:
+        if self._is_waiting:
+            yield
+            return
+        width, height = ticket.size or (0, 0)
+        with ticket.run.steps.picture(self.name, ticket.item, width * height) as step:
+            ticket.step = step
+            try:
+                yield
+            finally:
+                ticket.step = None
 
     def _hand_over(self, ticket: Ticket, made: Made) -> None:
         try:

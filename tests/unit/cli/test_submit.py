@@ -55,6 +55,49 @@ def test_options_reach_the_job(bench: Bench, regatta: Regatta, photos: Path, mod
     assert job.output == str(bench.root / "out")
 
 
+@pytest.mark.parametrize(
+    ("words", "drawn"),
+    [
+        (["--annotate"], (True, None)),
+        (["--annotate", "all"], (True, None)),
+        (["--no-annotate"], (False, None)),
+        (["--annotate=none"], (False, None)),
+        (["--annotate", "sample:1000"], (True, 1000)),
+    ],
+)
+def test_pictures_of_all_of_none_or_of_a_sample(
+    bench: Bench,
+    regatta: Regatta,
+    photos: Path,
+    model: Path,
+    words: list[str],
+    drawn: tuple[bool, int | None],
+) -> None:
+    options = bench.read_job(submit(regatta, photos, model, *words)).options
+    assert (options["annotate"], options.get("sample")) == drawn
+
+
+def test_annotate_does_not_swallow_the_source(
+    bench: Bench, regatta: Regatta, photos: Path, model: Path
+) -> None:
+    result = regatta("submit", "--model", str(model), "--annotate", str(photos))
+    assert bench.read_job(result.stdout.strip()).options["annotate"] is True
+    result = regatta("submit", "--model", str(model), str(photos), "--annotate=some")
+    assert result.exit_code == 2
+    assert "'some' is not all, none or sample:1000" in result.stderr
+
+
+def test_classes_are_the_models_and_a_slip_is_named(
+    bench: Bench, regatta: Regatta, photos: Path, model: Path
+) -> None:
+    words = ["--classes", "boat,buoy", "--redact", "boat"]
+    options = bench.read_job(submit(regatta, photos, model, *words)).options
+    assert (options["classes"], options["redact"]) == (["boat", "buoy"], ["boat"])
+    result = regatta("submit", str(photos), "--model", str(model), "--classes", "baot")
+    assert result.exit_code == 2
+    assert "did you mean 'boat'?" in result.stderr
+
+
 def test_says_that_nobody_schedules(
     bench: Bench, regatta: Regatta, photos: Path, model: Path
 ) -> None:
@@ -73,10 +116,52 @@ def test_a_dry_run_counts_and_leaves_no_job(
     result = regatta("submit", str(photos), *words, "--shard-items", "1")
     told: dict[str, Any] = json.loads(result.stdout)
     assert (told["items"], told["bytes"], told["shards"]) == (2, 10, 2)
-    assert told["passed_over"] == {"excluded": 1, "a video, not an image": 1, "not an image": 1}
+    assert told["passed_over"] == {"excluded": 1, "video": 1, "not an image": 1}
     assert told["examples"] == ["a.jpg", "b.JPG"]
     assert json.loads(regatta("jobs", "--format", "json").stdout) == []
     assert not (bench.root / "outputs").exists()
+
+
+@pytest.mark.parametrize("command", ["submit", "run"])
+def test_a_dry_run_of_a_job_without_items_fails_as_the_job_would(
+    regatta: Regatta, photos: Path, model: Path, command: str
+) -> None:
+    words = ["--model", str(model), "--dry-run", "--format", "table", "--include", "*.gif"]
+    result = regatta(command, str(photos), *words)
+    assert result.exit_code == 1
+    said = "1 video, 3 not included, 1 that is no picture"
+    assert f"passed_over  {said}" in result.stdout
+    assert f"error: nothing to do: 5 entries, {said}" in result.stderr
+    assert regatta(command, str(photos), *words, "--allow-empty").exit_code == 0
+    told = regatta(command, f"{photos}/[abc]/*.jpg", "--model", str(model), "--dry-run")
+    assert (told.exit_code, "hint" in told.stderr) == (1, False)
+
+
+def test_several_sources_are_one_job_and_may_be_repeated(
+    bench: Bench, regatta: Regatta, photos: Path, model: Path
+) -> None:
+    more = bench.root / "more/photos"
+    more.mkdir(parents=True)
+    (more / "x.jpg").touch()
+    words = ["--model", str(model), "--name", "both"]
+    job = bench.read_job(submit(regatta, photos, model, str(more), *words[2:]))
+    several = [["photos", f"{photos}/"], ["photos-2", f"{more}/"]]
+    assert (job.source, job.selection["sources"]) == (f"{photos}/, {more}/", several)
+    assert job.request is not None
+    assert job.request["source"] == [f"{photos}/", f"{more}/"]
+    saved = bench.root / "both.toml"
+    assert regatta("submit", "--like", "both", "--save", str(saved)).exit_code == 0
+    for again in (["--like", "both"], [str(saved)]):
+        result = regatta("submit", *again)
+        assert result.exit_code == 0, result.stderr
+        twin = bench.read_job(result.stdout.strip())
+        assert (twin.source, twin.selection) == (job.source, job.selection)
+    status = json.loads(regatta("status", job.id, "--format", "json").stdout)
+    assert status["source"] == [f"{photos}/", f"{more}/"]
+    inside = regatta("submit", str(photos), str(more), *words, "--output", f"{more}/out")
+    assert "lies in the source" in inside.stderr
+    mixed = regatta("submit", str(saved), str(photos), *words)
+    assert (mixed.exit_code, "is a job file" in mixed.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("command", ["submit", "run"])

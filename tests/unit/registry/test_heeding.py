@@ -24,6 +24,14 @@ SAID: dict[str, Any] = {
     "alpha": 0.3,
     "background": (1, 2, 3),
     "detector": "finder",
+    "classes": ("person",),
+    "only_found": True,
+    "redact": ("person",),
+    "labels": False,
+    "scores": False,
+    "boxes": True,
+    "line_width": 3,
+    "font_scale": 2.0,
 }
 """The options that not every model heeds."""
 
@@ -58,20 +66,29 @@ MODELS = {
     "bottom-up": alone("bottom-up", "keypoint", "HigherHRNet"),
     "people": composed("people", "keypoint", detector=FINDER, keypoint=export("keypoint")),
 }
+LABELLED = {"labels", "scores", "font_scale", "only_found", "redact"}
+BOXES = {"threshold", "slice", "boxes", "line_width", "classes", *LABELLED}
+POSES = {"threshold", "boxes", "line_width", *LABELLED}
 HEEDED = {
-    "detect": {"threshold", "slice"},
-    "masks": {"threshold", "slice", "alpha"},
-    "solo": {"threshold", "slice", "alpha"},
-    "pico": {"threshold", "slice"},
-    "classify": {"threshold"},
-    "segment": {"polygons", "alpha"},
-    "panoptic": {"alpha"},
+    "detect": BOXES,
+    "masks": {*BOXES, "alpha"},
+    "solo": {*BOXES, "alpha"},
+    "pico": BOXES,
+    "classify": {"threshold", "classes", "scores", "font_scale", "only_found"},
+    "segment": {"polygons", "alpha", "classes", *LABELLED},
+    "panoptic": {"alpha", "line_width", "classes", *LABELLED},
     "matting": {"background"},
-    "ocr": {"threshold"},
-    "top-down": {"threshold", "slice", "detector"},
-    "bottom-up": {"threshold"},
-    "people": {"threshold", "slice"},
+    "ocr": {"threshold", "only_found", "redact", "line_width"},
+    "top-down": {*POSES, "slice", "detector"},
+    "bottom-up": POSES,
+    "people": {*POSES, "slice"},
 }
+DRAWN_AS_USUAL = {
+    "jpeg_quality": 90,
+    "annotate": True,
+    "picture_format": "jpg",
+}
+"""What holds for the pictures of any model."""
 
 
 def test_the_table_covers_every_task_and_option() -> None:
@@ -86,10 +103,10 @@ def test_the_table_covers_every_task_and_option() -> None:
 def test_what_was_typed_and_nothing_heeds_is_refused(name: str, option: str) -> None:
     request = JobRequest.of("/s/", name, **{option: SAID[option]})
     if option in HEEDED[name]:
-        assert heeded(request, [MODELS[name]], SourceKind.FOLDER) == (request, [])
+        assert heeded(request, [MODELS[name]], [SourceKind.FOLDER]) == (request, [])
         return
     with pytest.raises(UsageError) as caught:
-        heeded(request, [MODELS[name]], SourceKind.FOLDER)
+        heeded(request, [MODELS[name]], [SourceKind.FOLDER])
     task = MODELS[name].ref.task
     flag = OPTIONS[option].flag
     assert str(caught.value).startswith(f"{flag} means nothing to {name!r} (task {task}): it is ")
@@ -98,8 +115,8 @@ def test_what_was_typed_and_nothing_heeds_is_refused(name: str, option: str) -> 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_what_was_inherited_and_nothing_heeds_is_dropped_and_named(name: str) -> None:
-    request = JobRequest("/s/", {"model": (name,), **SAID}, frozenset(SAID))
-    kept, dropped = heeded(request, [MODELS[name]], SourceKind.FOLDER)
+    request = JobRequest(("/s/",), {"model": (name,), **SAID}, frozenset(SAID))
+    kept, dropped = heeded(request, [MODELS[name]], [SourceKind.FOLDER])
     assert kept.said.keys() == {"model", *HEEDED[name]}
     assert [why.split()[0] for why in dropped] == [
         each.flag for key, each in OPTIONS.items() if key in SAID.keys() - HEEDED[name]
@@ -109,7 +126,7 @@ def test_what_was_inherited_and_nothing_heeds_is_dropped_and_named(name: str) ->
 def test_the_message_names_the_tasks_that_heed_it() -> None:
     models = [MODELS["detect"], MODELS["ocr"]]
     with pytest.raises(UsageError) as caught:
-        heeded(JobRequest.of("/s/", "detect", "ocr", alpha=0.3), models, SourceKind.FOLDER)
+        heeded(JobRequest.of("/s/", "detect", "ocr", alpha=0.3), models, [SourceKind.FOLDER])
     assert str(caught.value) == (
         "--alpha means nothing to 'detect' (task detect) and 'ocr' (task ocr): it is for models "
         "of segment, panoptic, detect with masks"
@@ -119,7 +136,7 @@ def test_the_message_names_the_tasks_that_heed_it() -> None:
 def test_one_of_several_models_is_enough() -> None:
     request = JobRequest.of("/s/", "detect", "matting", background=(1, 2, 3), threshold=0.4)
     models = [MODELS["detect"], MODELS["matting"]]
-    assert heeded(request, models, SourceKind.FOLDER) == (request, [])
+    assert heeded(request, models, [SourceKind.FOLDER]) == (request, [])
 
 
 @pytest.mark.parametrize(
@@ -127,23 +144,37 @@ def test_one_of_several_models_is_enough() -> None:
     [
         ({"alpha": 0.3, "annotate": False}, SourceKind.FOLDER, "--alpha is about pictures"),
         ({"jpeg_quality": 9, "annotate": False}, SourceKind.FOLDER, "--jpeg-quality is about pic"),
+        ({"redact": ("person",), "annotate": False}, SourceKind.FOLDER, "--redact is about pic"),
+        (
+            {"jpeg_quality": 9, "picture_format": "png"},
+            SourceKind.FOLDER,
+            "--jpeg-quality means nothing to PNG",
+        ),
         ({"overlap": 0.3}, SourceKind.FOLDER, "--overlap says how tiles .* no --slice"),
         ({"merge": "nms"}, SourceKind.FOLDER, "--merge says how tiles"),
         ({"since": "7d"}, SourceKind.CSV, "--since needs a listing"),
         ({"min_size": 5}, SourceKind.LINES, "--min-size needs a listing"),
+        ({"hidden": True}, SourceKind.LINES, "--hidden needs a folder or a glob"),
+        ({"hidden": True}, SourceKind.FILE, "--hidden needs a folder or a glob"),
     ],
 )
 def test_options_that_hang_on_others(said: Any, source: SourceKind, message: str) -> None:
     models = [MODELS["masks"]]
     with pytest.raises(UsageError, match=message):
-        heeded(JobRequest.of("/s", "m", **said), models, source)
-    _, dropped = heeded(JobRequest("/s", said, frozenset(said)), models, source)
+        heeded(JobRequest.of("/s", "m", **said), models, [source])
+    _, dropped = heeded(JobRequest(("/s",), said, frozenset(said)), models, [source])
     assert len(dropped) == 1
 
 
 def test_lists_that_may_state_sizes_heed_them() -> None:
     request = JobRequest.of("/s", "m", min_size=5)
-    assert heeded(request, [MODELS["detect"]], SourceKind.JSONL) == (request, [])
+    assert heeded(request, [MODELS["detect"]], [SourceKind.JSONL]) == (request, [])
+
+
+def test_one_of_several_sources_is_enough() -> None:
+    request = JobRequest.of(("/s", "/t.txt"), "m", since="7d", min_size=5, hidden=True)
+    both = [SourceKind.FOLDER, SourceKind.LINES]
+    assert heeded(request, [MODELS["detect"]], both) == (request, [])
 
 
 def test_detectors_with_masks_are_those_that_the_worker_takes_for_them() -> None:
@@ -175,16 +206,25 @@ def test_what_holds_for_each_of_several_models() -> None:
             "task": "detect",
             "threshold": 0.45,
             "slice": {"width": 64, "height": 32, "overlap": 0.2, "merge": "nmm"},
-            "jpeg_quality": 90,
-            "annotate": True,
+            "classes": None,
+            **DRAWN_AS_USUAL,
+            "only_found": False,
+            "redact": None,
+            "labels": True,
+            "scores": True,
+            "boxes": None,
+            "line_width": None,
+            "font_scale": 1.0,
         },
-        "matting": {
-            "task": "matting",
-            "jpeg_quality": 90,
-            "annotate": True,
-            "background": (120, 255, 155),
-        },
+        "matting": {"task": "matting", **DRAWN_AS_USUAL, "background": (120, 255, 155)},
     }
+    sampled = effective(MODELS["matting"], options.but(sample=1000))["matting"]
+    assert sampled["annotate"] == "sample:1000"
     undrawn = effective(MODELS["matting"], options.but(annotate=False))["matting"]
     assert undrawn == {"task": "matting", "annotate": False}
-    assert [each.key for each in options_of(RowOptions)] == ["threshold", "slice", "polygons"]
+    assert [each.key for each in options_of(RowOptions)] == [
+        "threshold",
+        "slice",
+        "polygons",
+        "classes",
+    ]

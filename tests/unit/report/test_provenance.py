@@ -38,3 +38,10 @@ def test_a_job_that_was_moved_lists_what_it_was_moved_from() -> None:
     freed = provenance(job(profile=None, past_profiles=[PROFILE.to_json()]))
     assert freed["Engine of profile 0"]["engine"] == "null"
     assert freed["Engine"] == {"profile": "not chosen yet"}
+
+
+def test_several_sources_are_listed_by_their_names() -> None:
+    sources = [["day", "/a/day/"], ["day-2", "/b/day/"]]
+    found = provenance(job(selection={"limit": 3, "sources": sources}))
+    assert found["Selection"] == {"limit": "3", "source day": "/a/day/", "source day-2": "/b/day/"}
+    assert found["Job"]["source"] == "/a/day/, /b/day/"

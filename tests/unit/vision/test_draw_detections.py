@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from predictions.detections import Detections
-from vision.draw.detections import Strokes, draw_detections
+from vision.draw.detections import draw_detections
+from vision.draw.look import Look, Strokes
 from vision.draw.strip import label_strip
 from vision.palette import colour_of
 
@@ -29,6 +30,12 @@ def one(*box: float, class_id: int = 0, score: float = 0.8) -> Detections:
 
 def changed(image: np.ndarray, background: np.ndarray) -> np.ndarray:
     return np.asarray((image != background).any(axis=2))
+
+
+def finds(drawn: np.ndarray, text: str, font_px: int, class_id: int = 0) -> bool:
+    """Whether a label of this size stands somewhere in the picture, whole."""
+    strip = label_strip(text, font_px, colour_of(class_id))
+    return bool(cv2.matchTemplate(drawn, strip, cv2.TM_SQDIFF).min() < 1)
 
 
 def test_no_detections_change_nothing() -> None:
@@ -84,8 +91,7 @@ def test_a_box_outside_the_image_is_not_drawn() -> None:
 )
 def test_labels_stay_inside_the_image_whole(box: tuple[float, ...]) -> None:
     drawn = draw_detections(blank(), one(*box))
-    strip = label_strip("person 0.80", Strokes.for_image(640, 480).font_px, colour_of(0))
-    assert cv2.matchTemplate(drawn, strip, cv2.TM_SQDIFF).min() < 1
+    assert any(finds(drawn, "person 0.80", font_px) for font_px in range(9, 17))
 
 
 def test_labels_do_not_cover_each_other() -> None:
@@ -99,6 +105,65 @@ def test_labels_do_not_cover_each_other() -> None:
     label = changed(alone, image)[:197]  # above the box and its line there is only the label
     assert label.any()
     assert np.array_equal(drawn[:197][label], alone[:197][label])
+
+
+def cars(rows: int, columns: int, *, step: int, size: int) -> Detections:
+    """A car park seen from above."""
+    places = np.array([(x * step + 40, y * step + 40) for y in range(rows) for x in range(columns)])
+    count = rows * columns
+    return Detections(
+        np.hstack([places, places + size]).astype(np.float32),
+        np.full(count, 0.5, np.float32),
+        np.zeros(count, np.int32),
+        ("car",),
+    )
+
+
+def test_many_small_objects_get_small_labels_that_do_not_cover_their_neighbours() -> None:
+    image = blank(1080, 1920)
+    found = cars(12, 20, step=80, size=24)
+    drawn = draw_detections(image, found)
+    bare = draw_detections(image, found, look=Look(labels=False))
+    for x1, y1, x2, y2 in found.xyxy.astype(int).tolist():
+        inside = slice(y1 + 3, y2 - 3), slice(x1 + 3, x2 - 3)
+        assert changed(drawn[inside], bare[inside]).mean() < 0.3
+    assert finds(drawn, "car 0.50", Strokes.for_image(1920, 1080).fonts(6)[0])
+    assert not finds(drawn, "car 0.50", Strokes.for_image(1920, 1080).font_px)
+
+
+def test_a_legend_in_the_emptiest_corner_counts_what_has_no_room_for_labels() -> None:
+    image = blank(1080, 1920)
+    found = cars(30, 30, step=14, size=13)
+    drawn = draw_detections(image, found)
+    written = changed(drawn, draw_detections(image, found, look=Look(labels=False)))
+    assert written[:, 960:].any()
+    font_px = Strokes.for_image(1920, 1080)
+    assert finds(drawn, "car \N{MULTIPLICATION SIGN}900", font_px.fonts(0.7 * font_px.font_px)[0])
+
+
+def test_labels_and_scores_and_boxes_can_be_left_out() -> None:
+    image, found = blank(), one(100, 150, 300, 400)
+    font_px = Strokes.for_image(640, 480).font_px
+    assert finds(draw_detections(image, found), "person 0.80", font_px)
+    named = draw_detections(image, found, look=Look(scores=False))
+    assert finds(named, "person", font_px)
+    assert not finds(named, "person 0.80", font_px)
+    outline = draw_detections(image, found, look=Look(labels=False))
+    assert tuple(outline[399, 200].tolist()) == colour_of(0)
+    assert not changed(outline, image)[:140].any()
+    nothing = draw_detections(image, found, look=Look(labels=False, boxes=False))
+    assert np.array_equal(nothing, image)
+
+
+def test_lines_and_fonts_are_as_wide_and_as_large_as_asked() -> None:
+    image, found = blank(), one(100, 150, 300, 400)
+    drawn = draw_detections(image, found, look=Look(labels=False, line_px=9))
+    assert changed(drawn, image)[:, 200].sum() == 2 * 9
+    large = Strokes.for_image(640, 480, font_scale=2)
+    assert large.font_px == pytest.approx(2 * Strokes.for_image(640, 480).font_px, rel=0.1)
+    assert finds(
+        draw_detections(image, found, look=Look(font_scale=2)), "person 0.80", large.font_px
+    )
 
 
 def test_order_does_not_matter_and_pixels_repeat() -> None:
@@ -138,10 +203,13 @@ def test_any_box_in_any_image_can_be_drawn(
     assert drawn.shape == (height, width, 3)
 
 
-def test_strokes_grow_with_the_image() -> None:
-    small, full, large = (Strokes.for_image(*wh) for wh in [(320, 240), (640, 480), (3840, 2160)])
-    assert small.line_px < full.line_px < large.line_px
-    assert 10 <= small.font_px < full.font_px < large.font_px
-    # On a screen, 1280 pixels wide, the large picture is still readable.
-    assert large.font_px * 1280 / 3840 >= 13
-    assert large.line_px * 1280 / 3840 >= 2
+@pytest.mark.parametrize("wh", [(4317, 2775), (2775, 4317), (640, 480), (359, 423), (7680, 4320)])
+def test_captions_and_lines_can_be_seen_in_a_thumbnail(wh: tuple[int, int]) -> None:
+    strokes, shown = Strokes.for_image(*wh), 320 / max(wh)
+    assert 9 <= strokes.font_px * shown <= 14
+    assert 1 <= strokes.line_px * shown <= 2
+    assert 9 <= strokes.least_font_px <= strokes.font_px / 1.5
+
+
+def test_a_panorama_is_drawn_on_as_if_it_were_shorter() -> None:
+    assert Strokes.for_image(9000, 500) == Strokes.for_image(1000, 500)

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from core.errors import BadInputError
-from vision.encode import encode_jpeg
+from vision.encode import encode_jpeg, encode_picture
 
 
 def picture() -> np.ndarray:
@@ -41,3 +41,25 @@ def test_what_no_jpeg_can_hold_is_refused() -> None:
     with pytest.raises(BadInputError, match="70000x2") as caught:
         encode_jpeg(np.zeros((2, 70_000, 3), np.uint8), 90)
     assert caught.value.reason == "not_encodable"
+
+
+@pytest.mark.parametrize(("form", "name"), [("jpg", "JPEG"), ("png", "PNG"), ("webp", "WEBP")])
+def test_each_format_is_what_another_reader_takes_it_for(form: str, name: str) -> None:
+    image = picture()
+    data = encode_picture(image, form, 95)
+    assert data == encode_picture(image.copy(), form, 95)
+    read = Image.open(io.BytesIO(data))
+    assert (read.format, read.size) == (name, (80, 60))
+    off = np.abs(np.asarray(read.convert("RGB"))[..., ::-1].astype(int) - image)
+    assert off.max() == 0 if form == "png" else off.mean() < 4
+
+
+def test_quality_is_for_what_loses_something() -> None:
+    for form in ("jpg", "webp"):
+        assert len(encode_picture(picture(), form, 95)) > len(encode_picture(picture(), form, 50))
+    assert encode_picture(picture(), "png", 95) == encode_picture(picture(), "png", 50)
+
+
+def test_what_no_webp_can_hold_is_refused() -> None:
+    with pytest.raises(BadInputError, match=r"16384x1 is more than a WebP holds \(16383 a side\)"):
+        encode_picture(np.zeros((1, 16_384, 3), np.uint8), "webp", 90)

@@ -36,6 +36,12 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
+def turned(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
 def corners_rgb(image_bgr: np.ndarray) -> list[tuple[int, ...]]:
     height, width = image_bgr.shape[:2]
     points = [(5, 5), (5, width - 6), (height - 6, 5), (height - 6, width - 6)]
@@ -208,3 +214,20 @@ def test_many_threads_read_what_one_reads() -> None:
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda one: read_picture(one, max_pixels=LIMIT).pixels, data))
     assert all(map(np.array_equal, alone, together))
+
+
+@pytest.mark.parametrize(
+    ("how", "times"),
+    [
+        ({}, 1),
+        ({"progressive": True, "subsampling": 0}, 3),  # coefficients have 16 bits
+        ({"progressive": True, "subsampling": 2}, 2),
+        ({"exif": turned(6)}, 2),
+        ({"exif": turned(6), "progressive": True, "subsampling": 0}, 3),
+    ],
+)
+def test_what_decoding_takes_is_known_before_it_begins(how: dict[str, Any], times: int) -> None:
+    begun: list[int] = []
+    data = encoded(Image.new("RGB", (48, 64)), "JPEG", **how)
+    read_picture(data, max_pixels=LIMIT, begin=lambda header: begun.append(header.decode_bytes))
+    assert begun == [times * 3 * 64 * 48]

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from predictions.detections import Detections
+from vision.draw.look import Look
 from vision.draw.poses import draw_poses
+from vision.palette import colour_of
 from vision.people import VISIBLE, people_around
 from vision.skeletons import COCO_17, LEFT, MIDDLE, MPII_16, RIGHT, skeleton_of
 
@@ -90,10 +92,24 @@ def covered(size_wh: tuple[int, int], fraction: float) -> float:
 
 
 def test_widths_follow_the_picture_and_small_people() -> None:
-    assert covered((320, 240), 0.8) == pytest.approx(covered((3200, 2400), 0.8), abs=8)
+    assert covered((320, 240), 0.8) == pytest.approx(covered((3200, 2400), 0.8), abs=10)
     assert covered((7680, 4320), 0.8) > 2
     assert covered((7680, 4320), 0.02) < covered((7680, 4320), 0.8) / 3
     assert covered((320, 240), 0.05) > 0
+
+
+def test_limbs_are_no_hairs_in_a_small_portrait() -> None:
+    assert covered((359, 423), 0.8) * 359 / 1000 >= 3
+
+
+def test_people_have_boxes_when_asked() -> None:
+    image = np.full((240, 320, 3), GREY, np.uint8)
+    people = poses(person((320, 240)))
+    boxed = draw_poses(image, people, Look())
+    x1, y1, _, y2 = people.xyxy[0].round().astype(int).tolist()
+    assert tuple(boxed[(y1 + y2) // 2, x1].tolist()) == colour_of(0)
+    assert (boxed != draw_poses(image, people, Look(labels=False))).any()
+    assert (boxed[y1, x1] != draw_poses(image, people)[y1, x1]).any()
 
 
 def test_skeletons_hang_together() -> None:

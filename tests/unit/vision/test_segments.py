@@ -6,6 +6,7 @@ from PIL import Image
 
 from predictions.answer import ClassScore
 from vision.draw.caption import draw_classes, percent
+from vision.draw.look import Look
 from vision.draw.segments import draw_segments, encode_mask
 from vision.palette import colour_of
 
@@ -25,11 +26,17 @@ def test_a_class_covers_its_pixels_and_background_does_not() -> None:
     image = np.full((200, 200, 3), 100, np.uint8)
     labels = np.zeros((200, 200), np.uint8)
     labels[150:] = 1
-    drawn = draw_segments(image, labels, [], 0.5, background=0)
+    present = [ClassScore("b", 1, 0.25), ClassScore("a", 0, 0.75)]
+    bare = Look(labels=False)
+    drawn = draw_segments(image, labels, present, 0.5, background=0, look=bare)
 
     assert (drawn[:150] == 100).all()
     assert drawn[180, 100] == pytest.approx([(100 + c) / 2 for c in colour_of(1)], abs=1)
-    assert (draw_segments(image, labels, [], 0.0, None) == image).all()
+    assert (draw_segments(image, labels, present, 0.0, None, bare) == image).all()
+    # What a row leaves out is not drawn either.
+    some = draw_segments(image, labels, present[1:], 0.5, None, bare)
+    assert (some[150:] == 100).all()
+    assert (some[:150] != 100).any()
     assert (image == 100).all()
 
 

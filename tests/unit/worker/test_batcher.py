@@ -15,10 +15,10 @@ from worker.pipeline.inquiry import PendingAsk
 class Pool:
     """A batcher, the number of pictures that are on their way to it, and a clock."""
 
-    def __init__(self, capacity: int = 8) -> None:
+    def __init__(self, capacity: int = 8, most_bytes: int = 10**6) -> None:
         self.coming = 1
         self.clock = Clock()
-        self.batcher = Batcher(capacity, lambda: self.coming, clock=self.clock)
+        self.batcher = Batcher(capacity, most_bytes, lambda: self.coming, clock=self.clock)
 
     def put(self, index: int, network: Any, side: int = 4) -> None:
         self.batcher.put([ask(index, network, side)])
@@ -172,3 +172,20 @@ def test_closing_ends_who_waits_for_a_batch(pool: Pool) -> None:
     pool.batcher.close()
     waiting.join(PATIENCE)
     assert taken == [None]
+
+
+def test_large_inputs_fill_it_sooner_but_two_batches_always_fit() -> None:
+    two = network(batch_size=2)
+    inputs = ask(0, two).prepared.image.nbytes
+    pool = Pool(capacity=64, most_bytes=5 * inputs)
+    for number in range(4):
+        pool.put(number, two)
+    assert not pool.batcher._is_full()
+    pool.put(4, two)
+    assert pool.batcher._is_full()
+    pool = Pool(capacity=64, most_bytes=1)
+    for number in range(3):
+        pool.put(number, two)
+    assert not pool.batcher._is_full()
+    pool.put(3, two)
+    assert pool.batcher._is_full()

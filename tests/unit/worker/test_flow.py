@@ -8,7 +8,7 @@ from core.errors import RegattaError
 from core.items import ItemRef
 from core.work import Directive, WorkUnit
 from tests.workshop import new_run
-from worker.pipeline.budget import ByteBudget
+from worker.pipeline.budget import Held, PictureMemory
 from worker.pipeline.flow import Finished, Flow, Load, Picture, Ticket
 
 MODEL: Any = None
@@ -39,13 +39,13 @@ class Way:
     def __init__(self, unit: WorkUnit, sink: Kept | None = None) -> None:
         self.run = new_run(unit)
         self.sink = sink or Kept()
-        self.budget = ByteBudget(1000)
+        self.memory = PictureMemory(1000)
         self.put: list[tuple[Ticket, Load]] = []
         self.flow = Flow(
             self.run,
             MODEL,
             self.sink,
-            budget=self.budget,
+            memory=self.memory,
             window=2,
             put=lambda *entry: self.put.append(entry),
         )
@@ -65,11 +65,16 @@ def test_a_shown_picture_is_held_until_it_has_left(way: Way) -> None:
     way.flow.show(picture)
     [(ticket, load)] = way.put
     assert load() is picture
-    assert way.budget._held == 5 * 7 * 3
-    ticket.hold(10**6)  # is counted already
-    assert way.budget._held == 5 * 7 * 3
+    assert way.memory.held == 5 * 7 * 3
+    ticket.hold(Held.PIXELS, 10**6)  # is counted already
+    assert way.memory.held == 5 * 7 * 3
+    ticket.hold(Held.DRAWING, 50)
+    ticket.hold_exactly(Held.DRAWING, 20)
+    assert way.memory.held == 5 * 7 * 3 + 20
+    ticket.let_go(Held.PIXELS)
+    assert way.memory.held == 20
     ticket.leave([ticket.quarantined("m", "t", "r")])
-    assert way.budget._held == 0
+    assert way.memory.held == 0
     [row] = way.run.rows([ITEM])
     assert (row.frame, row.pts) == (3, 0.12)
 

@@ -12,7 +12,7 @@ from core.work import WorkUnit
 from tests.workshop import new_run
 from vision.ops.preprocess import Prepared
 from worker.models import Member, ResidentModel
-from worker.pipeline.budget import ByteBudget
+from worker.pipeline.budget import PictureMemory
 from worker.pipeline.flow import Flow
 from worker.pipeline.inquiry import Failure, Inquiry, PendingAsk
 from worker.recipes.recipe import Ask, Steps
@@ -55,7 +55,7 @@ def inquiry(unit: WorkUnit) -> Callable[..., Inquiry]:
             new_run(unit),
             ResidentModel(tuple(members)),
             NOTHING,
-            budget=ByteBudget(1),
+            memory=PictureMemory(1),
             window=1,
             put=NOTHING,
         )

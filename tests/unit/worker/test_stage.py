@@ -8,7 +8,7 @@ from core.errors import BadInputError, FatalError, RegattaError, RetryableError
 from core.items import ItemRef
 from core.work import Directive, WorkUnit
 from tests.workshop import PATIENCE, Gate, new_run
-from worker.pipeline.budget import ByteBudget
+from worker.pipeline.budget import PictureMemory
 from worker.pipeline.flow import Finished, Flow, Ticket
 from worker.pipeline.stage import Stage
 from worker.run import ShardRun
@@ -46,7 +46,7 @@ def stages() -> Iterator[list[Stage[int, Any]]]:
 
 
 def flow_of(run: ShardRun, sink: Missing, window: int = 10) -> Flow:
-    return Flow(run, NOTHING, sink, budget=ByteBudget(1), window=window, put=NOTHING)
+    return Flow(run, NOTHING, sink, memory=PictureMemory(1), window=window, put=NOTHING)
 
 
 def ran(

@@ -2,14 +2,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from core.work import WorkUnit
+from core.items import ItemRef
+from core.work import Hold, WorkUnit
 from tests.workshop import new_run
 from worker.run import ShardRun
-from worker.watchdog import EXIT_STALLED, Watchdog
+from worker.watchdog import EXIT_STALLED, Accused, Watchdog
 
 
 class Ward:
@@ -17,7 +20,13 @@ class Ward:
 
     def __init__(self, *runs: ShardRun) -> None:
         self.status: int | None = None
-        self.watchdog = Watchdog(lambda: runs, stall_seconds=60.0, end=self._end)
+        self.accused: dict[int, list[str]] = {}
+        self.watchdog = Watchdog(lambda: runs, stall_seconds=60.0, accuse=self._note, end=self._end)
+
+    def _note(self, accused: Accused) -> None:
+        self.accused = {
+            run.unit.hold.shard: [i.key for i in items] for run, items in accused.items()
+        }
 
     def _end(self, status: int) -> None:
         self.status = status
@@ -59,8 +68,12 @@ from types import SimpleNamespace
 import regatta
 from worker.watchdog import Watchdog
 
+from worker.run import ShardRun
+
 unit = SimpleNamespace(hold=SimpleNamespace(shard=1))
-runs = [SimpleNamespace(unit=unit, moved_at=time.monotonic() - idle) for idle in (1000.0, 61.0)]
+runs = [ShardRun(unit, lease_seconds=1, margin=0) for _ in range(2)]
+for run, idle in zip(runs, (1000.0, 61.0)):
+    run.moved_at = time.monotonic() - idle
 Watchdog(lambda: runs, stall_seconds=60.0).tick()
 """
     ended = subprocess.run(
@@ -68,6 +81,36 @@ Watchdog(lambda: runs, stall_seconds=60.0).tick()
     )
     assert ended.returncode == EXIT_STALLED
     assert "in tick" in ended.stderr
+
+
+def late(run: ShardRun) -> ExitStack:
+    """Two pictures being decoded, the first of which takes too long."""
+    stack = ExitStack()
+    step = stack.enter_context(run.steps.picture("decode", ItemRef(0, "bomb.jpg"), 0))
+    stack.enter_context(run.steps.picture("decode", ItemRef(1, "sound.jpg"), 0))
+    step.until = time.monotonic() - 1
+    return stack
+
+
+def test_a_picture_that_takes_too_long_is_named_while_others_go_on(unit: WorkUnit) -> None:
+    guilty = run(unit, idle=0.0)
+    other = run(replace(unit, hold=Hold(77, 1)), idle=0.0)
+    ward = Ward(guilty, other)
+    with late(guilty):
+        assert not ward.watchdog.tick()  # the process may have been stopped until now
+        assert ward.watchdog.tick()
+    assert ward.status == EXIT_STALLED
+    assert ward.accused == {unit.hold.shard: ["bomb.jpg"], 77: []}
+
+
+def test_a_picture_that_is_done_by_the_second_look_is_not(unit: WorkUnit) -> None:
+    one = run(unit, idle=0.0)
+    ward = Ward(one)
+    with late(one):
+        assert not ward.watchdog.tick()
+    assert not ward.watchdog.tick()
+    with late(one):
+        assert not ward.watchdog.tick()
 
 
 def test_it_is_ended_even_with_nowhere_to_show_them(

@@ -56,6 +56,23 @@ class JpegHeader(Header):
     orientation: int
     oddities: tuple[str, ...]
 
+    @property
+    def decode_bytes(self) -> int:
+        """See `vision.read.decoded.Header`; with several scans, coefficients are kept, too."""
+        turned = self.picture_bytes if self.orientation != 1 else 0
+        return self.picture_bytes + max(turned, self._coefficient_bytes)
+
+    @property
+    def _coefficient_bytes(self) -> int:
+        """Two bytes for each sample of each component (`JCOEF` in libjpeg's `jmorecfg.h`)."""
+        if not self.structure.has_several_scans:
+            return 0
+        components = self.structure.frame.components
+        across = max((one.horizontal for one in components), default=1) or 1
+        down = max((one.vertical for one in components), default=1) or 1
+        samples = sum(one.horizontal * one.vertical for one in components)
+        return 2 * self.width * self.height * samples // (across * down)
+
 
 def inspect(data: bytes) -> JpegHeader:
     """See `vision.read.decoded.Reader`; scans are counted."""

@@ -73,6 +73,7 @@ class PaddlePredictor:
         self._own_bytes = own_bytes
         self.memory_bytes = shared_bytes + own_bytes
         self._plain: Any = None
+        self._largest = 0
         self.input_names: tuple[str, ...] = tuple(vendor.get_input_names())
         self._output_names = tuple(vendor.get_output_names())
 
@@ -81,6 +82,7 @@ class PaddlePredictor:
         arrays = [np.ascontiguousarray(array) for array in self._bound(feeds)]
         try:
             vendor = self._vendor_for(arrays)
+            self._make_way_for(arrays)
             for name, array in zip(self.input_names, arrays, strict=True):
                 vendor.get_input_handle(name).copy_from_cpu(array)
             vendor.run()
@@ -112,6 +114,18 @@ class PaddlePredictor:
         if self._plain is None:
             self._plain = self._plainly()
         return self._plain
+
+    def _make_way_for(self, arrays: Sequence[NDArray[Any]]) -> None:
+        """Free the intermediate results of smaller batches before a larger one than ever.
+
+        Paddle keeps a buffer for each of them and replaces those that are too small one by one.
+        """
+        size = sum(array.nbytes for array in arrays)
+        if size > self._largest:
+            if self._largest:
+                for one in filter(None, (self._vendor, self._plain)):
+                    one.clear_intermediate_tensor()
+            self._largest = size
 
     def _bound(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """Return the arrays for the network's inputs; a sole input of any name is the image."""

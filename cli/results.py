@@ -15,11 +15,12 @@ from cli.options import format_option, raw_option
 from cli.session import job_of, opened, say
 from cli.show.output import FIRST_ROWS, chosen, print_records
 from config.settings import load_settings
+from core.errors import UsageError
 from core.states import ItemState
 from core.tasks import detections_of, task_of
 from core.wording import count
 from store.committed import committed_rows
-from store.locations import use_s3
+from store.locations import is_folder, use_s3
 from store.output import Output
 from store.s3.location import is_s3
 from store.s3.options import S3Options
@@ -104,7 +105,13 @@ def _rows_of(ref: str) -> Iterator[Iterator[Row]]:
         yield output.rows()
         return
     with opened() as (_, db):
-        yield committed_rows(db, job_of(db, ref))
+        try:
+            job = job_of(db, ref)
+        except UsageError as error:
+            if not is_folder(ref):
+                raise
+            raise UsageError(str(error), hint=f"a folder has a slash: ./{ref}") from error
+        yield committed_rows(db, job)
 
 
 def _print(rows: Iterator[Row], form: str, *, raw: bool) -> None:

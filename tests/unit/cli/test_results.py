@@ -223,6 +223,12 @@ def test_a_folder_that_is_no_output(
     assert str(tmp_path) in result.stderr or "newer" in words
 
 
+def test_a_folder_without_a_slash_is_no_job(bench: Bench, regatta: Regatta) -> None:
+    (bench.root / "moved").mkdir()
+    assert "hint: a folder has a slash: ./moved" in regatta("results", "moved").stderr
+    assert "`regatta jobs`" in regatta("results", "nothing").stderr
+
+
 def test_text_is_what_a_table_shows_of_ocr(bench: Bench, regatta: Regatta) -> None:
     lines = Detections(
         xyxy=np.zeros((2, 4), np.float32),

@@ -45,8 +45,8 @@ class TiffHeader(Header):
     @property
     def decode_bytes(self) -> int:
         """See `Header`; samples of any size are unpacked, and those that count are copied."""
-        sample_bytes = 2 if self.page.dtype is None else self.page.dtype.itemsize
-        samples = self.width * self.height * sample_bytes * self.page.samplesperpixel
+        sample_bytes = 2 if self.page.dtype is None else int(self.page.dtype.itemsize)
+        samples = self.width * self.height * sample_bytes * int(self.page.samplesperpixel)
         return 2 * (self.picture_bytes + samples)
 
 

@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.errors import UsageError
 from core.sources import SourceKind, sources_by_prefix
 from store.locations import absolute
 from store.s3.location import is_s3
@@ -58,5 +60,8 @@ def places_of_all(session: Session) -> Sequence[Places]:
 
 def real_folder(location: str) -> str:
     """Return a folder's path once links are resolved, or its URL in a bucket, with a final `/`."""
-    place = location if is_s3(location) else os.path.realpath(absolute(location))
+    place = location
+    if not is_s3(location):
+        with suppress(UsageError):  # another version's, of a kind that is unknown here
+            place = os.path.realpath(absolute(location))
     return f"{place.rstrip('/')}/"

@@ -169,7 +169,7 @@ def test_what_may_be_referred_to_is_not_found(
     assert folder.exists()
 
 
-def test_a_bucket_that_is_away_hides_no_other_size(
+def test_a_bucket_that_is_away_hides_and_keeps_no_other(
     bench: Bench, regatta: Regatta, jobs: list[str]
 ) -> None:
     bench.job("far", state=DONE, output="file:///")
@@ -178,6 +178,10 @@ def test_a_bucket_that_is_away_hides_no_other_size(
     far, one = json.loads(result.stdout)
     assert (far["size"], one["files"]) == (None, 3)
     assert "ftp://nowhere/far cannot be measured" in result.stderr
+    pruned = regatta("prune", "--keep", "0", "--with-output")
+    assert pruned.exit_code == 1
+    assert "job far stays: ftp:// is not supported" in pruned.stderr
+    assert left(regatta) == ["far", "runs"]
 
 
 def test_sizes_of_jobs(bench: Bench, regatta: Regatta, jobs: list[str]) -> None:

@@ -260,3 +260,11 @@ def test_of_very_many_samples_only_those_that_count_are_kept() -> None:
     data = written(bands, compression="lzw", photometric="minisblack", planarconfig="contig")
     assert np.array_equal(read_picture(data, max_pixels=10**4).pixels[..., 0], bands[..., 0])
     assert reader.inspect(data).decode_bytes > bands.size
+
+
+def test_a_tag_of_very_many_numbers_is_refused_before_they_are_read() -> None:
+    data = tiff(4, 4, 8, bytes(16), t273=8)
+    strips = struct.pack("<HHII", 273, 4, 1, 8)
+    assert strips in data
+    many = data.replace(strips, struct.pack("<HHII", 273, 4, (1 << 20) + 1, 0))
+    assert refused(many + bytes(4 << 20)).reason == "not_supported"

@@ -110,20 +110,19 @@ class LeaseKeeper:
                 leases.hand_back(session, hold, now=now)
             return leases.renew(session, progress, now=now, lease_seconds=self._lease_seconds)
 
-        try:
-            directives = self._db.write(renew)
-        except RetryableError:
-            for run in runs.values():
-                run.cut_off = True
-            raise
+        for hold, run in runs.items():
+            run.cut_off = progress[hold].moved  # until the database answers: that may take long
+        directives = self._db.write(renew)
         with self._lock:
             self._to_give_back.difference_update(to_give_back)
         for hold, directive in directives.items():
+            run = runs[hold]
+            if not run.lost:  # what came of its shard is known in time
+                run.cut_off = False
             if directive is not Directive.GO_ON:
-                runs[hold].stop(directive)
+                run.stop(directive)
             elif progress[hold].moved:
-                runs[hold].renewed(asked)
-                runs[hold].cut_off = False
+                run.renewed(asked)
 
     def _loop(self) -> None:
         while not self._stop.wait(self._heartbeat_seconds):

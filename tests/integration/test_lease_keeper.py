@@ -275,6 +275,11 @@ def test_a_lease_that_ends_while_the_database_is_asked_was_cut_off(
     keeper.tick()
     assert seen == [True]
     assert run.cut_off  # the answer came too late
+    assert bench.states("a") == ["running"]
+    keeper.tick()  # though it has not ended yet
+    shard = bench.read_shard(run.unit.hold.shard)
+    assert (shard.state.value, shard.tries) == ("pending", 0)
+    assert not run.cut_off
 
 
 def test_a_run_in_which_nothing_moves_was_not_cut_off(

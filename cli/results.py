@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,9 +16,10 @@ from cli.options import format_option, raw_option
 from cli.session import job_of, opened, say
 from cli.show.output import FIRST_ROWS, chosen, print_records
 from config.settings import load_settings
+from core.errors import UsageError
 from core.states import ItemState
 from core.tasks import detections_of, task_of
-from core.wording import count
+from core.wording import count, percent
 from store.committed import committed_rows
 from store.locations import use_s3
 from store.output import Output
@@ -104,7 +106,13 @@ def _rows_of(ref: str) -> Iterator[Iterator[Row]]:
         yield output.rows()
         return
     with opened() as (_, db):
-        yield committed_rows(db, job_of(db, ref))
+        try:
+            job = job_of(db, ref)
+        except UsageError as error:
+            if not Path(ref).is_dir():
+                raise
+            raise UsageError(str(error), hint=f"for the folder, write ./{ref}") from error
+        yield committed_rows(db, job)
 
 
 def _print(rows: Iterator[Row], form: str, *, raw: bool) -> None:
@@ -181,7 +189,7 @@ def _table_row(row: Row) -> Row:
         for one in row["classes"] or found:
             shares[one["label"]] += one["score"]
         best = shares.most_common(_LABELS_SHOWN)
-        return row | {"found": {label: f"{share:.0%}" for label, share in best}}
+        return row | {"found": {label: percent(share) for label, share in best}}
     best_one = max(found, key=lambda one: one["score"])
     return row | {
         "found": dict(labels.most_common(_LABELS_SHOWN)),

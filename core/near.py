@@ -1,6 +1,6 @@
 """Names that somebody who mistyped one may have meant."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -16,4 +16,10 @@ def near_names(name: str, known: Iterable[str], *, most: int = 3, alike: float =
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """Return the question that names what may have been meant, or None if nothing is near."""
     near = near_names(name, known)
-    return f"did you mean {' or '.join(map(repr, near))}?" if near else None
+    return question(near) if near else None
+
+
+def question(near: Sequence[str]) -> str:
+    """Return the question whether one of these, at least one, was meant."""
+    *others, last = map(repr, near)
+    return f"did you mean {', '.join(others)}{' or ' if others else ''}{last}?"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from core.errors import UsageError
-from core.near import near_names
+from core.near import near_names, question
 from core.option import Option
 from core.request import OPTIONS, JobRequest
 from core.tasks import DETECTOR, OCR
@@ -98,7 +98,7 @@ def _unknown(
     # Or a part of a longer name: `tench` of `tench, Tinca tinca`.
     near = near_names(word, known) or [one for one in known if word.lower() in one.lower()][:3]
     if near:
-        hint = f"did you mean {' or '.join(map(repr, near))}?"
+        hint = question(near)
     elif known:
         more = f" and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
         hint = f"there are {', '.join(known[:_MOST_NAMED])}{more}"

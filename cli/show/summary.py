@@ -14,7 +14,7 @@ from core.escape import printable
 from core.options import ModelRef
 from core.passed_over import in_words
 from core.states import JobState
-from core.wording import count, duration, speed
+from core.wording import count, duration, percent, speed
 from report.findings import Findings
 from report.snapshot import Snapshot
 from report.statistics import Statistics, read_statistics
@@ -150,8 +150,8 @@ def _findings(findings: Findings) -> str:
     if task.has_shares:
         best = findings.items_with.most_common(_TOP_LABELS)
         words = [
-            f"{printable(label)} in {count(number, 'item')} ({findings.mean(label):.0%} of each)"
-            for label, number in best
+            f"{printable(label)} in {count(items, 'item')} ({percent(findings.mean(label))} of each)"
+            for label, items in best
         ]
         return ", ".join((*words, *_more(findings)))
     best = findings.things.most_common(_TOP_LABELS)

@@ -150,8 +150,9 @@ def _findings(findings: Findings) -> str:
     if task.has_shares:
         best = findings.items_with.most_common(_TOP_LABELS)
         words = [
-            f"{printable(label)} in {count(items, 'item')} ({percent(findings.mean(label))} of each)"
+            f"{printable(label)} in {count(items, 'item')} ({share} of each)"
             for label, items in best
+            for share in [percent(findings.mean(label))]
         ]
         return ", ".join((*words, *_more(findings)))
     best = findings.things.most_common(_TOP_LABELS)

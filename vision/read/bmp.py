@@ -36,7 +36,10 @@ _DEPTHS = {
 
 @dataclass(frozen=True, slots=True)
 class BmpHeader(Header):
-    """`pixels_at` and `palette_at` are offsets, `masks` those of blue, green and red."""
+    """`pixels_at` and `palette_at` are offsets, `masks` those of blue, green and red.
+
+    `colours` is how many the palette has; what stands behind them is none.
+    """
 
     bits: int
     compression: int
@@ -44,6 +47,7 @@ class BmpHeader(Header):
     pixels_at: int
     palette_at: int
     palette_entry: int
+    colours: int
     masks: tuple[int, int, int] | None
 
     @property
@@ -77,6 +81,7 @@ def _header(data: bytes) -> BmpHeader:
         raise BadInputError("decode_failed", f"the BMP states {width}x{height} pixels")
     palette_at = _FILE_HEADER + size
     entry = 3 if size == _CORE_HEADER else 4
+    colours = min(colours or 1 << bits, 1 << bits)
     masks = None
     if compression in {_MASKS, _MASKS_WITH_ALPHA}:
         red, green, blue = struct.unpack_from("<III", data, _FILE_HEADER + _INFO_HEADER)
@@ -87,7 +92,7 @@ def _header(data: bytes) -> BmpHeader:
     if (
         pixels_at <= palette_at and bits <= _MOST_PALETTE_BITS
     ):  # some writers forget that there is a palette
-        pixels_at = palette_at + entry * min(colours or 1 << bits, 1 << bits)
+        pixels_at = palette_at + entry * colours
     return BmpHeader(
         formats.BMP,
         width,
@@ -98,6 +103,7 @@ def _header(data: bytes) -> BmpHeader:
         pixels_at,
         palette_at,
         entry,
+        colours,
         masks,
     )
 
@@ -145,7 +151,7 @@ def _common(data: bytes, stored: memoryview, header: BmpHeader) -> bytes:
     """Return the same picture with a header of 40 bytes."""
     palette = b""
     if header.bits <= _MOST_PALETTE_BITS:
-        end = min(header.palette_at + header.palette_entry * (1 << header.bits), header.pixels_at)
+        end = min(header.palette_at + header.palette_entry * header.colours, header.pixels_at)
         entries = np.frombuffer(data[header.palette_at : end], np.uint8)
         entries = entries[: len(entries) // header.palette_entry * header.palette_entry]
         quads = np.zeros((1 << header.bits, 4), np.uint8)

@@ -25,11 +25,15 @@ class Colours(enum.Enum):
     RGB = "RGB"
     BGR = "RGB, but blue first"
     CMYK = "CMYK"
+    CIELAB = "CIELAB"
+    ICCLAB = "CIELAB as ICC profiles have it"
 
     @property
     def samples(self) -> int:
         """How many samples of a pixel count; what follows them is alpha, or more bands."""
-        return {Colours.RGB: 3, Colours.BGR: 3, Colours.CMYK: 4}.get(self, 1)
+        if self in {Colours.GREY, Colours.WHITE_IS_ZERO, Colours.PALETTE}:
+            return 1
+        return 4 if self is Colours.CMYK else 3
 
 
 def to_bgr(
@@ -48,6 +52,8 @@ def to_bgr(
     if colours is Colours.PALETTE:
         assert palette is not None
         return _from_palette(samples, palette)
+    if colours in {Colours.CIELAB, Colours.ICCLAB}:
+        return _from_lab(samples, is_signed=colours is Colours.CIELAB)
     pixels = _eight_bits(samples, bits, nodata)
     if colours is Colours.CMYK:
         return _from_cmyk(pixels)
@@ -124,6 +130,19 @@ def _from_palette(samples: Samples, palette: NDArray[np.uint16]) -> Pixels:
     colours = palette if palette.max() <= _MOST else palette >> 8
     bgr = np.ascontiguousarray(colours[::-1].T, dtype=np.uint8)
     return bgr[np.minimum(samples[..., 0].astype(np.uint16), len(bgr) - 1)]
+
+
+def _from_lab(samples: Samples, *, is_signed: bool) -> Pixels:
+    """Return unsigned samples (H, W, 3) of 8 or 16 bits: L up to 100 at their most, a and b.
+
+    See the TIFF 6.0 specification, section 23: a and b are signed whatever their format says. In
+    ICC's variant (Adobe's technical notes for Photoshop) 128 is added to them.
+    """
+    shift = 8 * (samples.itemsize - 1)
+    lab = (samples.astype(np.uint16) >> shift).astype(np.uint8)
+    if is_signed:
+        lab[..., 1:] ^= 128
+    return np.asarray(cv2.cvtColor(lab, cv2.COLOR_Lab2BGR), dtype=np.uint8)
 
 
 def _from_cmyk(inks: Pixels) -> Pixels:

@@ -197,6 +197,7 @@ def _next_commands(end: Snapshot) -> Iterator[str]:
         yield f"  regatta report {end['id']}"
     if end["items"]["quarantined"]:
         yield f"  regatta quarantine list {end['id']}"
-        yield f"  regatta quarantine retry {end['id']}"
-    elif end["state"] in {JobState.FAILED, JobState.CANCELLED}:
+    if end["state"] in {JobState.FAILED, JobState.CANCELLED}:
         yield f"  regatta retry {end['id']}"
+    elif end["items"]["quarantined"]:
+        yield f"  regatta quarantine retry {end['id']}"

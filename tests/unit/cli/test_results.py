@@ -223,6 +223,14 @@ def test_a_folder_that_is_no_output(
     assert str(tmp_path) in result.stderr or "newer" in words
 
 
+def test_a_folder_without_a_slash_is_pointed_out(regatta: Regatta, bench: Bench) -> None:
+    (bench.root / "moved").mkdir()
+    refused = regatta("results", "moved")
+    assert refused.exit_code == 2
+    assert "no job 'moved'" in refused.stderr
+    assert "write ./moved" in refused.stderr
+
+
 def test_text_is_what_a_table_shows_of_ocr(bench: Bench, regatta: Regatta) -> None:
     lines = Detections(
         xyxy=np.zeros((2, 4), np.float32),

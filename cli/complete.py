@@ -26,6 +26,11 @@ def models(ctx: click.Context, param: click.Parameter, typed: str) -> Proposals:
     return _beginning(typed, _model_names()) or paths(ctx, param, typed)
 
 
+def which_pictures(_ctx: click.Context, _param: click.Parameter, typed: str) -> Proposals:
+    """Propose the words of `--annotate`."""
+    return _beginning(typed, ("all", "none", "sample:1000"))
+
+
 def official_models(_ctx: click.Context, _param: click.Parameter, typed: str) -> Proposals:
     """Propose the models of the catalogue."""
     from config import catalogue  # noqa: PLC0415 - needed only while somebody types

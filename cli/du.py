@@ -13,7 +13,7 @@ from cli.show.output import chosen, print_records
 from cli.show.size import readable_size
 from config.settings import Settings
 from core.errors import RegattaError
-from core.times import iso
+from core.times import iso, to_the_second
 from scheduler.usage import unreferenced_models, unreferenced_outputs, usage_of
 from store.database import Database
 from store.jobs import list_jobs
@@ -36,8 +36,12 @@ def du(*, jobs: tuple[str, ...], form: str | None) -> None:
     with opened() as (settings, db):
         found = [job_of(db, ref) for ref in jobs] or list(db.read(list_jobs))
         records = _of_jobs(found) if jobs else _everything(db, settings, found)
-        shown = ({**each, "size": _in_words(each["size"])} for each in records)
-        print_records(shown if form == "table" else records, _COLUMNS, form)
+        print_records(map(_shown, records) if form == "table" else records, _COLUMNS, form)
+
+
+def _shown(record: dict[str, Any]) -> dict[str, Any]:
+    created = record["created"] and to_the_second(record["created"])
+    return {**record, "size": _in_words(record["size"]), "created": created}
 
 
 def _everything(db: Database, settings: Settings, jobs: list[Job]) -> Iterator[dict[str, Any]]:

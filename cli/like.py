@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.digests import Digests
-from core.errors import BadInputError, UsageError
+from core.errors import UsageError
 from core.job_file import SOURCE, SUFFIX, parse_job
 from core.kinds import ShardKind
 from core.layout import MANIFEST
@@ -21,6 +21,7 @@ from store.database import Database
 from store.jobs import find_job, source_texts
 from store.locations import open_store, split_location
 from store.models import model_ref
+from store.naming import naming
 from store.tables import Model
 
 
@@ -110,11 +111,10 @@ def _like_manifest(ref: str) -> Inherited:
     place = ref if ref.lower().endswith(".json") else f"{ref.rstrip('/')}/{MANIFEST}"
     try:
         folder, key = split_location(place)
-        manifest = json.loads(open_store(folder).get(key))
+        with naming(f"the manifest {place!r} cannot be read"):
+            manifest = json.loads(open_store(folder).get(key))
         about = manifest["job"]
         return _inherited({**manifest, "priority": about["priority"], "tags": about["tags"]})
-    except BadInputError as error:
-        raise UsageError(f"the manifest {place!r} cannot be read: {error}") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(
             f"{place!r} is not a job's manifest",

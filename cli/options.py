@@ -50,7 +50,11 @@ ANNOTATE = Written("all|none|sample:N", parse_annotate)
 
 TOLERANCE = Written("N|P%", parse_tolerance)
 
-_COMPLETED = {Kind.MODEL: complete.models, Kind.PLACE: complete.paths}
+_COMPLETED = {
+    Kind.MODEL: complete.models,
+    Kind.PLACE: complete.paths,
+    Kind.ANNOTATE: complete.which_pictures,
+}
 _WRITTEN = {
     Kind.SIZE: SIZE,
     Kind.SINCE: SINCE,

@@ -109,6 +109,8 @@ def _show(db: Database, jobs: Sequence[Job], folders: Sequence[Path], *, with_ou
         elif with_output:
             used = usage_of(job.output)
             line += f": {count(used.objects, 'file')}, {readable_size(used.size)}"
+        else:
+            line += ": its output stays"
         click.echo(line)
     for folder in folders:
         used = usage_of(str(folder))

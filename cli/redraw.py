@@ -6,12 +6,13 @@ from typing import Any, TypeVar
 
 import click
 
+from cli.dryrun import print_plan
 from cli.exit_codes import INTERRUPTED, exit_code
 from cli.interrupt import terminate_as_interrupt
 from cli.options import click_option, format_option, job_argument
 from cli.request import typed
 from cli.session import job_of, live_processes, open_database, say, warn_if_nobody_schedules
-from cli.show.output import chosen, print_object
+from cli.show.output import chosen
 from cli.show.summary import print_summary
 from cli.work import work
 from config.settings import Settings, load_settings
@@ -59,7 +60,7 @@ def redraw(
     with terminate_as_interrupt(), open_database(settings) as db:
         redrawing = check(db, job_of(db, job), typed(ctx))
         if dry_run:
-            print_object(_plan(redrawing), chosen(form))
+            print_plan(_plan(redrawing), chosen(form))
             return
         _check_schedulers(db, settings)
         job_id = accept(db, redrawing, settings.objects).id

@@ -20,7 +20,7 @@ piped while progress stays on the terminal. A JOB is a job's id or the start of 
 | exit code | meaning |
 | --- | --- |
 | 0 | everything succeeded |
-| 1 | failed, or there was nothing to do |
+| 1 | failed, there was nothing to do, or what is needed is away or full |
 | 2 | the request cannot be carried out as it stands; no work was started |
 | 3 | partial: the job has ended, and some items are quarantined |
 | 4 | cancelled |

@@ -29,8 +29,8 @@ def drafted(
     What was typed wins over a job file given as the only source, which wins over `like`.
 
     Raises:
-        click.UsageError: the source or the model is missing.
-        UsageError: the request cannot be carried out as it stands.
+        click.UsageError: the source is missing.
+        UsageError: the model is missing, or the request cannot be carried out as it stands.
     """
     files = [source for source in sources if source.lower().endswith(SUFFIX)]
     if not sources and like is None:
@@ -53,7 +53,11 @@ def drafted(
     if not asked:
         raise click.UsageError(f"{files[0] if files else like} names no source.", ctx)
     if "model" not in inherited | said:
-        raise click.UsageError("Missing option '--model'.", ctx)
+        raise UsageError(
+            "Missing option '--model'.",
+            hint="`regatta models list` shows the models that are here, "
+            "`regatta models catalogue` those that can be downloaded",
+        )
     request = JobRequest(asked, inherited | said, frozenset(inherited.keys() - said.keys()))
     draft = check(db, request, job_defaults(settings))
     for why in draft.dropped:

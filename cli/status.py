@@ -36,7 +36,8 @@ from store.jobs import list_jobs
 def status(ctx: click.Context, /, *, job: str | None, watch: bool, form: str | None) -> None:
     """Show how JOB, or everything under way, is going.
 
-    JOB is the start of a job's id, or `latest`. With --watch, the exit code is the job's.
+    JOB is a job's name, its id or the start of it, or `latest`. With --watch, the exit code is the
+    job's.
     """
     with opened() as (settings, db):
         if job is None:
@@ -61,7 +62,10 @@ def _overview(db: Database, settings: Settings, form: str) -> None:
     alive = [state for state in JobState if state not in ENDED_JOBS]
     found = db.read(lambda s: list_jobs(s, states=alive))
     seen = snapshots(db, settings, found)
-    print_jobs(seen, form)
+    if seen or form != "table":
+        print_jobs(seen, form)
+    else:
+        say("no job is under way")
     for role in (processes.SCHEDULER, processes.WORKER):
         say(f"{count(len(live_processes(db, settings, role)), role)} alive")
     unserved = set()

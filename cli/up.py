@@ -57,7 +57,7 @@ def up(ctx: click.Context, /, *, form: str | None) -> None:
                 say("ready; Ctrl-C stops it")
                 _follow(stack, tails, show)
             except KeyboardInterrupt:
-                say("stopping; what runs is handed back")
+                say("stopping; what runs is handed back, unless other commands use the stack")
         if not stack.await_stop():
             say("other commands still use the stack: it keeps running until they have left")
         _print_news(tails, show)

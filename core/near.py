@@ -20,4 +20,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
 
 def question(near: Sequence[str]) -> str | None:
     """Return the question whether one of these was meant, or None if there are none."""
-    return f"did you mean {' or '.join(map(repr, near))}?" if near else None
+    if not near:
+        return None
+    *others, last = map(repr, near)
+    return f"did you mean {', '.join(others)}{' or ' if others else ''}{last}?"

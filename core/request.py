@@ -34,8 +34,8 @@ class Terms:
     model: tuple[str | ModelRef, ...] = option(
         "model",
         (),
-        "A registered model's name, or the directory of an exported model; give several, and each "
-        "image is decoded once for all of them.",
+        "The name of a registered or shipped model, or the path of an export; give several, and "
+        "each image is decoded once for all of them.",
         kind=Kind.MODEL,
         short="m",
         is_repeated=True,

@@ -28,3 +28,9 @@ def speed(rate: float | None) -> str:
     if rate is None:
         return "-"
     return f"{rate:,.1f}/s" if rate >= _TENTHS_BELOW else f"{rate:.3g}/s"
+
+
+def percent(share: float) -> str:
+    """Return a share, 0 to 1, in percent: what occurs is never 0%."""
+    text = f"{share:.0%}"
+    return "<1%" if share and text == "0%" else text

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from core.errors import RetryableError, UsageError
+from store.file_errors import no_room
 from vision.exports.export import export_digest, is_export
 
 _INCOMING = ".incoming-"
@@ -22,7 +23,7 @@ def incoming(models: Path) -> Iterator[Path]:
 
     Raises:
         UsageError: it can't be made.
-        RetryableError: the disk fills up while it is in use.
+        RetryableError: the disk is full, or fills up while it is in use.
     """
     try:
         models.mkdir(parents=True, exist_ok=True)
@@ -30,7 +31,7 @@ def incoming(models: Path) -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(prefix=_INCOMING, dir=models))
         lock = _locked(folder)
     except OSError as error:
-        raise UsageError(
+        raise no_room(models, error) or UsageError(
             f"models cannot be downloaded to {models}: {error.strerror}",
             hint="set REGATTA_MODELS_DIRECTORY to a directory that you can write",
         ) from error

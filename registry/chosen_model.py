@@ -216,11 +216,12 @@ def _unknown(name: str, registered: Iterable[Model]) -> UsageError:
     """Return that there is no such model, and what may have been meant."""
     near = did_you_mean(name, [*(model.name for model in registered), *shipped_models()])
     official = near_names(name, (model.name for model in official_models()))
-    hints = [near] if near else []
+    hints = []
     if official:
         hints.append(f"`regatta models pull {official[0]}` would download that official model")
     hints.append("`regatta models list` shows the names; a path of an export will do as well")
-    return UsageError(f"there is no model {name!r}", hint="; ".join(hints))
+    meant = f"{near} " if near else ""
+    return UsageError(f"there is no model {name!r}", hint=meant + "; ".join(hints))
 
 
 def _with_exports(ref: ModelRef) -> ChosenModel:

@@ -1,15 +1,15 @@
 """Copies objects from an object store to this machine's disk."""
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from itertools import islice
 from pathlib import Path
 
-from core.errors import BadInputError, FatalError, RetryableError, UsageError
+from core.errors import UsageError
 from registry.archives import LARGEST_BYTES, MOST_FILES
 from registry.web import Progress
 from store.files import FileObjects
 from store.locations import open_store, split_location
+from store.naming import naming
 
 _PIECE = 1 << 20
 
@@ -61,15 +61,5 @@ def copy_folder(location: str, into: Path, *, progress: Progress) -> None:
             progress(done, total)
 
 
-@contextmanager
-def _reading(location: str) -> Iterator[None]:
-    """Say which location the store's error is about."""
-    try:
-        yield
-    except RetryableError as error:
-        raise RetryableError(f"{location} cannot be read: {error}", hint=error.hint) from error
-    except (BadInputError, FatalError) as error:
-        raise UsageError(
-            f"{location} cannot be read: {error}",
-            hint=error.hint or "check the location, and that you may read it",
-        ) from error
+def _reading(location: str) -> AbstractContextManager[None]:
+    return naming(f"{location} cannot be read", hint="check the location, and that you may read it")

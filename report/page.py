@@ -13,6 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from core.options import ModelRef
+from core.passed_over import in_words
+from core.plan_warnings import PlanWarnings
 from core.stages import busy_seconds
 from core.states import ENDED_JOBS, JobState
 from core.times import iso
@@ -114,7 +116,8 @@ def render(content: Content, picture_url: PictureUrl) -> str:
             outcome=outcome(job.state, content.counts, listing_ended=job.planned_at is not None),
             counts=counts,
             parts=segments({name: count for name, count in counts.items() if name != "listed"}),
-            passed_over=sorted(job.passed_over.items()),
+            passed_over=list(in_words(job.passed_over)),
+            plan_warnings=list(PlanWarnings.from_json(job.warnings).in_words()),
             statistics=statistics,
             sections=sections,
             models=[member.name for member in ref.members],

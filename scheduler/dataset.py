@@ -5,12 +5,12 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from core.errors import BadInputError, FatalError, RegattaError, RetryableError, UsageError
+from core.errors import RegattaError, UsageError
 from core.formats import unread_format
 from core.passed_over import (
     APPLE_DOUBLE,
@@ -26,6 +26,7 @@ from core.selection import Selection, media_kind
 from core.sources import Source, SourceKind, named, parse_source, sources_by_prefix
 from scheduler.listing import Listed, listing_of_all
 from store.locations import is_folder, is_object, open_store, split_location
+from store.naming import naming
 from store.s3.location import S3Location, is_s3
 
 _URL = re.compile("[A-Za-z][A-Za-z0-9+.-]*://")
@@ -60,6 +61,7 @@ def locate_all(texts: Sequence[str]) -> Dataset:
 
     Raises:
         UsageError: one of them can't be read, or is there twice, or they are too many.
+        RetryableError: a store is away.
     """
     if len(texts) > _MOST_SOURCES:
         raise UsageError(
@@ -86,6 +88,7 @@ def locate(text: str, *, must_exist: bool = True) -> Dataset:
 
     Raises:
         UsageError: nothing is there, it cannot be read, or it holds nothing to run on.
+        RetryableError: its store is away.
     """
     path = _absolute(text)
     with _reading(path):
@@ -147,18 +150,11 @@ def _of_file(path: str) -> str:
     return path if kind is SourceKind.FILE else glob.escape(path)
 
 
-@contextmanager
-def _reading(path: str) -> Iterator[None]:
-    """Say which source the store's error is about."""
-    try:
-        yield
-    except BadInputError as error:
-        raise UsageError(
-            f"the source {path!r} cannot be read: {error}",
-            hint="see that the path is right and that you may read it",
-        ) from error
-    except (FatalError, RetryableError) as error:
-        raise UsageError(f"the source {path!r} cannot be read: {error}", hint=error.hint) from error
+def _reading(source: str) -> AbstractContextManager[None]:
+    return naming(
+        f"the source {source!r} cannot be read",
+        hint="see that the path is right and that you may read it",
+    )
 
 
 def _check_readable(source: Source) -> None:
@@ -250,18 +246,19 @@ def estimate(source: str, selection: Selection) -> Estimate:
     """Read whole listings as the planner would, without keeping them.
 
     Raises:
-        UsageError: a line of a list cannot be read.
-        BadInputError, RetryableError: as the store raises them.
+        UsageError: a source cannot be read, or a line of a list.
+        RetryableError: a store is away.
     """
     items, size = 0, 0
     passed_over: Counter[str] = Counter()
     examples: list[str] = []
     sources = tuple(sources_by_prefix(source, selection.sources).values())
-    for found in _selected(listing_of_all(sources, None), selection, passed_over):
-        items += 1
-        size += found.size or 0
-        if len(examples) < _EXAMPLES:
-            examples.append(found.key)
+    with _reading(source):
+        for found in _selected(listing_of_all(sources, None), selection, passed_over):
+            items += 1
+            size += found.size or 0
+            if len(examples) < _EXAMPLES:
+                examples.append(found.key)
     return Estimate(items, size, dict(passed_over), tuple(examples))
 
 

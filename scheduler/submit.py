@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.batching import NetworkTraits
-from core.errors import BadInputError, FatalError, RetryableError, UsageError
+from core.errors import UsageError
 from core.ids import new_id
 from core.layout import ATTEMPTS, MANIFEST
 from core.options import JobOptions, ModelRef
@@ -28,6 +28,7 @@ from scheduler.dataset import Dataset, locate, locate_all
 from scheduler.places import real_folder
 from store.database import Database
 from store.locations import open_store
+from store.naming import naming
 from store.tables import Job
 
 
@@ -134,6 +135,7 @@ def usable_output(db: Database, output: str, sources: Iterable[Source], job_id: 
 
     Raises:
         UsageError: it cannot be used.
+        BlockedError, RetryableError: its store is away or full, or may not be written.
     """
     place = locate_output(output)
     walked = [one for one in sources if one.kind in {SourceKind.FOLDER, SourceKind.GLOB}]
@@ -145,7 +147,7 @@ def usable_output(db: Database, output: str, sources: Iterable[Source], job_id: 
     taken = db.read(lambda s: s.scalar(select(Job.id).where(Job.output == place).limit(1)))
     store = open_store(place)
     probe = f"{ATTEMPTS}probe-{job_id}"
-    try:
+    with naming(f"the output {place!r} cannot be written"):
         if taken or store.exists(MANIFEST):
             raise UsageError(
                 f"the output {place!r} already belongs to {f'job {taken}' if taken else 'a job'}",
@@ -153,10 +155,6 @@ def usable_output(db: Database, output: str, sources: Iterable[Source], job_id: 
             )
         store.put(probe, b"")
         store.delete(probe)
-    except (BadInputError, FatalError, RetryableError) as error:
-        raise UsageError(
-            f"the output {place!r} cannot be written: {error}", hint=error.hint
-        ) from error
     return place
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from core.errors import UsageError
 from core.private import make_private
+from store.file_errors import no_room
 from store.trouble import MISTAKE, UNMIGRATED, Kind, Trouble
 
 READS: dict[str, Any] = {}
@@ -27,6 +28,7 @@ def open_engine(url: URL, *, busy_seconds: float) -> Engine:
 
     Raises:
         UsageError: the folder cannot be created.
+        BlockedError: its disk is full.
     """
     if url.database:
         folder = Path(url.database).parent
@@ -34,7 +36,7 @@ def open_engine(url: URL, *, busy_seconds: float) -> Engine:
             if not folder.is_dir():  # most likely the home
                 make_private(folder)
         except OSError as error:
-            raise UsageError(
+            raise no_room(folder, error) or UsageError(
                 f"{str(folder)!r} cannot be made for the job database: {error.strerror}",
                 hint="set REGATTA_HOME to a directory that you can write",
             ) from error

@@ -20,8 +20,12 @@ FIRST_ROWS = 200
 _GAP = 2
 _LEAST_WIDTH = 13  # what a shortened column keeps; if that is too much, columns are left out
 _ELLIPSIS = "…"
-_KEEP_THEIR_END = frozenset({"item", "annotated", "source", "output", "location"})
+_KEEP_THEIR_END = frozenset({"item", "annotated", "source", "output", "location", "where"})
 """Columns of paths, whose ends tell them apart."""
+
+_LEAST_OF_PATHS = 24  # less of a path says nothing, and the room is better spent
+_NAMES = frozenset({"id", "name"})
+"""Columns of what people type again: not shortened, if a third of the room is enough."""
 
 _NOTHING = "-"
 
@@ -142,10 +146,7 @@ def _print_table(records: Iterable[Record], columns: Sequence[str]) -> None:
     shown = list(range(len(columns)))
     empty = {place for place in shown if first and all(row[place] == _NOTHING for row in first)}
     if room is not None:
-        shown = _fitting(widths, empty, room)
-        widths = _narrowed([widths[place] for place in shown], room)
-    else:
-        widths = [widths[place] for place in shown]
+        shown, widths = _laid_out(columns, widths, empty, room)
     rows = ([cell(each.get(columns[place])) for place in shown] for each in records)
     known = ([row[place] for place in shown] for row in (titles, *first))
     for row in chain(known, rows):
@@ -156,13 +157,37 @@ def _print_table(records: Iterable[Record], columns: Sequence[str]) -> None:
             ]
         click.echo((" " * _GAP).join(_padded(row, widths, cell_len)).rstrip())
     if hidden := [titles[place] for place in range(len(titles)) if place not in {*shown, *empty}]:
-        click.echo(f"no room for {', '.join(hidden)}: --format json shows them", err=True)
+        them = "it" if len(hidden) == 1 else "them"
+        click.echo(f"no room for {', '.join(hidden)}: --format json shows {them}", err=True)
 
 
-def _fitting(widths: Sequence[int], empty: Collection[int], room: int) -> list[int]:
+def _laid_out(
+    columns: Sequence[str], widths: Sequence[int], empty: Collection[int], room: int
+) -> tuple[list[int], list[int]]:
+    """Return the places of the columns that are shown, and how wide each is."""
+    least = [
+        min(width, max(_LEAST_WIDTH, room // 3) if name in _NAMES else _LEAST_WIDTH)
+        for name, width in zip(columns, widths, strict=True)
+    ]
+    shown = _fitting(least, widths, empty, room)
+    while True:
+        narrowed = _narrowed([widths[place] for place in shown], [least[p] for p in shown], room)
+        scraps = [
+            place
+            for place, width in zip(shown[1:], narrowed[1:], strict=True)
+            if columns[place] in _KEEP_THEIR_END and width < min(widths[place], _LEAST_OF_PATHS)
+        ]
+        if not scraps:
+            return shown, narrowed
+        shown.remove(scraps[-1])
+
+
+def _fitting(
+    least: Sequence[int], widths: Sequence[int], empty: Collection[int], room: int
+) -> list[int]:
     """Return the places of the columns that fit: empty ones give way first, then the last."""
     shown = list(range(len(widths)))
-    while len(shown) > 1 and not _fits([min(widths[place], _LEAST_WIDTH) for place in shown], room):
+    while len(shown) > 1 and not _fits([least[place] for place in shown], room):
         shown.remove(max((place for place in shown[1:] if place in empty), default=shown[-1]))
     if not _fits([widths[place] for place in shown], room):
         shown = [place for place in shown if place not in empty] or shown[:1]
@@ -173,12 +198,18 @@ def _fits(widths: Sequence[int], room: int) -> bool:
     return sum(widths) + _GAP * (len(widths) - 1) <= room
 
 
-def _narrowed(widths: Sequence[int], room: int) -> list[int]:
+def _cut(widths: Sequence[int], least: Sequence[int], most: int) -> list[int]:
+    return [min(width, max(most, floor)) for width, floor in zip(widths, least, strict=True)]
+
+
+def _narrowed(widths: Sequence[int], least: Sequence[int], room: int) -> list[int]:
     """Return widths that fit, the widest columns cut to one width; narrow ones keep theirs."""
     most = max(widths, default=0)
-    while most > 1 and not _fits([min(width, most) for width in widths], room):
+    while most > 1 and not _fits(_cut(widths, least, most), room):
         most -= 1
-    narrowed = [min(width, most) for width in widths]
+    narrowed = _cut(widths, least, most)
+    if not _fits(narrowed, room):  # a single column, on a very narrow terminal
+        narrowed = [min(width, room) for width in narrowed]
     for place, width in enumerate(widths):  # what is left after cutting all of them alike
         spare = room - sum(narrowed) - _GAP * (len(widths) - 1)
         narrowed[place] += max(0, min(width - narrowed[place], spare))

@@ -14,7 +14,7 @@ from core.escape import printable
 from core.options import ModelRef
 from core.passed_over import in_words
 from core.states import JobState
-from core.wording import count, duration, speed
+from core.wording import count, duration, percent, speed
 from report.findings import Findings
 from report.snapshot import Snapshot
 from report.statistics import Statistics, read_statistics
@@ -150,8 +150,9 @@ def _findings(findings: Findings) -> str:
     if task.has_shares:
         best = findings.items_with.most_common(_TOP_LABELS)
         words = [
-            f"{printable(label)} in {count(number, 'item')} ({findings.mean(label):.0%} of each)"
-            for label, number in best
+            f"{printable(label)} in {count(items, 'item')} ({share} of each)"
+            for label, items in best
+            for share in [percent(findings.mean(label))]
         ]
         return ", ".join((*words, *_more(findings)))
     best = findings.things.most_common(_TOP_LABELS)
@@ -196,6 +197,7 @@ def _next_commands(end: Snapshot) -> Iterator[str]:
         yield f"  regatta report {end['id']}"
     if end["items"]["quarantined"]:
         yield f"  regatta quarantine list {end['id']}"
-        yield f"  regatta quarantine retry {end['id']}"
-    elif end["state"] in {JobState.FAILED, JobState.CANCELLED}:
+    if end["state"] in {JobState.FAILED, JobState.CANCELLED}:
         yield f"  regatta retry {end['id']}"
+    elif end["items"]["quarantined"]:
+        yield f"  regatta quarantine retry {end['id']}"

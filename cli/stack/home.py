@@ -11,6 +11,7 @@ from pathlib import Path
 from cli.stack.processid import ProcessId
 from core.errors import UsageError
 from core.private import make_private
+from store.file_errors import no_room
 
 _SOCKET_BYTES = 100  # the address of a Unix socket has 108 bytes, its end included
 
@@ -76,6 +77,7 @@ class Home:
 
         Raises:
             UsageError: one cannot be created, or does not belong to this user.
+            BlockedError: the disk is full.
         """
         try:
             make_private(self.path)
@@ -83,7 +85,7 @@ class Home:
             self.runtime.mkdir(mode=0o700, exist_ok=True)
             found = self.runtime.lstat()
         except OSError as error:
-            raise UsageError(
+            raise no_room(self.path, error) or UsageError(
                 f"{error.filename!r} cannot be made: {error.strerror}",
                 hint="set REGATTA_HOME to a directory that you can write",
             ) from error

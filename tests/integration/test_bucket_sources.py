@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from core.errors import UsageError
+from core.errors import RetryableError, UsageError
 from core.request import JobRequest
 from core.selection import Selection
 from core.sources import parse_source, place_in, sources_by_prefix
@@ -194,7 +194,7 @@ def test_what_stands_against_a_job_is_said_at_once(
     bench: Bench, bucket: str, proxy: FaultProxy, plan: Plan, message: str, hint: str
 ) -> None:
     proxy.plan = plan
-    with pytest.raises(UsageError, match=message) as caught:
+    with pytest.raises(RetryableError, match=message) as caught:
         send(bench, f"{bucket}/p", f"{bucket}/out")
     assert hint in (caught.value.hint or "")
 

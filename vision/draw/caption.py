@@ -102,9 +102,3 @@ class Block:
 def _widest(lines: Sequence[Line], font_px: int) -> int:
     """Return the width of a block with all of the lines, with its margins."""
     return font_px + max((strip_size(text, font_px)[0] for _, text in lines), default=0)
-
-
-def percent(share: float) -> str:
-    """Return a share, 0 to 1, as a legend shows it: a class that occurs is never 0%."""
-    text = f"{share:.0%}"
-    return "<1%" if share and text == "0%" else text

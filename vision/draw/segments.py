@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.wording import percent
 from predictions.answer import ClassScore
-from vision.draw.caption import percent, stack_lines
+from vision.draw.caption import stack_lines
 from vision.draw.drawer import read_pixels
 from vision.draw.look import USUAL, Look
 from vision.palette import colour_of

@@ -29,6 +29,11 @@ def test_models_and_paths(bench: Bench, regatta: Regatta) -> None:
     assert ("plain", "PicoDet-S") in proposals(complete.official_models, "picodet")
 
 
+def test_which_pictures() -> None:
+    assert proposals(complete.which_pictures, "s") == [("plain", "sample:1000")]
+    assert len(proposals(complete.which_pictures, "")) == 3
+
+
 def test_whatever_is_wrong_typing_goes_on(
     regatta: Regatta, monkeypatch: pytest.MonkeyPatch
 ) -> None:

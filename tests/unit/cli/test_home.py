@@ -1,3 +1,4 @@
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -7,8 +8,10 @@ import pytest
 
 from cli.stack.broker import answers, server_binary, server_command
 from cli.stack.home import Home
-from core.errors import RegattaError, UsageError
+from core.errors import BlockedError, RegattaError, UsageError
 from core.private import make_private
+from registry.cache import incoming
+from store.database import Database
 
 
 @pytest.fixture
@@ -62,6 +65,19 @@ def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be made") as caught:
         Home(tmp_path / "file" / "home").prepare()
     assert "REGATTA_HOME" in str(caught.value.hint)
+
+
+def test_a_full_disk_is_no_wrong_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "home"))
+
+    monkeypatch.setattr("pathlib.Path.mkdir", full)
+    with pytest.raises(BlockedError, match="waiting for room"):
+        Home(tmp_path / "home").prepare()
+    with pytest.raises(BlockedError, match="waiting for room"):
+        Database(f"sqlite:///{tmp_path}/home/regatta.db")
+    with pytest.raises(BlockedError, match="waiting for room"), incoming(tmp_path / "models"):
+        pass
 
 
 def test_the_systems_own_server_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

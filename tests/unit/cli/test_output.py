@@ -82,10 +82,20 @@ def test_a_table_fits_its_terminal(width: int) -> None:
     assert len(lines) == 4
     assert max(map(cell_len, lines)) <= width
     assert "REASON" not in lines[0] or width == 200
-    assert ("ANNOTATED" in lines[0]) == (width > 20)
-    assert ("no room for" in said) == (width == 20)
+    assert ("ANNOTATED" in lines[0]) == (width == 200)
+    assert ("no room for" in said) == (width < 200)
     if width > 20:
         assert all(f"{number:05d}.jpg  " in lines[1 + number] for number in range(3))
+
+
+def test_names_are_whole_and_scraps_of_paths_left_out() -> None:
+    models = [
+        {"name": "PicoDet_layout_1x_table", "arch": "detector+keypoint" * 2, "location": "/x" * 30}
+    ]
+    lines, said = on_a_terminal(72, models, tuple(models[0]))
+    assert lines[1].startswith("PicoDet_layout_1x_table  detector")
+    assert "LOCATION" not in lines[0]
+    assert said == "no room for LOCATION: --format json shows it\n"
 
 
 def test_later_rows_are_shortened_as_well() -> None:

@@ -123,6 +123,22 @@ def test_a_dry_run_counts_and_leaves_no_job(
     assert not (bench.root / "outputs").exists()
 
 
+def test_a_dry_run_in_words(regatta: Regatta, photos: Path, model: Path) -> None:
+    words = ["--model", str(model), "--dry-run", "--format", "table", "--no-scores"]
+    told = regatta("submit", str(photos), *words).stdout
+    assert "exported: task detect, threshold 0.4, " in told
+    assert "scores no" in told
+    assert "None" not in told
+    assert "{" not in told
+
+
+def test_no_model_is_no_dead_end(regatta: Regatta, photos: Path) -> None:
+    refused = regatta("submit", str(photos))
+    assert refused.exit_code == 2
+    assert "Missing option '--model'" in refused.stderr
+    assert "regatta models list" in refused.stderr
+
+
 @pytest.mark.parametrize("command", ["submit", "run"])
 def test_a_dry_run_of_a_job_without_items_fails_as_the_job_would(
     regatta: Regatta, photos: Path, model: Path, command: str

@@ -110,6 +110,7 @@ def hostile_page() -> str:
         error=evil,
         tags=HOSTILE,
         passed_over={evil: 3},
+        warnings={evil: {"count": 1, "examples": HOSTILE}},
         model={"name": evil, "task": "detect", "digest": evil, "location": evil},
         selection={"include": HOSTILE},
     )
@@ -120,6 +121,16 @@ def test_what_was_read_with_a_warning_is_listed() -> None:
     odd = row("a.jpg", ("boat", 0.5)) | {"warning": "damaged: its data ends early"}
     assert "damaged: its data ends early" in page(read_statistics([odd]))
     assert "Read with a warning" not in page(read_statistics([row("a.jpg")]))
+
+
+def test_what_is_no_item_is_told_in_words() -> None:
+    of = job(
+        passed_over={"video": 3, "hidden": 1},
+        warnings={"unreadable folder": {"count": 1, "examples": ["locked"]}},
+    )
+    told = page(read_statistics([]), of=of)
+    assert "<bdi>3 videos</bdi>, <bdi>1 hidden</bdi>." in told
+    assert "1 folder can&#39;t be read, and what is in it is left out: locked" in told
 
 
 def test_names_from_data_never_become_markup() -> None:

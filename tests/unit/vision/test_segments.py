@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.wording import percent
 from predictions.answer import ClassScore
-from vision.draw.caption import draw_classes, percent
+from vision.draw.caption import draw_classes
 from vision.draw.look import Look
 from vision.draw.segments import draw_segments, encode_mask
 from vision.palette import colour_of

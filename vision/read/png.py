@@ -52,6 +52,12 @@ class PngHeader(Header):
     bits: int
     is_interlaced: bool
     needed: frozenset[bytes]
+    file_bytes: int
+
+    @property
+    def decode_bytes(self) -> int:
+        """See `vision.read.decoded.Header`; what matters of the file is copied."""
+        return 2 * self.picture_bytes + self.file_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,13 @@ def inspect(data: bytes) -> PngHeader:
     bits = depth * _SAMPLES[colour]
     needed = _PIXEL_CHUNKS if colour == _PALETTE_COLOURS else _PIXEL_CHUNKS - {b"PLTE"}
     return PngHeader(
-        formats.PNG, width, height, bits, is_interlaced=bool(interlacing), needed=needed
+        formats.PNG,
+        width,
+        height,
+        bits,
+        is_interlaced=bool(interlacing),
+        needed=needed,
+        file_bytes=len(data),
     )
 
 

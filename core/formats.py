@@ -53,11 +53,14 @@ FITS = Format("FITS", (".fits", ".fit"), is_read=False)
 QOI = Format("QOI", (".qoi",), is_read=False)
 PFM = Format("PFM", (".pfm",), is_read=False)
 TARGA = Format("Targa", (".tga",), is_read=False)
+PCX = Format("PCX", (".pcx",), is_read=False)
+SGI = Format("SGI", (".sgi", ".rgb", ".rgba", ".bw"), is_read=False)
+ICNS = Format("ICNS", (".icns",), is_read=False)
 
 FORMATS = (
     *(JPEG, PNG, WEBP, BMP, GIF, TIFF, BIG_TIFF, PNM, JPEG_2000, AVIF, HEIC),
     *(RAW, JPEG_XL, JPEG_XR, PHOTOSHOP, GIMP, SVG, POSTSCRIPT, PDF, OPEN_EXR, RADIANCE, DICOM),
-    *(ICO, DDS, DJVU, FITS, QOI, PFM, TARGA),
+    *(ICO, DDS, DJVU, FITS, QOI, PFM, TARGA, PCX, SGI, ICNS),
 )
 """All formats that have a name here."""
 

@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from core.items import ItemRef
 from core.layout import annotated_image, mask_image
@@ -130,11 +131,14 @@ def test_a_damaged_picture_is_quarantined_unless_the_job_is_lenient(works: Works
     data = data[: len(data) // 2] + b"\xff\xd9"
     (works.folder / "source" / item.key).write_bytes(data)
     item = replace(item, etag=None, size=len(data))
-    strict, lenient = works.rows([item]), works.rows([item], lenient=True)
+    with capture_logs() as logs:
+        strict, lenient = works.rows([item]), works.rows([item], lenient=True)
     assert [row.state for row in strict] == [ItemState.QUARANTINED] * 2
     assert {str(row.reason).partition(":")[0] for row in strict} == {"truncated"}
     assert [row.state for row in lenient] == [ItemState.SUCCEEDED] * 2
     assert {row.warning for row in lenient} == {"damaged: premature end of data segment"}
+    told = [line for line in logs if line["event"] == "picture read with a warning"]
+    assert [(line["item"], line["warning"]) for line in told] == [(item.key, lenient[0].warning)]
     assert {row.warning for row in works.rows(works.items(2), lenient=True)} == {None}
 
 

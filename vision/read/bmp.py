@@ -36,7 +36,10 @@ _DEPTHS = {
 
 @dataclass(frozen=True, slots=True)
 class BmpHeader(Header):
-    """`pixels_at` and `palette_at` are offsets, `masks` those of blue, green and red."""
+    """`pixels_at` and `palette_at` are offsets, `masks` those of blue, green and red.
+
+    `colours` is how many the palette has; what stands behind them is none.
+    """
 
     bits: int
     compression: int
@@ -44,12 +47,18 @@ class BmpHeader(Header):
     pixels_at: int
     palette_at: int
     palette_entry: int
+    colours: int
     masks: tuple[int, int, int] | None
 
     @property
     def row_bytes(self) -> int:
         """How many bytes a row takes that is not compressed."""
         return (self.width * self.bits + 31) // 32 * 4
+
+    @property
+    def decode_bytes(self) -> int:
+        """See `vision.read.decoded.Header`; with a plain header, the file is there twice."""
+        return 2 * self.picture_bytes + self.row_bytes * self.height
 
 
 def inspect(data: bytes) -> BmpHeader:
@@ -77,6 +86,7 @@ def _header(data: bytes) -> BmpHeader:
         raise BadInputError("decode_failed", f"the BMP states {width}x{height} pixels")
     palette_at = _FILE_HEADER + size
     entry = 3 if size == _CORE_HEADER else 4
+    colours = min(colours or 1 << bits, 1 << bits)
     masks = None
     if compression in {_MASKS, _MASKS_WITH_ALPHA}:
         red, green, blue = struct.unpack_from("<III", data, _FILE_HEADER + _INFO_HEADER)
@@ -87,7 +97,7 @@ def _header(data: bytes) -> BmpHeader:
     if (
         pixels_at <= palette_at and bits <= _MOST_PALETTE_BITS
     ):  # some writers forget that there is a palette
-        pixels_at = palette_at + entry * min(colours or 1 << bits, 1 << bits)
+        pixels_at = palette_at + entry * colours
     return BmpHeader(
         formats.BMP,
         width,
@@ -98,6 +108,7 @@ def _header(data: bytes) -> BmpHeader:
         pixels_at,
         palette_at,
         entry,
+        colours,
         masks,
     )
 
@@ -145,7 +156,7 @@ def _common(data: bytes, stored: memoryview, header: BmpHeader) -> bytes:
     """Return the same picture with a header of 40 bytes."""
     palette = b""
     if header.bits <= _MOST_PALETTE_BITS:
-        end = min(header.palette_at + header.palette_entry * (1 << header.bits), header.pixels_at)
+        end = min(header.palette_at + header.palette_entry * header.colours, header.pixels_at)
         entries = np.frombuffer(data[header.palette_at : end], np.uint8)
         entries = entries[: len(entries) // header.palette_entry * header.palette_entry]
         quads = np.zeros((1 << header.bits, 4), np.uint8)

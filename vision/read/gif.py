@@ -31,6 +31,11 @@ class GifHeader(Header):
     canvas_wh: tuple[int, int]
     frame_xyxy: tuple[int, int, int, int]
 
+    @property
+    def decode_bytes(self) -> int:
+        """See `vision.read.decoded.Header`; palette indices and a mask are there, too."""
+        return 2 * self.picture_bytes + 2 * self.width * self.height
+
 
 def inspect(data: bytes) -> GifHeader:
     """See `vision.read.decoded.Reader`."""

@@ -5,13 +5,14 @@ and 6.5.12, `irot` and `imir`. The boxes of a container are those of ISO/IEC 144
 """
 
 import io
+import re
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from PIL import AvifImagePlugin, Image
+from PIL import AvifImagePlugin, Image, UnidentifiedImageError
 
 from core import formats
 from core.errors import BadInputError
@@ -27,6 +28,10 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 _COLOURS = 3
 _BOX = 8  # bytes that a box has at least
+# ISO/IEC 23008-12, 6.5.3, `ispe`: the size of an item.
+_STATED = re.compile(rb"ispe\0{4}(.{8})", re.DOTALL)
+_SIZE = struct.Struct(">II")
+_MOST_PIXELS = 1 << 28  # libavif's and libheif's own limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,13 @@ class HeifHeader(Header):
     """`opened` is the picture whose pixels are not decoded yet."""
 
     opened: "Image.Image | pillow_heif.HeifFile"
+
+    @property
+    def decode_bytes(self) -> int:
+        """See `vision.read.decoded.Header`; Pillow copies what libavif has decoded, three times."""
+        return (4 if isinstance(self.opened, Image.Image) else 2) * (
+            self.picture_bytes + self.width * self.height * self.opened.mode.endswith("A")
+        )
 
 
 def inspect(data: bytes) -> HeifHeader:
@@ -83,7 +95,13 @@ def decode(data: bytes, header: HeifHeader, *, is_lenient: bool) -> Decoded:  # 
 def _damage(data: bytes, error: Exception) -> BadInputError:
     if _is_cut(data):
         return BadInputError("truncated", "the file ends within a box of its container")
-    return BadInputError("decode_failed", f"the picture is damaged: {error}")
+    for width, height in map(_SIZE.unpack, _STATED.findall(data)):
+        if width * height > _MOST_PIXELS:
+            words = f"{width}x{height} is {width * height} pixels, the decoder takes {_MOST_PIXELS}"
+            return BadInputError("too_large", words)
+    is_unread = isinstance(error, UnidentifiedImageError)  # its message is an address
+    words = "its header is unreadable" if is_unread else str(error)
+    return BadInputError("decode_failed", f"the picture is damaged: {words}")
 
 
 def _is_cut(data: bytes) -> bool:

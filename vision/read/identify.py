@@ -42,13 +42,17 @@ _BEGINNINGS: tuple[tuple[bytes, Format], ...] = (
     (rb"\x76\x2f\x31\x01", formats.OPEN_EXR),
     (rb"#\?R(?:ADIANC|GB)E", formats.RADIANCE),
     (rb".{128}DICM", formats.DICOM),
-    (rb"\0\0[\x01\x02]\0", formats.ICO),
+    (rb"\0\0[\x01\x02]\0(?!\0\0)", formats.ICO),  # how many there are; a Targa has zeros here
     (rb"DDS ", formats.DDS),
     (rb"AT&TFORM", formats.DJVU),
     (rb"SIMPLE  =", formats.FITS),
     (rb"qoif", formats.QOI),
     (rb"P[Ff]\s", formats.PFM),
+    (rb"\x0a[\0-\x05]\x01[\x01\x02\x04\x08]", formats.PCX),
+    (rb"\x01\xda[\0\x01][\x01\x02]\0[\x01-\x03]", formats.SGI),
+    (rb"icns", formats.ICNS),
 )
+_TARGA_END = b"TRUEVISION-XFILE.\0"
 _PATTERNS = [(re.compile(pattern, re.DOTALL), found) for pattern, found in _BEGINNINGS]
 
 # The brands of ISO media files; see ISO/IEC 14496-12, 4.3, and https://mp4ra.org/registered-types.
@@ -79,6 +83,8 @@ def _identified(data: bytes) -> Format | None:
         return formats.RAW if _is_raw(data) else formats.TIFF
     if data[4:8] == b"ftyp":
         return _of_brands(data)
+    if data.endswith(_TARGA_END):
+        return formats.TARGA
     return next((found for pattern, found in _PATTERNS if pattern.match(data)), None)
 
 

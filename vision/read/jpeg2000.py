@@ -31,6 +31,11 @@ class Jpeg2000Header(Header):
     components: int
     bits: int
 
+    @property
+    def decode_bytes(self) -> int:
+        """See `vision.read.decoded.Header`; OpenJPEG unpacks samples to 4 bytes each."""
+        return (4 + 2) * self.width * self.height * max(self.components, 2)
+
 
 def inspect(data: bytes) -> Jpeg2000Header:
     """See `vision.read.decoded.Reader`."""

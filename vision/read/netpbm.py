@@ -35,6 +35,14 @@ class NetpbmHeader(Header):
     number: int
     white: int
     at: int
+    file_bytes: int
+
+    @property
+    def decode_bytes(self) -> int:
+        """See `vision.read.decoded.Header`; numbers that are written out take 8 bytes each."""
+        samples = self.width * self.height * (3 if self.number in _COLOUR else 1)
+        parsed = 3 * self.file_bytes + 20 * samples if self.number in _PLAIN else 0
+        return max(2 * self.picture_bytes + samples, parsed)
 
 
 def inspect(data: bytes) -> NetpbmHeader:
@@ -48,7 +56,7 @@ def inspect(data: bytes) -> NetpbmHeader:
     number, width, height, white = (*map(int, found.groups()), 1)[:4]
     if not (width and height and 0 < white <= _MOST):
         raise BadInputError("decode_failed", "the PNM's header is nonsense")
-    return NetpbmHeader(formats.PNM, width, height, number, white, found.end())
+    return NetpbmHeader(formats.PNM, width, height, number, white, found.end(), len(data))
 
 
 def decode(data: bytes, header: NetpbmHeader, *, is_lenient: bool) -> Decoded:
@@ -98,6 +106,7 @@ def _eight_bits(samples: NDArray[np.unsignedinteger], white: int) -> NDArray[np.
     if white == _BYTE:
         return samples.astype(np.uint8, copy=False)
     if white == _MOST:
-        return (samples >> 8).astype(np.uint8)
+        upper = np.empty(samples.shape, np.uint8)
+        return np.right_shift(samples, 8, out=upper, casting="unsafe")
     values = (np.arange(_MOST + 1) * 255 // white).clip(max=255).astype(np.uint8)
     return np.asarray(values[samples], dtype=np.uint8)

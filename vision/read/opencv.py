@@ -4,6 +4,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+# OpenCV logs what is wrong with pictures, but not with which; the reasons here go to their rows.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
 
 def decode_or_none(data: bytes | bytearray) -> NDArray[np.uint8] | None:
     """Return the picture as uint8 (H, W, 3), blue first and not turned; None if it is damaged."""

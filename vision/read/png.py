@@ -21,7 +21,9 @@ from vision.read.exif import orientation_of
 from vision.read.opencv import decode_or_none
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT"}
+_PALETTE_COLOURS = 3
+_PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"IDAT"})
+_END = b"\0\0\0\0IEND\xae\x42\x60\x82"
 _TEXT_CHUNKS = {b"tEXt", b"zTXt", b"iTXt"}
 _IHDR_BYTES = 13
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
@@ -41,10 +43,21 @@ _MOST_EXIF_TEXT = 1 << 18  # EXIF is 64 kB at most, and twice as many digits
 
 @dataclass(frozen=True, slots=True)
 class PngHeader(Header):
-    """`bits` are those of a pixel; an interlaced picture has seven passes."""
+    """`bits` are those of a pixel; an interlaced picture has seven passes.
+
+    `needed` are the chunks that its pixels are made of. Others, even a palette that is only a
+    proposal, make libpng complain to the process's stderr, where nobody knows about which file.
+    """
 
     bits: int
     is_interlaced: bool
+    needed: frozenset[bytes]
+    file_bytes: int
+
+    @property
+    def decode_bytes(self) -> int:
+        """See `vision.read.decoded.Header`; what matters of the file is copied."""
+        return 2 * self.picture_bytes + self.file_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +84,16 @@ def inspect(data: bytes) -> PngHeader:
     if compression or filtering or interlacing > 1:
         raise BadInputError("not_supported", "this is a PNG with an unknown compression")
     bits = depth * _SAMPLES[colour]
-    return PngHeader(formats.PNG, width, height, bits, is_interlaced=bool(interlacing))
+    needed = _PIXEL_CHUNKS if colour == _PALETTE_COLOURS else _PIXEL_CHUNKS - {b"PLTE"}
+    return PngHeader(
+        formats.PNG,
+        width,
+        height,
+        bits,
+        is_interlaced=bool(interlacing),
+        needed=needed,
+        file_bytes=len(data),
+    )
 
 
 def decode(data: bytes, header: PngHeader, *, is_lenient: bool) -> Decoded:
@@ -79,7 +101,8 @@ def decode(data: bytes, header: PngHeader, *, is_lenient: bool) -> Decoded:
     chunks, is_whole = _chunks(data)
     orientation = _orientation(chunks)
     if is_whole:
-        pixels = decode_or_none(_png(chunk.whole for chunk in chunks))
+        kept = (chunk.whole for chunk in chunks if chunk.kind in header.needed)
+        pixels = decode_or_none(b"".join((_SIGNATURE, *kept, _END)))
         if pixels is not None:
             return Decoded(pixels, orientation)
     reason, what = _damage(chunks, header, is_whole=is_whole)
@@ -109,11 +132,6 @@ def _chunks(data: bytes) -> tuple[list[_Chunk], bool]:
     return chunks, False
 
 
-def _png(chunks: Iterator[memoryview]) -> bytes:
-    kept = [chunk for chunk in chunks if chunk[4:8] in _PIXEL_CHUNKS]
-    return b"".join((_SIGNATURE, *kept, _chunk(b"IEND", b"")))
-
-
 def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
@@ -125,7 +143,7 @@ def _damage(chunks: list[_Chunk], header: PngHeader, *, is_whole: bool) -> tuple
     if any(
         zlib.crc32(chunk.whole[4:-4]) != int.from_bytes(chunk.whole[-4:], "big")
         for chunk in chunks
-        if chunk.kind in _PIXEL_CHUNKS
+        if chunk.kind in header.needed
     ):
         return "decode_failed", "the PNG is damaged: a checksum is wrong"
     stream, error = _inflated(chunks, header)
@@ -176,10 +194,10 @@ def _repaired(chunks: list[_Chunk], header: PngHeader) -> bytes:
     kept = [
         _chunk(chunk.kind, bytes(chunk.body))
         for chunk in chunks
-        if chunk.kind in _PIXEL_CHUNKS - {b"IDAT"}
+        if chunk.kind in header.needed - {b"IDAT"}
     ]
     packed = _chunk(b"IDAT", zlib.compress(stream, 1))
-    return b"".join((_SIGNATURE, *kept, packed, _chunk(b"IEND", b"")))
+    return b"".join((_SIGNATURE, *kept, packed, _END))
 
 
 def _orientation(chunks: list[_Chunk]) -> int:

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import structlog
+
 from core.items import ItemRef
+from core.repeats import Repeats
 from store.parts import ResultRow
 from vision.encode import encode_picture
 from vision.read.decoded import Header
@@ -13,6 +16,9 @@ from worker.pipeline.budget import Held
 from worker.pipeline.flow import Finished, Flow, Picture, Ticket
 from worker.pipeline.items import fetch, opened
 from worker.pipeline.stage import Stage
+
+_log = structlog.get_logger(__name__)
+_repeats = Repeats()
 
 
 class ImageFiles:
@@ -71,10 +77,25 @@ def _decoded(ticket: Ticket, files: list[bytes]) -> Picture:
     found = read_picture(
         files.pop(), max_pixels=limits.max_pixels, is_lenient=limits.lenient, begin=make_room
     )
-    ticket.warning = "; ".join(found.warnings) or None
     ticket.let_go(Held.FILE)
     ticket.hold_exactly(Held.PIXELS, found.pixels.nbytes)
+    if found.warnings:
+        ticket.warning = "; ".join(found.warnings)
+        _tell(ticket)
     return Picture(ticket.item, None, None, found.pixels)
+
+
+def _tell(ticket: Ticket) -> None:
+    """Log what is odd about a file, now and then where a job has many of these."""
+    job = ticket.run.unit.job
+    if (times := _repeats.due(job)) is not None:
+        _log.warning(
+            "picture read with a warning",
+            job=job,
+            item=ticket.item.key,
+            warning=ticket.warning,
+            times=times,
+        )
 
 
 class ObjectSink:

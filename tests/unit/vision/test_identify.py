@@ -37,6 +37,9 @@ def tiff(order: str, *entries: tuple[int, int, int]) -> bytes:
         (b" <svg xmlns=", formats.SVG),
         (bytes(128) + b"DICM", formats.DICOM),
         (b"8BPS\0\1", formats.PHOTOSHOP),
+        (b"\0\0\2\0 TRUEVISION-XFILE.\0", formats.TARGA),
+        (b"\x0a\5\1\x08\0\0", formats.PCX),
+        (b"\x01\xda\1\1\0\3", formats.SGI),
     ],
 )
 def test_content_tells_the_format(data: bytes, found: Format) -> None:

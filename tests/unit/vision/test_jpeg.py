@@ -4,6 +4,7 @@ import struct
 from typing import Any
 
 import cv2
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -99,6 +100,20 @@ def test_colours_sampled_in_a_rare_way_are_read_with_a_warning() -> None:
     picture = read_picture(data, max_pixels=LIMIT, is_lenient=True)
     assert picture.pixels.shape == (16, 16, 3)
     assert "rare" in picture.warnings[0]
+
+
+def test_a_rare_sampling_has_the_bits_that_the_official_tools_read() -> None:
+    data = sampled(jpeg(photo(16, 8), subsampling=1), 0x41, 0x11, 0x21)
+    picture = read_picture(data, max_pixels=LIMIT, is_lenient=True)
+    assert np.array_equal(picture.pixels, official(data))
+
+
+def test_lossless_grey_is_read() -> None:
+    grey = np.random.default_rng(6).integers(0, 256, (48, 64), dtype=np.uint8)
+    data = imagecodecs.jpeg8_encode(grey, lossless=True, predictor=1)
+    picture = read_picture(data, max_pixels=LIMIT)
+    assert (picture.pixels == grey[..., None]).all()
+    assert refused(data[:-900]).reason == "truncated"
 
 
 CUTS = {

@@ -85,6 +85,16 @@ def test_bmp_of_10_bits_keeps_their_upper_eight() -> None:
     assert np.array_equal(rgb(bmp(56, 32, samples.astype("<u4").tobytes(), masks=masks)), NOISE)
 
 
+@pytest.mark.parametrize(("stated", "third"), [(2, 0), (3, 200), (0, 200)])
+def test_a_bmp_has_as_many_colours_as_it_states(stated: int, third: int) -> None:
+    # Four bits each, and room for 16 colours, of which a pixel has the third.
+    data = bytearray(bmp(40, 4, bytes(64) + b"\x20" + bytes(32 * 40 - 1)))
+    data[10:14] = struct.pack("<I", 54 + 64)
+    data[46:50] = struct.pack("<I", stated)
+    data[54 + 8 : 54 + 12] = bytes([200, 200, 200, 0])
+    assert rgb(bytes(data))[39, 0].tolist() == [third] * 3
+
+
 def test_a_lenient_reader_keeps_the_rows_of_a_cut_bmp() -> None:
     data = encoded("BMP")
     lenient = read(data[: -60 * 3 * 10], is_lenient=True)
@@ -235,3 +245,14 @@ def test_grey_heic_and_cut_heic() -> None:
     assert np.abs(rgb(data).astype(int) - 90).max() <= 2
     for share in (0.1, 0.5, 0.97):
         assert refused(data[: int(len(data) * share)]).reason == "truncated"
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "HEIC"])
+def test_what_is_too_large_for_its_decoder_is_no_damage(kind: str) -> None:
+    data = bytearray(encoded(kind) if kind == "AVIF" else heic(NOISE))
+    at = data.index(b"ispe") + 8
+    data[at : at + 8] = struct.pack(">II", 40_000, 40_000)
+    with pytest.raises(BadInputError) as caught:
+        read_picture(bytes(data), max_pixels=2**40)
+    assert caught.value.reason == "too_large"
+    assert "40000x40000" in str(caught.value)

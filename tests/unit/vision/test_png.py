@@ -158,6 +158,14 @@ def test_interlaced_ones_are_read() -> None:
     assert np.array_equal(read(interlace(NOISE)).pixels[..., ::-1], NOISE)
 
 
+def test_chunks_that_pixels_do_not_need_are_passed_over(capfd: pytest.CaptureFixture[str]) -> None:
+    proposal, wrong = chunk(b"PLTE", b"\0\0\0" * 256)[:-1] + b"?", chunk(b"tRNS", b"\xff" * 6)
+    data = png(proposal, wrong, chunk(b"IDAT", zlib.compress(rows())))
+    assert np.array_equal(read(data).pixels[..., ::-1], NOISE)
+    assert refused(data[:400]) == "truncated"
+    assert capfd.readouterr().err == ""  # lines there name no file
+
+
 def test_apples_variant_has_a_name() -> None:
     data = encoded()
     with pytest.raises(BadInputError, match="Apple") as caught:

@@ -96,6 +96,12 @@ def test_sixteen_bits_keep_their_upper_eight() -> None:
     assert np.array_equal(read(data).pixels, np.dstack([deep[::-1], deep.T, deep]) >> 8)
 
 
+def test_bytes_may_begin_with_their_lower_bits() -> None:
+    grey = NOISE[..., 0]
+    turned = np.packbits(np.unpackbits(grey, bitorder="little")).tobytes()
+    assert (read(tiff(64, 48, 8, turned, t266=2)).pixels == grey[..., None]).all()
+
+
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
 def test_floats_of_0_to_1_are_shares_of_white(kind: type) -> None:
     shares = np.array([[0, 0.25, 0.5], [0.2, 0.6, 0.8]], kind)
@@ -125,6 +131,36 @@ def test_what_is_no_number_is_black_and_stretches_nothing() -> None:
 def test_extreme_floats_do_not_overflow() -> None:
     samples = np.array([[-1.7e308, 0, 1.7e308]], np.float64)
     assert read(written(samples)).pixels[0, :, 0].tolist() == [0, 128, 255]
+
+
+@pytest.mark.parametrize("options", [{}, {"tile": (16, 32)}], ids=str)
+@pytest.mark.parametrize("extra", [[], ["unassalpha"]])
+def test_inks_come_out_alike_however_they_are_packed(
+    options: dict[str, Any], extra: list[str]
+) -> None:
+    inks = np.dstack([FOUR, NOISE])[..., : 4 + len(extra)]
+    plain = read(written(inks, photometric="separated", extrasamples=extra)).pixels
+    packed = written(
+        inks, photometric="separated", extrasamples=extra, compression="lzw", **options
+    )
+    assert np.array_equal(read(packed).pixels, plain)
+
+
+def test_an_old_tag_that_says_nothing_of_the_samples_does_not_matter() -> None:
+    data_type = (32996, 3, 3, (0, 0, 0), True)
+    data = written(NOISE, photometric="rgb", compression="lzw", extratags=[data_type])
+    assert np.array_equal(read(data).pixels[..., ::-1], NOISE)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize(("photometric", "offset"), [("cielab", 0), ("icclab", 128)])
+def test_cielab_has_the_colours_that_it_states(photometric: str, offset: int, bits: int) -> None:
+    # sRGB's red is L 53.2, a 80.1, b 67.2; mid grey is L 53.6.
+    samples = np.array([[[136, 80 + offset, 67 + offset], [137, offset, offset]]], f"uint{bits}")
+    data = written(samples << (bits - 8), photometric=photometric)
+    red, grey = read(data).pixels[0, :, ::-1].astype(int)
+    assert np.abs(red - [255, 0, 0]).max() <= 4
+    assert np.abs(grey - 128).max() <= 2
 
 
 def test_what_only_libtiff_reads_is_read() -> None:

@@ -13,6 +13,7 @@ from core import formats
 from core.errors import BadInputError
 from vision.read.decoded import Decoded, Header
 from vision.read.exif import orientation_of
+from vision.read.jpeg.complaint import complaint_of
 from vision.read.jpeg.second_look import look_closer
 from vision.read.jpeg.structure import (
     APP1,
@@ -38,6 +39,8 @@ _HIERARCHICAL = {0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF}
 _JPEG_LS = 0xF7
 _LOSSLESS_NAME = "a lossless JPEG"
 _BITS = 8
+_INKS = 4
+_COLOURS = 3
 _RARE = "Could not determine subsampling level"
 _OTHER_COLOURS = "Unsupported color conversion request"
 _EXIF = b"Exif\0\0"
@@ -56,9 +59,14 @@ class JpegHeader(Header):
 
     @property
     def decode_bytes(self) -> int:
-        """See `vision.read.decoded.Header`; with several scans, coefficients are kept, too."""
+        """See `vision.read.decoded.Header`; with several scans, coefficients are kept, too.
+
+        Four inks are there beside what is made of them.
+        """
         turned = self.picture_bytes if self.orientation != 1 else 0
-        return self.picture_bytes + max(turned, self._coefficient_bytes)
+        is_inks = len(self.structure.frame.components) == _INKS
+        inks = _INKS * self.width * self.height if is_inks else 0
+        return self.picture_bytes + max(turned, self._coefficient_bytes + inks)
 
     @property
     def _coefficient_bytes(self) -> int:
@@ -145,8 +153,7 @@ def decode(data: bytes, header: JpegHeader, *, is_lenient: bool) -> Decoded:
     except ValueError as error:
         message = str(error)
     if _OTHER_COLOURS in message:
-        is_lossless = header.structure.frame.marker in _LOSSLESS
-        raise _not_supported(_LOSSLESS_NAME if is_lossless else "a JPEG of unknown colours")
+        return Decoded(_decode_lossless_grey(data, header.structure.frame), header.orientation)
     if _RARE in message:
         pixels, warnings = _decode_rare(data, is_lenient=is_lenient)
     else:
@@ -154,24 +161,62 @@ def decode(data: bytes, header: JpegHeader, *, is_lenient: bool) -> Decoded:
     return Decoded(pixels, header.orientation, (*header.oddities, *dict.fromkeys(warnings)))
 
 
+def _decode_lossless_grey(data: bytes, frame: Frame) -> Pixels:
+    """Decode the one kind whose colours libjpeg doesn't convert though they are known."""
+    if frame.marker not in _LOSSLESS:
+        raise _not_supported("a JPEG of unknown colours")
+    if len(frame.components) > 1:
+        raise _not_supported(_LOSSLESS_NAME)
+    try:
+        grey = simplejpeg.decode_jpeg(data, "GRAY")
+    except ValueError as error:
+        complaint = complaint_of(str(error))
+        words = f"the JPEG is damaged: {complaint.words}"
+        raise BadInputError(complaint.reason or "decode_failed", words) from error
+    return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
+
+
 def _decode_rare(data: bytes, *, is_lenient: bool) -> tuple[Pixels, list[str]]:
     """Decode what simplejpeg doesn't: colours sampled in a way that TurboJPEG has no name for.
 
-    Whether the data is whole, Pillow judges, which notices a missing end.
+    Pillow notices a missing end and nothing else. Its bits are those of `cv2.imdecode`, which would
+    complain to the process's stderr, where nobody knows about which file.
     """
     warnings = ["its colours are sampled in a rare way: damage may go unnoticed"]
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
             image.load()
+            return _bgr(image), warnings
     except Exception as error:  # whatever its reader raises on broken bytes
         is_unread = isinstance(error, UnidentifiedImageError)  # its message is an address
         words = "its header is unreadable" if is_unread else str(error)
         reason = "truncated" if "truncated" in words.lower() else "decode_failed"
-        if not is_lenient:
+        pixels = _decode_damaged(data) if is_lenient else None
+        if pixels is None:
             raise BadInputError(reason, f"the JPEG is damaged: {words}") from error
-        warnings.append(words)
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    if pixels is None:
-        raise BadInputError("decode_failed", "the JPEG is damaged, or of a kind that is not read")
-    return np.asarray(pixels, np.uint8), warnings
+        return pixels, [*warnings, words]
+
+
+def _decode_damaged(data: bytes) -> Pixels | None:
+    """Return what libjpeg makes of a file, grey or of three colours, whatever its complaints."""
+    import imagecodecs  # noqa: PLC0415 - takes a while, and next to no picture needs it
+
+    try:
+        samples = imagecodecs.jpeg8_decode(data)
+    except Exception:  # whatever it raises on broken bytes
+        return None
+    if samples.ndim == 3 and samples.shape[2] != _COLOURS:  # noqa: PLR2004 - height, width, colours
+        return None
+    code = cv2.COLOR_GRAY2BGR if samples.ndim == 2 else cv2.COLOR_RGB2BGR  # noqa: PLR2004
+    return np.asarray(cv2.cvtColor(samples, code), np.uint8)
+
+
+def _bgr(image: Image.Image) -> Pixels:
+    """Return what Pillow has decoded; CMYK as OpenCV converts it."""
+    if image.mode != "CMYK":
+        return np.asarray(
+            cv2.cvtColor(np.asarray(image.convert("RGB")), cv2.COLOR_RGB2BGR), np.uint8
+        )
+    light = np.uint16(255) - np.asarray(image)
+    black = light[..., 3:]
+    return (black - ((255 - light[..., 2::-1]) * black >> 8)).astype(np.uint8)

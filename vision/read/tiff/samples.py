@@ -13,6 +13,8 @@ Pixels = NDArray[np.uint8]
 _BLOCK = 1 << 20  # so many samples at once are floats of 8 bytes
 _BYTE, _SHORT = 8, 16  # bits
 _MOST = 255
+_WIDE_BYTES = 24  # several bands of 16 bits at once
+_INDEX_BYTES = 1 + 8  # a sample, and NumPy's index into a table
 _HALF = 0.5
 
 
@@ -25,11 +27,25 @@ class Colours(enum.Enum):
     RGB = "RGB"
     BGR = "RGB, but blue first"
     CMYK = "CMYK"
+    CIELAB = "CIELAB"
+    ICCLAB = "CIELAB as ICC profiles have it"
 
     @property
     def samples(self) -> int:
         """How many samples of a pixel count; what follows them is alpha, or more bands."""
-        return {Colours.RGB: 3, Colours.BGR: 3, Colours.CMYK: 4}.get(self, 1)
+        if self in {Colours.GREY, Colours.WHITE_IS_ZERO, Colours.PALETTE}:
+            return 1
+        return 4 if self is Colours.CMYK else 3
+
+
+def convert_bytes(colours: Colours, bits: int) -> int:
+    """Return the most bytes that `to_bgr` takes for each pixel beside its samples."""
+    if colours in {Colours.CMYK, Colours.CIELAB, Colours.ICCLAB}:
+        return _WIDE_BYTES
+    if colours is Colours.PALETTE:
+        return 2 + 3
+    each = 1 if bits == _BYTE else _INDEX_BYTES if bits < _BYTE else 2
+    return 3 + colours.samples * each
 
 
 def to_bgr(
@@ -48,6 +64,8 @@ def to_bgr(
     if colours is Colours.PALETTE:
         assert palette is not None
         return _from_palette(samples, palette)
+    if colours in {Colours.CIELAB, Colours.ICCLAB}:
+        return _from_lab(samples, is_signed=colours is Colours.CIELAB)
     pixels = _eight_bits(samples, bits, nodata)
     if colours is Colours.CMYK:
         return _from_cmyk(pixels)
@@ -80,7 +98,9 @@ def _eight_bits(samples: Samples, bits: int, nodata: float | None) -> Pixels:
         spread = (np.arange(1 << bits) * 255 // ((1 << bits) - 1)).astype(np.uint8)
         return np.asarray(spread[samples.astype(np.intp, copy=False)], dtype=np.uint8)
     if samples.dtype.kind == "u" and bits <= _SHORT:
-        return (samples.astype(np.uint16, copy=False) >> (bits - _BYTE)).astype(np.uint8)
+        upper = np.empty(samples.shape, np.uint8)
+        shorts = samples.astype(np.uint16, copy=False)
+        return np.right_shift(shorts, bits - _BYTE, out=upper, casting="unsafe")
     return _scaled(samples, nodata)
 
 
@@ -124,6 +144,19 @@ def _from_palette(samples: Samples, palette: NDArray[np.uint16]) -> Pixels:
     colours = palette if palette.max() <= _MOST else palette >> 8
     bgr = np.ascontiguousarray(colours[::-1].T, dtype=np.uint8)
     return bgr[np.minimum(samples[..., 0].astype(np.uint16), len(bgr) - 1)]
+
+
+def _from_lab(samples: Samples, *, is_signed: bool) -> Pixels:
+    """Return unsigned samples (H, W, 3) of 8 or 16 bits: L up to 100 at their most, a and b.
+
+    See the TIFF 6.0 specification, section 23: a and b are signed whatever their format says. In
+    ICC's variant (Adobe's technical notes for Photoshop) 128 is added to them.
+    """
+    shift = 8 * (samples.itemsize - 1)
+    lab = (samples.astype(np.uint16) >> shift).astype(np.uint8)
+    if is_signed:
+        lab[..., 1:] ^= 128
+    return np.asarray(cv2.cvtColor(lab, cv2.COLOR_Lab2BGR), dtype=np.uint8)
 
 
 def _from_cmyk(inks: Pixels) -> Pixels:

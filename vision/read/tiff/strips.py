@@ -19,6 +19,7 @@ Samples = NDArray[np.generic]
 # small pictures are larger than these.
 _MOST_BYTES_PER_PIXEL, _ALLOWED_BYTES = 64, 1 << 26
 _NOT_COMPRESSED = 1
+_UPPER_BITS_FIRST = 1  # in a byte, as its fill order
 _WHOLE_BYTES = {8, 16}  # in bits
 
 
@@ -49,6 +50,11 @@ def missing_strips(data: bytes, page: Any) -> tuple[str, ...]:
     return (f"the TIFF is cut short: {missing} of its {expected} strips or tiles are missing",)
 
 
+def strip_bytes(page: Any) -> int:
+    """Return how many bytes a strip or tile takes unpacked."""
+    return _shape(page)[2]
+
+
 def _shape(page: Any) -> tuple[int, int, int]:
     """Return the rows, the columns and the bytes of a strip or tile."""
     rows = page.tilelength if page.is_tiled else min(page.rowsperstrip, page.imagelength)
@@ -67,9 +73,9 @@ def samples_of(
         BadInputError: `truncated` or `decode_failed`.
     """
     count = colours.samples
-    if page.is_contiguous:
+    if page.is_contiguous and page.fillorder == _UPPER_BITS_FIRST:
         return _contiguous(data, page)[..., :count], ()
-    if page.compression == LZW and page.planarconfig != PLANES:
+    if page.compression == LZW and page.planarconfig != PLANES and colours is not Colours.CMYK:
         samples = _by_libtiff(data, page)
         if samples is not None:
             return samples[..., :count], ()
@@ -111,12 +117,15 @@ def _contiguous(data: bytes, page: Any) -> Samples:
 
 
 def _by_libtiff(data: bytes, page: Any) -> Samples | None:
-    """Return the samples (H, W, all) of what libtiff unpacks faster; None if it is damaged."""
+    """Return the samples (H, W, all) of what libtiff unpacks faster.
+
+    None if it is damaged, or its samples are of a kind that imagecodecs doesn't take from libtiff.
+    """
     import imagecodecs  # noqa: PLC0415 - takes a while, and few pictures need it
 
     if page.bitspersample not in _WHOLE_BYTES:
         return None
-    with contextlib.suppress(imagecodecs.TiffError):
+    with contextlib.suppress(imagecodecs.TiffError, ValueError):
         samples: Samples = imagecodecs.tiff_decode(data, index=0)
         return samples.reshape(page.imagelength, page.imagewidth, page.samplesperpixel)
     return None

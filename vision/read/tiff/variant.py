@@ -31,6 +31,8 @@ _NAMES = {
 
 _PHOTOMETRIC, _INK_SET, _CMYK_INKS = 262, 332, 1
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _MASK, _SEPARATED, _YCBCR = range(7)
+_CIELAB, _ICCLAB = 8, 9
+_LAB_BITS = {8, 16}
 _COLOURS = {
     _WHITE_IS_ZERO: Colours.WHITE_IS_ZERO,
     _BLACK_IS_ZERO: Colours.GREY,
@@ -39,8 +41,10 @@ _COLOURS = {
     _MASK: Colours.GREY,
     _SEPARATED: Colours.CMYK,
     _YCBCR: Colours.RGB,  # as the decoders of JPEG and WebP give it
+    _CIELAB: Colours.CIELAB,
+    _ICCLAB: Colours.ICCLAB,
 }
-_COLOURS_OF_LIBTIFF = {8, 9, 10, 32844, 32845}  # CIELAB and its like, LogL, LogLuv
+_COLOURS_OF_LIBTIFF = {10, 32844, 32845}  # CIELAB of fax machines, LogL, LogLuv
 _RGB_SAMPLES = 3
 _KINDS = "buif"  # booleans, integers, floats
 
@@ -72,6 +76,8 @@ def _check_samples(page: Any, photometric: int) -> None:
         raise BadInputError("decode_failed", what)
     if photometric == _SEPARATED and page.tags.valueof(_INK_SET, _CMYK_INKS) != _CMYK_INKS:
         raise _not_supported("inks that are not CMYK")
+    if photometric in {_CIELAB, _ICCLAB} and page.bitspersample not in _LAB_BITS:
+        raise _not_supported(f"CIELAB of {page.bitspersample} bits")
     if photometric == _PALETTE and (page.colormap is None or page.dtype.kind not in "bu"):
         raise BadInputError("decode_failed", "the TIFF has no palette")
 
@@ -85,7 +91,9 @@ def is_left_to_libtiff(page: Any) -> bool:
     photometric = _photometric(page)
     if page.compression in _LIBTIFF_ONLY or photometric in _COLOURS_OF_LIBTIFF:
         return True
-    return photometric == _YCBCR and page.compression not in _PICTURES
+    if page.compression in _PICTURES:  # their decoders think that CIELAB is RGB
+        return photometric in {_CIELAB, _ICCLAB}
+    return photometric == _YCBCR
 
 
 def is_ycbcr(page: Any) -> bool:

@@ -1,6 +1,6 @@
 """Names that somebody who mistyped one may have meant."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -15,5 +15,9 @@ def near_names(name: str, known: Iterable[str], *, most: int = 3, alike: float =
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """Return the question that names what may have been meant, or None if nothing is near."""
-    near = near_names(name, known)
+    return question(near_names(name, known))
+
+
+def question(near: Sequence[str]) -> str | None:
+    """Return the question whether one of these was meant, or None if there are none."""
     return f"did you mean {' or '.join(map(repr, near))}?" if near else None

@@ -107,6 +107,7 @@ def _eight_bits(samples: NDArray[np.unsignedinteger], white: int) -> NDArray[np.
         return samples.astype(np.uint8, copy=False)
     if white == _MOST:
         upper = np.empty(samples.shape, np.uint8)
-        return np.right_shift(samples, 8, out=upper, casting="unsafe")
+        np.right_shift(samples, 8, out=upper, casting="unsafe")
+        return upper
     values = (np.arange(_MOST + 1) * 255 // white).clip(max=255).astype(np.uint8)
     return np.asarray(values[samples], dtype=np.uint8)

@@ -50,7 +50,7 @@ class TiffHeader(Header):
         if is_left_to_libtiff(page):
             return 10 * pixels  # with alpha, without, and the file once more
         bits = page.bitspersample if isinstance(page.bitspersample, int) else _SHORT
-        samples = pixels * page.samplesperpixel * page.dtype.itemsize
+        samples: int = pixels * page.samplesperpixel * page.dtype.itemsize
         converted = pixels * convert_bytes(colours_of(page), bits)
         return max(2 * self.picture_bytes, samples + max(2 * strip_bytes(page), converted))
 

@@ -100,7 +100,8 @@ def _eight_bits(samples: Samples, bits: int, nodata: float | None) -> Pixels:
     if samples.dtype.kind == "u" and bits <= _SHORT:
         upper = np.empty(samples.shape, np.uint8)
         shorts = samples.astype(np.uint16, copy=False)
-        return np.right_shift(shorts, bits - _BYTE, out=upper, casting="unsafe")
+        np.right_shift(shorts, bits - _BYTE, out=upper, casting="unsafe")
+        return upper
     return _scaled(samples, nodata)
 
 

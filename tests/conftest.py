@@ -42,6 +42,7 @@ _SHARED = {
 """What takes long to start: the word in a test's name, or its fixture."""
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests that share something costly in one process, which starts it once."""
     for item in items:

@@ -59,9 +59,9 @@ class Command:
     def press_ctrl_c(self) -> None:
         self.process.send_signal(signal.SIGINT)
 
-    def end(self) -> Said:
-        """Wait until it has ended."""
-        code = self.process.wait(DEADLINE)
+    def end(self, deadline: float = DEADLINE) -> Said:
+        """Wait until it has ended, so many seconds at most."""
+        code = self.process.wait(deadline)
         return Said(code, self.out, self.err)
 
 

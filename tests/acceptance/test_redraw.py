@@ -22,6 +22,7 @@ from tests.dense_nets import (
 from tests.scenes import draw_blobs
 
 PICTURES = 4
+LONG = 240.0  # seconds: eight models are loaded, and ways compared for each
 SHIPPED = ("detect", "classify", "segment")
 PAINTED = ("instances", "foreground", "panoptic", MODELS["segment"].directory.name)
 """The models of which `--alpha` changes pictures; of matting, `--background` does."""
@@ -52,9 +53,8 @@ def old(paddle_terminal: Terminal, source: Path, tmp_path_factory: pytest.TempPa
     ]
     words = [word for model in models for word in ("--model", model)]
     output = folder / "out"
-    ended = paddle_terminal.run(
-        "run", source, *words, "--shard-items", "3", "--name", "old", "--output", output
-    )
+    run = ("run", source, *words, "--shard-items", "3", "--name", "old", "--output", output)
+    ended = paddle_terminal.start(*run).end(LONG)
     assert ended.code == 3, ended.err
     return output
 

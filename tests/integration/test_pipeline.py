@@ -384,9 +384,9 @@ def test_pictures_in_flight_are_bounded_by_their_bytes(
             kept.append(memory._held[kind] // size)
 
     monkeypatch.setattr(memory, "take", counted)
-    items = works.items(range(40))
+    items = works.items(range(12))
     assert_whole(works.rows(items, works.new_run(annotate=True)), items)
-    assert kept == [1] * 40
+    assert kept == [1] * 12
     assert memory.held == 0
 
 

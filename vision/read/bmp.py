@@ -55,6 +55,11 @@ class BmpHeader(Header):
         """How many bytes a row takes that is not compressed."""
         return (self.width * self.bits + 31) // 32 * 4
 
+    @property
+    def decode_bytes(self) -> int:
+        """See `vision.read.decoded.Header`; with a plain header, the file is there twice."""
+        return 2 * self.picture_bytes + self.row_bytes * self.height
+
 
 def inspect(data: bytes) -> BmpHeader:
     """See `vision.read.decoded.Reader`."""

@@ -39,6 +39,7 @@ _HIERARCHICAL = {0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF}
 _JPEG_LS = 0xF7
 _LOSSLESS_NAME = "a lossless JPEG"
 _BITS = 8
+_INKS = 4
 _COLOURS = 3
 _RARE = "Could not determine subsampling level"
 _OTHER_COLOURS = "Unsupported color conversion request"
@@ -58,9 +59,14 @@ class JpegHeader(Header):
 
     @property
     def decode_bytes(self) -> int:
-        """See `vision.read.decoded.Header`; with several scans, coefficients are kept, too."""
+        """See `vision.read.decoded.Header`; with several scans, coefficients are kept, too.
+
+        Four inks are there beside what is made of them.
+        """
         turned = self.picture_bytes if self.orientation != 1 else 0
-        return self.picture_bytes + max(turned, self._coefficient_bytes)
+        is_inks = len(self.structure.frame.components) == _INKS
+        inks = _INKS * self.width * self.height if is_inks else 0
+        return self.picture_bytes + max(turned, self._coefficient_bytes + inks)
 
     @property
     def _coefficient_bytes(self) -> int:

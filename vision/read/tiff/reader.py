@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from core.errors import BadInputError
 from vision.read.decoded import Decoded, Header
 from vision.read.identify import identify
-from vision.read.tiff.samples import to_bgr
-from vision.read.tiff.strips import missing_strips, samples_of
+from vision.read.tiff.samples import convert_bytes, to_bgr
+from vision.read.tiff.strips import missing_strips, samples_of, strip_bytes
 from vision.read.tiff.variant import check_variant, colours_of, is_left_to_libtiff
 
 # What it logs names tags, not files; what matters of it is in the errors here.
@@ -28,6 +28,7 @@ logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 _ORIENTATION, _GDAL_NODATA = 274, 42113
 _ORIENTATIONS = range(1, 9)
+_SHORT = 16  # bits
 
 _BIG = {b"\x2b\0", b"\0\x2b"}
 _MOST_TAGS = 4096  # tifffile's own limit
@@ -45,10 +46,14 @@ class TiffHeader(Header):
 
     @property
     def decode_bytes(self) -> int:
-        """See `Header`; samples of any size are unpacked, and those that count are copied."""
-        sample_bytes = 2 if self.page.dtype is None else int(self.page.dtype.itemsize)
-        samples = self.width * self.height * sample_bytes * int(self.page.samplesperpixel)
-        return 2 * (self.picture_bytes + samples)
+        """See `vision.read.decoded.Header`: samples, and what unpacks or converts them."""
+        page, pixels = self.page, self.width * self.height
+        if is_left_to_libtiff(page):
+            return 10 * pixels  # with alpha, without, and the file once more
+        bits = page.bitspersample if isinstance(page.bitspersample, int) else _SHORT
+        samples: int = pixels * page.samplesperpixel * page.dtype.itemsize
+        converted = pixels * convert_bytes(colours_of(page), bits)
+        return max(2 * self.picture_bytes, samples + max(2 * strip_bytes(page), converted))
 
 
 def inspect(data: bytes) -> TiffHeader:

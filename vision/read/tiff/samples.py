@@ -13,6 +13,8 @@ Pixels = NDArray[np.uint8]
 _BLOCK = 1 << 20  # so many samples at once are floats of 8 bytes
 _BYTE, _SHORT = 8, 16  # bits
 _MOST = 255
+_WIDE_BYTES = 24  # several bands of 16 bits at once
+_INDEX_BYTES = 1 + 8  # a sample, and NumPy's index into a table
 _HALF = 0.5
 
 
@@ -34,6 +36,16 @@ class Colours(enum.Enum):
         if self in {Colours.GREY, Colours.WHITE_IS_ZERO, Colours.PALETTE}:
             return 1
         return 4 if self is Colours.CMYK else 3
+
+
+def convert_bytes(colours: Colours, bits: int) -> int:
+    """Return the most bytes that `to_bgr` takes for each pixel beside its samples."""
+    if colours in {Colours.CMYK, Colours.CIELAB, Colours.ICCLAB}:
+        return _WIDE_BYTES
+    if colours is Colours.PALETTE:
+        return 2 + 3
+    each = 1 if bits == _BYTE else _INDEX_BYTES if bits < _BYTE else 2
+    return 3 + colours.samples * each
 
 
 def to_bgr(
@@ -86,7 +98,10 @@ def _eight_bits(samples: Samples, bits: int, nodata: float | None) -> Pixels:
         spread = (np.arange(1 << bits) * 255 // ((1 << bits) - 1)).astype(np.uint8)
         return np.asarray(spread[samples.astype(np.intp, copy=False)], dtype=np.uint8)
     if samples.dtype.kind == "u" and bits <= _SHORT:
-        return (samples.astype(np.uint16, copy=False) >> (bits - _BYTE)).astype(np.uint8)
+        upper = np.empty(samples.shape, np.uint8)
+        shorts = samples.astype(np.uint16, copy=False)
+        np.right_shift(shorts, bits - _BYTE, out=upper, casting="unsafe")
+        return upper
     return _scaled(samples, nodata)
 
 

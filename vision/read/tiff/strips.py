@@ -50,6 +50,11 @@ def missing_strips(data: bytes, page: Any) -> tuple[str, ...]:
     return (f"the TIFF is cut short: {missing} of its {expected} strips or tiles are missing",)
 
 
+def strip_bytes(page: Any) -> int:
+    """Return how many bytes a strip or tile takes unpacked."""
+    return _shape(page)[2]
+
+
 def _shape(page: Any) -> tuple[int, int, int]:
     """Return the rows, the columns and the bytes of a strip or tile."""
     rows = page.tilelength if page.is_tiled else min(page.rowsperstrip, page.imagelength)

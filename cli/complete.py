@@ -39,7 +39,12 @@ def official_models(_ctx: click.Context, _param: click.Parameter, typed: str) ->
 
 
 def _beginning(typed: str, names: Iterable[str]) -> Proposals:
-    return [CompletionItem(name) for name in names if name.lower().startswith(typed.lower())]
+    # The shell gets a line for each: a name with a line's end in it would be several, of any kind.
+    return [
+        CompletionItem(name)
+        for name in names
+        if name.isprintable() and name.lower().startswith(typed.lower())
+    ]
 
 
 def _job_names() -> list[str]:

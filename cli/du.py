@@ -8,10 +8,11 @@ import click
 
 from cli.complete import jobs as complete_jobs
 from cli.options import format_option
-from cli.session import job_of, opened
+from cli.session import job_of, opened, say
 from cli.show.output import chosen, print_records
 from cli.show.size import readable_size
 from config.settings import Settings
+from core.errors import RegattaError
 from core.times import iso, to_the_second
 from scheduler.usage import unreferenced_models, unreferenced_outputs, usage_of
 from store.database import Database
@@ -40,13 +41,13 @@ def du(*, jobs: tuple[str, ...], form: str | None) -> None:
 
 def _shown(record: dict[str, Any]) -> dict[str, Any]:
     created = record["created"] and to_the_second(record["created"])
-    return {**record, "size": readable_size(record["size"]), "created": created}
+    return {**record, "size": _in_words(record["size"]), "created": created}
 
 
 def _everything(db: Database, settings: Settings, jobs: list[Job]) -> Iterator[dict[str, Any]]:
     yield from _of_jobs(jobs)
-    lost = [*unreferenced_outputs(db, settings.objects)]
-    unused = [*unreferenced_models(db, settings.models_directory)]
+    lost = [*unreferenced_outputs(db, settings)]
+    unused = [*unreferenced_models(db, settings)]
     yield from (_record("unreferenced output", path.name, str(path)) for path in lost)
     yield from (_record("unreferenced model", path.name[:12], str(path)) for path in unused)
     yield _record("models", "", str(settings.models_directory))
@@ -62,16 +63,24 @@ def _of_jobs(jobs: list[Job]) -> Iterator[dict[str, Any]]:
 
 
 def _record(what: str, name: str, where: str) -> dict[str, Any]:
-    used = usage_of(where)
+    try:
+        used = usage_of(where)
+    except RegattaError as error:  # a bucket that is away says nothing about the others
+        say(f"{where} cannot be measured: {error}")
+        used = None
     return {
         "what": what,
         "name": name,
         "state": None,
-        "files": used.objects,
-        "size": used.size,
+        "files": used and used.objects,
+        "size": used and used.size,
         "created": None,
         "where": where,
     }
+
+
+def _in_words(size: int | None) -> str | None:
+    return None if size is None else readable_size(size)
 
 
 def _of_database(path: Path) -> dict[str, Any]:

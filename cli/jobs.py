@@ -62,7 +62,8 @@ def rm(*, refs: tuple[str, ...], with_output: bool) -> None:
     one is removed.
     """
     with opened() as (_, db):
-        for job in [job_of(db, ref) for ref in refs]:
+        found = [job_of(db, ref) for ref in refs]
+        for job in {job.id: job for job in found}.values():  # one may be named twice
             removed = remove_job(db, job.id, with_output=with_output)
             what = said(removed) if with_output else f"its output stays in {job.output}"
             say(f"removed job {job.id}: {what}")

@@ -16,14 +16,13 @@ from core.options import JobOptions, ModelRef
 from core.request import OPTIONS, JobRequest, Said
 from core.selection import Selection
 from core.tasks import DETECTOR, KEYPOINT
+from core.toml import LARGEST_BYTES
 from store.database import Database
 from store.jobs import find_job, source_texts
 from store.locations import open_store, split_location
 from store.models import model_ref
 from store.naming import naming
 from store.tables import Model
-
-_LARGEST_FILE = 1 << 20  # bytes: nobody writes more by hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +75,7 @@ def like_file(path: Path) -> Inherited:
     path = path.expanduser().absolute()
     try:
         with path.open("rb") as file:
-            # A longer one is cut short, and then most likely not TOML.
-            said = parse_job(file.read(_LARGEST_FILE).decode("utf-8"), path.parent)
+            said = parse_job(file.read(LARGEST_BYTES + 1).decode("utf-8"), path.parent)
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise UsageError(

@@ -97,7 +97,8 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that is asked for, or say which may have been meant."""
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+        is_typed = not ctx.resilient_parsing  # else the shell asks while somebody still types
+        if is_typed and args and not args[0].startswith("-") and args[0] not in COMMANDS:
             raise click.exceptions.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
         return super().resolve_command(ctx, args)
 

@@ -162,7 +162,8 @@ class JobCommand(click.Command):
 
 def _says_which(words: list[str]) -> bool:
     """Return whether the word after `--annotate` belongs to it; it may be a source instead."""
-    return bool(words) and (words[0] in {"all", "none"} or words[0].startswith("sample:"))
+    word = words[0].lower() if words else ""
+    return word in {"all", "none"} or word.startswith("sample:")
 
 
 def job_options(command: F) -> F:

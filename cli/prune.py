@@ -7,10 +7,12 @@ from pathlib import Path
 
 import click
 
+from cli.exit_codes import FAILED
 from cli.options import SINCE
 from cli.session import opened, say
 from cli.show.size import readable_size
 from config.settings import Settings
+from core.errors import RegattaError, text_of
 from core.escape import printable
 from core.values import parse_since
 from core.wording import count
@@ -44,7 +46,10 @@ _YOUNG_SECONDS = 3600.0  # what somebody may be making right now, before anythin
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
+@click.pass_context
 def prune(
+    ctx: click.Context,
+    /,
     *,
     keep: int | None,
     older: str | None,
@@ -74,14 +79,12 @@ def prune(
             return
         if sys.stdin.isatty() and not yes:
             click.confirm("Remove all this?", abort=True, err=True)
-        for job in jobs:
-            _remove(db, job, with_output=with_output)
-        for folder in folders:
-            freed = usage_of(str(folder))
-            remove_folder(folder)
-            say(f"removed {folder}: {said(Removed(freed.objects, freed.size))}")
+        is_done = [_remove(db, job, with_output=with_output) for job in jobs]
+        is_done += [_remove_folder(folder) for folder in folders]
         if unreferenced:
             forget_abandoned(settings.models_directory)
+        if not all(is_done):
+            ctx.exit(FAILED)
 
 
 def said(removed: Removed) -> str:
@@ -93,10 +96,7 @@ def said(removed: Removed) -> str:
 
 
 def _unreferenced(db: Database, settings: Settings) -> Iterator[Path]:
-    for folder in (
-        *unreferenced_outputs(db, settings.objects),
-        *unreferenced_models(db, settings.models_directory),
-    ):
+    for folder in (*unreferenced_outputs(db, settings), *unreferenced_models(db, settings)):
         if time.time() - folder.stat().st_mtime > _YOUNG_SECONDS:
             yield folder
 
@@ -104,7 +104,7 @@ def _unreferenced(db: Database, settings: Settings) -> Iterator[Path]:
 def _show(db: Database, jobs: Sequence[Job], folders: Sequence[Path], *, with_output: bool) -> None:
     for job in jobs:
         line = f"job {job.id} ({printable(job.name)}), {job.state}"
-        if why := why_kept(db, job):
+        if why := why_kept(db, job, with_output=with_output):
             line += f": stays, {why}"
         elif with_output:
             used = usage_of(job.output)
@@ -117,9 +117,25 @@ def _show(db: Database, jobs: Sequence[Job], folders: Sequence[Path], *, with_ou
         click.echo(f"{folder}: {count(used.objects, 'file')}, {readable_size(used.size)}")
 
 
-def _remove(db: Database, job: Job, *, with_output: bool) -> None:
-    if why := why_kept(db, job):
+def _remove(db: Database, job: Job, *, with_output: bool) -> bool:
+    """Remove a job unless it must stay, and say so; return whether nothing went wrong."""
+    if why := why_kept(db, job, with_output=with_output):
         say(f"job {job.id} stays: {why}")
-        return
-    removed = remove_job(db, job.id, with_output=with_output)
+        return True
+    try:
+        removed = remove_job(db, job.id, with_output=with_output)
+    except RegattaError as error:  # a bucket that is away keeps no other job
+        say(f"job {job.id} stays: {text_of(error)}")
+        return False
     say(f"removed job {job.id}" + (f": {said(removed)}" if with_output else ""))
+    return True
+
+
+def _remove_folder(folder: Path) -> bool:
+    """Remove a directory, and say so; return whether it is gone."""
+    freed = usage_of(str(folder))
+    if not remove_folder(folder):
+        say(f"{folder} cannot be removed, or not all of it: it may be written to")
+        return False
+    say(f"removed {folder}: {said(Removed(freed.objects, freed.size))}")
+    return True

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from itertools import chain, islice
-from pathlib import Path
 from typing import Any
 
 import click
@@ -19,9 +18,9 @@ from config.settings import load_settings
 from core.errors import UsageError
 from core.states import ItemState
 from core.tasks import detections_of, task_of
-from core.wording import count, percent
+from core.wording import count
 from store.committed import committed_rows
-from store.locations import use_s3
+from store.locations import is_folder, use_s3
 from store.output import Output
 from store.s3.location import is_s3
 from store.s3.options import S3Options
@@ -109,9 +108,9 @@ def _rows_of(ref: str) -> Iterator[Iterator[Row]]:
         try:
             job = job_of(db, ref)
         except UsageError as error:
-            if not Path(ref).is_dir():
+            if not is_folder(ref):
                 raise
-            raise UsageError(str(error), hint=f"for the folder, write ./{ref}") from error
+            raise UsageError(str(error), hint=f"a folder has a slash: ./{ref}") from error
         yield committed_rows(db, job)
 
 
@@ -189,7 +188,7 @@ def _table_row(row: Row) -> Row:
         for one in row["classes"] or found:
             shares[one["label"]] += one["score"]
         best = shares.most_common(_LABELS_SHOWN)
-        return row | {"found": {label: percent(share) for label, share in best}}
+        return row | {"found": {label: f"{share:.0%}" for label, share in best}}
     best_one = max(found, key=lambda one: one["score"])
     return row | {
         "found": dict(labels.most_common(_LABELS_SHOWN)),

@@ -12,3 +12,8 @@ def new_id(rng: random.Random) -> str:
     Ids deliberately hold no time: jobs made in the same minute would share a prefix.
     """
     return "".join(rng.choice(_ALPHABET) for _ in range(_LENGTH))
+
+
+def is_id(text: str) -> bool:
+    """Return whether a text looks like such an id."""
+    return len(text) == _LENGTH and set(text) <= set(_ALPHABET)

@@ -88,19 +88,22 @@ def annotated_image(key: str, model: str | None = None, form: str = "jpg") -> st
     return f"annotated/{_of_model(key, model, f'.{form}')}"
 
 
-_OURS = (
-    ATTEMPTS,
-    ITEMS,
-    "annotated/",
-    "cutouts/",
-    "masks/",
-    *(f"{folder}/part-" for folder in _FOLDERS.values()),
-)
+_PICTURES = (".jpg", ".png", ".webp")
+_OURS: dict[str, tuple[str, ...]] = {
+    ATTEMPTS: ("",),
+    f"{ITEMS}part-": (".parquet",),
+    "annotated/": _PICTURES,
+    "cutouts/": _PICTURES,
+    "masks/": _PICTURES,
+    **{f"{folder}/part-": ("",) for folder in _FOLDERS.values()},
+}
 
 
 def is_ours(key: str) -> bool:
-    """Return whether an object in a job's output is one that the job wrote."""
-    return key in {MANIFEST, REPORT} or key.startswith(_OURS)
+    """Return whether a job may have written an object of this name into its output."""
+    return key in {MANIFEST, REPORT} or any(
+        key.startswith(folder) and key.endswith(suffixes) for folder, suffixes in _OURS.items()
+    )
 
 
 def _of_model(key: str, model: str | None, suffix: str) -> str:

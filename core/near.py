@@ -15,11 +15,12 @@ def near_names(name: str, known: Iterable[str], *, most: int = 3, alike: float =
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """Return the question that names what may have been meant, or None if nothing is near."""
-    near = near_names(name, known)
-    return question(near) if near else None
+    return question(near_names(name, known))
 
 
-def question(near: Sequence[str]) -> str:
-    """Return the question whether one of these, at least one, was meant."""
+def question(near: Sequence[str]) -> str | None:
+    """Return the question whether one of these was meant, or None if there are none."""
+    if not near:
+        return None
     *others, last = map(repr, near)
     return f"did you mean {', '.join(others)}{' or ' if others else ''}{last}?"

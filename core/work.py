@@ -26,14 +26,13 @@ class WorkUnit:
     """A claimed shard with everything that its run depends on.
 
     Its items are the rows `start:stop` of the item manifest at `items_key` under `output`, and lie
-    in `sources`, by their prefixes. What it
-    makes is named after `part`; `spec` holds what its kind needs to know besides the items.
-    `deaths` says how often each item, by its position in the listing, killed an isolated process
-    alone. `previous_part` is the committed part of an earlier generation: only what did not
-    succeed there is run again. `frozen_profile` is None for kinds that need no engine.
-    `profile_number` is the number of profiles that the job had before this one; `ways` says how
-    its networks run, by digest, as far as that is frozen. `listed` is how many items the job has
-    so far.
+    in `sources`, by their prefixes. What it makes is named after `part`; `spec` holds what its kind
+    needs to know besides the items. `deaths` says how often each item, by its position in the
+    listing, killed an isolated process alone. `previous_part` is the committed part of an earlier
+    generation: only what did not succeed there is run again. `frozen_profile` is None for kinds
+    that need no engine. `profile_number` is the number of profiles that the job had before this
+    one; `ways` says how its networks run, by digest, as far as that is frozen. `listed` is how many
+    items the job has so far.
     """
 
     hold: Hold

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from config.catalogue import official_models
 from core.batching import NetworkTraits
 from core.errors import UsageError
-from core.near import near_names, question
+from core.near import did_you_mean, near_names
 from core.options import SEVERAL, ModelRef
 from core.tasks import DETECTOR, KEYPOINT, ROLES, TASKS
 from registry.composition import Composition, read_composition
@@ -214,14 +214,15 @@ def _found(db: Database, name: str | ModelRef) -> ChosenModel:
 
 def _unknown(name: str, registered: Iterable[Model]) -> UsageError:
     """Return that there is no such model, and what may have been meant."""
-    near = near_names(name, [*(model.name for model in registered), *shipped_models()])
+    near = did_you_mean(name, [*(model.name for model in registered), *shipped_models()])
     official = near_names(name, (model.name for model in official_models()))
     hints = []
     if official:
         hints.append(f"`regatta models pull {official[0]}` would download that official model")
     hints.append("`regatta models list` shows the names; a path of an export will do as well")
-    meant = f"{question(near)} " if near else ""
-    return UsageError(f"there is no model {name!r}", hint=meant + "; ".join(hints))
+    return UsageError(
+        f"there is no model {name!r}", hint=(f"{near} " if near else "") + "; ".join(hints)
+    )
 
 
 def _with_exports(ref: ModelRef) -> ChosenModel:

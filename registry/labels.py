@@ -97,11 +97,12 @@ def _unknown(
     named = " and ".join(repr(one.ref.name) for one in models)
     # Or a part of a longer name: `tench` of `tench, Tinca tinca`.
     near = near_names(word, known) or [one for one in known if word.lower() in one.lower()][:3]
-    if near:
-        hint = question(near)
-    elif known:
-        more = f" and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
-        hint = f"there are {', '.join(known[:_MOST_NAMED])}{more}"
-    else:
-        hint = "its classes have no names: write 'class 7' for number 7"
+    hint = question(near) or _named(known)
     return UsageError(f"{each.flag}: {named} knows no {word!r}", hint=hint)
+
+
+def _named(known: Sequence[str]) -> str:
+    if not known:
+        return "its classes have no names: write 'class 7' for number 7"
+    more = f" and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
+    return f"there are {', '.join(known[:_MOST_NAMED])}{more}"

@@ -8,6 +8,7 @@ from itertools import islice
 import structlog
 
 from core.errors import NewerError, RegattaError
+from core.kinds import ShardKind
 from core.options import JobOptions
 from core.states import LIVE_JOBS, JobState
 from core.tolerance import USUAL, Tolerance
@@ -25,7 +26,9 @@ _log = structlog.get_logger()
 class Guard:
     """Looks at the counts of live jobs every few seconds (`tick`); any number may run at once.
 
-    A job of which nothing is left to do is not paused: it ends. `monotonic` is the clock.
+    A job of which nothing is left to do is not paused: it ends. A redrawing is not judged either:
+    its rows are those of the job that it draws, the quarantined ones, too. `monotonic` is the
+    clock.
     """
 
     def __init__(self, db: Database, *, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -75,7 +78,9 @@ class Guard:
 
 
 def _is_over(job: Job, counts: Tally) -> bool:
-    if not counts.quarantined or (job.state is JobState.RUNNING and not counts.pending):
+    if not counts.quarantined or job.kind == ShardKind.RENDER:
+        return False
+    if job.state is JobState.RUNNING and not counts.pending:
         return False
     try:
         said = job.max_quarantined or JobOptions.from_json(job.options).planning.max_quarantined

@@ -1,7 +1,7 @@
 """The scheduler's loop: one process, three threads, any number of them side by side.
 
-Planning reads listings, and settling reads and writes outputs: either may take a while, so each
-runs in a thread of its own; everything else is short.
+Planning reads listings, the guard rows, and settling reads and writes outputs: any of these may
+take a while, so planning has a thread, and the other two share one; everything else is short.
 """
 
 import threading
@@ -83,7 +83,6 @@ class Scheduler:
             self._beat,
             self.profiler.tick,
             self.reaper.tick,
-            self.guard.tick,
             self.dispatcher.tick,
         ):
             self._quietly(turn)
@@ -127,6 +126,7 @@ class Scheduler:
         while not stop.wait(_TICK_SECONDS):
             rested = time.monotonic() - last > _REST_SECONDS
             if rested or self._quietly(lambda: self._db.read(any_under_way)):
+                self._quietly(self.guard.tick)
                 self._quietly(self.settler.tick)
                 last = time.monotonic()
 

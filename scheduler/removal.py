@@ -1,19 +1,25 @@
 """Removes jobs that have ended, and what they wrote."""
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from core.errors import BadInputError, UsageError
 from core.layout import is_ours
 from core.states import ENDED_JOBS
+from scheduler.places import places_of_all, real_folder
 from store.database import Database
 from store.jobs import forget, get_job, list_jobs
 from store.locations import open_store
+from store.objects import ObjectInfo
 from store.references import referring_to
 from store.s3.location import is_s3
 from store.tables import Job
+
+_CLOCKS_DIFFER = 60.0  # seconds, between a database and a file server
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +41,42 @@ def remove_job(
     """Remove a job that has ended; with its output, if asked.
 
     The output goes first: whoever is interrupted can remove the job again. Of what lies in it only
-    what jobs write is removed. `progress` is called with the number of objects removed so far.
+    what the job may have written is removed: by its name, not in another job's output, not behind
+    a symbolic link, and not older than the job. `progress` is called with the number of objects
+    removed so far.
 
     Raises:
         UsageError: the job has not ended, or another one refers to it.
         RetryableError, FatalError: its output can't be removed.
     """
     job = db.read(lambda s: get_job(s, job_id))
-    if why := why_kept(db, job):
+    if why := why_kept(db, job, with_output=with_output):
         raise UsageError(f"job {job_id} must stay: {why}")
-    removed = _remove_output(job.output, progress) if with_output else Removed()
+    removed = _remove_output(db, job, progress) if with_output else Removed()
     db.write(lambda s: forget(s, job_id))
     return removed
 
 
-def why_kept(db: Database, job: Job) -> str | None:
-    """Return why a job can't be removed, or None if it can."""
+def why_kept(db: Database, job: Job, *, with_output: bool) -> str | None:
+    """Return why a job can't be removed, with its output if asked, or None if it can."""
     if job.state not in ENDED_JOBS:
         return f"it has not ended (it is {job.state}; `regatta cancel {job.id}` ends it)"
     others = db.read(lambda s: referring_to(s, job.id))
     if others:
         return f"{', '.join(others)} {'refer' if len(others) > 1 else 'refers'} to it"
+    readers = _readers(db, job) if with_output else []
+    if readers:
+        named = ", ".join(readers)
+        return f"{named} {'have' if len(readers) > 1 else 'has'} a source in its output"
     return None
+
+
+def _readers(db: Database, job: Job) -> list[str]:
+    """Return the other jobs whose items lie in a job's output."""
+    output = real_folder(job.output)
+    return [
+        other.job for other in db.read(places_of_all) if other.job != job.id and other.reads(output)
+    ]
 
 
 def superfluous(db: Database, *, keep: int | None, ended_before: float | None) -> Sequence[Job]:
@@ -73,12 +93,12 @@ def superfluous(db: Database, *, keep: int | None, ended_before: float | None) -
     ]  # the newest come first, and jobs only refer to older ones
 
 
-def _remove_output(output: str, progress: Callable[[int], object]) -> Removed:
-    store = open_store(output)
+def _remove_output(db: Database, job: Job, progress: Callable[[int], object]) -> Removed:
+    store, is_own = open_store(job.output), _ownership(db, job)
     objects, size, left = 0, 0, 0
     try:
         for info in store.list():
-            if not is_ours(info.key):
+            if not is_own(info):
                 left += 1
                 continue
             store.delete(info.key)
@@ -87,7 +107,33 @@ def _remove_output(output: str, progress: Callable[[int], object]) -> Removed:
     except BadInputError as error:
         if error.reason != "source_missing":  # somebody removed it before
             raise
-    if not is_s3(output):
+    if not is_s3(job.output):
         with suppress(OSError):  # something else may lie in it
-            Path(output).rmdir()
+            Path(job.output).rmdir()
     return Removed(objects, size, left)
+
+
+def _ownership(db: Database, job: Job) -> Callable[[ObjectInfo], bool]:
+    """Return what tells whether an object in a job's output is the job's own."""
+    output, oldest = real_folder(job.output), job.created_at - _CLOCKS_DIFFER
+    others = tuple(
+        other.output.removeprefix(output)
+        for other in db.read(places_of_all)
+        if other.job != job.id and other.output.startswith(output)
+    )
+
+    @lru_cache(maxsize=1024)
+    def is_linked(folder: str) -> bool:
+        # What is deleted behind a link may be anybody's.
+        place = output + folder
+        return not is_s3(output) and os.path.realpath(place) != place.rstrip("/")
+
+    def is_own(info: ObjectInfo) -> bool:
+        return (
+            is_ours(info.key)
+            and info.modified >= oldest
+            and not info.key.startswith(others)
+            and not is_linked(info.key.rpartition("/")[0])
+        )
+
+    return is_own

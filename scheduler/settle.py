@@ -28,7 +28,7 @@ from store.jobs import stop as stop_job
 from store.locations import open_store
 from store.manifests import decode_items
 from store.objects import ObjectStore
-from store.own_objects import gone, own_object
+from store.own_objects import own_object, unread
 from store.parts import ResultRow, encode_rows, merge_rows, unsucceeded
 from store.tables import Job, Shard
 
@@ -123,22 +123,22 @@ class Settler:
         except (BadInputError, FatalError) as error:
             self._condemn(thing, job_id, text_of(error))
         except RegattaError as error:
-            self._wait(job_id, error)
+            self._wait(job_id, text_of(error))
+            if (times := self._repeats.due(job_id, type(error).__name__)) is not None:
+                _log.warning("cannot settle yet", job=job_id, error=text_of(error), times=times)
         except Exception as error:
-            self._troubles.note(job_id, repr(error))
             if (times := self._repeats.due(job_id, type(error).__name__)) is not None:
                 _log.exception("unexpected; will try again", job=job_id, times=times)
+            self._wait(job_id, f"unexpected: {error!r}")
         else:
             if self._troubles.mended(job_id):
                 self._db.write(lambda s: note_trouble(s, job_id, None))
             return done
         return False
 
-    def _wait(self, job_id: str, error: RegattaError) -> None:
-        self._troubles.note(job_id, text_of(error))
-        self._db.write(lambda s: note_trouble(s, job_id, text_of(error)))
-        if (times := self._repeats.due(job_id, type(error).__name__)) is not None:
-            _log.warning("cannot settle yet", job=job_id, error=text_of(error), times=times)
+    def _wait(self, job_id: str, why: str) -> None:
+        self._troubles.note(job_id, why)
+        self._db.write(lambda s: note_trouble(s, job_id, why))
 
     def _condemn(self, thing: Shard | Job, job_id: str, why: str) -> None:
         """Fail a job: what a step needs is gone, and waiting will not bring it back."""
@@ -174,7 +174,7 @@ class Settler:
             except BadInputError as error:
                 # Its worker may have published it, and somebody else swept up.
                 if error.reason != "source_missing" or not output.exists(artefact.key):
-                    raise gone(job.id, job.output, artefact.staged, error) from error
+                    raise unread(job.id, job.output, artefact.staged, error) from error
         _log.info("published", job=shard.job_id, shard=shard.id)
         return self._db.write(lambda s: leases.published(s, hold))
 
@@ -277,8 +277,21 @@ def _missing(output: ObjectStore, shards: Sequence[Shard]) -> list[Shard]:
     return [
         shard
         for shard in shards
-        if any(there.get(one.key) != one.size for one in published[shard.id])
+        if any(
+            there.get(one.key) != one.size and _size(output, one.key) != one.size
+            for one in published[shard.id]
+        )
     ]
+
+
+def _size(output: ObjectStore, key: str) -> int | None:
+    """Return the size of an object, None if it is not there: some stores' listings lag behind."""
+    try:
+        return output.head(key).size
+    except BadInputError as error:
+        if error.reason != "source_missing":
+            raise
+        return None
 
 
 def _last_move(state: JobState, counts: Tally) -> Move[JobState]:

@@ -25,6 +25,7 @@ from registry.chosen_model import complete_models, find_models
 from registry.heeding import effective, heeded
 from registry.labels import labelled
 from scheduler.dataset import Dataset, locate, locate_all
+from scheduler.places import real_folder
 from store.database import Database
 from store.locations import open_store
 from store.naming import naming
@@ -138,7 +139,7 @@ def usable_output(db: Database, output: str, sources: Iterable[Source], job_id: 
     """
     place = locate_output(output)
     walked = [one for one in sources if one.kind in {SourceKind.FOLDER, SourceKind.GLOB}]
-    if any(f"{place}/".startswith(one.root) for one in walked):
+    if any(real_folder(place).startswith(real_folder(one.root)) for one in walked):
         raise UsageError(
             f"the output {place!r} lies in the source: its pictures would become items",
             hint="name an --output elsewhere",

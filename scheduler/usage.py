@@ -1,17 +1,24 @@
 """Measures what jobs and models take up, and finds files to which nothing refers."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from config.settings import Settings
 from core.errors import BadInputError
+from core.ids import is_id
 from core.options import ModelRef
+from scheduler.places import places_of_all, real_folder
 from store.database import Database
 from store.jobs import list_jobs
-from store.locations import open_store
+from store.locations import absolute, open_store
 from store.models import list_models, model_ref
 from store.s3.location import is_s3
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_SQLITE = "sqlite:///"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,32 +42,56 @@ def usage_of(location: str) -> Usage:
     return Usage(location, objects, size)
 
 
-def unreferenced_outputs(db: Database, objects: str) -> Iterator[Path]:
-    """Yield the directories in the home of outputs that belong to no job.
+def unreferenced_outputs(db: Database, settings: Settings) -> Iterator[Path]:
+    """Yield the directories in the home that were outputs, and are no job's any more.
 
-    In a bucket none are looked for: other databases may have jobs there.
+    Places outside of the home are not looked into: other databases may have jobs there.
     """
-    if is_s3(objects):
+    objects = settings.objects
+    if is_s3(objects) or not _is_alone(settings, Path(absolute(objects))):
         return
-    outputs = {job.output.rstrip("/") for job in db.read(list_jobs)}
-    for folder in _folders(Path(objects.removeprefix("file://"))):
-        if not any(f"{output}/".startswith(f"{folder}/") for output in outputs):
+    jobs = db.read(places_of_all)
+    ids = {job.job for job in jobs}  # whose outputs may have moved, with all of the home
+    for folder in _folders(Path(absolute(objects))):
+        place = real_folder(str(folder))
+        if is_id(folder.name) and not any(
+            folder.name in ids
+            or job.output.startswith(place)
+            or place.startswith(job.output)
+            or job.reads(place)
+            for job in jobs
+        ):
             yield folder
 
 
-def unreferenced_models(db: Database, models: Path) -> Iterator[Path]:
-    """Yield the downloaded models that are not registered and that no job runs."""
+def unreferenced_models(db: Database, settings: Settings) -> Iterator[Path]:
+    """Yield the models downloaded into the home that are not registered and that no job runs."""
+    if not _is_alone(settings, settings.models_directory):
+        return
     refs = [ModelRef.from_json(job.model) for job in db.read(list_jobs)]
     refs += [model_ref(model) for model in db.read(list_models)]
-    used = {Path(export.location) for ref in refs for export in ref.exports}
-    for folder in _folders(models):
-        if not any(place.is_relative_to(folder) for place in used):
+    used = {real_folder(export.location) for ref in refs for export in ref.exports}
+    for folder in _folders(settings.models_directory):
+        place = real_folder(str(folder))
+        if _DIGEST.fullmatch(folder.name) and not any(one.startswith(place) for one in used):
             yield folder
 
 
-def remove_folder(folder: Path) -> None:
-    """Remove a directory and all that is in it."""
+def remove_folder(folder: Path) -> bool:
+    """Remove a directory and all that is in it; return whether it is gone."""
     shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
+
+
+def _is_alone(settings: Settings, folder: Path) -> bool:
+    """Return whether only the jobs of the home's own database can refer to a folder."""
+    home = real_folder(str(settings.home))
+    database = settings.database_url.removeprefix(_SQLITE)
+    return (
+        settings.database_url.startswith(_SQLITE)
+        and real_folder(database).startswith(home)
+        and real_folder(str(folder)).startswith(home)
+    )
 
 
 def _folders(parent: Path) -> Iterator[Path]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from store.rows import column_text, count
+from store.rows import column_text, count, new_or_known
 from store.tables import SickDevice
 
 MOST_FAILURES = 3
@@ -37,13 +37,10 @@ def note_failure(
     no failure in the row, the device is not left out: the network may be unfit.
     """
     session.execute(delete(SickDevice).where(SickDevice.failed_at < now - _FORGOTTEN_SECONDS))
-    key = (device.host, device.name, engine)
-    row = session.get(SickDevice, key, populate_existing=True, with_for_update=True)
-    if row is None:
-        row = SickDevice(
-            host=device.host, device=device.name, engine=engine, failures=0, has_run=False
-        )
-        session.add(row)
+    key = {"host": device.host, "device": device.name, "engine": engine}
+    new = key | {"failures": 0, "has_run": False, "error": "", "failed_at": now}
+    session.execute(new_or_known(session, SickDevice, new).on_conflict_do_nothing())
+    row = session.get_one(SickDevice, key, populate_existing=True, with_for_update=True)
     row.failures += 1
     row.has_run = row.has_run or has_run
     row.error = column_text(error)

@@ -15,15 +15,18 @@ def own_object(job_id: str, output: str, key: str) -> bytes:
     try:
         return open_store(output).get(key)
     except BadInputError as error:
-        if error.reason == "access_denied":
-            raise BlockedError(
-                f"{key} in {output} cannot be read: {error}", hint="let the workers read it"
-            ) from error
-        raise gone(job_id, output, key, error) from error
+        raise unread(job_id, output, key, error) from error
 
 
-def gone(job_id: str, output: str, key: str, error: BadInputError) -> FatalError:
-    """Return what fails a job that lacks one of its own objects, and what to do about it."""
+def unread(job_id: str, output: str, key: str, error: BadInputError) -> FatalError | BlockedError:
+    """Return what it means to a job that it can't read one of its own objects.
+
+    If it is gone, the job fails; if it may not be read, the job waits until it may.
+    """
+    if error.reason == "access_denied":
+        return BlockedError(
+            f"{key} in {output} cannot be read: {error}", hint="let the workers read it"
+        )
     why = "" if error.reason == "source_missing" else f": {error}"
     return FatalError(
         f"{key}, which this job needs, is gone from its output {output}{why}",

@@ -34,7 +34,7 @@ class Network:
     """An engine whose network finds one box in each picture, which tells the picture's number.
 
     `before` is called with the numbers of each batch and may raise or wait. `batches` are the
-    batches that were run, `loaded` and `closed` count predictors.
+    batches that were run, `loaded` and `closed` count predictors. `broken` is what loading raises.
     """
 
     offer: EngineOffer = OFFER
@@ -44,6 +44,7 @@ class Network:
     batches: list[list[int]] = field(default_factory=list)
     loaded: int = 0
     closed: int = 0
+    broken: Exception | None = None
 
     def offers(self) -> tuple[Offered, ...]:
         return (Offered(self.offer),)
@@ -54,6 +55,8 @@ class Network:
     def load(
         self, model: ModelFiles, profile: NetworkProfile, *, way: Way, sizes: Sizes, count: int
     ) -> "list[NumberFinder]":
+        if self.broken is not None:
+            raise self.broken
         self.loaded += count
         return [NumberFinder(self) for _ in range(count)]
 

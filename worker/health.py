@@ -20,6 +20,7 @@ from core.work import WorkUnit
 from store import devices
 from store.database import Database
 from store.devices import Device
+from store.rates import rate_of
 from store.tables import Shard, SickDevice
 from worker.engines.protocol import SickEngineError
 
@@ -118,13 +119,27 @@ class DeviceHealth:
     def _forgive(self, engine: str) -> None:
         self._db.write(lambda s: devices.forgive(s, self._device, engine))
 
+    def has_run(self, unit: WorkUnit) -> bool:
+        """Return whether the shard's model is known to run on its engine.
+
+        Raises:
+            RegattaError: the database can't be asked.
+        """
+        return self._db.read(lambda s: _has_run(s, unit))
+
     def _noted(self, session: Session, error: SickEngineError, unit: WorkUnit) -> SickDevice:
-        done = exists().where(Shard.job_id == unit.job, Shard.succeeded > 0)
         return devices.note_failure(
             session,
             self._device,
             error.engine,
             str(error),
-            has_run=error.has_run or bool(session.scalar(select(done))),
+            has_run=error.has_run or _has_run(session, unit),
             now=self._db.now(session),
         )
+
+
+def _has_run(session: Session, unit: WorkUnit) -> bool:
+    if rate_of(session, unit.model.digest, unit.profile.key) is not None:
+        return True
+    done = exists().where(Shard.job_id == unit.job, Shard.succeeded > 0)
+    return bool(session.scalar(select(done)))

@@ -94,13 +94,17 @@ class LeaseKeeper:
             RetryableError: the database can't be reached; leases keep running down.
         """
         asked = time.monotonic()
-        runs = {run.unit.hold: run for run in self.runs() if not run.lost}
+        held = {run.unit.hold: run for run in self.runs()}
+        runs = {hold: run for hold, run in held.items() if not run.lost}
+        # They may take long to end, and the reaper would not know why their leases did.
+        cut_off = [run for hold, run in held.items() if hold not in runs and run.cut_off]
         progress = {
             hold: leases.Progress(run.done, moved=run.has_moved_since(asked - self._stall_seconds))
             for hold, run in runs.items()
         }
 
         with self._lock:
+            self._to_give_back.update(run.unit.hold for run in cut_off)
             to_give_back = sorted(self._to_give_back, key=lambda hold: hold.shard)
 
         def renew(session: Session) -> dict[Hold, Directive]:
@@ -110,20 +114,21 @@ class LeaseKeeper:
                 leases.hand_back(session, hold, now=now)
             return leases.renew(session, progress, now=now, lease_seconds=self._lease_seconds)
 
-        try:
-            directives = self._db.write(renew)
-        except RetryableError:
-            for run in runs.values():
-                run.cut_off = True
-            raise
+        for hold, run in runs.items():
+            run.cut_off = progress[hold].moved  # until the database answers: that may take long
+        directives = self._db.write(renew)
         with self._lock:
             self._to_give_back.difference_update(to_give_back)
+        for run in cut_off:
+            run.cut_off = False
         for hold, directive in directives.items():
+            run = runs[hold]
+            if not run.lost:  # what came of its shard is known in time
+                run.cut_off = False
             if directive is not Directive.GO_ON:
-                runs[hold].stop(directive)
+                run.stop(directive)
             elif progress[hold].moved:
-                runs[hold].renewed(asked)
-                runs[hold].cut_off = False
+                run.renewed(asked)
 
     def _loop(self) -> None:
         while not self._stop.wait(self._heartbeat_seconds):

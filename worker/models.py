@@ -12,7 +12,7 @@ from typing import NamedTuple
 import structlog
 
 from core.batching import NetworkTraits
-from core.errors import FatalError, UsageError
+from core.errors import FatalError, RegattaError, UsageError
 from core.options import JobOptions, ModelRef
 from core.profile import ExecutionProfile, NetworkProfile
 from core.ways import Way
@@ -20,7 +20,7 @@ from store.locations import split_location
 from vision.exports.export import export_digest, read_export
 from vision.exports.exported import ExportedModel, fixed_shapes, network_traits, traits_of
 from vision.ops.preprocess import Prepared
-from worker.engines.protocol import ModelFiles, Predictor
+from worker.engines.protocol import LoadError, ModelFiles, OutOfMemoryError, Predictor
 from worker.engines.registry import Engines
 from worker.networks.by_task import network_of
 from worker.networks.network import Network
@@ -147,8 +147,8 @@ class Models:
         `ways` says how to run networks, by digest; all others run plainly.
 
         Raises:
-            FatalError: it is missing or not the registered one, its engine can't load it, or this
-                process has no such engine.
+            FatalError: it is missing or not the registered one, or this process has no such engine.
+            LoadError: its engine can't load it.
             OutOfMemoryError: there isn't enough memory right now.
         """
         used: list[ResidentNetwork] = []
@@ -238,13 +238,21 @@ class Models:
 
     def _load(self, ref: ModelRef, key: _Key) -> ResidentNetwork:
         export = registered_export(ref)
-        predictors = self._engines.of(key.profile.offer).load(
-            ModelFiles(export.model_file, export.params_file),
-            key.profile,
-            way=key.way,
-            sizes=fixed_shapes(export),
-            count=self._replicas,
-        )
+        offer = key.profile.offer
+        try:
+            predictors = self._engines.of(offer).load(
+                ModelFiles(export.model_file, export.params_file),
+                key.profile,
+                way=key.way,
+                sizes=fixed_shapes(export),
+                count=self._replicas,
+            )
+        except RegattaError:
+            raise
+        except MemoryError as error:
+            raise OutOfMemoryError(f"model {ref.name!r} does not fit into memory") from error
+        except Exception as error:
+            raise LoadError(offer.key, f"model {ref.name!r} can't be loaded: {error!r}") from error
         _log.info(
             "model loaded",
             model=ref.name,

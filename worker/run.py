@@ -42,7 +42,7 @@ class ShardRun:
         self.unit = unit
         self.steps = Steps(patience)
         self.moved_at = time.monotonic()
-        self.cut_off = False  # whether the database couldn't be asked to renew the lease
+        self.cut_off = False  # whether the database has yet to answer a request to renew the lease
         self.halved_to: int | None = None  # the batch size that fitted into memory, if reduced
         self._lease_seconds = lease_seconds - margin
         self._lease_ends = self.moved_at + self._lease_seconds

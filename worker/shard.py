@@ -36,7 +36,7 @@ from store.jobs import stop as stop_job
 from store.locations import open_store
 from store.planning import NewShard
 from store.tables import Shard
-from worker.engines.protocol import SickEngineError
+from worker.engines.protocol import LoadError, SickEngineError
 from worker.health import DeviceHealth
 from worker.kinds.kind import KindRunner
 from worker.lease_keeper import LeaseKeeper
@@ -145,6 +145,9 @@ class ShardRunner:
             if run.cut_off:  # through no fault of the shard's
                 self.keeper.give_back(hold)
             return "stale"
+        if isinstance(result, LoadError) and self.health.has_run(run.unit):
+            digest = run.unit.model.digest
+            result = SickEngineError(result.engine, digest, str(result), has_run=True)
         if isinstance(result, SickEngineError):
             return self._give_up_device(run.unit, result)
         if isinstance(result, FatalError):

@@ -34,7 +34,7 @@ class _Runner:
     """How to run items, and how to run the networks so many times on nothing but good inputs."""
 
     rows: Callable[[ShardRun, Sequence[ItemRef]], list[ResultRow]]
-    check: Callable[[int], None] = lambda _times: None
+    check: Callable[[ShardRun, int], None] = lambda _run, _times: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def serve(unit: WorkUnit, pipe: Connection) -> None:
         runs[:] = [run]
         try:
             if isinstance(items, int):
-                runner.check(items)
+                runner.check(run, items)
                 line.say(Tried())
             else:
                 rows = runner.rows(run, items)
@@ -129,10 +129,11 @@ def _infers(settings: Settings, unit: WorkUnit) -> _Runner:
     for network in model.networks:
         warm_up(network)  # if it fails after that, an item may be to blame; else the device is
 
-    def check(times: int) -> None:
+    def check(run: ShardRun, times: int) -> None:
         for network in model.networks:
             for _ in range(times):
                 check_again(network)
+                run.moved("control", 0.0)
 
     return _Runner(lambda run, items: pipeline.rows(run, items, model), check)
 

@@ -4,10 +4,10 @@ A shard is suspect if the process that ran it died: one of its items may be to b
 runs again in a child process, a batch at a time; if a batch kills the child, its items are tried
 one by one, and an item that has killed two children on its own is quarantined. A child that takes
 too long over an item names it and ends; the worker itself may have named one, too, and then it is
-convicted by one child. Each range is noted
-in the database before it is tried. A child that was killed from outside, or that died before it had
-loaded its model, proves nothing, and the range is tried again. A range after which the engine fails
-on good inputs, too, counts like one that killed the child.
+convicted by one child. Each range is noted in the database before it is tried. A child that was
+killed from outside, or that died before it had loaded its model, proves nothing, and the range is
+tried again. A range after which the engine fails on good inputs, too, counts like one that killed
+the child.
 """
 
 import multiprocessing
@@ -112,12 +112,12 @@ class Child:
             answer = self._next(run, patience)
             if isinstance(answer, Tried):
                 return answer
+            self._go_on(run)
 
     def _next(self, run: ShardRun, patience: float) -> Tried | Alive:
         until = time.monotonic() + patience
         while not self._pipe.poll(_POLL_SECONDS):
-            run.check()
-            run.moved("alone", _POLL_SECONDS)
+            self._go_on(run)
             if time.monotonic() > until:
                 self._process.kill()
                 raise DiedError(f"hung for {patience:g} s", proves=self._ready)
@@ -128,6 +128,11 @@ class Child:
             self._process.kill()
             raise DiedError("took too long", proves=True, overdue=answer.positions)
         return answer
+
+    @staticmethod
+    def _go_on(run: ShardRun) -> None:
+        run.check()
+        run.moved("alone", _POLL_SECONDS)
 
     def _post_mortem(self) -> DiedError:
         self._process.join()

@@ -18,7 +18,7 @@ def readable(line: str) -> str:
         entry = json.loads(line)
         when = str(entry["timestamp"])[11:19]
         event = str(entry["event"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return printable(line)
     level = _LEVELS.get(str(entry.get("level")), "")
     details = [f"{name}={_value(value)}" for name, value in entry.items() if name not in _ALWAYS]

@@ -30,7 +30,7 @@ _NAMES = frozenset({"id", "name"})
 _NOTHING = "-"
 
 # https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 Record = Mapping[str, Any]
 

@@ -9,10 +9,13 @@ from uuid import uuid4
 
 import pytest
 
+from core.kinds import ShardKind
 from core.states import ShardState
+from scheduler.redraw import accept, check
 from store.locations import open_store, use_s3
 from store.s3.client import s3_client
 from store.s3.options import S3Options
+from tests.acceptance.environment import SHORT_LEASES
 from tests.acceptance.fleet import Fleet
 from tests.acceptance.outcome import Outcome, outcome
 from tests.acceptance.pictures import COUNT
@@ -198,6 +201,31 @@ def test_a_server_that_is_killed_and_started_again_costs_no_item_and_no_try(
         ended = outcome(fleet, job)
     assert (ended.state, ended.pictures) == (in_calm_weather.state, in_calm_weather.pictures)
     assert without_source(ended.rows) == without_source(in_calm_weather.rows)
+
+
+@pytest.mark.proof
+def test_a_worker_killed_while_it_redraws_from_a_bucket_is_replaced(
+    fleet: Fleet, harbour: Harbour, model: Path, in_calm_weather: Outcome
+) -> None:
+    fleet.settings |= SHORT_LEASES
+    fleet.start(workers=0)
+    worker = fleet.start_worker()
+    output = f"{harbour.url}/{fleet.runtime}"
+    old = fleet.submit(f"{harbour.url}/pictures", model, output=output)
+    assert outcome(fleet, old) == in_calm_weather
+
+    harbour.proxy.plan = always(Fault.SILENT, on="pictures/10.jpg", method="GET")
+    again = accept(fleet.db, check(fleet.db, fleet.job(old), {"output": f"{output}-again"}), "").id
+    fleet.until(lambda: harbour.proxy.seen[Fault.SILENT], "a worker is in the middle of a shard")
+    held = {shard.id for shard in fleet.shards(again, ShardState.RUNNING)}
+    assert held
+    fleet.kill(worker)
+    harbour.proxy.plan = calm
+    fleet.start_worker()
+    assert outcome(fleet, again) == in_calm_weather
+    shards = fleet.shards(again)
+    assert {shard.kind for shard in shards} == {ShardKind.RENDER}
+    assert {shard.id for shard in shards if shard.tries == 2} == held
 
 
 def test_every_command_works_on_buckets(

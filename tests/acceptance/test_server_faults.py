@@ -91,12 +91,14 @@ def test_a_server_that_ends_in_mid_shard_comes_back(
 
 
 @pytest.mark.proof
+@pytest.mark.parametrize("is_through", [True, False])
 def test_a_server_that_is_away_for_longer_than_leases_costs_no_try(
     fleet: Fleet,
     postgres_server: PostgresServer,
     pictures: Path,
     model: Path,
     undisturbed: Outcome,
+    is_through: bool,  # whether the shard that runs could be committed, or is still at work
 ) -> None:
     fleet.settings |= SHORT_LEASES
     fleet.start(schedulers=2, workers=2, MAX_TRIES="1")
@@ -105,10 +107,13 @@ def test_a_server_that_is_away_for_longer_than_leases_costs_no_try(
     fleet.until_held()
     postgres_server.kill()
     try:
-        fleet.open_gate()
+        if is_through:
+            fleet.open_gate()
         time.sleep(4 * float(SHORT_LEASES["LEASE_SECONDS"]))
     finally:
         postgres_server.start()
+    if not is_through:
+        fleet.open_gate()
     assert outcome(fleet, job) == undisturbed
     assert {(shard.tries, shard.suspect) for shard in fleet.shards(job)} == {(1, False)}
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from core.kinds import ShardKind
 from core.states import JobState
 from scheduler.guard import Guard
 from store import jobs
@@ -66,6 +67,20 @@ def test_a_pause_that_somebody_asked_for_leaves_the_limit_as_it_is(
 def test_a_job_that_has_nothing_left_to_do_ends(bench: Bench, guard: Callable[[], int]) -> None:
     plan(bench, 4, max_quarantined="0")
     finish(bench, bench.run("a"), bad=(0, 1, 2, 3))
+    assert guard() == 0
+
+
+def test_a_redrawing_is_not_judged_by_the_rows_that_it_draws(
+    bench: Bench, guard: Callable[[], int]
+) -> None:
+    options = OPTIONS.but(max_quarantined="0").to_json()
+    bench.job("a", options=options, kind=ShardKind.RENDER, listed=8)
+    for seq in (0, 1):
+        bench.shard("a", seq=seq, stop=4, kind=ShardKind.RENDER)
+    [hold] = bench.queue("a", kind=ShardKind.RENDER)
+    bench.claim(hold)
+    assert bench.commit(hold, quarantined=4)
+    assert bench.tally("a").quarantined == 4
     assert guard() == 0
 
 

@@ -1,9 +1,10 @@
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from core.errors import RetryableError, StaleError
 from core.profile import Offered
@@ -257,4 +258,38 @@ def test_a_renewal_makes_up_for_one_that_failed(
 ) -> None:
     run.cut_off = True
     keeper.tick()
+    assert not run.cut_off
+
+
+def test_a_lease_that_ends_while_the_database_is_asked_was_cut_off(
+    bench: Bench, keeper: LeaseKeeper, run: ShardRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, seen = bench.db.write, []
+
+    def slow(work: Callable[[Session], object]) -> object:
+        seen.append(run.cut_off)
+        run.fail(StaleError("its lease is over"))
+        return real(work)
+
+    monkeypatch.setattr(bench.db, "write", slow)
+    keeper.tick()
+    assert seen == [True]
+    assert run.cut_off  # the answer came too late
+    assert bench.states("a") == ["running"]
+    keeper.tick()  # though it has not ended yet
+    shard = bench.read_shard(run.unit.hold.shard)
+    assert (shard.state.value, shard.tries) == ("pending", 0)
+    assert not run.cut_off
+
+
+def test_a_run_in_which_nothing_moves_was_not_cut_off(
+    bench: Bench, keeper: LeaseKeeper, run: ShardRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise RetryableError("away")
+
+    run.moved_at = time.monotonic() - 61
+    monkeypatch.setattr(bench.db, "write", away)
+    with pytest.raises(RetryableError):
+        keeper.tick()
     assert not run.cut_off

@@ -19,6 +19,7 @@ from store import processes
 from store.processes import SCHEDULER, Heartbeat
 from store.tables import Job, Shard
 from tests.bench import OPTIONS, Bench
+from tests.workshop import PATIENCE
 
 TIMING = Timing(lease_seconds=30, heartbeat_seconds=2, republish_seconds=10, max_tries=3)
 HEARTBEAT = Heartbeat(id="s1", role=SCHEDULER, host="h", pid=1, version="0")
@@ -170,3 +171,30 @@ def test_a_stopped_scheduler_leaves_its_planning_to_others(
     turning.run(stop)
     job = bench.read_job("a")
     assert (job.state, job.listed, job.plan_owner) == (JobState.PLANNING, 1, None)
+
+
+def test_a_guard_that_reads_for_long_holds_up_no_shards(
+    bench: Bench, turning: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler.loop, "_TICK_SECONDS", 0.001)
+    bench.job("a", [1])
+    stop, reading, published = threading.Event(), threading.Event(), threading.Event()
+    real = turning.dispatcher.tick
+
+    def judge() -> int:
+        reading.set()
+        assert published.wait(PATIENCE)
+        stop.set()
+        return 0
+
+    def dispatch() -> int:
+        if reading.is_set():
+            bench.worker("w")
+        if found := real():
+            published.set()
+        return found
+
+    monkeypatch.setattr(turning.guard, "tick", judge)
+    monkeypatch.setattr(turning.dispatcher, "tick", dispatch)
+    turning.run(stop)
+    assert bench.states("a") == ["queued"]

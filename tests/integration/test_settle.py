@@ -10,7 +10,7 @@ from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from core.digests import Digests
-from core.errors import BlockedError, RetryableError
+from core.errors import BadInputError, BlockedError, RetryableError
 from core.items import ItemRef
 from core.layout import part_name, results_part, staged_results_part
 from core.retry import Failure
@@ -380,7 +380,11 @@ def test_what_nobody_foresaw_in_one_job_does_not_hold_up_the_others(
 
     monkeypatch.setattr("scheduler.settle.job_manifest", manifest_of)
     assert settler(bench).tick() == 1
-    assert bench.read_job("odd").state is JobState.RUNNING
+    odd = bench.read_job("odd")
+    assert (odd.state, odd.error) == (
+        JobState.RUNNING,
+        "unexpected: ValueError('nobody foresaw this')",
+    )
     assert bench.read_job("a").state is JobState.SUCCEEDED
 
 
@@ -418,6 +422,33 @@ def test_published_parts_that_are_gone_fail_the_job_and_are_made_anew(bench: Ben
     assert turning.tick() == 1
     ended = bench.read_job("a")
     assert (ended.state, ended.error) == (JobState.SUCCEEDED, None)
+
+
+def test_what_a_listing_does_not_show_yet_is_not_gone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.job("a", [2])
+    finish(bench, bench.run("a"))
+    monkeypatch.setattr(FileObjects, "list", lambda *_: iter(()))
+    assert settler(bench).tick() == 1
+    assert bench.read_job("a").state is JobState.SUCCEEDED
+
+
+def test_a_staged_part_that_may_not_be_read_is_waited_for(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.job("a", [2])
+    stage(bench, bench.run("a"))
+    bench.clock.now += 10
+    turning = Settler(bench.db, monotonic=bench.clock)
+    with monkeypatch.context() as patch:
+        patch.setattr(FileObjects, "copy", failing(BadInputError("access_denied", "no")))
+        turning.tick()
+    job = bench.read_job("a")
+    assert job.state is JobState.RUNNING
+    assert str(job.error).endswith("cannot be read: no (let the workers read it)")
+    bench.clock.now += 10
+    assert turning.tick() == 1
 
 
 @pytest.mark.parametrize("error", [RetryableError("busy"), BlockedError("disk full")])

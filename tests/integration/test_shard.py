@@ -525,6 +525,37 @@ def test_a_shard_that_a_device_has_run_forgives_its_failures(station: Station) -
     assert not station.bench.db.read(lambda s: devices.failing(s, DEVICE))
 
 
+def test_a_device_that_fails_as_it_loads_what_has_run_fails_no_job(station: Station) -> None:
+    hold = station.queue(20)
+    station.network.before = breaks(after=1)
+    assert station.runner.run(hold) == "sick"
+    trust(station)
+    fresh(station)
+    station.bench.db.write(
+        lambda s: rates.note_rate(s, station.model.digest, PROFILE.key, 9.0, now=0.0)
+    )
+    station.network.broken = RuntimeError("CUDA error")
+    assert station.runner.run(station.queue_again()) == "sick"
+    assert station.shard(hold)[:2] == ("pending", 0)
+    [row] = station.bench.db.read(lambda s: devices.failing(s, DEVICE))
+    assert (row.failures, row.has_run) == (2, True)
+    assert row.error == "model 'numbers' can't be loaded: RuntimeError('CUDA error')"
+
+
+@pytest.mark.parametrize(
+    ("error", "end"), [(RuntimeError("odd graph"), "fatal"), (MemoryError("no"), "failed")]
+)
+def test_a_network_that_was_never_loaded_is_no_devices_fault(
+    station: Station, error: Exception, end: str
+) -> None:
+    station.network.broken = error
+    hold = station.queue()
+    assert station.runner.run(hold) == end
+    assert station.ended == []
+    tries = {"fatal": ("cancelled", 1), "failed": ("pending", 0)}
+    assert station.shard(hold)[:2] == tries[end]
+
+
 def test_a_network_that_never_ran_fails_its_job_and_not_the_device(station: Station) -> None:
     hold = station.queue()
     station.network.before = breaks(after=0)

@@ -99,6 +99,9 @@ def test_an_output_in_a_folder_that_is_read_is_refused(
     for source in (request_["source"], f"{request_['source']}/*.jpg"):
         with pytest.raises(UsageError, match="lies in the source"):
             send(bench, request_, source=source, output=f"{request_['source']}/out")
+    (bench.root / "link").symlink_to(request_["source"])
+    with pytest.raises(UsageError, match="lies in the source"):
+        send(bench, request_, output=str(bench.root / "link" / "out"))
 
 
 def test_an_output_beside_a_single_file_or_a_list_is_fine(

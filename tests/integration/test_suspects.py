@@ -325,6 +325,19 @@ def test_a_stopped_run_does_not_wait_for_its_child(
     assert multiprocessing.active_children() == []
 
 
+@pytest.mark.proof
+def test_a_control_that_takes_long_is_no_stall(
+    bench: Bench, real: Callable[..., ShardRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STANDIN_SECONDS", "0.25")  # 10 of them are longer than a stall
+    run = real(None)
+    child = suspects.Child(run.unit, stall_seconds=PATIENCE)
+    try:
+        child.check(run, 10)
+    finally:
+        child.kill()
+
+
 def test_out_of_memory_kills_are_counted_where_the_kernel_says(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

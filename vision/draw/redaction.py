@@ -13,6 +13,8 @@ Pixels = NDArray[np.uint8]
 
 _CELLS = 5  # along the longer side: a face becomes a few spots
 _LEAST_CELL_PX = 8
+_SPECK = 9  # pixels, to which those of so many parts grow
+_MOST_PARTS = 2000  # of a mask; a noisy one would take minutes
 _GROWN = 0.12  # of the longer side, on all sides: boxes cut off ears and plates' edges
 
 
@@ -85,9 +87,13 @@ def _grown(box: Sequence[float], size: tuple[int, int]) -> Iterator[_Region]:
 
 
 def _parts(mask: NDArray[np.bool_]) -> Iterator[_Region]:
-    """Yield the connected parts of a mask [H,W], each with some room."""
+    """Yield the connected parts of a mask [H,W], each with some room; very many are one."""
     height, width = mask.shape
     count, numbers, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    if count > _MOST_PARTS:
+        cover = cv2.dilate(mask.astype(np.uint8), np.ones((_SPECK, _SPECK), np.uint8))
+        yield (0, 0, width, height), np.asarray(cover, np.uint8)
+        return
     for number in range(1, count):
         x, y, wide, high, _ = stats[number].tolist()
         room = max(2, round(_GROWN / 2 * max(wide, high)))

@@ -15,6 +15,9 @@ from vision.palette import Colour, text_colour_on
 # accents, Greek and Cyrillic.
 _FONT = "DejaVuSansCondensed-Bold.ttf"
 
+# A part of one size more can take megabytes, and large pictures take long anyway.
+_CACHED_FONT_PX, _CACHED_LENGTH = 48, 40
+
 
 def label_strip(text: str, font_px: int, background: Colour) -> NDArray[np.uint8]:
     """Return a line of text with a margin around it: read-only uint8 (h, w, 3), blue first.
@@ -25,8 +28,9 @@ def label_strip(text: str, font_px: int, background: Colour) -> NDArray[np.uint8
     # meet at a space, with hinted advances of whole pixels and no kerning, give the same pixels as
     # the whole.
     name, space, score = text.rpartition(" ")
-    parts = [_margin(font_px, background)] * 2
-    parts[1:1] = [_words(part, font_px, background) for part in (name + space, score) if part]
+    margin = np.full((_height(font_px), _side(font_px), 3), background, np.uint8)
+    words = [_words(part, font_px, background) for part in (name + space, score) if part]
+    parts = [margin, *words, margin]
     strip = np.concatenate(parts, axis=1)
     strip.flags.writeable = False
     return strip
@@ -56,9 +60,13 @@ def _length(text: str, font_px: int) -> int:
     return round(_font(font_px).getlength(text))
 
 
-@lru_cache(maxsize=2048)
 def _words(text: str, font_px: int, background: Colour) -> NDArray[np.uint8]:
     """Return a part of a line, without margins on its left and right."""
+    is_small = font_px <= _CACHED_FONT_PX and len(text) <= _CACHED_LENGTH
+    return (_cached if is_small else _rendered)(text, font_px, background)
+
+
+def _rendered(text: str, font_px: int, background: Colour) -> NDArray[np.uint8]:
     font = _font(font_px)
     strip = Image.new("RGB", (_length(text, font_px), _height(font_px)), background)
     draw = ImageDraw.Draw(strip)
@@ -66,9 +74,7 @@ def _words(text: str, font_px: int, background: Colour) -> NDArray[np.uint8]:
     return np.asarray(strip, np.uint8)
 
 
-@lru_cache(maxsize=2048)
-def _margin(font_px: int, background: Colour) -> NDArray[np.uint8]:
-    return np.full((_height(font_px), _side(font_px), 3), background, np.uint8)
+_cached = lru_cache(maxsize=2048)(_rendered)
 
 
 @lru_cache(maxsize=256)

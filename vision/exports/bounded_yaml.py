@@ -4,6 +4,7 @@ PyYAML recurses in C over whatever a text holds, and an alias of a few bytes sta
 anchor holds. So the text's events, which cost neither, are looked at first.
 """
 
+import re
 from typing import Any
 
 import yaml
@@ -12,6 +13,8 @@ LARGEST_BYTES = 4 << 20
 """A YAML with the names of 20,000 classes has a twentieth of that."""
 
 _DEEPEST = 64
+_LONGEST_NUMBER = 100  # characters; to read 1:00:00 and so on takes time by their square
+_NUMBER = re.compile(r"[-+0-9][-+0-9_:.xXa-fA-F\s]*")
 _MOST_NODES = 200_000  # with each alias counted as what it stands for
 
 # A recognizer's dictionary may have 18,000 lines: a second in Python, a tenth of that in C.
@@ -66,7 +69,7 @@ def _check(text: str) -> None:
                 raise _TooMuchError(f"*{anchor} stands for nothing, or for itself")
             size, anchor = sizes[anchor], None
         elif isinstance(event, yaml.ScalarEvent):
-            size = 1
+            size = _scalar_size(event.value)
         else:
             continue
         if anchor is not None:
@@ -74,3 +77,9 @@ def _check(text: str) -> None:
         open_sizes[-1] += size
         if open_sizes[-1] > _MOST_NODES:
             raise _TooMuchError(f"it stands for more than {_MOST_NODES:,} values")
+
+
+def _scalar_size(value: str) -> int:
+    if len(value) > _LONGEST_NUMBER and _NUMBER.fullmatch(value):
+        raise _TooMuchError(f"it has a number of {len(value):,} characters")
+    return 1

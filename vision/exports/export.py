@@ -2,7 +2,11 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from core.errors import UsageError
 from vision.exports.classification import read_classification
@@ -13,6 +17,9 @@ from vision.exports.segmentation import read_segmentation
 from vision.exports.text import is_for_text, read_text
 
 _MOST_PIXELS = 1 << 26
+
+# What a value of the wrong kind, or infinity, raises somewhere in what reads it.
+_ODD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def _read_inference(path: Path) -> ExportedModel:
@@ -53,13 +60,40 @@ def read_export(directory: Path) -> ExportedModel:
         )
     for file_name, read in _FAMILIES.items():
         if (directory / file_name).is_file():
-            export = read(directory / file_name)
-            _check_size(export)
-            return export
+            return _read_checked(read, directory / file_name)
     raise UsageError(
         f"{directory} holds none of {', '.join(_FAMILIES)}",
         hint="export the model with its Paddle tool's export script and give the folder it wrote",
     )
+
+
+def _read_checked(read: Callable[[Path], ExportedModel], path: Path) -> ExportedModel:
+    try:
+        export = read(path)
+        _check_numbers(export)
+        _check_size(export)
+    except _ODD as error:
+        raise UsageError(
+            f"{path} has a value that makes no sense: {error}",
+            hint="take the YAML as its export script wrote it",
+        ) from error
+    return export
+
+
+def _check_numbers(export: ExportedModel) -> None:
+    """Refuse steps of preprocessing by infinity or NaN.
+
+    Raises:
+        ValueError: one is there.
+    """
+    for op in export.ops:
+        values = np.hstack([value for value in _values(op) if isinstance(value, float | tuple)])
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise ValueError(f"{type(op).__name__} by a number that is none")
+
+
+def _values(op: Any) -> list[Any]:
+    return [getattr(op, each.name) for each in fields(op)] + [()]
 
 
 def _check_size(export: ExportedModel) -> None:

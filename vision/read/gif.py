@@ -31,6 +31,11 @@ class GifHeader(Header):
     canvas_wh: tuple[int, int]
     frame_xyxy: tuple[int, int, int, int]
 
+    @property
+    def decode_bytes(self) -> int:
+        """See `Header`; a byte each is Pillow's picture, its copy, and what the frame draws."""
+        return 8 * self.width * self.height
+
 
 def inspect(data: bytes) -> GifHeader:
     """See `vision.read.decoded.Reader`."""

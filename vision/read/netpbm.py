@@ -21,20 +21,34 @@ _SAMPLES = re.compile(rb"P([2356])" + 3 * _NUMBER + rb"\s")
 _COMMENT = re.compile(rb"#[^\n\r]*")
 _NUMBERS = re.compile(rb"[\d\s]*")
 _DIGITS = re.compile(rb"[01\s]*")
+_SPACES = b" \t\n\r\v\f"
 _PLAIN = {1, 2, 3}
 _COLOUR = {3, 6}
 _MOST, _BYTE = 65535, 255
 _PACKED = 4  # eight pixels in a byte
+_PLAIN_COPIES = 3  # two of the text, and two bytes for each sample, which is two of it
+_PIECE = 1 << 16  # bytes of text
+_SPACE = re.compile(rb"\s")
 _SHORT = 64  # bytes; longer ones have room for a header
 
 
 @dataclass(frozen=True, slots=True)
 class NetpbmHeader(Header):
-    """`number` is the one behind the P, `white` the largest sample, `at` where pixels begin."""
+    """`number` is the one behind the P, `white` the largest sample, `at` where pixels begin.
+
+    `stored` is how many bytes there are from there on.
+    """
 
     number: int
     white: int
     at: int
+    stored: int
+
+    @property
+    def decode_bytes(self) -> int:
+        """See `Header`; numbers in words are copied, and may be more than the picture needs."""
+        pixels = 3 * self.picture_bytes  # samples of 16 bits, of 8, and their colours in order
+        return pixels + (_PLAIN_COPIES * self.stored if self.number in _PLAIN else 0)
 
 
 def inspect(data: bytes) -> NetpbmHeader:
@@ -48,7 +62,8 @@ def inspect(data: bytes) -> NetpbmHeader:
     number, width, height, white = (*map(int, found.groups()), 1)[:4]
     if not (width and height and 0 < white <= _MOST):
         raise BadInputError("decode_failed", "the PNM's header is nonsense")
-    return NetpbmHeader(formats.PNM, width, height, number, white, found.end())
+    at = found.end()
+    return NetpbmHeader(formats.PNM, width, height, number, white, at, len(data) - at)
 
 
 def decode(data: bytes, header: NetpbmHeader, *, is_lenient: bool) -> Decoded:
@@ -58,7 +73,7 @@ def decode(data: bytes, header: NetpbmHeader, *, is_lenient: bool) -> Decoded:
     if header.number == _PACKED:
         samples = _packed_bits(data, header)
     elif header.number in _PLAIN:
-        samples = _plain(data, header)[:count]
+        samples = _plain(data, header, count)
     else:
         kind = np.dtype(">u2" if header.white > _BYTE else np.uint8)
         available = min(count, (len(data) - header.at) // kind.itemsize)
@@ -83,14 +98,24 @@ def _packed_bits(data: bytes, header: NetpbmHeader) -> NDArray[np.uint8]:
     return np.unpackbits(packed, axis=1, count=header.width).reshape(-1)
 
 
-def _plain(data: bytes, header: NetpbmHeader) -> NDArray[np.unsignedinteger]:
+def _plain(data: bytes, header: NetpbmHeader, count: int) -> NDArray[np.unsignedinteger]:
     text = _COMMENT.sub(b"", data[header.at :])
     if not (_DIGITS if header.number == 1 else _NUMBERS).fullmatch(text):
         raise BadInputError("decode_failed", "the PNM holds something that is no number")
     if header.number == 1:  # its digits need no space between them
-        return np.frombuffer(b"".join(text.split()), np.uint8) - ord("0")
-    samples = np.fromstring(text.decode(), np.int64, sep=" ")
-    return np.minimum(samples, header.white).astype(np.uint16)
+        return np.frombuffer(text.translate(None, _SPACES)[:count], np.uint8) - ord("0")
+    samples = np.empty(min(count, (len(text) + 1) // 2), np.uint16)
+    filled = at = 0
+    while filled < len(samples) and at < len(text):
+        space = _SPACE.search(text, at + _PIECE)
+        end = space.start() if space else len(text)
+        piece = text[at:end].strip()
+        at = end
+        if piece:
+            found = np.fromstring(piece.decode(), np.int64, sep=" ")[: len(samples) - filled]
+            samples[filled : filled + len(found)] = np.minimum(found, header.white)
+            filled += len(found)
+    return samples[:filled]
 
 
 def _eight_bits(samples: NDArray[np.unsignedinteger], white: int) -> NDArray[np.uint8]:

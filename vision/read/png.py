@@ -41,17 +41,28 @@ _RAW_PROFILE = re.compile(rb"\s*(?:exif|APP1|generic profile)\s+\d+\s+([0-9A-Fa-
 _MOST_EXIF_TEXT = 1 << 18  # EXIF is 64 kB at most, and twice as many digits
 
 
+# Each takes memory of its own, though it may be empty. Usual ones have 8 kB and more.
+_MOST_CHUNKS, _LEAST_MEAN_BYTES = 20_000, 2048
+
+
 @dataclass(frozen=True, slots=True)
 class PngHeader(Header):
     """`bits` are those of a pixel; an interlaced picture has seven passes.
 
     `needed` are the chunks that its pixels are made of. Others, even a palette that is only a
     proposal, make libpng complain to the process's stderr, where nobody knows about which file.
+    `stored` is the file's size.
     """
 
     bits: int
     is_interlaced: bool
     needed: frozenset[bytes]
+    stored: int
+
+    @property
+    def decode_bytes(self) -> int:
+        """See `Header`; the chunks that are needed are put together anew."""
+        return 2 * self.picture_bytes + self.stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +91,13 @@ def inspect(data: bytes) -> PngHeader:
     bits = depth * _SAMPLES[colour]
     needed = _PIXEL_CHUNKS if colour == _PALETTE_COLOURS else _PIXEL_CHUNKS - {b"PLTE"}
     return PngHeader(
-        formats.PNG, width, height, bits, is_interlaced=bool(interlacing), needed=needed
+        formats.PNG,
+        width,
+        height,
+        bits,
+        is_interlaced=bool(interlacing),
+        needed=needed,
+        stored=len(data),
     )
 
 
@@ -106,7 +123,10 @@ def _chunks(data: bytes) -> tuple[list[_Chunk], bool]:
     view = memoryview(data)
     chunks: list[_Chunk] = []
     at = len(_SIGNATURE)
+    most = _MOST_CHUNKS + len(data) // _LEAST_MEAN_BYTES
     while at + 8 <= len(data):
+        if len(chunks) > most:
+            raise BadInputError("decode_failed", f"the PNG has more than {most:,} chunks")
         length, kind = struct.unpack_from(">I4s", data, at)
         end = at + 12 + length
         if kind == b"IEND":

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from core.errors import RegattaError, RetryableError
+from core.errors import FatalError, RegattaError, RetryableError
 from core.profile import NetworkProfile, Offered
 from core.ways import Way
 
@@ -22,6 +22,22 @@ class PredictError(RegattaError):
 
     The engine can't tell which item is to blame; running the items one by one does.
     """
+
+
+class LoadError(FatalError):
+    """The engine can't load a network: its files are unfit, or the engine's device is.
+
+    `engine` is the key of its offer. If the network has run on this engine before, the device is at
+    fault, and else the job can't go on.
+    """
+
+    def __init__(self, engine: str, why: str, *, hint: str | None = None) -> None:
+        super().__init__(why, hint=hint)
+        self.engine = engine
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle with all arguments: exceptions cross process borders."""
+        return partial(type(self), hint=self.hint), (self.engine, str(self))
 
 
 class SickEngineError(RegattaError):
@@ -127,7 +143,8 @@ class Engine(Protocol):
             count: How many predictors to return.
 
         Raises:
-            FatalError: it can't be loaded.
+            FatalError: its files are unfit.
+            LoadError: it can't be loaded, for this or another reason. Any other error counts alike.
             OutOfMemoryError: there isn't enough memory right now.
         """
         ...

@@ -60,17 +60,20 @@ class Infer(KindRunner):
         return merge_rows(before, self._rows(run, again))
 
     def _rows(self, run: ShardRun, items: Sequence[ItemRef]) -> list[ResultRow]:
-        run.fix_ways(self.chooser.choose(run, items))
-        if run.unit.suspect:
-            size = run.unit.profile.batch_size
-            return run_suspects(run, items, self.db, at_once=size, stall_seconds=self.stall_seconds)
         try:
-            model = self.pipeline.models.acquire(run.unit.model, run.unit.profile, run.unit.ways)
+            return self._made(run, items)
         except OutOfMemoryError as error:  # as it would for any shard
             raise BlockedError(
                 f"the model can't be loaded for lack of memory: {error}",
                 hint="free some, or use a machine with more",
             ) from error
+
+    def _made(self, run: ShardRun, items: Sequence[ItemRef]) -> list[ResultRow]:
+        run.fix_ways(self.chooser.choose(run, items))
+        if run.unit.suspect:
+            size = run.unit.profile.batch_size
+            return run_suspects(run, items, self.db, at_once=size, stall_seconds=self.stall_seconds)
+        model = self.pipeline.models.acquire(run.unit.model, run.unit.profile, run.unit.ways)
         try:
             return self.pipeline.rows(run, items, model)
         finally:

@@ -1,5 +1,6 @@
 """How a run's pictures get into the pipeline and out of it: source, tickets, sink."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -165,6 +166,7 @@ class Ticket:
     size: tuple[int, int] | None = None
     warning: str | None = None
     step: Step | None = None  # while it is worked on
+    waited: float = 0.0  # seconds for memory, so far
     _held: dict[Held, int] = field(default_factory=dict)
     _is_with_sink: bool = False
     _has_left: bool = False
@@ -189,7 +191,9 @@ class Ticket:
             return
         if self.step is not None:
             self.step.pause()
+        begun = time.perf_counter()
         self.flow.memory.take(kind, size, lambda: self.run.stopping)
+        self.waited += time.perf_counter() - begun
         self._held[kind] = size
         if self.step is not None:
             width, height = self.size or (0, 0)

@@ -49,3 +49,17 @@ def test_the_shell_is_answered(regatta: Regatta, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("COMP_CWORD", "3")
     answer = BashComplete(cli, {}, "regatta", "_REGATTA_COMPLETE").complete()
     assert answer == "plain,regatta_rowers"
+
+
+def test_the_shell_is_answered_before_a_command_is_right(
+    regatta: Regatta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMP_WORDS", "regatta rnu ")
+    monkeypatch.setenv("COMP_CWORD", "2")
+    answer = BashComplete(cli, {}, "regatta", "_REGATTA_COMPLETE").complete()
+    assert "plain,run" in answer.splitlines()
+
+
+def test_a_name_is_one_line_for_the_shell(bench: Bench, regatta: Regatta) -> None:
+    bench.job("abc", [1], name="boats\nfile,/etc")
+    assert proposals(complete.jobs, "boats") == [("file", "boats")]

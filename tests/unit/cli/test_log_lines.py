@@ -28,4 +28,5 @@ def test_tracebacks_have_lines_of_their_own() -> None:
 def test_other_lines_stay_and_nothing_steers_the_terminal() -> None:
     assert readable("libpng error: \x1b[2Jx") == r"libpng error: \x1b[2Jx"
     assert readable("[1, 2]") == "[1, 2]"
+    assert readable("[" * 100_000) == "[" * 100_000
     assert line(event="a\x1b[2J") == r"12:30:05Z a\x1b[2J"

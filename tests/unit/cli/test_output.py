@@ -135,10 +135,10 @@ def test_programs_get_ndjson_unless_told_otherwise() -> None:
 
 
 def test_no_cell_is_a_formula_unless_raw(capsys: Captured) -> None:
-    texts = ["=1+1", "+a", "-a", "@a", "\ta", "\ra", "-5", "+1e3", "a=b", ""]
+    texts = ["=1+1", "+a", "-a", "@a", "\ta", "\ra", "\na", "\uff1da", "-5", "+1e3", "a=b", ""]
     for raw in (False, True):
         print_records([{"a": text, "b": -1.5} for text in texts], ("a", "b"), "csv", raw=raw)
         rows = list(csv.reader(io.StringIO(capsys.readouterr().out, newline="")))[1:]
-        guarded = [f"'{text}" for text in texts[:6]]
-        assert [row[0] for row in rows] == (texts if raw else guarded + texts[6:])
+        guarded = [f"'{text}" for text in texts[:8]]
+        assert [row[0] for row in rows] == (texts if raw else guarded + texts[8:])
         assert {row[1] for row in rows} == {"-1.5"}

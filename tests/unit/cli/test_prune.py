@@ -7,6 +7,7 @@ import pytest
 from cli.show.size import readable_size
 from core.states import JobState
 from store import references
+from store.tables import Job
 from tests.bench import Bench
 from tests.unit.cli.conftest import Regatta
 
@@ -55,6 +56,43 @@ def test_what_somebody_put_into_an_output_stays(
     assert [path.name for path in (bench.root / "one").iterdir()] == ["notes.txt"]
 
 
+def test_what_is_older_than_the_job_or_behind_a_link_is_not_its(
+    bench: Bench, regatta: Regatta, jobs: list[str]
+) -> None:
+    output = bench.root / "one"
+    for place in (output / "masks" / "truth.png", bench.root / "mine" / "a.jpg"):
+        place.parent.mkdir()
+        place.write_bytes(b"mine")
+    os.utime(output / "masks" / "truth.png", (0, 0))
+    (output / "annotated" / "link").symlink_to(bench.root / "mine")
+    (output / "cutouts").symlink_to(output / "annotated")
+    result = regatta("jobs", "rm", "one", "one", "--with-output")
+    assert "removed job one: 3 files" in result.stderr
+    assert (output / "masks" / "truth.png").exists()
+    assert (bench.root / "mine" / "a.jpg").exists()
+
+
+def test_an_output_within_another_stays(bench: Bench, regatta: Regatta, jobs: list[str]) -> None:
+    inner = bench.root / "one" / "annotated" / "again"
+    bench.job("inner", state=DONE, output=str(inner))
+    (inner / "masks").mkdir(parents=True)
+    (inner / "masks" / "a.png").write_bytes(b"its")
+    assert "left there: 1 file" in regatta("jobs", "rm", "one", "--with-output").stderr
+    assert (inner / "masks" / "a.png").exists()
+
+
+@pytest.mark.parametrize("source", ["one/", "one/annotated/", "one/annotated/a.jpg", ""])
+def test_an_output_that_another_job_reads_stays(
+    bench: Bench, regatta: Regatta, jobs: list[str], source: str
+) -> None:
+    bench.job("reader", state=DONE, source=f"{bench.root}/{source}")
+    refused = regatta("jobs", "rm", "one", "--with-output")
+    assert "job one must stay: reader has a source in its output" in refused.stderr
+    assert "one stays: reader" in regatta("prune", "--keep", "3", "--with-output").stderr
+    assert bench.output("one").exists("annotated/a.jpg")
+    assert regatta("jobs", "rm", "one").exit_code == 0  # its output stays
+
+
 def test_nothing_goes_that_runs_or_that_another_job_refers_to(
     bench: Bench, regatta: Regatta, jobs: list[str]
 ) -> None:
@@ -88,20 +126,62 @@ def test_what_nothing_refers_to_is_found_and_removed(
     bench: Bench, regatta: Regatta, jobs: list[str]
 ) -> None:
     objects, models = bench.root / "outputs", bench.root / "models"
-    bench.job("kept", state=DONE, output=str(objects / "kept"))
-    places = [objects / "kept", objects / "lost", models / "unused", models / ".incoming-1"]
+    kept, lost, young, unused = "kept000000", "x0st000000", "y0ng000000", "f" * 64
+    bench.job("kept", state=DONE, output=str(objects / kept))
+    places = [objects / kept, objects / lost, models / unused, models / ".incoming-1"]
     for place in places:
         place.mkdir(parents=True)
         (place / "file").write_bytes(b"123")
         os.utime(place, (0, 0))
-    (objects / "young").mkdir()
+    (objects / young).mkdir()
     found = json.loads(regatta("du", "--format", "json").stdout)
-    lost = {each["name"]: each["size"] for each in found if each["what"].startswith("unref")}
-    assert lost == {"lost": 3, "young": 0, "unused": 3}
+    sizes = {each["name"]: each["size"] for each in found if each["what"].startswith("unref")}
+    assert sizes == {lost: 3, young: 0, unused[:12]: 3}
     assert regatta("prune", "--unreferenced").exit_code == 0
     assert [place.exists() for place in places] == [True, False, False, False]
-    assert (objects / "young").exists()
+    assert (objects / young).exists()
     assert len(left(regatta)) == 5
+
+
+@pytest.mark.parametrize("way", ["its parent", "by a link", "moved", "read", "no output", "away"])
+def test_what_may_be_referred_to_is_not_found(
+    bench: Bench, regatta: Regatta, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    objects = bench.root / "outputs"
+    folder = objects / ("masks" if way == "no output" else "abcde01234")
+    folder.mkdir(parents=True)
+    os.utime(folder, (0, 0))
+    (bench.root / "link").symlink_to(objects)
+    if way == "its parent":
+        bench.job("other", state=DONE, output=str(objects))
+    elif way == "by a link":
+        bench.job("other", state=DONE, output=str(bench.root / "link" / folder.name))
+    elif way == "moved":
+        bench.job(folder.name, state=DONE, output=f"/elsewhere/{folder.name}")
+    elif way == "read":
+        bench.job("other", state=DONE, source=f"{folder}/annotated/", output="/elsewhere/other")
+    elif way == "away":  # where other databases may have theirs
+        monkeypatch.setenv("REGATTA_OBJECTS", str(objects))
+        monkeypatch.setenv("REGATTA_DATABASE_URL", bench.db.url)
+        (bench.root / "home").mkdir()
+        monkeypatch.setenv("REGATTA_HOME", str(bench.root / "home"))
+    assert "nothing to remove" in regatta("prune", "--unreferenced").stderr
+    assert folder.exists()
+
+
+def test_a_bucket_that_is_away_hides_and_keeps_no_other(
+    bench: Bench, regatta: Regatta, jobs: list[str]
+) -> None:
+    bench.job("far", state=DONE, output="file:///")
+    bench.db.write(lambda s: setattr(s.get(Job, "far"), "output", "ftp://nowhere/far"))
+    result = regatta("du", "far", "one", "--format", "json")
+    far, one = json.loads(result.stdout)
+    assert (far["size"], one["files"]) == (None, 3)
+    assert "ftp://nowhere/far cannot be measured" in result.stderr
+    pruned = regatta("prune", "--keep", "0", "--with-output")
+    assert pruned.exit_code == 1
+    assert "job far stays: ftp:// is not supported" in pruned.stderr
+    assert left(regatta) == ["far", "runs"]
 
 
 def test_sizes_of_jobs(bench: Bench, regatta: Regatta, jobs: list[str]) -> None:

@@ -223,12 +223,10 @@ def test_a_folder_that_is_no_output(
     assert str(tmp_path) in result.stderr or "newer" in words
 
 
-def test_a_folder_without_a_slash_is_pointed_out(regatta: Regatta, bench: Bench) -> None:
+def test_a_folder_without_a_slash_is_no_job(bench: Bench, regatta: Regatta) -> None:
     (bench.root / "moved").mkdir()
-    refused = regatta("results", "moved")
-    assert refused.exit_code == 2
-    assert "no job 'moved'" in refused.stderr
-    assert "write ./moved" in refused.stderr
+    assert "hint: a folder has a slash: ./moved" in regatta("results", "moved").stderr
+    assert "`regatta jobs`" in regatta("results", "nothing").stderr
 
 
 def test_text_is_what_a_table_shows_of_ocr(bench: Bench, regatta: Regatta) -> None:

@@ -61,6 +61,7 @@ def test_options_reach_the_job(bench: Bench, regatta: Regatta, photos: Path, mod
         (["--annotate"], (True, None)),
         (["--annotate", "all"], (True, None)),
         (["--no-annotate"], (False, None)),
+        (["--annotate", "None"], (False, None)),
         (["--annotate=none"], (False, None)),
         (["--annotate", "sample:1000"], (True, 1000)),
     ],

@@ -1,3 +1,8 @@
+import copy
+import functools
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +185,32 @@ def test_a_directory_is_an_export_by_its_yaml(tmp_path: Path) -> None:
     assert not is_export(tmp_path)
     (tmp_path / "inference.yml").write_text("unusable: [")
     assert is_export(tmp_path)
+
+
+def _places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield place
+    if not isinstance(value, dict | list):
+        return
+    entries = value.items() if isinstance(value, dict) else enumerate(value[:2])
+    for key, entry in entries:
+        yield from _places(entry, (*place, key))
+
+
+@pytest.mark.parametrize("odd", [5, "x", float("inf"), [None, float("inf")]], ids=repr)
+@pytest.mark.parametrize("name", ["regatta_fcos_384", "regatta_text_det", "regatta_weather_128"])
+def test_a_value_of_the_wrong_kind_is_refused_or_means_nothing(
+    tmp_path: Path, name: str, odd: Any
+) -> None:
+    folder = shutil.copytree(Path("sample/exports") / name, tmp_path / name)
+    [file] = folder.glob("*.yml")
+    config = yaml.safe_load(file.read_text())
+    for *way, last in filter(None, _places(config)):
+        changed = copy.deepcopy(config)
+        inner = functools.reduce(lambda value, key: value[key], way, changed)
+        inner[last] = odd
+        file.write_text(yaml.safe_dump(changed))
+        with suppress(UsageError):
+            read_export(folder)
 
 
 def test_inputs_that_no_machine_could_make_are_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from core.errors import BadInputError
+from vision.read import jpeg2000, netpbm
 from vision.read.picture import Picture, read_picture
 
 NOISE = np.random.default_rng(5).integers(0, 256, (40, 60, 3), dtype=np.uint8)
@@ -192,6 +194,29 @@ def test_jpeg_2000(options: dict[str, Any]) -> None:
     assert np.array_equal(rgb(data), NOISE)
     for share in (0.1, 0.5, 0.95):
         assert refused(data[: int(len(data) * share)]).reason == "truncated"
+
+
+def test_the_size_of_a_jpeg_2000_is_that_of_its_own_codestream() -> None:
+    whole = encoded("JPEG2000")
+    small = b"\xff\x4f\xff\x51" + bytes(4) + struct.pack(">4IxxxxxxxxxxxxxxxxHB", 1, 1, 0, 0, 1, 7)
+    decoy = struct.pack(">I4s", 8 + len(small), b"free") + small
+    header = jpeg2000.inspect(whole[:12] + decoy + whole[12:])
+    known = jpeg2000.inspect(whole)
+    assert (header.width, header.height) == (known.width, known.height) != (1, 1)
+    for broken in (whole[:60], whole.replace(b"jp2c", b"jp2x")):
+        with pytest.raises(BadInputError):
+            jpeg2000.inspect(broken)
+
+
+def test_plain_numbers_count_as_memory_however_small_the_picture() -> None:
+    many = b"P2 1 1 255\n" + b"1 " * 500_000
+    assert netpbm.inspect(many).decode_bytes > 2.5 * len(many)
+    tracemalloc.start()
+    read_picture(many, max_pixels=10)
+    read_picture(b"P1 1 1\n" + b"1 " * 500_000, max_pixels=10)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.1 * netpbm.inspect(many).decode_bytes
 
 
 def test_jpeg_2000_of_16_bits_keeps_their_upper_eight() -> None:

@@ -171,3 +171,11 @@ def test_apples_variant_has_a_name() -> None:
     with pytest.raises(BadInputError, match="Apple") as caught:
         read(data[:8] + chunk(b"CgBI", bytes(4)) + data[8:])
     assert caught.value.reason == "not_supported"
+
+
+def test_very_many_chunks_are_refused_but_one_for_each_byte_is_read() -> None:
+    packed = zlib.compress(rows())
+    single = png(*(chunk(b"IDAT", packed[at : at + 1]) for at in range(len(packed))))
+    assert np.array_equal(read(single).pixels[..., ::-1], NOISE)
+    empty = chunk(b"prIV", b"") * 30_000
+    assert refused(png(empty, chunk(b"IDAT", packed))) == "decode_failed"

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from vision.draw import strip as strips
 from vision.draw.strip import _font, label_strip
 from vision.palette import colour_of, text_colour_on
 
@@ -54,3 +55,10 @@ def test_a_class_keeps_its_colour_and_neighbours_differ() -> None:
     assert colour_of(3) == colour_of(3)
     assert len({colour_of(class_id) for class_id in range(20)}) == 20
     assert colour_of(10_000) in {colour_of(class_id) for class_id in range(20)}
+
+
+def test_large_and_long_parts_are_not_kept() -> None:
+    before = strips._cached.cache_info().currsize
+    label_strip("a", 400, (1, 2, 3))
+    label_strip("x" * 900, 12, (1, 2, 3))
+    assert strips._cached.cache_info().currsize == before

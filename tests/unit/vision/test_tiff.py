@@ -10,6 +10,7 @@ from PIL import Image
 
 from core.errors import BadInputError
 from vision.read.picture import Picture, read_picture
+from vision.read.tiff import reader
 
 NOISE = np.random.default_rng(4).integers(0, 256, (48, 64, 3), dtype=np.uint8)
 
@@ -252,3 +253,18 @@ def test_what_a_small_file_states_is_not_allocated(data: bytes) -> None:
     refused(data)
     refused(data, is_lenient=True)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB
+
+
+def test_of_very_many_samples_only_those_that_count_are_kept() -> None:
+    bands = np.random.default_rng(2).integers(0, 256, (20, 30, 100), np.uint8)
+    data = written(bands, compression="lzw", photometric="minisblack", planarconfig="contig")
+    assert np.array_equal(read_picture(data, max_pixels=10**4).pixels[..., 0], bands[..., 0])
+    assert reader.inspect(data).decode_bytes > bands.size
+
+
+def test_a_tag_of_very_many_numbers_is_refused_before_they_are_read() -> None:
+    data = tiff(4, 4, 8, bytes(16), t273=8)
+    strips = struct.pack("<HHII", 273, 4, 1, 8)
+    assert strips in data
+    many = data.replace(strips, struct.pack("<HHII", 273, 4, (1 << 20) + 1, 0))
+    assert refused(many + bytes(4 << 20)).reason == "not_supported"

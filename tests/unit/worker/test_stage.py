@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from core.errors import BadInputError, FatalError, RegattaError, RetryableError
 from core.items import ItemRef
 from core.work import Directive, WorkUnit
 from tests.workshop import PATIENCE, Gate, new_run
-from worker.pipeline.budget import PictureMemory
+from worker.pipeline.budget import Held, PictureMemory
 from worker.pipeline.flow import Finished, Flow, Ticket
 from worker.pipeline.stage import Stage
 from worker.run import ShardRun
@@ -192,3 +193,22 @@ def test_every_thread_of_a_stage_works(unit: WorkUnit, stages: list[Stage[int, A
     for index in range(3):
         stage.put(flow.enter(ItemRef(index, "")), index)
     assert reasons(run, 3) == ["went through"] * 3
+
+
+def test_to_wait_for_memory_is_no_work(unit: WorkUnit, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    clock = SimpleNamespace(perf_counter=lambda: now[0])
+    for module in ("flow", "stage"):
+        monkeypatch.setattr(f"worker.pipeline.{module}.time", clock)
+
+    def scarce(_memory: PictureMemory, _kind: Held, _size: int, _given_up: object) -> None:
+        now[0] += 100.0
+
+    def work(ticket: Ticket, number: int) -> int:
+        now[0] += 2.0
+        ticket.hold(Held.DRAWING, 5)
+        now[0] += 1.0
+        return number
+
+    monkeypatch.setattr(PictureMemory, "take", scarce)
+    assert ran(unit, work).seconds == {"test": 3.0}

@@ -31,6 +31,7 @@ _ORIENTATIONS = range(1, 9)
 
 _BIG = {b"\x2b\0", b"\0\x2b"}
 _MOST_TAGS = 4096  # tifffile's own limit
+_MOST_VALUES = 1 << 20  # a number, which becomes an object, takes ten times what it does in a file
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 16: 8}
 # From the width to the bytes of strips; colours, palette, tiles, formats, tables of JPEG.
 _PIXEL_TAGS = {*range(256, 280), *(284, 317, 320, 322, 323, 324, 325, 338, 339, 347)}
@@ -41,6 +42,13 @@ class TiffHeader(Header):
     """`page` is the first directory, tifffile's `TiffPage`."""
 
     page: Any
+
+    @property
+    def decode_bytes(self) -> int:
+        """See `Header`; samples of any size are unpacked, and those that count are copied."""
+        sample_bytes = 2 if self.page.dtype is None else int(self.page.dtype.itemsize)
+        samples = self.width * self.height * sample_bytes * int(self.page.samplesperpixel)
+        return 2 * (self.picture_bytes + samples)
 
 
 def inspect(data: bytes) -> TiffHeader:
@@ -64,7 +72,11 @@ def inspect(data: bytes) -> TiffHeader:
 
 
 def _is_cut(data: bytes) -> bool:
-    """Return whether the first directory, or what it says of pixels, is beyond the file's end."""
+    """Return whether the first directory, or what it says of pixels, is beyond the file's end.
+
+    Raises:
+        BadInputError: `not_supported`, a tag has more numbers than any picture needs.
+    """
     order = "<" if data[:2] == b"II" else ">"
     is_big = data[2:4] in _BIG
     inline = 8 if is_big else 4
@@ -76,6 +88,9 @@ def _is_cut(data: bytes) -> bool:
         for number in range(min(count, _MOST_TAGS)):
             tag, kind, values, offset = entry.unpack_from(data, at + number * entry.size)
             size = values * _TYPE_BYTES.get(kind, 0)
+            if values > _MOST_VALUES and size > values:
+                words = f"this is a TIFF with a tag ({tag}) of {values:,} numbers"
+                raise BadInputError("not_supported", words)
             if tag in _PIXEL_TAGS and size > inline and offset + size > len(data):
                 return True
     except (struct.error, OverflowError):

@@ -118,8 +118,9 @@ def _by_libtiff(data: bytes, page: Any) -> Samples | None:
     """
     import imagecodecs  # noqa: PLC0415 - takes a while, and few pictures need it
 
-    if page.bitspersample not in _WHOLE_BYTES:
-        return None
+    sample_bytes = page.samplesperpixel * page.dtype.itemsize
+    if page.bitspersample not in _WHOLE_BYTES or sample_bytes > _MOST_BYTES_PER_PIXEL:
+        return None  # of so many samples, strips keep those that count
     with contextlib.suppress(imagecodecs.TiffError, ValueError):
         samples: Samples = imagecodecs.tiff_decode(data, index=0)
         return samples.reshape(page.imagelength, page.imagewidth, page.samplesperpixel)

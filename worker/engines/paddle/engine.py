@@ -20,7 +20,7 @@ from worker.engines.paddle.doubts import TINY, doubted
 from worker.engines.paddle.graph import read_graph
 from worker.engines.paddle.vendor import paddle
 from worker.engines.paddle.weights import check_weights
-from worker.engines.protocol import ModelFiles, OutOfMemoryError, PredictError, Sizes
+from worker.engines.protocol import LoadError, ModelFiles, OutOfMemoryError, PredictError, Sizes
 
 _log = structlog.get_logger()
 
@@ -206,8 +206,8 @@ def load_predictor(
         way: Any way, though only those that `ways` returns may be right.
 
     Raises:
-        FatalError: a file is missing or unusable, the profile is for another engine, or the graph
-            can't be loaded in this way (oneDNN refuses SOLOv2's, for example).
+        FatalError: a file is missing or unusable, or the profile is for another engine.
+        LoadError: the graph can't be loaded in this way (oneDNN refuses SOLOv2's, for example).
         OutOfMemoryError: there isn't enough memory right now.
     """
     if profile.offer not in {offered.offer for offered in offers()}:
@@ -230,7 +230,8 @@ def load_predictor(
     except MemoryError as error:
         raise OutOfMemoryError(f"{model_file} does not fit into memory") from error
     except _VENDOR_ERRORS as error:
-        raise FatalError(
+        raise LoadError(
+            profile.offer.key,
             f"Paddle {paddle.__version__} can't load {model_file} with {params_file.name} "
             f"(way: {way}): {_summary(error)}",
             hint=_NOT_LOADED if way is Way.PLAIN else None,

@@ -18,7 +18,7 @@ from config.settings import load_settings
 from core.errors import UsageError
 from core.states import ItemState
 from core.tasks import detections_of, task_of
-from core.wording import count, percent
+from core.wording import count
 from store.committed import committed_rows
 from store.locations import is_folder, use_s3
 from store.output import Output
@@ -188,7 +188,7 @@ def _table_row(row: Row) -> Row:
         for one in row["classes"] or found:
             shares[one["label"]] += one["score"]
         best = shares.most_common(_LABELS_SHOWN)
-        return row | {"found": {label: percent(share) for label, share in best}}
+        return row | {"found": {label: f"{share:.0%}" for label, share in best}}
     best_one = max(found, key=lambda one: one["score"])
     return row | {
         "found": dict(labels.most_common(_LABELS_SHOWN)),

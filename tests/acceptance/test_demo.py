@@ -39,8 +39,8 @@ def test_the_demo_goes_as_planned_and_leaves_a_report(terminal: Terminal) -> Non
     [
         ("segment", "of the pixels are right"),
         ("classify", "Truth: the weather of 12 of 12 pictures is right"),
-        ("keypoint", "their joints are"),
-        ("ocr", "of them were read right"),
+        pytest.param("keypoint", "their joints are", marks=pytest.mark.proof),
+        pytest.param("ocr", "of them were read right", marks=pytest.mark.proof),
     ],
 )
 def test_the_demo_shows_other_tasks(paddle_terminal: Terminal, task: str, truth: str) -> None:

@@ -109,11 +109,16 @@ class Runtime:
         """
         try:
             self._preload()
-            self._keeper.start()
+            # First: whoever can be seen has given a sign of life, and is missed when none follows.
+            self._watchdog.start()
+            try:
+                self._keeper.start()
+            except RegattaError:
+                self._watchdog.close()
+                raise
         except RegattaError:
             self._db.close()
             raise
-        self._watchdog.start()
         _log.info("worker ready", offers=[offer.key for offer in self._runner.offers])
 
     def run(self, hold: Hold) -> str:

@@ -56,7 +56,8 @@ class Watchdog:
         self._thread = threading.Thread(target=self._loop, name="watchdog", daemon=True)
 
     def start(self) -> None:
-        """Watch in the background."""
+        """Give the first sign of life, then watch in the background."""
+        self._beat()
         self._thread.start()
 
     def close(self) -> None:
@@ -99,7 +100,6 @@ class Watchdog:
         writer.join(_ACCUSE_SECONDS)
 
     def _loop(self) -> None:
-        self._beat()
         while not self._stop.wait(self._look_seconds):
             self._beat()
             self.tick()

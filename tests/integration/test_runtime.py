@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +9,12 @@ from sqlalchemy import select
 
 from config.settings import Settings
 from core.errors import UsageError
+from core.heartbeat_pipe import HEARTBEAT_FD
 from core.options import ModelRef
 from core.profile import ExecutionProfile
 from core.work import Hold
 from migrations.upgrade import downgrade
+from store import processes
 from store.tables import Process
 from tests.acceptance import standin
 from tests.acceptance.pictures import write_model, write_pictures
@@ -100,6 +103,28 @@ def test_a_worker_is_seen_while_it_runs(bench: Bench, begun: Runtime) -> None:
     with pytest.raises(UsageError, match="not a worker"):
         runtime.current()
     runtime.end()  # again: nothing
+
+
+def test_nobody_is_seen_before_its_first_sign_of_life(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, here = os.pipe()
+    os.set_blocking(there, False)
+    monkeypatch.setenv(HEARTBEAT_FD, str(here))
+    heard: list[bytes] = []
+    beat = processes.beat
+
+    def be_seen(*args: Any, **kwargs: Any) -> None:
+        heard.append(os.read(there, 1))  # raises BlockingIOError if there is nothing
+        beat(*args, **kwargs)
+
+    monkeypatch.setattr(processes, "beat", be_seen)
+    settings = Settings(home=bench.root / "home", database_url=bench.db.url, engines="none")
+    runtime.begin(settings, ("media",))
+    runtime.end()
+    os.close(there)
+    os.close(here)
+    assert heard == [b"."]
 
 
 def test_a_worker_runs_what_a_message_names(bench: Bench, begun: Runtime) -> None:

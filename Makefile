@@ -5,10 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 BROWSER := $(VENV)/.browser
+READERS := build/readers
 CHROMIUM ?= chromium
 export CHROMIUM
 
-.PHONY: help install demo models test test-fast proofs test-browser exports golden lint types format bench bench-objects docs lock up clean
+.PHONY: help install demo models test test-fast proofs test-browser test-readers exports golden lint types format bench bench-objects docs lock up clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +59,16 @@ $(BROWSER): $(INSTALLED) requirements-browser.lock
 	       && command -v "$(CHROMIUM)" >/dev/null; } \
 	  || { echo "There is no '$(CHROMIUM)' here: install Debian's package chromium (apt-get install chromium)," \
 	       "or name yours, as in: make test-browser CHROMIUM=google-chrome" >&2; exit 1; }
+	@touch $@
+
+# An environment of its own: half a gigabyte, and some of it wants other versions than Regatta does.
+test-readers: install $(READERS)/.installed ## Load what `regatta export` writes with independent readers
+	$(BIN)/python -m pytest --numprocesses=2 tests/readers
+
+$(READERS)/.installed: requirements-readers.lock
+	$(PYTHON) -m venv $(READERS)
+	$(BIN)/uv pip install --quiet --system-certs --python $(READERS)/bin/python --require-hashes -r $< \
+	  || $(READERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 # Official checkouts, and where exports of their models are to be or are.
@@ -132,6 +143,8 @@ lock: ## Compile the lock files from pyproject.toml
 	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
 	$(BIN)/uv pip compile --group pyproject.toml:browser --constraints requirements.lock --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements-browser.lock
+	$(BIN)/uv pip compile --group pyproject.toml:readers --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements-readers.lock
 	$(BIN)/uv pip compile tests/golden/exports/requirements.in --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements-exports.lock
 

@@ -24,6 +24,7 @@ __all__ = [
     "encode_rows",
     "iter_rows",
     "merge_rows",
+    "read_table",
     "unsucceeded",
 ]
 
@@ -131,6 +132,16 @@ def iter_rows(source: bytes | Path) -> Iterator[dict[str, Any]]:
     with open_table(source, schema_key=SCHEMA_KEY, version=VERSION) as file:
         for group in range(file.num_row_groups):
             yield from _printed(_completed(read_groups(file, [group])))
+
+
+def read_table(source: bytes | Path) -> pa.Table:
+    """Return all rows of a part as a table that has every column of `store.part_schema.SCHEMA`.
+
+    Raises:
+        FatalError: the part is damaged or of another version.
+    """
+    with open_table(source, schema_key=SCHEMA_KEY, version=VERSION) as file:
+        return _completed(read_groups(file, list(range(file.num_row_groups))))
 
 
 def _completed(table: pa.Table) -> pa.Table:

@@ -122,6 +122,13 @@ class Job(Base):
     passed_over: Mapped[dict[str, Any]] = mapped_column(default=dict)
     # What planning found that people should know (`core.plan_warnings`). Null: nothing.
     warnings: Mapped[dict[str, Any] | None]
+    # The job whose results it carries over as far as nothing changed, the number of items that it
+    # took over, and what the comparison found (`core.comparison`). Null: it does everything itself.
+    since_job: Mapped[str | None]
+    carried: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    comparison: Mapped[dict[str, Any] | None]
+    # Who is told when it ends. Null: nobody.
+    notify: Mapped[dict[str, Any] | None]
 
 
 class JobReference(Base):
@@ -190,6 +197,101 @@ class Shard(Base):
     # How many items of the part succeeded or were skipped, by the number of the job's profile.
     # Null: all under the first, as before jobs could be moved.
     part_profiles: Mapped[dict[str, Any] | None]
+
+
+class Dismissal(Base):
+    """A quarantined item that a person has dismissed: it is no longer anybody's trouble."""
+
+    __tablename__ = "dismissals"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    item_index: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    item: Mapped[str]
+    reason: Mapped[str]
+    dismissed_at: Mapped[float]
+
+
+class Estimate(Base):
+    """How long a job was expected to take, to be compared with how long it took."""
+
+    __tablename__ = "estimates"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    model_digest: Mapped[str] = mapped_column(index=True)
+    items: Mapped[int] = mapped_column(BigInteger)
+    seconds: Mapped[float]
+    estimated_at: Mapped[float]
+
+
+class Notification(Base):
+    """Something that happened to a job, and somebody who is to be told; sent at least once."""
+
+    __tablename__ = "notifications"
+    __table_args__ = (Index(None, "state", "next_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)  # the same at every try
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    event: Mapped[str] = mapped_column(String(16))
+    target: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(16))
+    tries: Mapped[int] = mapped_column(default=0)
+    next_at: Mapped[float]
+    owner: Mapped[str | None]
+    lease_until: Mapped[float | None]
+    error: Mapped[str | None]
+    created_at: Mapped[float]
+    ended_at: Mapped[float | None]
+
+
+class Schedule(Base):
+    """A job that is submitted again and again (`core.schedule`)."""
+
+    __tablename__ = "schedules"
+    __table_args__ = (Index(None, "state", "next_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    definition: Mapped[dict[str, Any]]
+    revision: Mapped[int] = mapped_column(default=1)
+    state: Mapped[str] = mapped_column(String(16))
+    next_at: Mapped[float | None]
+    created_at: Mapped[float]
+    changed_at: Mapped[float]
+
+
+class ScheduleRevision(Base):
+    """A schedule as it was defined from one edit to the next."""
+
+    __tablename__ = "schedule_revisions"
+
+    schedule_id: Mapped[str] = mapped_column(
+        ForeignKey("schedules.id", ondelete="CASCADE"), primary_key=True
+    )
+    revision: Mapped[int] = mapped_column(primary_key=True)
+    definition: Mapped[dict[str, Any]]
+    changed_at: Mapped[float]
+
+
+class ScheduleFire(Base):
+    """One of a schedule's times and what it brought: its key keeps it from firing twice.
+
+    The job's id is chosen with the row, before there is a job: whoever takes over submits the same.
+    """
+
+    __tablename__ = "schedule_fires"
+    __table_args__ = (Index(None, "state"), Index(None, "job_id"))
+
+    schedule_id: Mapped[str] = mapped_column(
+        ForeignKey("schedules.id", ondelete="CASCADE"), primary_key=True
+    )
+    due_at: Mapped[float] = mapped_column(primary_key=True)
+    revision: Mapped[int]
+    cause: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16))
+    job_id: Mapped[str | None]
+    pause_at: Mapped[float | None]  # when its window closes
+    why: Mapped[str | None]
+    fired_at: Mapped[float]
 
 
 class ShardDependency(Base):

@@ -22,6 +22,12 @@ from store.tables import Base, Job, Process, Rate, Shard
 OURS = {
     *("job_references", "jobs", "models", "processes", "rates", "sick_devices"),
     *("shard_dependencies", "shards", "verdicts"),
+    "dismissals",
+    "estimates",
+    "notifications",
+    "schedule_fires",
+    "schedule_revisions",
+    "schedules",
 }
 
 

@@ -11,7 +11,7 @@ from store.artefacts import artefacts_of
 from store.database import Database
 from store.locations import open_store
 from store.objects import ObjectStore
-from store.output import printed_rows, read_part
+from store.part_files import printed_rows, read_part
 from store.settling import parts_of
 from store.tables import Job, Shard
 

@@ -4,11 +4,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from core.errors import BadInputError, FatalError, NewerError, UsageError
+from core.errors import BadInputError, NewerError, UsageError
 from core.layout import MANIFEST, RESULTS, part_order
 from store.locations import absolute, open_store
-from store.objects import ObjectStore
-from store.parts import iter_rows
+from store.part_files import printed_rows, read_part
 
 _MISSING = "source_missing"
 _LARGEST_MANIFEST = 256 << 20  # bytes; it has some hundred for each part of thousands of items
@@ -85,28 +84,3 @@ def _place(key: str) -> tuple[int, ...]:
         return part_order(key.removeprefix(f"{RESULTS}part-").removesuffix(".parquet"))
     except ValueError as error:
         raise UsageError(f"{key} is not the name of a part") from error
-
-
-def read_part(output: ObjectStore, key: str, location: str) -> bytes:
-    """Return the content of a part of the output at a location.
-
-    Raises:
-        FatalError: it is missing, or cannot be read.
-    """
-    try:
-        return output.get(key)
-    except BadInputError as error:
-        if error.reason != _MISSING:
-            raise FatalError(f"{key} in {absolute(location)} cannot be read: {error}") from error
-        raise FatalError(
-            f"{key} is missing in {absolute(location)}",
-            hint="if the output was moved, `regatta results FOLDER` reads it where it is now",
-        ) from error
-
-
-def printed_rows(part: bytes, key: str, location: str) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a part (`store.parts.iter_rows`); errors name the part and where it is."""
-    try:
-        yield from iter_rows(part)
-    except FatalError as error:
-        raise FatalError(f"{key} in {absolute(location)}: {error}", hint=error.hint) from error

@@ -14,8 +14,8 @@ from store.database import Database
 from store.jobs import sources_of
 from store.locations import absolute, open_store
 from store.manifests import decode_items
-from store.output import read_part
 from store.own_objects import own_object
+from store.part_files import read_part
 from store.part_schema import SCHEMA
 from store.parts import read_table
 from store.settling import parts_of

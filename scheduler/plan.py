@@ -28,6 +28,7 @@ from core.sources import sources_by_prefix
 from scheduler.continued import Continued
 from scheduler.dataset import why_empty, why_passed_over
 from scheduler.drawn_parts import DrawnParts
+from scheduler.expectation import note_expected
 from scheduler.listing import Listed, listing_of_all
 from scheduler.troubles import Troubles
 from store import planning
@@ -241,6 +242,7 @@ class Planner:
         ):
             words = {} if compared is None else {"compared": compared.words}
             _log.info("planned", job=walk.job.id, **words)
+            self._db.write(lambda s: note_expected(s, walk.job.id, now=now(s)))
 
     def _renew(self, walk: _Walk) -> bool:
         return self._db.write(

@@ -414,8 +414,8 @@ CREATE OR REPLACE TABLE listing (key VARCHAR, etag VARCHAR, size BIGINT, why VAR
 
 _GONE = """
 WITH gone AS (
-    SELECT etag, size, count(DISTINCT key) AS items FROM known
-    WHERE key NOT IN (SELECT key FROM listing) GROUP BY etag, size
+    SELECT etag, size, count(DISTINCT key) AS items
+    FROM known ANTI JOIN listing USING (key) GROUP BY etag, size
 ), moved AS (
     SELECT etag, size, count(*) AS items FROM listing WHERE why = 'moved' GROUP BY etag, size
 )

@@ -1,0 +1,107 @@
+"""Sets up schedules: all that can be checked is checked before anything is written."""
+
+import random
+from dataclasses import dataclass, replace
+
+from sqlalchemy.orm import Session
+
+from core.errors import UsageError
+from core.ids import new_id
+from core.schedule import Schedule, ScheduleState, check_name
+from scheduler.submit import Draft, JobDefaults, check
+from scheduler.timetable import Timetable
+from store import fires, schedules, tables
+from store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """A checked schedule, and the job that it would submit now."""
+
+    schedule: Schedule
+    draft: Draft
+
+
+def drafted(db: Database, schedule: Schedule, defaults: JobDefaults) -> Drafted:
+    """Return the schedule as it would be kept, and the job that it would submit now.
+
+    Its sources are absolute, and what its models don't heed is left out (`Draft.dropped` says so).
+
+    Raises:
+        UsageError: its times, its values or its job cannot be as they stand.
+    """
+    schedule.check()
+    Timetable(schedule.cron, schedule.timezone)
+    draft = check(db, schedule.request, defaults)
+    request = replace(draft.request, sources=draft.dataset.texts, inherited=frozenset())
+    return Drafted(replace(schedule, request=request), draft)
+
+
+def add(
+    db: Database, name: str, drafted: Drafted, *, rng: random.Random | None = None
+) -> tables.Schedule:
+    """Add a schedule; it fires from its next time on.
+
+    Raises:
+        UsageError: the name is taken, or cannot be one.
+    """
+    check_name(name)
+    schedule_id = new_id(rng or random.SystemRandom())
+    schedule = drafted.schedule
+    timetable = Timetable(schedule.cron, schedule.timezone)
+
+    def write(session: Session) -> tables.Schedule:
+        now = db.now(session)
+        next_at = timetable.next(now)
+        return schedules.add(session, schedule_id, name, schedule, next_at=next_at, now=now)
+
+    return db.write(write)
+
+
+def edit(db: Database, before: tables.Schedule, drafted: Drafted) -> None:
+    """Give a schedule another definition; its history keeps the old one.
+
+    Its next time is worked out anew; runs that have begun go on as they are.
+
+    Raises:
+        UsageError: somebody else has changed or removed it since `before` was read.
+    """
+    schedule = drafted.schedule
+    timetable = Timetable(schedule.cron, schedule.timezone)
+
+    def write(session: Session) -> bool:
+        now = db.now(session)
+        next_at = timetable.next(now) if before.state == ScheduleState.ACTIVE else None
+        return schedules.edit(
+            session, before.id, schedule, revision=before.revision, next_at=next_at, now=now
+        )
+
+    if not db.write(write):
+        raise UsageError(
+            f"somebody else has changed the schedule {before.name!r}", hint="look at it, try again"
+        )
+
+
+def resume(db: Database, schedule: tables.Schedule) -> bool:
+    """Let a paused schedule fire again, from its next time on; False if it is not paused."""
+    definition = schedules.definition_of(schedule)
+    timetable = Timetable(definition.cron, definition.timezone)
+
+    def write(session: Session) -> bool:
+        now = db.now(session)
+        return schedules.resume(session, schedule.id, next_at=timetable.next(now), now=now)
+
+    return db.write(write)
+
+
+def fire_by_hand(db: Database, schedule: tables.Schedule) -> tables.ScheduleFire:
+    """Fire a schedule now, paused or not; a scheduler submits the job with the fire's `job_id`.
+
+    The run has no window. If the previous run has not ended, the schedule's `overlap` decides;
+    `skip` refuses.
+
+    Raises:
+        UsageError: the previous run has not ended, or the schedule was removed.
+    """
+    job_id = new_id(random.SystemRandom())
+    return db.write(lambda s: fires.by_hand(s, schedule, job_id, now=db.now(s)))

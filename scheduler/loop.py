@@ -1,7 +1,8 @@
-"""The scheduler's loop: one process, three threads, any number of them side by side.
+"""The scheduler's loop: one process, four threads, any number of them side by side.
 
 Planning reads listings, the guard rows, and settling reads and writes outputs: any of these may
-take a while, so planning has a thread, and the other two share one; everything else is short.
+take a while, so planning has a thread, and the other two share one. Removing old runs may take
+hours, and has one, too. Everything else is short.
 """
 
 import threading
@@ -19,6 +20,7 @@ from scheduler.guard import Guard
 from scheduler.plan import Planner
 from scheduler.profiles import Profiler
 from scheduler.reap import Reaper
+from scheduler.retention import Retention
 from scheduler.settle import Settler
 from store import processes
 from store.database import Database
@@ -92,6 +94,7 @@ class Scheduler:
         threads = [
             threading.Thread(target=self._plan, args=(stop,), name="planner"),
             threading.Thread(target=self._settle, args=(stop,), name="settler"),
+            threading.Thread(target=self._clear, args=(stop,), name="retention"),
         ]
         for thread in threads:
             thread.start()
@@ -129,6 +132,11 @@ class Scheduler:
                 self._quietly(self.guard.tick)
                 self._quietly(self.settler.tick)
                 last = time.monotonic()
+
+    def _clear(self, stop: threading.Event) -> None:
+        retention = Retention(self._db, is_stopped=stop.is_set)
+        while not stop.wait(_REST_SECONDS):
+            self._quietly(retention.tick)
 
     def _beat(self) -> None:
         if time.monotonic() - self._last_beat < self._timing.heartbeat_seconds:

@@ -14,14 +14,15 @@ from cli.schedule.timing import schedule_options
 from cli.schedule.wording import (
     changes,
     fire_records,
+    first_and_last,
     in_words,
+    in_zone,
     line,
     local,
     revision_records,
     schedule_record,
     times_of,
     when,
-    zoned,
 )
 from cli.session import live_processes, opened, say
 from cli.show.output import chosen, print_object, print_records
@@ -37,7 +38,7 @@ from store.database import Database
 _TIMES = 3
 _FIRES = 50
 
-name_argument = click.argument("name", shell_complete=complete.schedules)
+name_argument = click.argument("called", metavar="NAME", shell_complete=complete.schedules)
 
 
 @click.group(
@@ -61,7 +62,7 @@ Example: regatta schedule add nightly s3://bucket/in/ --model boats --cron "0 2 
 Example: regatta schedule add nightly job.toml
 Example: regatta schedule add nightly --like latest --cron @daily""",
 )
-@click.argument("name")
+@click.argument("called", metavar="NAME")
 @source_argument
 @schedule_options
 @click.option("--dry-run", is_flag=True, help="Only check everything, and say when it would fire.")
@@ -70,7 +71,7 @@ def add(
     ctx: click.Context,
     /,
     *,
-    name: str,
+    called: str,
     sources: tuple[str, ...],
     like: str | None,
     dry_run: bool,
@@ -81,18 +82,19 @@ def add(
     SOURCE is what `regatta submit` takes; a job file (.toml) may have a table [schedule] with the
     options below. Everything that can be checked without work is checked now. A model that is
     named by its registered name is looked up at each fire, so that `models add --replace` takes
-    effect; below an --output, each run has a folder of its own.
+    effect. The jobs are called like the schedule, unless --name says otherwise; below an --output,
+    each has a folder of its own.
 
     Schedules fire while `regatta up` or `regatta scheduler` runs.
     """
     with opened() as (settings, db):
-        asked = new_schedule(ctx, db, settings, sources, like)
+        asked = new_schedule(ctx, db, settings, called, sources, like)
         if dry_run:
-            _say_when(f"schedule {name} would fire", asked.schedule, now=db.read(db.now))
+            _say_when(f"schedule {called} would fire", asked.schedule, now=db.read(db.now))
             return
-        row = setting_up.add(db, name, asked)
-        _say_when(f"schedule {name}", asked.schedule, now=row.created_at)
-        click.echo(name)
+        row = setting_up.add(db, called, asked)
+        _say_when(f"schedule {called}", asked.schedule, now=row.created_at)
+        click.echo(called)
         _warn_if_nobody_fires(db, settings)
 
 
@@ -107,19 +109,23 @@ def list_(*, form: str | None) -> None:
                 schedule_record(s, row, now=db.now(s)) for row in schedules.list_schedules(s)
             ]
         )
-    columns = ("name", "state", "when", "next", "last", "outcome")
-    flat = form in {"table", "csv"}
-    print_records([line(each) for each in found] if flat else found, columns, form)
+    if form == "table":
+        columns: tuple[str, ...] = ("name", "when", "next", "last", "outcome")
+        found = [line(each) for each in found]
+    else:
+        columns = ("name", "state", "when", "next", "last", "outcome")
+        found = [{**each, **first_and_last(each)} for each in found] if form == "csv" else found
+    print_records(found, columns, form)
 
 
 @schedule.command(epilog="Example: regatta schedule show nightly --format json")
 @name_argument
 @format_option
-def show(*, name: str, form: str | None) -> None:
+def show(*, called: str, form: str | None) -> None:
     """Show everything about a schedule: its job, its times, what it keeps, its last run."""
     form = chosen(form)
     with opened() as (_, db):
-        row = db.read(lambda s: schedules.find(s, name))
+        row = db.read(lambda s: schedules.find(s, called))
         record = db.read(lambda s: schedule_record(s, row, now=db.now(s), times=_TIMES))
         record["stays"] = stays(db, row)
     print_object(in_words(record) if form == "table" else record, form)
@@ -146,7 +152,7 @@ def edit(
     ctx: click.Context,
     /,
     *,
-    name: str,
+    called: str,
     sources: tuple[str, ...],
     like: str | None,
     unset: tuple[str, ...],
@@ -157,77 +163,77 @@ def edit(
     Runs that have begun go on as they are; the next one is as the schedule says then.
     """
     with opened() as (settings, db):
-        row = db.read(lambda s: schedules.find(s, name))
+        row = db.read(lambda s: schedules.find(s, called))
         before = schedules.definition_of(row)
         drafted = edited(ctx, db, settings, before, sources, like, unset)
         after = drafted.schedule
         if after.to_json() == before.to_json():
             raise UsageError(
-                f"nothing about schedule {name} would change",
+                f"nothing about schedule {called} would change",
                 hint="say what is to change, for example --cron '0 3 * * *'",
             )
         setting_up.edit(db, row, drafted)
-        say(f"schedule {name}: {changes(before, after)}")
+        say(f"changed {called}: {changes(before, after)}")
         if row.state == ScheduleState.PAUSED:
-            say(f"it is paused; `regatta schedule resume {name}` lets it fire")
+            say(f"it is paused; `regatta schedule resume {called}` lets it fire")
             return
-        _say_when(f"schedule {name}", after, now=db.read(db.now))
+        _say_when(f"schedule {called}", after, now=db.read(db.now))
         _warn_if_nobody_fires(db, settings)
 
 
 @schedule.command(epilog="Example: regatta schedule pause nightly")
 @name_argument
-def pause(*, name: str) -> None:
+def pause(*, called: str) -> None:
     """Keep a schedule from firing until it is resumed; a run under way goes on."""
     with opened() as (_, db):
-        row = db.read(lambda s: schedules.find(s, name))
+        row = db.read(lambda s: schedules.find(s, called))
         if not db.write(lambda s: schedules.pause(s, row.id, now=db.now(s))):
             raise UsageError(
-                f"schedule {name} is paused already",
-                hint=f"`regatta schedule resume {name}` lets it fire again",
+                f"schedule {called} is paused already",
+                hint=f"`regatta schedule resume {called}` lets it fire again",
             )
-        say(f"schedule {name} is paused; go on with: regatta schedule resume {name}")
+        say(f"schedule {called} is paused; go on with: regatta schedule resume {called}")
 
 
 @schedule.command(epilog="Example: regatta schedule resume nightly")
 @name_argument
-def resume(*, name: str) -> None:
+def resume(*, called: str) -> None:
     """Let a paused schedule fire again; what it missed meanwhile is not made up for."""
     with opened() as (settings, db):
-        row = db.read(lambda s: schedules.find(s, name))
+        row = db.read(lambda s: schedules.find(s, called))
         if not setting_up.resume(db, row):
-            raise UsageError(f"schedule {name} is not paused")
-        _say_when(f"schedule {name}", schedules.definition_of(row), now=db.read(db.now))
+            raise UsageError(f"schedule {called} is not paused")
+        _say_when(f"schedule {called}", schedules.definition_of(row), now=db.read(db.now))
         _warn_if_nobody_fires(db, settings)
 
 
 @schedule.command(epilog="Example: regatta schedule remove nightly --yes")
 @name_argument
 @click.option("--yes", is_flag=True, help="Don't ask.")
-def remove(*, name: str, yes: bool) -> None:
+def remove(*, called: str, yes: bool) -> None:
     """Remove a schedule and its history; its jobs and their results stay."""
     with opened() as (_, db):
-        row = db.read(lambda s: schedules.find(s, name))
+        row = db.read(lambda s: schedules.find(s, called))
         runs = len(db.read(lambda s: schedules.runs_of(s, row.id)))
         if sys.stdin.isatty() and not yes:
-            click.confirm(f"Remove the schedule {name} and its history?", abort=True, err=True)
+            click.confirm(f"Remove the schedule {called} and its history?", abort=True, err=True)
         db.write(lambda s: schedules.remove(s, row.id))
         what = f"; its {count(runs, 'job')} {'stays' if runs == 1 else 'stay'}" if runs else ""
-        say(f"removed schedule {name}{what}")
+        say(f"removed schedule {called}{what}")
 
 
 @schedule.command(epilog="Example: regatta schedule run nightly --wait")
 @name_argument
 @click.option("--wait", is_flag=True, help="Keep showing the run until it ends.")
 @click.pass_context
-def run(ctx: click.Context, /, *, name: str, wait: bool) -> None:
+def run(ctx: click.Context, /, *, called: str, wait: bool) -> None:
     """Let a schedule fire now, even a paused one; its times stay as they are.
 
     The job is submitted by the scheduler (`regatta up`, `regatta scheduler`), as any other run.
     With --wait, the exit code is that of `regatta submit --watch`.
     """
     with opened() as (settings, db):
-        row = db.read(lambda s: schedules.find(s, name))
+        row = db.read(lambda s: schedules.find(s, called))
         ctx.exit(run_now(db, settings, row, wait=wait))
 
 
@@ -238,45 +244,40 @@ def run(ctx: click.Context, /, *, name: str, wait: bool) -> None:
     "--revisions", is_flag=True, help="List the edits instead: what each of them changed."
 )
 @format_option
-def history(*, name: str, limit: int, revisions: bool, form: str | None) -> None:
+def history(*, called: str, limit: int, revisions: bool, form: str | None) -> None:
     """List what a schedule's times have brought, newest first; or its edits."""
     form = chosen(form)
     with opened() as (_, db):
-        row = db.read(lambda s: schedules.find(s, name))
+        row = db.read(lambda s: schedules.find(s, called))
         zone = schedules.definition_of(row).timezone
         columns: tuple[str, ...]
-        times: tuple[str, ...]
         if revisions:
             found = revision_records(db.read(lambda s: schedules.revisions_of(s, row.id)))[:limit]
             columns = ("revision", "changed", "what")
-            times = ("changed",)
         else:
             found = db.read(lambda s: fire_records(s, schedules.fires_of(s, row.id, limit=limit)))
-            columns, times = (
-                ("due", "cause", "job", "outcome", "fired", "revision"),
-                ("due", "fired"),
-            )
+            columns = ("due", "fired", "cause", "job", "outcome")
     is_table = form == "table"
     if is_table:
-        found = [{**each, **{at: zoned(each[at], zone) for at in times}} for each in found]
+        found = [in_zone(each, zone) for each in found]
     print_records(found, columns, form)
     if is_table and not found:
-        say(f"schedule {name} has not fired yet")
+        say(f"schedule {called} has not fired yet")
 
 
 @schedule.command("next", epilog="Example: regatta schedule next nightly -n 5")
 @name_argument
 @click.option("-n", "number", type=click.IntRange(1, 1000), default=_TIMES, show_default=True)
 @format_option
-def next_(*, name: str, number: int, form: str | None) -> None:
+def next_(*, called: str, number: int, form: str | None) -> None:
     """List the next times of a schedule, in its time zone and in UTC."""
     form = chosen(form)
     with opened() as (_, db):
-        row = db.read(lambda s: schedules.find(s, name))
+        row = db.read(lambda s: schedules.find(s, called))
         definition = schedules.definition_of(row)
         now = db.read(db.now)
     if row.state == ScheduleState.PAUSED:
-        say(f"schedule {name} is paused: it fires at none of these until it is resumed")
+        say(f"schedule {called} is paused: it fires at none of these until it is resumed")
     print_records(
         (
             {"local": local(at, definition.timezone), "utc": iso(at)}

@@ -15,6 +15,7 @@ from core.schedule import CatchUp, Mode, Overlap, Schedule
 from core.values import read_value
 
 _DAY = 86_400.0
+_OVERLAPS = tuple(map(str, Overlap))
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,19 +36,19 @@ _OPTIONS = (
         "mode",
         "What a run does: everything, or what is new or changed since the last run; its results "
         "are complete in both cases.",
-        choices=tuple(Mode),
+        choices=tuple(map(str, Mode)),
         otherwise=Mode.ALL.value,
     ),
     Option(
         "catch-up",
         "Which of the times are made up for that passed while no scheduler was up.",
-        choices=tuple(CatchUp),
+        choices=tuple(map(str, CatchUp)),
         otherwise=CatchUp.LAST.value,
     ),
     Option(
         "overlap",
         "What happens if the previous run has not ended when the next is due.",
-        choices=tuple(Overlap),
+        choices=_OVERLAPS,
         otherwise=Overlap.SKIP.value,
     ),
     Option(
@@ -101,15 +102,15 @@ def schedule_options(command: F) -> F:
 
 
 def _word_or_share(text: str) -> str | float:
-    if text.lower() in set(Overlap):
+    if text.lower() in _OVERLAPS:
         return text.lower()
     try:
         share = float(text)
     except ValueError:
-        words = ", ".join(Overlap)
-        near = did_you_mean(text, Overlap)
+        near = did_you_mean(text, _OVERLAPS)
         raise ValueError(
-            f"{text!r} is none of {words}, nor a share of a tile" + (f"; {near}" if near else "")
+            f"{text!r} is none of {', '.join(_OVERLAPS)}, nor a share of a tile"
+            + (f"; {near}" if near else "")
         ) from None
     try:
         OPTIONS[_OVERLAP].check(share)

@@ -27,16 +27,15 @@ Record = dict[str, Any]
 
 _PENDING = {
     FireState.FIRING: "about to begin",
-    FireState.QUEUED: "waits for the run before it",
+    FireState.QUEUED: "waits",
 }
 
 
 def local(moment: float | None, zone: str) -> str | None:
-    """Return a time in a zone: `2026-11-29 02:00 CET`, with seconds if there are any."""
+    """Return a time in a zone, to the minute: `2026-11-29 02:00 CET`."""
     if moment is None:
         return None
-    time = datetime.fromtimestamp(moment, ZoneInfo(zone))
-    return time.strftime("%Y-%m-%d %H:%M %Z" if moment % 60 < 1 else "%Y-%m-%d %H:%M:%S %Z")
+    return datetime.fromtimestamp(moment, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M %Z")
 
 
 def times_of(schedule: Schedule, *, after: float, most: int) -> list[float]:
@@ -54,7 +53,7 @@ def outcome(fire: ScheduleFire, job: Job | None, counts: Tally | None) -> str:
     """Return what came of a fire: what its job did, or why there is none."""
     state = FireState(fire.state)
     if state in _PENDING:
-        return f"tried again: {fire.why}" if fire.why else _PENDING[state]
+        return f"{_PENDING[state]}: {fire.why}" if fire.why else _PENDING[state]
     if state in {FireState.SKIPPED, FireState.FAILED}:
         return f"{state.value}: {fire.why}" if fire.why else state.value
     if job is None or counts is None:
@@ -177,13 +176,28 @@ def revision_records(revisions: Sequence[ScheduleRevision]) -> list[Record]:
 def line(record: Record) -> Record:
     """Return a schedule's record as a line of a table, its times in its zone."""
     last, zone = record["last"], record["tz"]
+    coming = _short(record["next"][0], zone) if record["next"] else record["state"]
     return {
         **record,
         "when": record["when"].replace(f" ({zone})", ""),
-        "next": zoned(record["next"][0], zone) if record["next"] else None,
-        "last": last and zoned(last["due"], zone),
+        "next": coming,
+        "last": last and _short(last["due"], zone),
         "outcome": last and last["outcome"],
     }
+
+
+def first_and_last(record: Record) -> Record:
+    """Return the next and the last time of a schedule's record as single values."""
+    last = record["last"]
+    return {
+        "next": next(iter(record["next"]), None),
+        "last": last and last["due"],
+        "outcome": last and last["outcome"],
+    }
+
+
+def _short(text: str, zone: str) -> str:
+    return datetime.fromisoformat(text).astimezone(ZoneInfo(zone)).strftime("%d %b %H:%M")
 
 
 def in_words(record: Record) -> Record:
@@ -215,6 +229,16 @@ def keeps(runs: int | None, days: float | None) -> str:
     if days is not None:
         said.append(f"those of the last {days:g} days")
     return " and ".join(said) or "all runs"
+
+
+def in_zone(record: Record, zone: str) -> Record:
+    """Return a fire's or a revision's record with its times in a zone."""
+    if "changed" in record:
+        return {**record, "changed": zoned(record["changed"], zone)}
+    due, fired = zoned(record["due"], zone), zoned(record["fired"], zone)
+    at = datetime.fromisoformat(record["fired"]).astimezone(ZoneInfo(zone))
+    same_day = due is not None and fired is not None and due[:10] == fired[:10]
+    return {**record, "due": due, "fired": at.strftime("%H:%M:%S") if same_day else fired}
 
 
 def zoned(text: str, zone: str) -> str | None:

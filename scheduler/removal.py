@@ -10,7 +10,7 @@ from pathlib import Path
 from core.errors import BadInputError, UsageError
 from core.layout import is_ours
 from core.states import ENDED_JOBS
-from scheduler.places import places_of_all, real_folder
+from scheduler.places import places_of_all, places_of_schedules, real_folder
 from store.database import Database
 from store.jobs import forget, get_job, list_jobs
 from store.locations import open_store
@@ -72,11 +72,10 @@ def why_kept(db: Database, job: Job, *, with_output: bool) -> str | None:
 
 
 def _readers(db: Database, job: Job) -> list[str]:
-    """Return the other jobs whose items lie in a job's output."""
+    """Return the other jobs, and the schedules, whose items lie in a job's output."""
     output = real_folder(job.output)
-    return [
-        other.job for other in db.read(places_of_all) if other.job != job.id and other.reads(output)
-    ]
+    others = db.read(lambda s: [*places_of_all(s), *places_of_schedules(s)])
+    return [other.job for other in others if other.job != job.id and other.reads(output)]
 
 
 def superfluous(db: Database, *, keep: int | None, ended_before: float | None) -> Sequence[Job]:

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import structlog
 from sqlalchemy.exc import NoResultFound
+from sqlalchemy.orm import Session
 
 from core.errors import NewerError, RegattaError
-from core.schedule import FireState
+from core.schedule import FireState, Mode
 from core.states import ENDED_JOBS, JobState
 from scheduler.removal import remove_job, why_kept
 from store import schedules
@@ -118,13 +120,34 @@ def excess(
     if is_firing:
         return []
     ended = [job for job in jobs if job.state in ENDED_JOBS]
-    bases = {
-        next((job.id for job in ended if job.state is state), None)
-        for state in (JobState.SUCCEEDED, JobState.PARTIAL)
-    }
+    bases = {job.id for job in bases_of(ended)}
     return [
         job
         for job in ended[runs or 0 :]
         if job.id not in bases
         and (seconds is None or now - (job.finished_at or job.created_at) > seconds)
     ]
+
+
+def bases_of(runs: Sequence[Job]) -> list[Job]:
+    """Return the runs, of all that a schedule has, from which its next one may go on."""
+    newest = (
+        next((job for job in runs if job.state is state), None)
+        for state in (JobState.SUCCEEDED, JobState.PARTIAL)
+    )
+    return [job for job in newest if job is not None]
+
+
+def needed_next(db: Database) -> dict[str, str]:
+    """Return the runs from which schedules that do only what is new go on, with their names."""
+
+    def read(session: Session) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for row in schedules.list_schedules(session):
+            with suppress(NewerError):
+                if schedules.definition_of(row).mode is Mode.NEW_ONLY:
+                    runs = schedules.runs_of(session, row.id)
+                    found |= {job.id: row.name for job in bases_of(runs)}
+        return found
+
+    return db.read(read)

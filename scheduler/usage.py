@@ -3,14 +3,11 @@
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy.orm import Session
-
 from config.settings import Settings
-from core.errors import BadInputError, NewerError
+from core.errors import BadInputError
 from core.ids import is_id
 from core.options import ModelRef
 from scheduler.places import places_of_all, places_of_schedules, real_folder
@@ -19,7 +16,6 @@ from store.jobs import list_jobs
 from store.locations import absolute, open_store
 from store.models import list_models, model_ref
 from store.s3.location import is_s3
-from store.schedules import definition_of, list_schedules
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SQLITE = "sqlite:///"
@@ -77,23 +73,10 @@ def unreferenced_models(db: Database, settings: Settings) -> Iterator[Path]:
     refs = [ModelRef.from_json(job.model) for job in db.read(list_jobs)]
     refs += [model_ref(model) for model in db.read(list_models)]
     used = {real_folder(export.location) for ref in refs for export in ref.exports}
-    used |= set(map(real_folder, db.read(lambda s: list(_models_of_schedules(s)))))
     for folder in _folders(settings.models_directory):
         place = real_folder(str(folder))
         if _DIGEST.fullmatch(folder.name) and not any(one.startswith(place) for one in used):
             yield folder
-
-
-def _models_of_schedules(session: Session) -> Iterator[str]:
-    """Yield where the models are that schedules name by a path, or as a job had them."""
-    for row in list_schedules(session):
-        with suppress(NewerError):  # its model can't be told
-            terms = definition_of(row).request.terms
-            for model in (*terms.model, terms.detector):
-                if isinstance(model, ModelRef):
-                    yield from (export.location for export in model.exports)
-                elif model is not None and "/" in model:
-                    yield model
 
 
 def remove_folder(folder: Path) -> bool:

@@ -28,7 +28,7 @@ from cli.session import live_processes, opened, say
 from cli.show.output import chosen, print_object, print_records
 from config.settings import Settings
 from core.errors import RetryableError, UsageError
-from core.schedule import Schedule, ScheduleState
+from core.schedule import Schedule, ScheduleState, check_name
 from core.times import iso
 from core.wording import count
 from scheduler import schedules as setting_up
@@ -88,8 +88,9 @@ def add(
     Schedules fire while `regatta up` or `regatta scheduler` runs.
     """
     with opened() as (settings, db):
-        asked = new_schedule(ctx, db, settings, called, sources, like)
+        asked = new_schedule(ctx, db, settings, sources, like)
         if dry_run:
+            check_name(called)
             _say_when(f"schedule {called} would fire", asked.schedule, now=db.read(db.now))
             return
         row = setting_up.add(db, called, asked)

@@ -14,7 +14,7 @@ from config.settings import Settings
 from core.errors import UsageError
 from core.near import did_you_mean
 from core.request import OPTIONS, JobRequest
-from core.schedule import Schedule, check_name
+from core.schedule import Schedule
 from scheduler import schedules
 from scheduler.schedules import Drafted
 from store.database import Database
@@ -26,13 +26,10 @@ def new_schedule(
     ctx: click.Context,
     db: Database,
     settings: Settings,
-    called: str,
     sources: tuple[str, ...],
     like: str | None,
 ) -> Drafted:
     """Return the checked schedule that a command's arguments make, and say what it left out.
-
-    Its jobs are `called` like it, unless something else is said.
 
     What was typed wins over a job file given as the only source, which wins over `like`.
 
@@ -47,9 +44,7 @@ def new_schedule(
         raise UsageError(
             "Missing option '--cron'.", hint="--cron '0 2 * * *' is every day at 02:00"
         )
-    check_name(called)
-    said = {"name": called} | dict(named(db, asked.request.said))
-    request = replace(asked.request, said=said)
+    request = replace(asked.request, said=named(db, asked.request.said))
     return _checked(db, settings, Schedule(request=request, **as_fields(timing)))
 
 

@@ -70,7 +70,6 @@ def test_a_schedule_is_what_was_said(bench: Bench, add: Any, photos: Path) -> No
         keep_seconds=30 * 86_400.0,
     )
     assert dict(found.request.said) == {
-        "name": "nightly",
         "model": ("boats",),
         "threshold": 0.4,
         "slice": (64, 64),

@@ -17,6 +17,7 @@ from core.request import OPTIONS, JobRequest, Said
 from core.selection import Selection
 from core.tasks import DETECTOR, KEYPOINT
 from core.toml import LARGEST_BYTES
+from registry.known_models import is_shipped
 from store.database import Database
 from store.jobs import find_job, source_texts
 from store.locations import open_store, split_location
@@ -102,6 +103,8 @@ def named(db: Database, said: Said) -> Said:
             path = Path(model).expanduser()
             return model if known is not None or not path.exists() else str(path.absolute())
         if known is not None and model_ref(known).digest == model.digest:
+            return model.name
+        if known is None and is_shipped(db, model):
             return model.name
         return model if model.parts else model.location
 

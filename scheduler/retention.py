@@ -12,6 +12,7 @@ from core.errors import NewerError, RegattaError
 from core.schedule import FireState, Mode
 from core.states import ENDED_JOBS, JobState
 from scheduler.removal import remove_job, why_kept
+from scheduler.since import why_not_since
 from store import schedules
 from store.database import Database
 from store.tables import Job, Schedule
@@ -107,8 +108,8 @@ def excess(
     """Return the runs of a schedule that have ended and need not stay, newest first.
 
     The newest `runs` stay, and those that ended within `seconds`; None keeps none for that reason.
-    What the next run may go on from always stays: the newest that succeeded, the newest that ended
-    partially, and, while a fire is under way which may have chosen one already, all of them.
+    What the next run may go on from always stays (`bases_of`), and, while a fire is under way which
+    may have chosen one already, all of them.
     """
     jobs, is_firing, now = db.read(
         lambda s: (
@@ -130,12 +131,14 @@ def excess(
 
 
 def bases_of(runs: Sequence[Job]) -> list[Job]:
-    """Return the runs, of all that a schedule has, from which its next one may go on."""
-    newest = (
-        next((job for job in runs if job.state is state), None)
-        for state in (JobState.SUCCEEDED, JobState.PARTIAL)
-    )
-    return [job for job in newest if job is not None]
+    """Return the runs of a schedule, newest first, that always stay.
+
+    They are the newest that succeeded, and that with which the next one is compared.
+    """
+    succeeded = (job for job in runs if job.state is JobState.SUCCEEDED)
+    comparable = (job for job in runs if why_not_since(job) is None)
+    found = (next(succeeded, None), next(comparable, None))
+    return [job for job in found if job is not None]
 
 
 def needed_next(db: Database) -> dict[str, str]:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from cli.schedule.timing import TIMING, as_said
+from core.comparison import Comparison
 from core.option import Option
 from core.options import ModelRef
 from core.request import OPTIONS
@@ -65,9 +66,12 @@ def done(job: Job, counts: Tally) -> str:
     """Return what a run did, as far as it has come: its comparison's words, and its failures."""
     if job.state is JobState.FAILED and job.error:
         return job.error
-    words = count(counts.listed, "item")
-    if job.state not in {JobState.SUCCEEDED, JobState.PARTIAL}:
-        words = f"{counts.succeeded + counts.skipped:,} of {words}"
+    if job.comparison is not None:
+        words = Comparison.from_json(job.comparison).words
+    elif job.state in {JobState.SUCCEEDED, JobState.PARTIAL}:
+        words = count(counts.listed, "item")
+    else:
+        words = f"{counts.succeeded + counts.skipped:,} of {count(counts.listed, 'item')}"
     return words + (f", {counts.quarantined:,} quarantined" if counts.quarantined else "")
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from cli import complete
 from cli.main import cli
+from core.comparison import Comparison
 from core.request import JobRequest
 from core.schedule import CatchUp, Cause, FireState, Mode, Overlap, Schedule
 from core.states import JobState
@@ -116,6 +117,9 @@ def test_a_schedule_like_a_job_follows_the_name_of_its_model(
     said = definition(bench).request.said
     assert (said["model"], said["threshold"]) == (("boats",), 0.3)
     assert "output" not in said
+    assert regatta("submit", str(photos), "--model", "regatta_rowers").exit_code == 0
+    add("--like", "latest", "--cron", "@daily", name="shipped")
+    assert definition(bench, "shipped").request.said["model"] == ("regatta_rowers",)
 
 
 @pytest.mark.parametrize(
@@ -231,13 +235,16 @@ def test_history_says_what_came_of_each_time(bench: Bench, regatta: Regatta, add
     empty = regatta("schedule", "history", "nightly", "--format", "table").stderr
     assert empty == "schedule nightly has not fired yet\n"
     done, failed = JobState.SUCCEEDED, JobState.FAILED
+    found = Comparison(unchanged=12_431, new=210, gone=7).to_json()
     bench.job("good", [3], state=done)
+    bench.job("compared", [3], state=done, comparison=found)
     bench.job("bad", [], state=failed, error="the bucket is gone")
     fire(bench, NOW, FireState.SUBMITTED, "good")
     fire(bench, NOW + 86_400, FireState.SUBMITTED, "bad")
     fire(bench, NOW + 2 * 86_400, FireState.SKIPPED, None, why="the run before has not ended")
     fire(bench, NOW + 3 * 86_400, FireState.SUBMITTED, "gone", cause=Cause.CAUGHT_UP.value)
     fire(bench, NOW + 4 * 86_400, FireState.FIRING, "next", why="the bucket is away")
+    fire(bench, NOW - 86_400, FireState.SUBMITTED, "compared", cause=Cause.BY_HAND.value)
     listed = regatta("schedule", "history", "nightly", "--format", "json").stdout
     assert [each["outcome"] for each in json.loads(listed)] == [
         "about to begin: the bucket is away",
@@ -245,6 +252,7 @@ def test_history_says_what_came_of_each_time(bench: Bench, regatta: Regatta, add
         "skipped: the run before has not ended",
         "failed: the bucket is gone",
         "succeeded: 3 items",
+        "succeeded: 12,431 unchanged, 210 new, 0 changed, 7 gone",
     ]
     table = regatta("schedule", "history", "nightly", "--format", "table").stdout
     assert "2026-11-28 01:00 CET  01:00:01  due        good" in table

@@ -7,6 +7,7 @@ import click
 from cli import complete
 from cli.options import format_option
 from cli.registration import register, way_of
+from cli.replacement import schedules_with
 from cli.session import opened, say
 from cli.show.output import chosen, print_object, print_records
 from config.catalogue import find_official, official_models
@@ -142,7 +143,11 @@ def remove(*, name: str) -> None:
     with opened() as (_, db):
         db.read(lambda s: find_model(s, name))
         db.write(lambda s: remove_model(s, name))
+        scheduled = schedules_with(db, name)
     say(f"forgot model {name}; its files are untouched")
+    if scheduled:
+        verb = "names" if len(scheduled) == 1 else "name"
+        say(f"warning: {', '.join(scheduled)} {verb} it: fires fail until there is one again")
 
 
 def _record(model: Model) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from core.states import ENDED_JOBS, JobState
 from store.database import Database
 from store.jobs import list_jobs
 from store.models import list_models, model_ref
+from store.schedules import definition_of, list_schedules
 
 
 def consequences_of(db: Database, ref: ModelRef, replaced: ModelRef) -> list[str]:
@@ -30,6 +31,9 @@ def consequences_of(db: Database, ref: ModelRef, replaced: ModelRef) -> list[str
         lines = [f"{was}; to go back: {again}"]
     if jobs and len(lines) == 1:
         lines.append(f"{', '.join(jobs)} {'keeps' if len(jobs) == 1 else 'keep'} the earlier one")
+    if scheduled := schedules_with(db, ref.name):
+        takes = "takes" if len(scheduled) == 1 else "take"
+        lines.append(f"{', '.join(scheduled)} {takes} the new one at the next fire")
     for name in _made_of(db, replaced):
         if name != ref.name:
             lines.append(
@@ -37,6 +41,17 @@ def consequences_of(db: Database, ref: ModelRef, replaced: ModelRef) -> list[str
                 "add it again with --replace"
             )
     return lines
+
+
+def schedules_with(db: Database, name: str) -> list[str]:
+    """Return the schedules that name a model, as `schedule nightly`."""
+    found = []
+    for row in db.read(list_schedules):
+        with suppress(NewerError):  # what a newer version's schedule names can't be told
+            terms = definition_of(row).request.terms
+            if name in (*terms.model, terms.detector):
+                found.append(f"schedule {row.name}")
+    return found
 
 
 def _jobs_with(db: Database, replaced: ModelRef) -> list[str]:

@@ -81,7 +81,9 @@ def test_the_newest_runs_stay(bench: Bench, nightly: str) -> None:
 def test_what_the_next_run_may_go_on_from_stays(bench: Bench, nightly: str) -> None:
     runs = [("a", DONE), ("b", DONE), ("c", PARTIAL), ("d", FAILED), ("e", FAILED)]
     ran(bench, nightly, *runs)
-    early = update(Job).where(Job.id.in_(["d", "e"])).values(planned_at=None)  # before all was listed
+    early = (
+        update(Job).where(Job.id.in_(["d", "e"])).values(planned_at=None)
+    )  # before all was listed
     bench.db.write(lambda s: s.execute(early))
     assert Retention(bench.db).tick() == 1
     assert left(bench, nightly) == ["e", "d", "c", "b"]

@@ -195,6 +195,17 @@ def test_an_edit_changes_what_is_said_and_keeps_the_rest(
     assert edits[2] == (1, "added")
 
 
+def test_a_replaced_or_forgotten_model_names_the_schedules_that_mean_it(
+    bench: Bench, regatta: Regatta, add: Any, model: Path
+) -> None:
+    add(*NIGHTLY)
+    (model / "model.pdiparams").write_bytes(b"other weights")
+    words = ("models", "add", "boats", str(model), "--no-check", "--replace")
+    assert "schedule nightly takes the new one at the next fire\n" in regatta(*words).stderr
+    said = regatta("models", "remove", "boats").stderr
+    assert "warning: schedule nightly names it: fires fail until there is one again\n" in said
+
+
 def test_pause_resume_remove(bench: Bench, regatta: Regatta, add: Any) -> None:
     add(*NIGHTLY)
     assert "go on with: regatta schedule resume" in regatta("schedule", "pause", "nightly").stderr

@@ -18,8 +18,8 @@ from core.escape import printable
 from core.values import parse_since
 from core.wording import count
 from registry.cache import forget_abandoned
+from scheduler.old_runs import excess, limits_of, needed_next
 from scheduler.removal import Removed, remove_job, superfluous, why_kept
-from scheduler.retention import excess, limits_of, needed_next
 from scheduler.usage import (
     remove_folder,
     unreferenced_models,

@@ -1,7 +1,7 @@
 """The runs of a schedule that its limits would remove, and why they stay."""
 
+from scheduler.old_runs import excess, limits_of
 from scheduler.removal import why_kept
-from scheduler.retention import excess, limits_of
 from store.database import Database
 from store.tables import Schedule
 

@@ -9,8 +9,9 @@ from structlog.testing import capture_logs
 from core.request import JobRequest
 from core.schedule import Cause, FireState, Mode, Schedule
 from core.states import JobState
+from scheduler.old_runs import excess, needed_next
 from scheduler.removal import why_kept
-from scheduler.retention import Retention, excess, needed_next
+from scheduler.retention import Retention
 from store import references, schedules
 from store.jobs import get_job
 from store.tables import Job, ScheduleFire

@@ -122,6 +122,7 @@ def _word_or_share(text: str) -> str | float:
 _overlap_option = click.option(
     f"--{_OVERLAP}",
     type=Written("skip|queue|cancel-previous", _word_or_share),
+    metavar="skip|queue|cancel-previous",
     multiple=True,
     help="What happens if the previous run has not ended when the next is due.  [default: skip] "
     f"A number is something else, for --slice: {OPTIONS[_OVERLAP].help}",

@@ -186,6 +186,11 @@ def last_run(session: Session, schedule_id: str) -> Job | None:
     return next(iter(runs_of(session, schedule_id, limit=1)), None)
 
 
+def schedule_with(session: Session, schedule_id: str) -> tables.Schedule | None:
+    """Return the schedule with this id; None if it was removed."""
+    return session.get(tables.Schedule, schedule_id, populate_existing=True)
+
+
 def _move(
     session: Session,
     schedule_id: str,

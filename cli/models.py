@@ -157,7 +157,7 @@ def _record(model: Model) -> dict[str, Any]:
         "digest": model.digest,
         "location": model.location,
         "added": None if model.added_at == SHIPPED_AT else iso(model.added_at),
-        **model.card,
+        **{name: value for name, value in model.card.items() if name != "facts"},
         PREVIOUS: _previous(model),
     }
 

@@ -118,7 +118,7 @@ def _register_composed(name: str, path: Path, *, task: str | None, replace: bool
         raise UsageError(f"{path} is for the task {composition.task!r}, not {task!r}")
     with opened() as (_, db):
         chosen = choose_composed(db, name, composition)
-        card = composed_card(chosen.ref, str(path))
+        card = composed_card(chosen.ref, chosen.exports, str(path))
         replaced = db.write(
             lambda s: add_model(s, chosen.ref, card, now=db.now(s), replace=replace)
         )

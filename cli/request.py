@@ -113,14 +113,7 @@ def saved(db: Database, draft: Draft, path: Path) -> None:
 
 def job_defaults(settings: Settings) -> JobDefaults:
     """Return what the settings say about jobs."""
-    return JobDefaults(
-        objects=settings.objects,
-        max_pixels=settings.max_pixels,
-        max_item_bytes=settings.max_item_bytes,
-        jpeg_quality=settings.jpeg_quality,
-        batch_size=settings.batch_size,
-        shard_items=settings.shard_items,
-    )
+    return JobDefaults.of(settings)
 
 
 def typed(ctx: click.Context, options: Mapping[str, Option] = OPTIONS) -> dict[str, Any]:

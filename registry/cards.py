@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.errors import UsageError
+from core.export_facts import ExportFacts
 from core.options import ModelRef
 from core.tasks import CLASSIFY, DETECT, SEGMENT, TEXT_REC
 from vision.exports.architectures import PICODET, SOLO
 from vision.exports.exported import ExportedModel
+from vision.exports.facts import facts_of
 from vision.exports.graph_version import graph_version
 from vision.exports.licence import stated_licence
 from vision.ops.preprocess import Preprocessor
@@ -31,6 +33,7 @@ def model_card(export: ExportedModel, source: str, tried: Tried | None) -> dict[
         "threshold": export.threshold,
         "input_shape": None if shape is None else list(shape),
         "files": [file.name for file in export.files],
+        "facts": {"": {k: v for k, v in facts_of(export).to_json().items() if k != "labels"}},
         "source": source,
         "licence": stated_licence(export.config_file.parent),
         "export_version": graph_version(export.model_file),
@@ -53,13 +56,14 @@ def _comparison(tried: Tried) -> dict[str, Any]:
     }
 
 
-def composed_card(ref: ModelRef, source: str) -> dict[str, Any]:
-    """Return the card of a composed model: its parts, as jobs refer to them."""
+def composed_card(ref: ModelRef, facts: Mapping[str, ExportFacts], source: str) -> dict[str, Any]:
+    """Return the card of a composed model: its parts, as jobs refer to them, and their facts."""
     data = ref.to_json()
     return {
         "export_name": None,
         "arch": "+".join(ref.parts),
         "labels": [],
+        "facts": {role: one.to_json() for role, one in facts.items()},
         "source": source,
         "parts": data["parts"],
         "settings": data["settings"],

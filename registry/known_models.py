@@ -60,7 +60,7 @@ def _shipped(db: Database, name: str) -> Model:
     ref, place = chosen.ref, shipped_models()[name]
     source = "ships with Regatta"
     card = (
-        composed_card(ref, source)
+        composed_card(ref, chosen.exports, source)
         if ref.parts
         else model_card(read_export(Path(ref.location)), source, None)
     )

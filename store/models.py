@@ -7,6 +7,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from core.errors import UsageError
+from core.export_facts import ExportFacts
 from core.near import did_you_mean
 from core.options import ModelRef
 from store.rows import changed, new_or_known
@@ -99,6 +100,15 @@ def model_ref(model: Model) -> ModelRef:
             "settings": model.card.get("settings", {}),
         }
     )
+
+
+def facts_of_row(model: Model) -> dict[str, ExportFacts] | None:
+    """Return what was noted about a model's exports, by role; None by an earlier version."""
+    noted = model.card.get("facts")
+    if noted is None:
+        return None
+    labels = {"labels": model.card.get("labels", [])}
+    return {role: ExportFacts.from_json({**labels, **one}) for role, one in noted.items()}
 
 
 def list_models(session: Session) -> Sequence[Model]:

@@ -192,6 +192,11 @@ def last_end(session: Session) -> float | None:
     return session.scalar(query)
 
 
+def schedule_with(session: Session, schedule_id: str) -> tables.Schedule | None:
+    """Return the schedule with this id; None if it was removed."""
+    return session.get(tables.Schedule, schedule_id, populate_existing=True)
+
+
 def _move(
     session: Session,
     schedule_id: str,

@@ -13,8 +13,10 @@ from cli.session import say
 from config.settings import Settings
 from core.errors import UsageError
 from core.near import did_you_mean
+from core.options import ModelRef
 from core.request import OPTIONS, JobRequest
 from core.schedule import Schedule
+from registry.chosen_model import model_on_record
 from scheduler import schedules
 from scheduler.schedules import Drafted
 from store.database import Database
@@ -90,9 +92,25 @@ def _checked(db: Database, settings: Settings, schedule: Schedule) -> Drafted:
         UsageError: it cannot be as it stands.
     """
     drafted = schedules.drafted(db, schedule, job_defaults(settings))
+    terms = drafted.schedule.request.terms
+    for model in (*terms.model, *([] if terms.detector is None else [terms.detector])):
+        _check_named(db, model)
     for why in drafted.draft.dropped:
         say(f"left out: {why}")
     return drafted
+
+
+def _check_named(db: Database, model: str | ModelRef) -> None:
+    """Refuse a model that cannot be looked up at each fire."""
+    if isinstance(model, str) and "/" not in model:
+        model_on_record(db, model)
+        return
+    what = model if isinstance(model, str) else f"{model.name!r} ({model.digest[:12]})"
+    place = model if isinstance(model, str) else model.location
+    raise UsageError(
+        f"a schedule looks its model up by its name at each fire, and {what} has none",
+        hint=f"regatta models add NAME {place or '...'}, and --model NAME",
+    )
 
 
 def _typed_timing(ctx: click.Context, overlap: str | None) -> dict[str, Any]:

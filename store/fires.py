@@ -198,6 +198,12 @@ def put_off(session: Session, key: tuple[str, float], why: str, *, try_at: float
     )
 
 
+def keep_outcome(session: Session, job_id: str, what: str) -> None:
+    """Keep what a fire's job did, which is about to be removed, for the history."""
+    query = update(ScheduleFire).where(ScheduleFire.job_id == job_id)
+    session.execute(query.values(why=column_text(what), pause_at=None))
+
+
 def promote(session: Session, schedule_id: str, *, now: float) -> ScheduleFire | None:
     """Let the first queued run of a schedule begin, if its turn has come.
 

@@ -3,7 +3,7 @@
 import time
 
 from cli.exit_codes import FAILED, OK, exit_code
-from cli.schedule.wording import outcome
+from cli.schedule.wording import fire_records, outcome
 from cli.session import say, warn_if_nobody_schedules
 from cli.show.progress import progress_view, watch
 from config.settings import Settings
@@ -36,7 +36,8 @@ def run_now(db: Database, settings: Settings, row: Schedule, *, wait: bool) -> i
         return FAILED
     with progress_view() as view:
         end = watch(db, settings, fire.job_id, view)
-    say(f"job {fire.job_id}: {end['state']}")
+    [record] = db.read(lambda s: fire_records(s, [fire]))
+    say(f"job {fire.job_id} {record['outcome']}")
     return exit_code(end["state"])
 
 

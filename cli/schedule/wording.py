@@ -9,18 +9,17 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from cli.schedule.timing import TIMING, as_said
-from core.comparison import Comparison
 from core.option import Option
 from core.options import ModelRef
 from core.request import OPTIONS
 from core.schedule import FireState, Schedule
-from core.states import JobState
 from core.times import iso
 from core.values import plain_value
 from core.wording import count
 from scheduler.timetable import Timetable
 from store import schedules
 from store.jobs import Tally, tally
+from store.outcome import outcome as outcome_of_job
 from store.tables import Job, ScheduleFire, ScheduleRevision
 from store.tables import Schedule as Row
 
@@ -58,21 +57,8 @@ def outcome(fire: ScheduleFire, job: Job | None, counts: Tally | None) -> str:
     if state in {FireState.SKIPPED, FireState.FAILED}:
         return f"{state.value}: {fire.why}" if fire.why else state.value
     if job is None or counts is None:
-        return "its job was removed"
-    return f"{job.state}: {done(job, counts)}"
-
-
-def done(job: Job, counts: Tally) -> str:
-    """Return what a run did, as far as it has come: its comparison's words, and its failures."""
-    if job.state is JobState.FAILED and job.error:
-        return job.error
-    if job.comparison is not None:
-        words = Comparison.from_json(job.comparison).words
-    elif job.state in {JobState.SUCCEEDED, JobState.PARTIAL}:
-        words = count(counts.listed, "item")
-    else:
-        words = f"{counts.succeeded + counts.skipped:,} of {count(counts.listed, 'item')}"
-    return words + (f", {counts.quarantined:,} quarantined" if counts.quarantined else "")
+        return f"{fire.why} (removed since)" if fire.why else "its job was removed"
+    return outcome_of_job(job, counts)
 
 
 def fire_record(fire: ScheduleFire, job: Job | None, counts: Tally | None) -> Record:

@@ -74,6 +74,8 @@ def test_the_newest_runs_stay(bench: Bench, nightly: str) -> None:
     fired(bench, nightly, "e")  # under way: it does not count yet
     assert Retention(bench.db).tick() == 2
     assert left(bench, nightly) == ["e", "d", "c"]
+    *_, b, a = bench.db.read(lambda s: schedules.fires_of(s, nightly))
+    assert [b.why, a.why] == ["failed: 0 of 0 items", "succeeded: 0 items"], "history keeps it"
     assert not (bench.root / "a").exists()
     assert (bench.root / "d").exists()
     assert left(bench, "other") == ["elsewhere"]

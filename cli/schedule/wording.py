@@ -166,12 +166,12 @@ def revision_records(revisions: Sequence[ScheduleRevision]) -> list[Record]:
 def line(record: Record) -> Record:
     """Return a schedule's record as a line of a table, its times in its zone."""
     last, zone = record["last"], record["tz"]
-    coming = _short(record["next"][0], zone) if record["next"] else record["state"]
+    coming = _short(record["next"][0], zone, "%d %b %H:%M %Z") if record["next"] else None
     return {
         **record,
         "when": record["when"].replace(f" ({zone})", ""),
-        "next": coming,
-        "last": last and _short(last["due"], zone),
+        "next": coming or record["state"],
+        "last": last and _short(last["due"], zone, "%d %b %H:%M"),
         "outcome": last and last["outcome"],
     }
 
@@ -186,8 +186,8 @@ def first_and_last(record: Record) -> Record:
     }
 
 
-def _short(text: str, zone: str) -> str:
-    return datetime.fromisoformat(text).astimezone(ZoneInfo(zone)).strftime("%d %b %H:%M")
+def _short(text: str, zone: str, form: str) -> str:
+    return datetime.fromisoformat(text).astimezone(ZoneInfo(zone)).strftime(form)
 
 
 def in_words(record: Record) -> Record:

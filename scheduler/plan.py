@@ -27,6 +27,7 @@ from core.selection import Selection
 from core.sources import sources_by_prefix
 from scheduler.dataset import why_empty, why_passed_over
 from scheduler.drawn_parts import DrawnParts
+from scheduler.expectation import note_expected
 from scheduler.listing import Listed, listing_of_all
 from scheduler.troubles import Troubles
 from store import planning
@@ -210,6 +211,7 @@ class Planner:
                 return
         if self._db.write(lambda s: planning.finish_plan(s, walk.hold, now=self._db.now(s))):
             _log.info("planned", job=walk.job.id)
+            self._db.write(lambda s: note_expected(s, walk.job.id, now=self._db.now(s)))
 
     def _list(self, walk: _Walk) -> bool | None:
         """Plan the next part of a listing; return whether there is more, None if overtaken."""

@@ -33,7 +33,7 @@ def model_card(export: ExportedModel, source: str, tried: Tried | None) -> dict[
         "threshold": export.threshold,
         "input_shape": None if shape is None else list(shape),
         "files": [file.name for file in export.files],
-        "facts": {"": {k: v for k, v in facts_of(export).to_json().items() if k != "labels"}},
+        "facts": noted_facts({"": facts_of(export)}),
         "source": source,
         "licence": stated_licence(export.config_file.parent),
         "export_version": graph_version(export.model_file),
@@ -63,11 +63,19 @@ def composed_card(ref: ModelRef, facts: Mapping[str, ExportFacts], source: str) 
         "export_name": None,
         "arch": "+".join(ref.parts),
         "labels": [],
-        "facts": {role: one.to_json() for role, one in facts.items()},
+        "facts": noted_facts(facts),
         "source": source,
         "parts": data["parts"],
         "settings": data["settings"],
     }
+
+
+def noted_facts(facts: Mapping[str, ExportFacts]) -> dict[str, Any]:
+    """Return facts by role as a card has them; the labels of a model alone stand beside them."""
+    said = {role: one.to_json() for role, one in facts.items()}
+    if "" in said:
+        del said[""]["labels"]
+    return said
 
 
 def doubts(export: ExportedModel, outputs: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -7,8 +7,10 @@ from sqlalchemy.orm import Session
 
 from core.errors import UsageError
 from core.ids import new_id
+from core.request import JobRequest
 from core.schedule import Schedule, ScheduleState, check_name
-from scheduler.submit import Draft, JobDefaults, check
+from registry.recording import Recording, recording_of
+from scheduler.submit import Draft, JobDefaults, check, usable_output
 from scheduler.timetable import Timetable
 from store import fires, schedules, tables
 from store.database import Database
@@ -16,16 +18,27 @@ from store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """A checked schedule, and the job that it would submit now."""
+    """A checked schedule, the job that it would submit now, and the models that it names.
+
+    Models that were named by a path are registered with the schedule, under their own names.
+    """
 
     schedule: Schedule
     draft: Draft
+    models: tuple[Recording, ...]
+
+    @property
+    def registers(self) -> tuple[str, ...]:
+        """The names under which models get registered with the schedule."""
+        return tuple(one.name for one in self.models if one.is_new)
 
 
 def drafted(db: Database, schedule: Schedule, defaults: JobDefaults) -> Drafted:
     """Return the schedule as it would be kept, and the job that it would submit now.
 
     Its sources are absolute, and what its models don't heed is left out (`Draft.dropped` says so).
+    Everything about the job is checked, as `submit` does; when it fires, everything is checked
+    again but the models' files.
 
     Raises:
         UsageError: its times, its values or its job cannot be as they stand.
@@ -33,8 +46,17 @@ def drafted(db: Database, schedule: Schedule, defaults: JobDefaults) -> Drafted:
     schedule.check()
     Timetable(schedule.cron, schedule.timezone)
     draft = check(db, schedule.request, defaults)
-    request = replace(draft.request, sources=draft.dataset.texts, inherited=frozenset())
-    return Drafted(replace(schedule, request=request), draft)
+    said = dict(draft.request.said)
+    if (output := said.get("output")) is not None:
+        probe = new_id(random.SystemRandom())
+        said["output"] = usable_output(db, output, draft.dataset.sources, probe)
+    models = [recording_of(db, named) for named in said["model"]]
+    said["model"] = tuple(one.name for one in models)
+    if said.get("detector") is not None:
+        models.append(recording_of(db, said["detector"]))
+        said["detector"] = models[-1].name
+    request = JobRequest(draft.dataset.texts, said)
+    return Drafted(replace(schedule, request=request), draft, tuple(models))
 
 
 def add(
@@ -53,6 +75,8 @@ def add(
     def write(session: Session) -> tables.Schedule:
         now = db.now(session)
         next_at = timetable.next(now)
+        for model in drafted.models:
+            model.write(session, now=now)
         return schedules.add(session, schedule_id, name, schedule, next_at=next_at, now=now)
 
     return db.write(write)
@@ -72,6 +96,8 @@ def edit(db: Database, before: tables.Schedule, drafted: Drafted) -> None:
     def write(session: Session) -> bool:
         now = db.now(session)
         next_at = timetable.next(now) if before.state == ScheduleState.ACTIVE else None
+        for model in drafted.models:
+            model.write(session, now=now)
         return schedules.edit(
             session, before.id, schedule, revision=before.revision, next_at=next_at, now=now
         )

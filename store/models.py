@@ -111,6 +111,13 @@ def facts_of_row(model: Model) -> dict[str, ExportFacts] | None:
     return {role: ExportFacts.from_json({**labels, **one}) for role, one in noted.items()}
 
 
+def note_facts(session: Session, ref: ModelRef, facts: dict[str, Any]) -> None:
+    """Note facts that an earlier version left out, if the name still stands for that model."""
+    model = session.get(Model, ref.name, with_for_update=True, populate_existing=True)
+    if model is not None and model.digest == ref.digest:
+        model.card = {**model.card, "facts": facts}
+
+
 def list_models(session: Session) -> Sequence[Model]:
     """Return the registered models by name."""
     return session.scalars(select(Model).order_by(Model.name)).all()

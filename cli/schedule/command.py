@@ -80,10 +80,10 @@ def add(
     """Submit a job over SOURCE whenever --cron says, under a NAME of the schedule's own.
 
     SOURCE is what `regatta submit` takes; a job file (.toml) may have a table [schedule] with the
-    options below. Everything that can be checked without work is checked now. A model that is
-    named by its registered name is looked up at each fire, so that `models add --replace` takes
-    effect. The jobs are called like the schedule, unless --name says otherwise; below an --output,
-    each has a folder of its own.
+    options below. Everything that can be checked without work is checked now. The model is looked
+    up by its name at each fire, so that `models add --replace` takes effect. The jobs are called
+    like the schedule, unless --name says otherwise; below an --output, each has a folder of its
+    own.
 
     Schedules fire while `regatta up` or `regatta scheduler` runs.
     """

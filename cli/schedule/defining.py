@@ -1,22 +1,18 @@
 """What `schedule add` and `schedule edit` share: the schedule that their arguments make."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import click
 
-from cli.like import named
 from cli.request import asked_for, job_defaults, typed
 from cli.schedule.timing import TIMING, as_fields, as_said, read_table, split_overlap
 from cli.session import say
 from config.settings import Settings
 from core.errors import UsageError
 from core.near import did_you_mean
-from core.options import ModelRef
 from core.request import OPTIONS, JobRequest
 from core.schedule import Schedule
-from registry.chosen_model import model_on_record
 from scheduler import schedules
 from scheduler.schedules import Drafted
 from store.database import Database
@@ -46,8 +42,7 @@ def new_schedule(
         raise UsageError(
             "Missing option '--cron'.", hint="--cron '0 2 * * *' is every day at 02:00"
         )
-    request = replace(asked.request, said=named(db, asked.request.said))
-    return _checked(db, settings, Schedule(request=request, **as_fields(timing)))
+    return _checked(db, settings, Schedule(request=asked.request, **as_fields(timing)))
 
 
 def edited(
@@ -81,7 +76,6 @@ def edited(
     known = {name: value for name, value in as_said(before).items() if value is not None} | timing
     for name in unset:
         request, known = _without(name, request, known)
-    request = replace(request, said=named(db, request.said))
     return _checked(db, settings, Schedule(request=request, **as_fields(known)))
 
 
@@ -92,25 +86,11 @@ def _checked(db: Database, settings: Settings, schedule: Schedule) -> Drafted:
         UsageError: it cannot be as it stands.
     """
     drafted = schedules.drafted(db, schedule, job_defaults(settings))
-    terms = drafted.schedule.request.terms
-    for model in (*terms.model, *([] if terms.detector is None else [terms.detector])):
-        _check_named(db, model)
+    for name in drafted.registers:
+        say(f"model {name} gets registered: each fire looks it up by this name")
     for why in drafted.draft.dropped:
         say(f"left out: {why}")
     return drafted
-
-
-def _check_named(db: Database, model: str | ModelRef) -> None:
-    """Refuse a model that cannot be looked up at each fire."""
-    if isinstance(model, str) and "/" not in model:
-        model_on_record(db, model)
-        return
-    what = model if isinstance(model, str) else f"{model.name!r} ({model.digest[:12]})"
-    place = model if isinstance(model, str) else model.location
-    raise UsageError(
-        f"a schedule looks its model up by its name at each fire, and {what} has none",
-        hint=f"regatta models add NAME {place or '...'}, and --model NAME",
-    )
 
 
 def _typed_timing(ctx: click.Context, overlap: str | None) -> dict[str, Any]:

@@ -122,15 +122,16 @@ def test_a_schedule_like_a_job_follows_the_name_of_its_model(
     assert definition(bench, "shipped").request.said["model"] == ("regatta_rowers",)
 
 
-def test_a_model_needs_a_name(
+def test_a_model_without_a_name_gets_one(
     bench: Bench, regatta: Regatta, add: Any, photos: Path, model: Path
 ) -> None:
-    said = refused(regatta, "add", "nightly", str(photos), "-m", str(model), "--cron", "@daily")
-    assert said.startswith("error: a schedule looks its model up by its name")
+    said = add(str(photos), "-m", str(model), "--cron", "@daily")
+    assert "model exported gets registered: each fire looks it up by this name\n" in said
+    assert definition(bench).request.said["model"] == ("exported",)
+    assert regatta("models", "show", "exported").exit_code == 0
     (model / "model.pdiparams").write_bytes(b"other weights")
-    assert regatta("submit", str(photos), "--model", str(model)).exit_code == 0
-    said = refused(regatta, "add", "nightly", "--like", "latest", "--cron", "@daily")
-    assert f"hint: regatta models add NAME {model}, and --model NAME" in said
+    said = refused(regatta, "add", "other", str(photos), "-m", str(model), "--cron", "@daily")
+    assert "the name 'exported' stands for another model" in said
 
 
 @pytest.mark.parametrize(

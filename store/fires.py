@@ -135,6 +135,15 @@ def by_hand(session: Session, seen: tables.Schedule, job_id: str, *, now: float)
     return row
 
 
+def pull_back_tries(session: Session, *, latest: float) -> None:
+    """Let jobs be tried by `latest` whose next try lies further ahead: the clock was set back."""
+    session.execute(
+        update(ScheduleFire)
+        .where(ScheduleFire.state == FireState.FIRING.value, ScheduleFire.try_at > latest)
+        .values(try_at=latest)
+    )
+
+
 def live_fires(
     session: Session, schedule_id: str, *, coming: Collection[FireState] = COMING
 ) -> Sequence[ScheduleFire]:

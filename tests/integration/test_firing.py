@@ -259,6 +259,17 @@ def test_a_clock_that_was_far_ahead_keeps_no_schedule_from_firing(nightly: Night
     assert nightly.states()[0] == "submitted"
 
 
+def test_a_clock_that_is_set_back_leaves_no_job_unwritten(nightly_sqlite: Nightly) -> None:
+    schedule = nightly_sqlite.add()
+    nightly_sqlite.bench.clock.now = TWO
+    nightly_sqlite.firing.fire(schedule.id)
+    assert nightly_sqlite.firing.take((schedule.id, TWO))
+    nightly_sqlite.bench.clock.now = TWO - DAY
+    nightly_sqlite.firing.pull_back()
+    nightly_sqlite.tick_at(TWO - DAY + 301)
+    assert nightly_sqlite.states() == ["submitted"]
+
+
 # What was missed.
 
 

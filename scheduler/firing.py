@@ -180,10 +180,13 @@ class Firing:
 
         A time that fired already is not fired again when it comes the second time.
         """
+        known = self._db.read(schedules.list_schedules)
+        if not known:
+            return 0
         now = self._db.read(self._db.now)
         self._db.write(lambda s: fires.pull_back_tries(s, latest=now + _LONGEST_PAUSE))
         moved = 0
-        for seen in self._db.read(schedules.list_schedules):
+        for seen in known:
             if seen.state != ScheduleState.ACTIVE or (seen.next_at or 0.0) <= now:
                 continue
             try:

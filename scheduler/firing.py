@@ -8,6 +8,7 @@ whoever goes on after a dead scheduler submits the same job.
 import random
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from core.errors import NewerError, RegattaError, RetryableError, text_of
 from core.ids import new_id
 from core.repeats import Repeats
 from core.request import JobRequest
-from core.schedule import SINCE_JOB, CatchUp, Cause, Mode, Overlap, Schedule, ScheduleState
+from core.schedule import REDO_ON, SINCE_JOB, CatchUp, Cause, Mode, Overlap, Schedule, ScheduleState
 from core.times import iso
 from registry.chosen_model import model_on_record
 from scheduler.since import why_not_since
@@ -40,7 +41,7 @@ _LONGEST_PAUSE = 300.0
 _LOOK_SECONDS = 30.0
 
 _MOST_RUNS = 100  # to look for one that the next can be compared with
-_MISSED = "missed: no scheduler was up"
+_MISSED = "missed: no scheduler saw it in time"
 _TOO_MANY = f"{_MISSED}; of all that were missed, only the last {MOST_CAUGHT_UP} are looked at"
 
 _log = structlog.get_logger()
@@ -51,8 +52,9 @@ Key = tuple[str, float]
 class Firing:
     """Does what there is to do about schedules, one turn at a time.
 
-    `defaults` are for the jobs. `monotonic` is the clock by which it looks whether times lie too
-    far ahead.
+    `defaults` are for the jobs. In a `pool` jobs are checked and written beside the turns, so that
+    a source that hangs holds up no other schedule; without one, in turn. `monotonic` is the clock
+    by which it looks whether times lie too far ahead.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Firing:
         defaults: JobDefaults,
         *,
         rng: random.Random | None = None,
+        pool: ThreadPoolExecutor | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._db = db
@@ -69,6 +72,8 @@ class Firing:
         self._monotonic = monotonic
         self._next_look = float("-inf")
         self._repeats = Repeats()
+        self._pool = pool
+        self._under_way: set[Key] = set()
 
     def tick(self) -> int:
         """Do what is due; return how many steps there were to take."""
@@ -85,7 +90,11 @@ class Firing:
         if found.due or found.queued:
             found = self._db.read(lambda s: fires.waiting(s, now=self._db.now(s)))
         for key in found.firing:
-            self._quietly(self.submit, key)
+            if self._pool is None:
+                self._quietly(self.submit, key)
+            elif key not in self._under_way:
+                self._under_way.add(key)
+                self._pool.submit(self._submit_beside, key)
         return len(found.closing) + len(found.due) + len(found.queued) + len(found.firing)
 
     def fire(self, schedule_id: str) -> list[tables.ScheduleFire]:
@@ -96,7 +105,7 @@ class Firing:
             NewerError: a newer version wrote it.
         """
 
-        def work(session: Session) -> list[tables.ScheduleFire] | None:
+        def work(session: Session) -> tuple[str, list[tables.ScheduleFire]] | None:
             seen = session.get(tables.Schedule, schedule_id, populate_existing=True)
             now = self._db.now(session)
             if seen is None or seen.state != ScheduleState.ACTIVE or seen.next_at is None:
@@ -107,17 +116,23 @@ class Firing:
             timetable = Timetable(schedule.cron, schedule.timezone)
             times, overlap = self._times(schedule, timetable, seen.next_at, now=now)
             next_at = timetable.next(now)
-            return fires.fire(session, seen, overlap, times, next_at=next_at, now=now)
+            made = fires.fire(session, seen, overlap, times, next_at=next_at, now=now)
+            return None if made is None else (seen.name, made)
 
-        made = self._db.write(work) or []
+        name, made = self._db.write(work) or ("", [])
         for row in made:
-            _log.info("schedule fired", schedule=schedule_id, due=iso(row.due_at), **_about(row))
+            _log.info("schedule fired", schedule=name, due=iso(row.due_at), **_about(row))
         return made
+
+    def _submit_beside(self, key: Key) -> None:
+        self._quietly(self.submit, key)
+        self._under_way.discard(key)
 
     def promote(self, schedule_id: str) -> bool:
         """Let a schedule's next queued run begin if its turn has come."""
-        row = self._db.write(lambda s: fires.promote(s, schedule_id, now=self._db.now(s)))
-        return row is not None
+        if self._db.read(lambda s: fires.turn(s, schedule_id, now=self._db.now(s))) is None:
+            return False
+        return self._db.write(lambda s: fires.promote(s, schedule_id, now=self._db.now(s)))
 
     def submit(self, key: Key) -> Job | None:
         """Write the job of a `firing` row; None if there is none to write, or not yet."""
@@ -180,9 +195,13 @@ class Firing:
 
         A time that fired already is not fired again when it comes the second time.
         """
+        known = self._db.read(schedules.list_schedules)
+        if not known:
+            return 0
         now = self._db.read(self._db.now)
+        self._db.write(lambda s: fires.pull_back_tries(s, latest=now + _LONGEST_PAUSE))
         moved = 0
-        for seen in self._db.read(schedules.list_schedules):
+        for seen in known:
             if seen.state != ScheduleState.ACTIVE or (seen.next_at or 0.0) <= now:
                 continue
             try:
@@ -289,7 +308,9 @@ def _made_up(catch_up: CatchUp, *, is_due: bool) -> int:
 
 def _request(request: JobRequest, name: str, since: str | None) -> JobRequest:
     said = {} if "name" in request.said else {"name": name}
-    return request.but(**said, **({} if since is None else {SINCE_JOB: since}))
+    if since is None:  # the first run takes nothing over, whatever its reasons not to
+        return request.but(**said).without(REDO_ON)
+    return request.but(**said, **{SINCE_JOB: since})
 
 
 def _about(row: tables.ScheduleFire) -> dict[str, str | None]:

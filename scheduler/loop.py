@@ -8,6 +8,7 @@ share one. Removing old runs may take hours, and has one, too. Everything else i
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import structlog
@@ -31,6 +32,7 @@ from store.jobs import any_under_way
 _TICK_SECONDS = 0.25
 _IDLE_SECONDS = 0.25
 _FIRE_SECONDS = 0.5
+_SUBMITTING = 4  # schedules whose sources are looked at at the same time
 _REST_SECONDS = 5.0  # at least so often everything is looked at, even if no job is under way
 
 _log = structlog.get_logger()
@@ -86,7 +88,8 @@ class Scheduler:
         )
         self.settler = Settler(db)
         self.guard = Guard(db)
-        self.firing = Firing(db, defaults)
+        self._pool = ThreadPoolExecutor(_SUBMITTING, "submit")
+        self.firing = Firing(db, defaults, pool=self._pool)
 
     def tick(self) -> None:
         """Run everything short once; trouble in one part doesn't stop the others."""
@@ -151,6 +154,7 @@ class Scheduler:
     def _fire(self, stop: threading.Event) -> None:
         while not stop.wait(_FIRE_SECONDS):
             self._quietly(self.firing.tick)
+        self._pool.shutdown(cancel_futures=True)
 
     def _beat(self) -> None:
         if time.monotonic() - self._last_beat < self._timing.heartbeat_seconds:

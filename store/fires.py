@@ -135,6 +135,15 @@ def by_hand(session: Session, seen: tables.Schedule, job_id: str, *, now: float)
     return row
 
 
+def pull_back_tries(session: Session, *, latest: float) -> None:
+    """Let jobs be tried by `latest` whose next try lies further ahead: the clock was set back."""
+    session.execute(
+        update(ScheduleFire)
+        .where(ScheduleFire.state == FireState.FIRING.value, ScheduleFire.try_at > latest)
+        .values(try_at=latest)
+    )
+
+
 def live_fires(
     session: Session, schedule_id: str, *, coming: Collection[FireState] = COMING
 ) -> Sequence[ScheduleFire]:
@@ -204,13 +213,26 @@ def keep_outcome(session: Session, job_id: str, what: str) -> None:
     session.execute(query.values(why=column_text(what), pause_at=None))
 
 
-def promote(session: Session, schedule_id: str, *, now: float) -> ScheduleFire | None:
-    """Let the first queued run of a schedule begin, if its turn has come.
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """That a queued run may begin, as the schedule is defined in `revision`, until `pause_at`."""
+
+    key: tuple[str, float]
+    revision: int
+    pause_at: float | None
+
+
+def turn(session: Session, schedule_id: str, *, now: float, is_locked: bool = False) -> Turn | None:
+    """Return whose turn it is among the queued runs of a schedule, if it has come.
 
     It has once the runs before it have ended, a window is open if the schedule has windows, and
-    the schedule is not paused. It begins as the schedule is defined now.
+    the schedule is not paused. `is_locked` keeps it so until the transaction ends.
+
+    Raises:
+        NewerError: a newer version wrote the schedule.
     """
-    query = select(tables.Schedule).where(tables.Schedule.id == schedule_id).with_for_update()
+    query = select(tables.Schedule).where(tables.Schedule.id == schedule_id)
+    query = query.with_for_update() if is_locked else query
     schedule = session.scalars(query.execution_options(populate_existing=True)).first()
     if schedule is None or live_fires(session, schedule_id, coming=(FireState.FIRING,)):
         return None
@@ -225,18 +247,22 @@ def promote(session: Session, schedule_id: str, *, now: float) -> ScheduleFire |
             closes = _open_window(session, schedule_id, now=now)
             if closes is None:
                 return None
-    key = (schedule_id, first.due_at)
-    begun = _move(
+    return Turn((schedule_id, first.due_at), schedule.revision, closes)
+
+
+def promote(session: Session, schedule_id: str, *, now: float) -> bool:
+    """Let the first queued run of a schedule begin, if its turn has come."""
+    its = turn(session, schedule_id, now=now, is_locked=True)
+    return its is not None and _move(
         session,
-        key,
+        its.key,
         FireState.QUEUED,
         FireState.FIRING,
-        revision=schedule.revision,
-        pause_at=closes,
+        revision=its.revision,
+        pause_at=its.pause_at,
         why=None,
         try_at=now,
     )
-    return first if begun else None
 
 
 def close_window(session: Session, key: tuple[str, float], why: str, *, now: float) -> bool:

@@ -94,6 +94,7 @@ def add(
             _say_when(f"schedule {called} would fire", asked.schedule, now=db.read(db.now))
             return
         row = setting_up.add(db, called, asked)
+        _say_registered(asked)
         _say_when(f"schedule {called}", asked.schedule, now=row.created_at)
         click.echo(called)
         _warn_if_nobody_fires(db, settings)
@@ -174,6 +175,7 @@ def edit(
                 hint="say what is to change, for example --cron '0 3 * * *'",
             )
         setting_up.edit(db, row, drafted)
+        _say_registered(drafted)
         say(f"changed {called}: {changes(before, after)}")
         if row.state == ScheduleState.PAUSED:
             say(f"it is paused; `regatta schedule resume {called}` lets it fire")
@@ -294,6 +296,11 @@ def _say_when(what: str, definition: Schedule, *, now: float) -> None:
     times = times_of(definition, after=now, most=_TIMES)
     say(f"{what}: {when(definition)}")
     say("next: " + ", ".join(str(local(at, definition.timezone)) for at in times))
+
+
+def _say_registered(drafted: setting_up.Drafted) -> None:
+    for name in drafted.registers:
+        say(f"model {name} is registered now: each fire looks it up by this name")
 
 
 def _warn_if_nobody_fires(db: Database, settings: Settings) -> None:

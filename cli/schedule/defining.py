@@ -86,8 +86,6 @@ def _checked(db: Database, settings: Settings, schedule: Schedule) -> Drafted:
         UsageError: it cannot be as it stands.
     """
     drafted = schedules.drafted(db, schedule, job_defaults(settings))
-    for name in drafted.registers:
-        say(f"model {name} gets registered: each fire looks it up by this name")
     for why in drafted.draft.dropped:
         say(f"left out: {why}")
     return drafted

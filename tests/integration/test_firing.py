@@ -19,7 +19,7 @@ from core.schedule import CatchUp, Mode, Overlap, Schedule
 from core.states import JobMoves, JobState
 from scheduler import firing, schedules
 from scheduler.firing import Firing
-from scheduler.submit import JobDefaults
+from scheduler.submit import Draft, JobDefaults
 from store import fires, jobs, models, tables
 from store import schedules as rows
 from store.database import Database
@@ -259,6 +259,17 @@ def test_a_clock_that_was_far_ahead_keeps_no_schedule_from_firing(nightly: Night
     assert nightly.states()[0] == "submitted"
 
 
+def test_a_clock_that_is_set_back_leaves_no_job_unwritten(nightly_sqlite: Nightly) -> None:
+    schedule = nightly_sqlite.add()
+    nightly_sqlite.bench.clock.now = TWO
+    nightly_sqlite.firing.fire(schedule.id)
+    assert nightly_sqlite.firing.take((schedule.id, TWO))
+    nightly_sqlite.bench.clock.now = TWO - DAY
+    nightly_sqlite.firing.pull_back()
+    nightly_sqlite.tick_at(TWO - DAY + 301)
+    assert nightly_sqlite.states() == ["submitted"]
+
+
 # What was missed.
 
 
@@ -302,7 +313,7 @@ def test_missed_times_are_made_up_for_as_asked(
     found = nightly_sqlite.fires("just")
     assert [f"{(f.due_at - MIDNIGHT) / HOUR:g} {f.cause} {f.state}" for f in found] == just
     skipped = [fire.why for fire in found if fire.state == "skipped"]
-    assert set(skipped) <= {"missed: no scheduler was up"}
+    assert set(skipped) <= {"missed: no scheduler saw it in time"}
 
 
 def test_a_month_that_was_missed_is_no_flood(nightly_sqlite: Nightly) -> None:
@@ -525,6 +536,32 @@ def test_passing_trouble_is_tried_again_until_the_next_time(
     assert nightly.read().id == schedule.id
 
 
+def test_a_source_that_hangs_holds_up_no_other_schedule(
+    nightly_sqlite: Nightly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = threading.Event()
+    checked = firing.check
+
+    def hanging(db: Database, request: JobRequest, *rest: Any, **more: Any) -> Draft:
+        if request.terms.name == "first":
+            away.wait(30)
+        return checked(db, request, *rest, **more)
+
+    monkeypatch.setattr(firing, "check", hanging)
+    nightly_sqlite.add("first")
+    nightly_sqlite.add("second")
+    nightly_sqlite.bench.clock.now = TWO
+    with ThreadPoolExecutor(2) as pool:
+        beside = Firing(nightly_sqlite.db, nightly_sqlite.defaults, pool=pool)
+        for _ in range(500):
+            beside.tick()
+            if nightly_sqlite.states("second") == ["submitted"]:
+                break
+        assert nightly_sqlite.states("first") == ["firing"]
+        away.set()
+    assert nightly_sqlite.states("first") == nightly_sqlite.states("second") == ["submitted"]
+
+
 def test_trouble_with_one_schedule_stops_no_other(nightly_sqlite: Nightly) -> None:
     first = nightly_sqlite.add("first")
     nightly_sqlite.add("second")
@@ -661,7 +698,7 @@ opened = []
 sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" else None)
 import scheduler.__main__
 from scheduler.firing import Firing
-from scheduler.submit import JobDefaults
+from scheduler.submit import Draft, JobDefaults
 from store.database import Database
 db = Database({nightly_sqlite.db.url!r}, clock=lambda: {TWO})
 Firing(db, JobDefaults({nightly_sqlite.defaults.objects!r}, 10, 20, 90)).tick()

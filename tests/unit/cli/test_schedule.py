@@ -54,7 +54,7 @@ def refused(regatta: Regatta, *words: str) -> str:
 def test_a_schedule_is_what_was_said(bench: Bench, add: Any, photos: Path) -> None:
     words = ["--tz", "Europe/Berlin", "--mode", "new-only", "--catch-up", "all"]
     words += ["--overlap", "queue", "--until", "06:00", "--keep", "14", "--keep-days", "30"]
-    words += ["--slice", "64", "--overlap", "0.25", "--threshold", "0.4"]
+    words += ["--redo-on", "engine", "--slice", "64", "--overlap", "0.25", "--threshold", "0.4"]
     said = add(str(photos), *NIGHTLY[1:], *words)
     assert "schedule nightly: At 02:00 every day (Europe/Berlin), until 06:00\nnext: 20" in said
     assert "no scheduler is running: it fires while `regatta up`" in said
@@ -72,6 +72,7 @@ def test_a_schedule_is_what_was_said(bench: Bench, add: Any, photos: Path) -> No
     )
     assert dict(found.request.said) == {
         "model": ("boats",),
+        "redo_on": ("engine",),
         "threshold": 0.4,
         "slice": (64, 64),
         "overlap": 0.25,
@@ -126,7 +127,7 @@ def test_a_model_without_a_name_gets_one(
     bench: Bench, regatta: Regatta, add: Any, photos: Path, model: Path
 ) -> None:
     said = add(str(photos), "-m", str(model), "--cron", "@daily")
-    assert "model exported gets registered: each fire looks it up by this name\n" in said
+    assert "model exported is registered now: each fire looks it up by this name\n" in said
     assert definition(bench).request.said["model"] == ("exported",)
     assert regatta("models", "show", "exported").exit_code == 0
     (model / "model.pdiparams").write_bytes(b"other weights")
@@ -138,6 +139,7 @@ def test_a_model_without_a_name_gets_one(
     ("words", "why"),
     [
         (["--model", "boats"], "Missing option '--cron'"),
+        (["--model", "boats", "--cron", "@daily", "--redo-on", "engine"], "--redo-on says why"),
         (["--model", "boats", "--cron", "61 2 * * *"], "not a cron expression: bad minute"),
         (["--model", "boats", "--cron", "0 2 * *"], "has 4 fields, not five"),
         (["--model", "boats", "--cron", "0 0 30 2 *"], "30 2 *"),

@@ -15,7 +15,8 @@ from core.selection import Selection
 from core.slicing import Slicing
 from core.states import JobState
 from registry.cards import composed_card
-from registry.chosen_model import describe
+from registry.chosen_model import choose_composed, describe
+from registry.composition import read_composition
 from scheduler.submit import JobDefaults, submit
 from store import models
 from store.database import Database
@@ -305,7 +306,9 @@ def test_a_file_that_names_parts_is_a_model(bench: Bench, request_: dict[str, An
         "text_rec": "reader",
     }
     # Under a name of its own it is the same model.
-    bench.db.write(lambda s: models.add_model(s, ref, composed_card(ref, str(file)), now=1.0))
+    facts = choose_composed(bench.db, "ocr", read_composition(file)).exports
+    card = composed_card(ref, facts, str(file))
+    bench.db.write(lambda s: models.add_model(s, ref, card, now=1.0))
     again = send(bench, request_, model="ocr", output=f"{bench.root}/other")
     assert ModelRef.from_json(again.model) == ref
 

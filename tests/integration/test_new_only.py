@@ -34,7 +34,7 @@ from store.s3.options import S3Options
 from store.settling import shards_of
 from store.tables import Job
 from store.view import view_tables
-from tests.bench import MODEL, OPTIONS, PROFILE, Bench
+from tests.bench import OPTIONS, PROFILE, Bench
 from tests.buckets.server import Server
 
 KEYS = [f"{number:02d}.jpg" for number in range(25)]

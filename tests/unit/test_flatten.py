@@ -48,9 +48,7 @@ ROWS = [
     row(4, task="keypoint", detections=found(2, keypoints=np.ones((2, 17, 3), np.float32))),
     row(5, task="keypoint", detections=found(1, keypoints=np.zeros((1, 3, 3), np.float32))),
     row(6, task="classify", classes=(ClassScore("dog", 4, 0.75), ClassScore("cat", 0, 0.25))),
-    row(
-        7, task="panoptic", segments=(Segment(1, "sky", 2, False, 99, (0, 1, 2, 3)),), mask="m.png"
-    ),
+    row(7, task="panoptic", segments=(Segment(1, "sky", 2, False, 99, (0, 1, 2, 3)),), mask="m"),
 ]
 
 

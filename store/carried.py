@@ -4,7 +4,7 @@ Each row names the part that holds the item's rows: the origin, never a job that
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from store.database import Database
 from store.jobs import get_job
 from store.locations import absolute, open_store
 from store.parquet import encode_tables, open_table, read_groups
-from store.part_files import read_part
+from store.part_files import part_columns, read_part
 from store.parts import read_table
 from store.tables import Job
 
@@ -111,17 +111,23 @@ def origins(manifests: Sequence[tuple[str, str]]) -> Iterator[Origin]:
         yield from _grouped(_sorted(files, Path(folder)))
 
 
-def rows_from(origin: Origin) -> tuple[pa.Table, pa.Table]:
+def rows_from(
+    origin: Origin, columns: Collection[str] | None = None
+) -> tuple[pa.Table, pa.Table]:
     """Return the rows of the items taken over from a part, and the manifest's row for each.
 
     Both tables have the same length: an item has several rows under several models. The first has
     the columns of `store.part_schema.SCHEMA`, with the items' present keys; `index` is that in the
     listing of the job that made the rows, and `mask`, `cutout` and `annotated` lie in its output.
+    `columns` limits it to some, as in `store.parts.read_columns`; `index` and `item` are needed.
 
     Raises:
         FatalError: the part, or a row of it, is gone.
     """
-    made = read_table(read_part(open_store(origin.output), origin.key, origin.output))
+    if columns is None:
+        made = read_table(read_part(open_store(origin.output), origin.key, origin.output))
+    else:
+        made = part_columns(origin.output, origin.key, None, columns)
     places = made["index"].to_numpy()
     order = np.argsort(places, kind="stable")
     wanted = origin.rows["index"].to_numpy()

@@ -1,6 +1,6 @@
 """Writes and reads Parquet files whose bytes depend on their content alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -32,13 +32,17 @@ def encode_tables(
     return buffer.getvalue()
 
 
-def open_table(source: bytes | Path, *, schema_key: str, version: str) -> pq.ParquetFile:
+Readable = bytes | Path | pa.NativeFile
+"""What a Parquet file is read from: its content, a local file, or an open file of pyarrow's."""
+
+
+def open_table(source: Readable, *, schema_key: str, version: str) -> pq.ParquetFile:
     """Open a Parquet file that Regatta wrote and check its metadata; no rows are read yet.
 
     Raises:
         FatalError: it is damaged, or its schema is not of this version.
     """
-    name = "the part" if isinstance(source, bytes) else str(source)
+    name = str(source) if isinstance(source, Path) else "the part"
     try:
         file = pq.ParquetFile(
             pa.BufferReader(source) if isinstance(source, bytes) else source,
@@ -55,13 +59,17 @@ def open_table(source: bytes | Path, *, schema_key: str, version: str) -> pq.Par
     return file
 
 
-def read_groups(file: pq.ParquetFile, groups: list[int]) -> pa.Table:
+def read_groups(
+    file: pq.ParquetFile, groups: list[int], columns: Sequence[str] | None = None
+) -> pa.Table:
     """Return the rows of some row groups, read by this thread alone.
+
+    `columns` are paths in the file's own schema, of all that lie below them; None is everything.
 
     Raises:
         FatalError: the file is damaged.
     """
     try:
-        return file.read_row_groups(groups, use_threads=False)
+        return file.read_row_groups(groups, columns=columns, use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise FatalError(f"the part is damaged: {error}") from error

@@ -25,6 +25,7 @@ from core.plan_warnings import REPEATED, PlanWarnings
 from core.profile import ExecutionProfile
 from core.selection import Selection
 from core.sources import sources_by_prefix
+from scheduler.compacted_parts import compacted_parts
 from scheduler.dataset import why_empty, why_passed_over
 from scheduler.drawn_parts import drawn_parts
 from scheduler.listing import Listed, listing_of_all
@@ -44,7 +45,7 @@ _SMALLEST_SHARD, _LARGEST_SHARD = 32, 4096
 _PART_ITEMS = 20_000
 _PART_SECONDS = 5.0
 _ASK_CLOCK_EVERY = 256
-PLANNED_KINDS = (ShardKind.INFER, ShardKind.RENDER)
+PLANNED_KINDS = (ShardKind.INFER, ShardKind.RENDER, ShardKind.COMPACT)
 """The kinds of jobs that this planner plans."""
 
 _MOST_WALKS = 4  # each needs a turn before its lease ends
@@ -164,6 +165,8 @@ class Planner:
     def _begin(self, hold: planning.PlanHold, job: Job) -> _Walk | PlannedParts:
         if job.kind == ShardKind.RENDER:
             return drawn_parts(self._db, hold, job)
+        if job.kind == ShardKind.COMPACT:
+            return compacted_parts(self._db, hold, job)
         selection = Selection.from_json(job.selection)
         sources = tuple(sources_by_prefix(job.source, selection.sources).values())
         return _Walk(

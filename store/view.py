@@ -38,12 +38,15 @@ class ViewPart:
     """A part whose rows belong to a view.
 
     `job` made it, and it lies under `key` in `output`; or still under `staged`, if that is given.
+    It has `items` items and `size` bytes.
     """
 
     job: str
     output: str
     key: str
     staged: str | None
+    items: int
+    size: int
 
 
 def view_parts(db: Database, job: Job) -> list[ViewPart]:
@@ -59,9 +62,16 @@ def view_tables(db: Database, job: Job) -> Iterator[pa.Table]:
     Raises:
         FatalError: a part is not where it was written, or is damaged.
     """
+    yield from own_tables(db, job)
+
+
+def own_tables(
+    db: Database, job: Job, start: int = 0, stop: int | None = None
+) -> Iterator[pa.Table]:
+    """Yield the tables of `view_parts(db, job)[start:stop]`; see `view_tables`."""
     sources = sources_of(job)
     has_own = any(source.kind.is_manifest for source in sources.values())
-    for shard in db.read(lambda s: parts_of(s, job.id)):
+    for shard in db.read(lambda s: parts_of(s, job.id))[start:stop]:
         table = read_table(_read(_part(job, shard)))
         own = _own_uris(job, shard) if has_own else {}
         yield _viewed(job, table, sources, own)
@@ -70,7 +80,7 @@ def view_tables(db: Database, job: Job) -> Iterator[pa.Table]:
 def _part(job: Job, shard: Shard) -> ViewPart:
     rows = next(one for one in artefacts_of(shard) if one.role is ArtefactRole.ROWS)
     staged = rows.staged if shard.state is ShardState.COMMITTED else None
-    return ViewPart(job.id, job.output, rows.key, staged)
+    return ViewPart(job.id, job.output, rows.key, staged, shard.items, rows.size)
 
 
 def _read(part: ViewPart) -> bytes:

@@ -9,6 +9,7 @@ REPORT = "report.html"
 
 ATTEMPTS = "_attempts/"
 ITEMS = "items/"
+CARRIED = "carried/"
 RESULTS = "results/"
 
 
@@ -27,6 +28,14 @@ def compaction_output(output: str, job_id: str) -> str:
     Whoever may read the one may read the other. What lies there is that job's, see `is_ours`.
     """
     return f"{output.rstrip('/')}/compact/{job_id}"
+
+
+def carried_part(number: int, plan_attempt: int) -> str:
+    """Return the key of part `number` of the manifest of items taken over from earlier jobs.
+
+    As with item manifests, each planning attempt writes under its own names.
+    """
+    return f"{CARRIED}part-{number:05d}-{plan_attempt}.parquet"
 
 
 def part_name(seq: int) -> str:
@@ -101,6 +110,7 @@ _PICTURES = (".jpg", ".png", ".webp")
 _OURS: dict[str, tuple[str, ...]] = {
     ATTEMPTS: ("",),
     f"{ITEMS}part-": (".parquet",),
+    f"{CARRIED}part-": (".parquet",),
     "annotated/": _PICTURES,
     "cutouts/": _PICTURES,
     "masks/": _PICTURES,

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -64,11 +64,13 @@ def remove_job(
     removed = Removed()
     if with_output:
         for one in (*compactions, job):
-            removed += _remove_output(
-                db, one, lambda objects, before=removed.objects: progress(before + objects)
-            )
+            removed += _remove_output(db, one, partial(_count_on, progress, removed.objects))
     db.write(lambda s: _forget(s, job_id, compactions))
     return removed
+
+
+def _count_on(progress: Callable[[int], object], before: int, objects: int) -> None:
+    progress(before + objects)
 
 
 def _forget(session: Session, job_id: str, compactions: Sequence[Job]) -> None:

@@ -10,7 +10,7 @@ from core.kinds import ArtefactRole
 from core.sources import Source, place_in
 from core.states import ShardState
 from store.artefacts import artefacts_of
-from store.carried import carried_manifests, origins, rows_from
+from store.carried import Origin, carried_manifests, origins, rows_from
 from store.database import Database
 from store.jobs import sources_of
 from store.locations import absolute, open_store
@@ -70,6 +70,8 @@ def view_tables(db: Database, job: Job) -> Iterator[pa.Table]:
         FatalError: a part is not where it was written, or is damaged.
     """
     yield from own_tables(db, job)
+    for origin in origins(carried_manifests(db, job)):
+        yield carried_table(job, origin)[0]
 
 
 def own_tables(
@@ -83,9 +85,19 @@ def own_tables(
         own = _own_uris(job, shard) if has_own else {}
         uris = [own.get(index) for index in table["index"].to_pylist()]
         yield _viewed(table, sources, uris, job.id, job.output)
-    for origin in origins(carried_manifests(db, job)):
-        table, said = rows_from(origin)
-        yield _viewed(table, sources, said["uri"].to_pylist(), origin.job, origin.output)
+
+
+def carried_table(job: Job, origin: Origin) -> tuple[pa.Table, pa.Table]:
+    """Return the rows that a job took over from a part of another, and the manifest's for each.
+
+    The first table has the columns of `VIEW_SCHEMA`, the second those of `store.carried.SCHEMA`.
+
+    Raises:
+        FatalError: the part, or a row of it, is gone.
+    """
+    table, said = rows_from(origin)
+    uris = said["uri"].to_pylist()
+    return _viewed(table, sources_of(job), uris, origin.job, origin.output), said
 
 
 def _part(job: Job, shard: Shard) -> ViewPart:

@@ -28,6 +28,7 @@ from core.sources import sources_by_prefix
 from scheduler.compacted_parts import compacted_parts
 from scheduler.dataset import why_empty, why_passed_over
 from scheduler.drawn_parts import drawn_parts
+from scheduler.expectation import note_expected
 from scheduler.listing import Listed, listing_of_all
 from scheduler.planned_parts import PlannedParts
 from scheduler.troubles import Troubles
@@ -214,6 +215,7 @@ class Planner:
                 return
         if self._db.write(lambda s: planning.finish_plan(s, walk.hold, now=self._db.now(s))):
             _log.info("planned", job=walk.job.id)
+            self._db.write(lambda s: note_expected(s, walk.job.id, now=self._db.now(s)))
 
     def _list(self, walk: _Walk) -> bool | None:
         """Plan the next part of a listing; return whether there is more, None if overtaken."""

@@ -6,9 +6,7 @@ Each command runs as a process, including Python's start, on a job of these item
 boxes each, in parts of so many items, as its workers leave it.
 """
 
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 

@@ -16,7 +16,7 @@ from core.times import iso
 from store import devices, processes
 from store.database import Database
 from store.jobs import Tally, get_job, source_texts, tally, troubles_of, why_newer
-from store.rates import pace, stage_seconds
+from store.rates import deviation, pace, stage_seconds
 from store.room import is_full
 from store.tables import Job, Process, SickDevice
 
@@ -24,13 +24,31 @@ Snapshot = dict[str, Any]
 
 
 def snapshot(db: Database, settings: Settings, job_id: str) -> Snapshot:
-    """Return one job's snapshot, with the share of the work that each stage did lately."""
+    """Return one job's snapshot, with what each stage did lately and how sure the ETA is.
+
+    `stages` are shares of the work, `stage_rates` the items a second that one thread of each does.
+    """
 
     def take(s: Session) -> Snapshot:
         [seen] = _take(s, db, settings, [get_job(s, job_id)])
-        return {**seen, "stages": _shares(stage_seconds(s, job_id))}
+        busy, items = stage_seconds(s, job_id)
+        rates = {stage: round(items / seconds, 3) for stage, seconds in busy.items() if items}
+        eta = seen["eta_seconds"]
+        off = None if eta is None else deviation(s, job_id, seen["items"]["pending"])
+        between = (
+            None if off is None else [round(eta * max(0, 1 - off), 1), round(eta * (1 + off), 1)]
+        )
+        return {**seen, "eta_between": between, "stages": _shares(busy), "stage_rates": rates}
 
     return db.read(take)
+
+
+def _between(s: Session, seen: Snapshot) -> list[float] | None:
+    """Return the seconds left at least and at most, in four cases of five each, if known."""
+    if (eta := seen["eta_seconds"]) is None:
+        return None
+    off = deviation(s, seen["id"], seen["items"]["pending"])
+    return None if off is None else [round(eta * max(0.0, 1 - off), 1), round(eta * (1 + off), 1)]
 
 
 def snapshots(db: Database, settings: Settings, jobs: Sequence[Job]) -> list[Snapshot]:

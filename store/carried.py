@@ -7,19 +7,20 @@ import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from core.errors import FatalError
-from store.database import Database
-from store.jobs import get_job
 from store.locations import absolute, open_store
 from store.parquet import encode_tables, open_table, read_groups
 from store.part_files import part_columns, read_part
 from store.parts import read_table
-from store.tables import Job
+
+if TYPE_CHECKING:
+    from store.database import Database
+    from store.tables import Job
 
 SCHEMA = pa.schema(
     [
@@ -76,8 +77,10 @@ def decode_carried(data: bytes) -> pa.Table:
     return table.select(SCHEMA.names)
 
 
-def carried_manifests(db: Database, job: Job) -> list[tuple[str, str]]:
+def carried_manifests(db: "Database", job: "Job") -> list[tuple[str, str]]:
     """Return where a job's carried manifests lie: their outputs, and their keys there."""
+    from store.jobs import get_job  # noqa: PLC0415 - who only reads manifests needs no database
+
     said = db.read(lambda s: get_job(s, job.id)).comparison or {}
     return [(job.output, key) for key in said.get(MANIFESTS, ())]
 
@@ -111,9 +114,7 @@ def origins(manifests: Sequence[tuple[str, str]]) -> Iterator[Origin]:
         yield from _grouped(_sorted(files, Path(folder)))
 
 
-def rows_from(
-    origin: Origin, columns: Collection[str] | None = None
-) -> tuple[pa.Table, pa.Table]:
+def rows_from(origin: Origin, columns: Collection[str] | None = None) -> tuple[pa.Table, pa.Table]:
     """Return the rows of the items taken over from a part, and the manifest's row for each.
 
     Both tables have the same length: an item has several rows under several models. The first has

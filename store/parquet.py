@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -32,7 +33,7 @@ def encode_tables(
     return buffer.getvalue()
 
 
-Readable = bytes | Path | pa.NativeFile
+Readable: TypeAlias = bytes | Path | pa.NativeFile
 """What a Parquet file is read from: its content, a local file, or an open file of pyarrow's."""
 
 

@@ -5,12 +5,13 @@ import re
 import duckdb
 
 from core.errors import RegattaError, UsageError
-from core.near import question
-from core.near import near_names
+from core.near import near_names, question
 from tables.views import VIEWS
 
-_NO_COLUMN = re.compile(r'(?:column|Column) "?(\w+)"? (?:not found|does not exist)|'
-                        r'does not have a column named "(\w+)"')
+_NO_COLUMN = re.compile(
+    r'(?:column|Column) "?(\w+)"? (?:not found|does not exist)|'
+    r'does not have a column named "(\w+)"'
+)
 _NO_TABLE = re.compile(r"Table with name (.+?) does not exist")
 _PREFIX = re.compile(r"^[A-Za-z ]+ Error: ")
 

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from store.locations import absolute
-from store.view import VIEW_SCHEMA
+from store.view_reading import VIEW_SCHEMA
 from tables.columns import CLASSES, DETECTIONS, KEYPOINTS, SCHEMAS, SEGMENTS
 from vision.skeletons import skeleton_of
 

@@ -35,7 +35,11 @@ class Sandbox:
             RegattaError: the tables of a job cannot be reached.
         """
         self._connection = duckdb.connect(
-            config={"threads": threads, "memory_limit": f"{memory}B", "preserve_insertion_order": False}
+            config={
+                "threads": threads,
+                "memory_limit": f"{memory}B",
+                "preserve_insertion_order": False,
+            }
         )
         self._tables = []
         names: dict[str, dict[str, str]] = {}

@@ -10,10 +10,8 @@ import pyarrow as pa
 from pyarrow import dataset
 
 from core.errors import FatalError, RegattaError
-from store.database import Database
 from store.locations import arrow_place
-from store.tables import Job
-from store.view import View, view_of
+from store.view_reading import View
 from tables.columns import SCHEMAS
 from tables.flatten import flat, needed
 
@@ -37,11 +35,6 @@ class Asked:
 
     job: str
     origin: View | Files
-
-
-def asked(db: Database, job: Job) -> Asked:
-    """Return where the flat tables of all of a job's results so far come from."""
-    return Asked(job.id, view_of(db, job))
 
 
 def table_of(of: Asked, name: str, *, threads: int) -> dataset.Dataset:
@@ -89,7 +82,10 @@ class FlatResults(dataset.Dataset):  # type: ignore[misc]
         return SCHEMAS[self._name]
 
     def scanner(
-        self, columns: Sequence[str] | None = None, filter: Any = None, **_options: Any  # noqa: A002
+        self,
+        columns: Sequence[str] | None = None,
+        filter: Any = None,
+        **_options: Any,  # noqa: A002
     ) -> dataset.Scanner:
         """Return what reads these columns of the rows that pass the filter.
 

@@ -1,6 +1,7 @@
 """Makes flat tables of nested results, a column at a time."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from itertools import pairwise
 
 import numpy as np
@@ -100,7 +101,7 @@ def _slices(results: pa.Table) -> Iterator[pa.Table]:
         yield results.slice(start, stop - start).combine_chunks()
 
 
-def _flat(name: str, results: pa.Table, wanted: Set[str]) -> dict[str, pa.Array]:
+def _flat(name: str, results: pa.Table, wanted: AbstractSet[str]) -> dict[str, pa.Array]:
     columns = {column: _array(results[column]) for column in results.column_names}
     for column in wanted & {"annotated", "mask", "cutout"} & {*columns}:
         columns[column] = _placed(columns["output"], columns[column])

@@ -10,7 +10,7 @@ import pickle
 import resource
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 import pyarrow as pa
 
@@ -27,22 +27,22 @@ _ROOM = 1 << 30  # address space beside what the query uses: threads, their stac
 def main() -> NoReturn:
     """Answer the question on stdin."""
     question: Question = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent
+    answer = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever libraries print is no answer
     use_s3(question.s3)
     pa.set_cpu_count(question.threads)
     sandbox = None
     try:
         sandbox = Sandbox(question.jobs, threads=question.threads, memory=question.memory)
         _limit(question)
-        _answer(sandbox, question.sql)
+        _answer(sandbox, question.sql, answer)
     except BrokenPipeError:
         os._exit(0)  # nobody reads it any more
     except Exception as error:
         failure = sandbox.failure() if sandbox is not None else None
         _say(complaint(failure or error, f"{question.memory // 1_000_000:,} MB"))
         os._exit(FAILED)
-    # Threads may still read parts that nobody asks for any more.
-    sys.stdout.flush()
-    os._exit(0)
+    os._exit(0)  # threads may still read parts that nobody asks for any more
 
 
 def _limit(question: Question) -> None:
@@ -55,13 +55,14 @@ def _limit(question: Question) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _answer(sandbox: Sandbox, sql: str) -> None:
+def _answer(sandbox: Sandbox, sql: str, answer: BinaryIO) -> None:
     reader = sandbox.rows(sql, _BATCH_ROWS)
-    with pa.ipc.new_stream(sys.stdout.buffer, reader.schema) as stream:
-        sys.stdout.flush()
+    with pa.ipc.new_stream(answer, reader.schema) as stream:
+        answer.flush()
         for batch in reader:
             stream.write_batch(batch)
-            sys.stdout.flush()
+            answer.flush()
+    answer.flush()
 
 
 def _say(error: RegattaError) -> None:

@@ -35,9 +35,10 @@ def records(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
 
 def _plain(column: pa.Array) -> list[Any]:
     kind = column.type
-    if pa.types.is_float32(kind):
+    if pa.types.is_list(kind) and pa.types.is_float32(kind.value_type):
+        column = pc.cast(pc.cast(column, pa.list_(pa.string())), pa.list_(pa.float64()))
+    elif pa.types.is_float32(kind):
         column = pc.cast(pc.cast(column, pa.string()), pa.float64())
-        kind = column.type
     values: list[Any] = column.to_pylist()
     if pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return values

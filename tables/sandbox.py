@@ -12,6 +12,7 @@ from tables.sources import Asked, FlatResults, table_of
 from tables.views import definitions
 
 _LOCKED = (
+    "SET enable_progress_bar = false",
     "SET temp_directory = ''",
     "SET python_enable_replacements = false",
     "SET autoinstall_known_extensions = false",
@@ -34,13 +35,8 @@ class Sandbox:
         Raises:
             RegattaError: the tables of a job cannot be reached.
         """
-        self._connection = duckdb.connect(
-            config={
-                "threads": threads,
-                "memory_limit": f"{memory}B",
-                "preserve_insertion_order": False,
-            }
-        )
+        config: dict[str, Any] = {"threads": threads, "memory_limit": f"{memory}B"}
+        self._connection = duckdb.connect(config=config)
         self._tables = []
         names: dict[str, dict[str, str]] = {}
         for name in TABLES:

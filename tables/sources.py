@@ -84,8 +84,8 @@ class FlatResults(dataset.Dataset):  # type: ignore[misc]
     def scanner(
         self,
         columns: Sequence[str] | None = None,
-        filter: Any = None,
-        **_options: Any,  # noqa: A002
+        filter: Any = None,  # noqa: A002 - pyarrow's name
+        **_options: Any,
     ) -> dataset.Scanner:
         """Return what reads these columns of the rows that pass the filter.
 

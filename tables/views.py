@@ -11,7 +11,7 @@ QUARANTINED = "quarantined"
 
 _JOB = Column("job", pa.string(), "the job that the query is about")
 _MADE_BY = Column(
-    "made_by", pa.string(), "the job that made the row: an earlier one, if taken over"
+    "made_by", pa.string(), "the job that made the row, perhaps an earlier one"
 )
 _CODE = Column("code", pa.string(), "the reason's code: truncated, too_large ...")
 
@@ -59,11 +59,11 @@ def definitions(tables: Mapping[str, Mapping[str, str]]) -> list[str]:
     columns = ", ".join(
         code if one.name == _CODE.name else f'"{one.name}"' for one in VIEWS[QUARANTINED]
     )
+    quarantined = f"SELECT {columns} FROM {ITEMS} WHERE state = 'quarantined'"  # noqa: S608
     return [
         *made,
         f'CREATE VIEW "{TEXTS}" AS FROM "{DETECTIONS}" WHERE text IS NOT NULL',
-        f'CREATE VIEW "{QUARANTINED}" AS SELECT {columns} FROM "{ITEMS}" '  # noqa: S608 - own names
-        "WHERE state = 'quarantined'",
+        f'CREATE VIEW "{QUARANTINED}" AS {quarantined}',
     ]
 
 

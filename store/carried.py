@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from core.errors import FatalError
 from store.locations import absolute, open_store
-from store.parquet import encode_tables, open_table, read_groups
+from store.parquet import Readable, encode_tables, open_table, read_groups, rows_with
 from store.part_files import part_columns, read_part
 from store.parts import read_table
 
@@ -51,6 +51,7 @@ _SCHEMA_KEY = "regatta.carried"
 _VERSION = "1"
 _ROW_GROUP_ROWS = 20_000
 _SORT_MEMORY = "200MB"
+_ORDER = ("job", "output", "part", "index", "key")
 
 
 def encode_carried(table: pa.Table) -> bytes:
@@ -112,6 +113,17 @@ def origins(manifests: Sequence[tuple[str, str]]) -> Iterator[Origin]:
     with tempfile.TemporaryDirectory(prefix="regatta-carried-") as folder:
         files = _local(manifests, Path(folder))
         yield from _grouped(_sorted(files, Path(folder)))
+
+
+def origins_of(source: Readable, keys: Collection[str]) -> Iterator[Origin]:
+    """Yield the parts from which a carried manifest takes the items with these keys, as texts.
+
+    Raises:
+        FatalError: the manifest is damaged or of another version.
+    """
+    with open_table(source, schema_key=_SCHEMA_KEY, version=_VERSION) as file:
+        rows = rows_with(file, "key", keys, SCHEMA.names).select(SCHEMA.names).cast(SCHEMA)
+    yield from _grouped([rows.sort_by([(name, "ascending") for name in _ORDER])])
 
 
 def rows_from(origin: Origin, columns: Collection[str] | None = None) -> tuple[pa.Table, pa.Table]:

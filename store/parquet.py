@@ -1,11 +1,12 @@
 """Writes and reads Parquet files whose bytes depend on their content alone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core.errors import FatalError
@@ -74,3 +75,35 @@ def read_groups(
         return file.read_row_groups(groups, columns=columns, use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise FatalError(f"the part is damaged: {error}") from error
+
+
+def rows_with(
+    file: pq.ParquetFile, column: str, values: Collection[str], columns: Sequence[str]
+) -> pa.Table:
+    """Return the rows with one of these values in a column of text, and their places in the file.
+
+    The table has `columns` and `row`, from 0. Row groups that cannot hold any are not read.
+
+    Raises:
+        FatalError: the file is damaged.
+    """
+    place = file.schema_arrow.get_field_index(column)
+    wanted = pa.array(sorted(values), pa.string())
+    found, start = [], 0
+    for number in range(file.num_row_groups):
+        group = file.metadata.row_group(number)
+        known = group.column(place).statistics
+        rows, start = range(start, start + group.num_rows), start + group.num_rows
+        if known is not None and known.has_min_max:
+            low, high = known.min, known.max
+            if not any(low <= value <= high for value in values):
+                continue
+        keys = read_groups(file, [number], [column])[column]
+        here = pc.is_in(keys, value_set=wanted)
+        if pc.any(here).as_py():
+            table = read_groups(file, [number], columns)
+            numbers = pa.array(rows, pa.int64())
+            found.append(table.append_column("row", numbers).filter(here))
+    fields = [file.schema_arrow.field(name) for name in columns]
+    empty = pa.schema([*fields, pa.field("row", pa.int64())]).empty_table()
+    return pa.concat_tables([empty, *found])

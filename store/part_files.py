@@ -51,12 +51,19 @@ def part_columns(location: str, key: str, size: int | None, columns: Collection[
         FatalError: it is missing, damaged, or cannot be read.
     """
     try:
-        return read_columns(_readable(location, key, size), columns)
+        return read_columns(readable(location, key, size), columns)
     except FatalError as error:
         raise FatalError(f"{key} in {absolute(location)}: {error}", hint=error.hint) from error
 
 
-def _readable(location: str, key: str, size: int | None) -> Readable:
+def readable(location: str, key: str, size: int | None) -> Readable:
+    """Return an object of an output in the form of which least is read for some of its columns.
+
+    `size` is its bytes, if that is known.
+
+    Raises:
+        FatalError: it is missing, or cannot be read.
+    """
     if is_s3(location):
         is_small = size is not None and size <= _WHOLE_BYTES
         file = None if is_small else ranged(location, key)

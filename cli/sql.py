@@ -23,7 +23,7 @@ from tables.records import records, unique
 
 ROWS_ON_A_TERMINAL = 50
 
-_SECONDS = 300.0
+SECONDS = 300.0
 _LEAST_MEMORY = 1 << 30
 
 
@@ -38,7 +38,7 @@ def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--timeout",
             type=click.FloatRange(min=0, min_open=True),
-            default=_SECONDS,
+            default=SECONDS,
             show_default=True,
             metavar="SECONDS",
             help="How long to wait for the query.",

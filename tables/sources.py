@@ -1,5 +1,6 @@
 """Where the flat tables of jobs are read from: flat files if there are some, else parts."""
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -15,6 +16,7 @@ from store.view_reading import View
 from tables.columns import SCHEMAS
 from tables.flatten import flat, needed
 
+_WORD = re.compile(r"\w+")
 _AHEAD = 2  # parts per thread that are read, but not asked for yet
 
 
@@ -87,14 +89,18 @@ class FlatResults(dataset.Dataset):  # type: ignore[misc]
         filter: Any = None,  # noqa: A002 - pyarrow's name
         **_options: Any,
     ) -> dataset.Scanner:
-        """Return what reads these columns of the rows that pass the filter.
-
-        Columns of which the filter speaks are among them.
-        """
-        names = SCHEMAS[self._name].names if columns is None else list(columns)
-        schema = pa.schema([SCHEMAS[self._name].field(name) for name in names])
+        """Return what reads these columns of the rows that pass the filter."""
+        whole = SCHEMAS[self._name]
+        names = whole.names if columns is None else list(columns)
+        # An expression does not say of which columns it speaks, but its text has their names.
+        spoken_of = set() if filter is None else set(_WORD.findall(str(filter)))
+        read = [name for name in whole.names if name in names or name in spoken_of]
         return dataset.Scanner.from_batches(
-            self._batches(names), schema=schema, columns=names, filter=filter, use_threads=False
+            self._batches(read),
+            schema=pa.schema([whole.field(name) for name in read]),
+            columns=names,
+            filter=filter,
+            use_threads=False,
         )
 
     def _batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:

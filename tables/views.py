@@ -10,9 +10,7 @@ TEXTS = "texts"
 QUARANTINED = "quarantined"
 
 _JOB = Column("job", pa.string(), "the job that the query is about")
-_MADE_BY = Column(
-    "made_by", pa.string(), "the job that made the row, perhaps an earlier one"
-)
+_MADE_BY = Column("made_by", pa.string(), "the job that made the row, perhaps an earlier one")
 _CODE = Column("code", pa.string(), "the reason's code: truncated, too_large ...")
 
 _QUARANTINED = ("job", "item", "index", "uri", "task", "model", "code", "reason", "size", "etag")

@@ -49,7 +49,8 @@ def needed(name: str, columns: Iterable[str]) -> set[str]:
     """Return what `store.view.View.reads` has to read for these columns of a flat table."""
     found = {one for column in columns for one in _needs(name, column)}
     lists = _LISTS.get(name)
-    if lists is not None and not any(one.startswith(f"{lists}.") for one in found):
+    is_counted = any(one.startswith(f"{lists}.") for one in found) and name != KEYPOINTS
+    if lists is not None and not is_counted:
         found.add(_COUNTED[name])  # how many there are in each row
     return found
 

@@ -4,7 +4,7 @@ import re
 
 import duckdb
 
-from core.errors import RegattaError, UsageError
+from core.errors import FatalError, RegattaError, UsageError
 from core.near import near_names, question
 from tables.views import VIEWS
 
@@ -13,6 +13,7 @@ _NO_COLUMN = re.compile(
     r'does not have a column named "(\w+)"'
 )
 _NO_TABLE = re.compile(r"Table with name (.+?) does not exist")
+_UNREADABLE = re.compile(r"registered as '(.+?)' failed: (.+)")
 _PREFIX = re.compile(r"^[A-Za-z ]+ Error: ")
 
 
@@ -26,14 +27,21 @@ def complaint(error: BaseException, memory: str) -> RegattaError:
             hint="group or filter more, or give it more: --memory",
         )
     text = str(error).strip()
-    first = _PREFIX.sub("", text.splitlines()[0]) if text else type(error).__name__
-    if isinstance(error, duckdb.PermissionException):
-        return UsageError(f"a query reads the results of its jobs only: {first}")
+    if found := _UNREADABLE.search(text):
+        return FatalError(f"the {found[1]} cannot be read: {found[2]}")
+    return _about_sql(text, is_forbidden=isinstance(error, duckdb.PermissionException))
+
+
+def _about_sql(text: str, *, is_forbidden: bool) -> UsageError:
+    """Return what DuckDB's message says, and which name may have been meant."""
     if found := _NO_TABLE.search(text):
         return _unknown("view", found[1], list(VIEWS))
     if found := _NO_COLUMN.search(text):
         columns = {one.name for columns in VIEWS.values() for one in columns}
         return _unknown("column", found[1] or found[2], sorted(columns))
+    first = _PREFIX.sub("", text.splitlines()[0]) if text else "the query failed"
+    if is_forbidden:
+        return UsageError(f"a query reads the results of its jobs only: {first}")
     return UsageError(first, hint=_place(text))
 
 

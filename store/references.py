@@ -28,7 +28,7 @@ def add(session: Session, job_id: str, refers_to: str, why: str) -> None:
     session.execute(new_or_known(session, JobReference, reference).on_conflict_do_nothing())
 
 
-def drop(session: Session, job_id: str, refers_to: str) -> None:
+def let_go(session: Session, job_id: str, refers_to: str) -> None:
     """Record that a job no longer reads what another made."""
     session.execute(
         delete(JobReference).where(

@@ -133,7 +133,7 @@ def adopt(session: Session, compaction_id: str, *, now: float) -> bool:
     found = recorded(session, compaction_id)
     job = lock_job(session, found.of_job)
     compaction = session.get_one(Job, compaction_id, populate_existing=True)
-    references.drop(session, compaction_id, job.id)
+    references.let_go(session, compaction_id, job.id)
     is_good = compaction.state is JobState.SUCCEEDED
     if not is_good or job.generation != found.generation or job.state not in ENDED_JOBS:
         return False

@@ -23,12 +23,23 @@ COMPARES = "compares"
 
 
 def add(session: Session, job_id: str, refers_to: str, why: str) -> None:
-    """Record that a job reads what another made; repeating it changes nothing."""
+    """Record that a job reads what another made; of several reasons, the last one counts."""
     reference = {"job_id": job_id, "refers_to": refers_to, "why": why}
-    session.execute(new_or_known(session, JobReference, reference).on_conflict_do_nothing())
+    session.execute(
+        new_or_known(session, JobReference, reference).on_conflict_do_update(
+            index_elements=["job_id", "refers_to"], set_={"why": why}
+        )
+    )
 
 
-def drop(session: Session, job_id: str, refers_to: str) -> None:
+def drop(session: Session, job_id: str, why: str) -> None:
+    """Forget the references of a job for this reason."""
+    session.execute(
+        delete(JobReference).where(JobReference.job_id == job_id, JobReference.why == why)
+    )
+
+
+def let_go(session: Session, job_id: str, refers_to: str) -> None:
     """Record that a job no longer reads what another made."""
     session.execute(
         delete(JobReference).where(

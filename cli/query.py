@@ -3,7 +3,6 @@
 import re
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import click
 
@@ -26,7 +25,7 @@ _PARQUET = "parquet"
 @click.argument("words", metavar="JOB... [SQL]", nargs=-1, shell_complete=complete.jobs)
 @click.option(
     "--file",
-    type=click.File(encoding="utf-8", lazy=True),
+    type=click.Path(dir_okay=False, allow_dash=True),
     help="Read the SQL from a file, `-` for stdin.",
 )
 @click.option(
@@ -46,7 +45,7 @@ _PARQUET = "parquet"
 def query(
     *,
     words: tuple[str, ...],
-    file: Any,
+    file: str | None,
     form: str | None,
     limit: int | None,
     raw: bool,
@@ -78,15 +77,23 @@ def query(
             print_answer(answer, chosen(form), raw=raw, limit=limit)
 
 
-def _told(words: tuple[str, ...], file: Any) -> tuple[tuple[str, ...], str | None]:
+def _told(words: tuple[str, ...], file: str | None) -> tuple[tuple[str, ...], str | None]:
     """Return the jobs and the SQL, which is the last word if it has a blank in it."""
-    sql = None if file is None else file.read()
+    sql = None if file is None else _read(file)
     if sql is None and words and _SQL.match(words[-1]):
         *refs, sql = words
         words = tuple(refs)
     if not words:
         raise click.UsageError("no JOB is named")
     return words, sql
+
+
+def _read(file: str) -> str:
+    try:
+        with click.open_file(file, encoding="utf-8") as opened_file:
+            return str(opened_file.read())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file!r} cannot be read: {error}") from error
 
 
 def _print_views(form: str) -> None:

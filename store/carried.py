@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from core.errors import FatalError
+from store.compactions import moved_manifests
 from store.database import Database
 from store.jobs import get_job
 from store.locations import absolute, open_store
@@ -77,7 +78,13 @@ def decode_carried(data: bytes) -> pa.Table:
 
 
 def carried_manifests(db: Database, job: Job) -> list[tuple[str, str]]:
-    """Return where a job's carried manifests lie: their outputs, and their keys there."""
+    """Return where a job's carried manifests lie: their outputs, and their keys there.
+
+    They are those that planning wrote, until a compaction has moved results.
+    """
+    moved = db.read(lambda s: moved_manifests(s, job.id))
+    if moved:
+        return moved
     said = db.read(lambda s: get_job(s, job.id)).comparison or {}
     return [(job.output, key) for key in said.get(MANIFESTS, ())]
 

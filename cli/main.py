@@ -23,6 +23,7 @@ COMMANDS = {
     "sample": ("cli.sample", "Draw pictures to try things on."),
     "submit": ("cli.submit", "Hand a job to a running stack."),
     "redraw": ("cli.redraw", "Draw a job's pictures again, from its results."),
+    "compact": ("cli.compact", "Make a job's results quick to ask about."),
     "jobs": ("cli.jobs", "List jobs, newest first; remove them."),
     "status": ("cli.status", "Show how a job, or everything under way, is going."),
     "results": ("cli.results", "Print what was found, even while the job still runs."),

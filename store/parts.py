@@ -24,6 +24,7 @@ __all__ = [
     "encode_rows",
     "iter_rows",
     "merge_rows",
+    "print_rows",
     "read_table",
     "unsucceeded",
 ]
@@ -131,7 +132,7 @@ def iter_rows(source: bytes | Path) -> Iterator[dict[str, Any]]:
     """
     with open_table(source, schema_key=SCHEMA_KEY, version=VERSION) as file:
         for group in range(file.num_row_groups):
-            yield from _printed(_completed(read_groups(file, [group])))
+            yield from print_rows(_completed(read_groups(file, [group])))
 
 
 def read_table(source: bytes | Path) -> pa.Table:
@@ -161,7 +162,8 @@ def _encode(tables: Iterable[pa.Table], *, has_warnings: bool) -> bytes:
     return encode_tables(schema, shortened, metadata={SCHEMA_KEY: VERSION})
 
 
-def _printed(table: pa.Table) -> Iterator[dict[str, Any]]:
+def print_rows(table: pa.Table) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a table with every column of the schema as `iter_rows` does."""
     names = [name for name in table.column_names if name != "index"]
     columns = [
         _entries(table[name].combine_chunks()) if name in _LISTS else table[name].to_pylist()

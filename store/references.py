@@ -9,6 +9,12 @@ from store.tables import JobReference
 REDRAWS = "redraws"
 """Why a job refers to that whose pictures it draws again."""
 
+CARRIES = "carries"
+"""Why a job refers to those whose results are part of its own view."""
+
+COMPARES = "compares"
+"""Why a job that is being planned refers to the one that it is compared with."""
+
 
 def add(session: Session, job_id: str, refers_to: str, why: str) -> None:
     """Record that a job reads what another made; repeating it changes nothing."""

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from itertools import chain, islice
@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from annotations.rows import COLUMNS, line_rows
 from cli import complete
 from cli.options import format_option, raw_option
 from cli.session import job_of, opened, say
@@ -30,10 +31,6 @@ Row = dict[str, Any]
 _ROWS_ON_A_TERMINAL = 50
 _COUNTED = 20_000  # rows that are counted, though not printed, before "more than" has to do
 _LABELS_SHOWN = 4
-_CSV = (
-    *("item", "task", "model", "state", "width", "height", "label", "class_id", "score"),
-    *("x1", "y1", "x2", "y2", "text", "mask", "cutout", "annotated", "reason", "warning"),
-)
 
 
 @click.command(
@@ -119,7 +116,7 @@ def _print(rows: Iterator[Row], form: str, *, raw: bool) -> None:
         first = list(islice(rows, FIRST_ROWS))
         print_records(map(_table_row, chain(first, rows)), _columns(first), form)
     elif form == "csv":
-        print_records(_csv_rows(rows), _CSV, form, raw=raw)
+        print_records(line_rows(rows), COLUMNS, form, raw=raw)
     else:
         print_records(rows, (), form)
 
@@ -194,15 +191,3 @@ def _table_row(row: Row) -> Row:
         "found": dict(labels.most_common(_LABELS_SHOWN)),
         "best": f"{best_one['label']} {best_one['score']:.2f}",
     }
-
-
-def _csv_rows(rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield a line per detection; an item without any keeps one line, so that none disappears."""
-    for row in rows:
-        for one in detections_of(row) or ({},):
-            yield {**row, **_csv_detection(one)}
-
-
-def _csv_detection(one: Mapping[str, Any]) -> Row:
-    box = dict(zip(("x1", "y1", "x2", "y2"), one.get("box", ()), strict=False))
-    return {name: one.get(name) for name in ("label", "class_id", "score", "text")} | box

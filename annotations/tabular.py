@@ -1,0 +1,74 @@
+"""Results as lines and tables: CSV, JSON Lines and Parquet. Boxes are as the model gave them."""
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from annotations.document import text_of
+from annotations.rows import COLUMNS, line_rows, placed_rows
+from annotations.target import Target
+from core.csv_text import csv_cell, csv_line, guarded
+from core.escape import printable_json
+from tables.columns import SCHEMAS
+from tables.flatten import flatten
+
+CSV = "results.csv"
+LINES = "results.jsonl"
+
+
+class CsvWriter:
+    """Writes what `regatta results --format csv` prints.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe, unless `raw`.
+    """
+
+    def __init__(self, target: Target, *, raw: bool) -> None:
+        self._file = target.stream(CSV)
+        self._file.write(csv_line(COLUMNS).encode())
+        self._raw = raw
+
+    def add(self, results: pa.Table) -> None:
+        """Write rows."""
+        for row in line_rows(placed_rows(results)):
+            cells = [csv_cell(row.get(name)) for name in COLUMNS]
+            if not self._raw:
+                cells = [guarded(cell) if isinstance(cell, str) else cell for cell in cells]
+            self._file.write(csv_line(cells).encode())
+
+    def close(self) -> None:
+        """End the file."""
+
+
+class LinesWriter:
+    """Writes what `regatta results --format ndjson` prints."""
+
+    def __init__(self, target: Target) -> None:
+        self._file = target.stream(LINES)
+
+    def add(self, results: pa.Table) -> None:
+        """Write rows."""
+        for row in placed_rows(results):
+            self._file.write(f"{printable_json(text_of(row))}\n".encode())
+
+    def close(self) -> None:
+        """End the file."""
+
+
+class ParquetWriter:
+    """Writes the flat tables of `tables.columns`, a file each."""
+
+    def __init__(self, target: Target) -> None:
+        self._files = {
+            name: pq.ParquetWriter(target.stream(f"{name}.parquet"), schema, compression="zstd")
+            for name, schema in SCHEMAS.items()
+        }
+
+    def add(self, results: pa.Table) -> None:
+        """Write rows."""
+        for name, table in flatten(results).items():
+            if len(table):
+                self._files[name].write_table(table)
+
+    def close(self) -> None:
+        """End the files."""
+        for file in self._files.values():
+            file.close()

@@ -120,6 +120,18 @@ class ClassList:
         return self._places[name]
 
 
+def meant_labels(texts: Sequence[str], known: Collection[str] | None) -> tuple[str, ...]:
+    """Return the labels that are meant: `person,car` are two, unless the model has that one."""
+    return tuple(
+        dict.fromkeys(
+            label
+            for text in texts
+            for label in ([text] if known and text in known else text.split(","))
+            if label
+        )
+    )
+
+
 def check_labels(asked: Collection[str], known: Collection[str]) -> None:
     """Check labels that a person typed against a model's.
 

@@ -25,7 +25,10 @@ DOCUMENT = "annotations.xml"
 
 
 class CvatWriter:
-    """Writes one document: the labels, the images in order, then the tracks."""
+    """Writes one document: the labels, the images in order, then the tracks.
+
+    With `tags`, the classes of whole pictures are their tags.
+    """
 
     def __init__(
         self,
@@ -34,11 +37,13 @@ class CvatWriter:
         *,
         name: str,
         shape: Shape = Shape.OUTLINES,
+        tags: bool = False,
     ) -> None:
         self._target = target
         self._classes = classes
         self._name = name
         self._shape = shape
+        self._tags = tags
         self._images = target.scratch()
         self._tracks: Tracks | None = None
         self._count = 0
@@ -63,7 +68,7 @@ class CvatWriter:
                 f'<image id="{picture.number}" name={attribute(picture.name)} '
                 f'width="{picture.width}" height="{picture.height}">\n'.encode()
             )
-            for one in picture.classes or ():
+            for one in (picture.classes if self._tags else None) or ():
                 self._images.write(_tag(one["label"], one["score"]).encode())
             for each in range(ends[place], ends[place + 1]):
                 if not is_tracked[each]:
@@ -109,9 +114,7 @@ class CvatWriter:
             f"</label>\n{inner}"
         )
 
-    def _element(
-        self, objects: Objects, place: int, picture: Picture, score: str
-    ) -> Iterator[str]:
+    def _element(self, objects: Objects, place: int, picture: Picture, score: str) -> Iterator[str]:
         """Yield an object's elements: its pixels or outlines, its skeleton, or its box."""
         said = _attribute("score", score) if score else ""
         if objects.texts is not None and (line := objects.texts[place]) is not None:

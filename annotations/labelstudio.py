@@ -55,11 +55,7 @@ class LabelStudioWriter:
         self._target.put(CONFIG, self._config().encode())
 
     def _record(self, picture: Picture, objects: Objects, places: range) -> str:
-        result = [
-            region
-            for place in places
-            for region in self._regions(picture, objects, place)
-        ]
+        result = [region for place in places for region in self._regions(picture, objects, place)]
         if self._task == CLASSIFY and picture.classes:
             result = [_choices(picture)]
         scores = objects.scores[places.start : places.stop]
@@ -153,9 +149,7 @@ def url_of(uri: str) -> str:
     return f"/data/local-files/?d={quote(path)}"
 
 
-def _region(
-    name: str, picture: Picture, kind: str, value: dict[str, Any], control: str
-) -> Region:
+def _region(name: str, picture: Picture, kind: str, value: dict[str, Any], control: str) -> Region:
     return {
         "id": name,
         "type": f"{kind}labels",

@@ -3,7 +3,7 @@
 import re
 from hashlib import sha256
 
-from core.keys import key_bytes
+from core.keys import key_bytes, key_to_text
 
 _SEGMENT_BYTES = 200  # of a file's name: file systems stop at 255, and suffixes need room
 # Control characters, line separators, and what file systems or lists of files do not take.
@@ -13,17 +13,21 @@ _UNFIT = re.compile("[\x00-\x1f\x7f\\\\%\x85\u2028\u2029\udc80-\udcff]")
 class Names:
     """Gives pictures the names that they have in an export, no two the same.
 
-    They are those of the items, folders included, with what is no text, breaks lines or leads out of
-    a folder percent-encoded. With `by_stem`, names differ by more than their suffixes, so that each
-    can have a text file of its own: beside `a/x.jpg`, `a/x.png` becomes `a/x_png.png`.
+    They are those of the items, folders included, with what is no text, breaks lines or leads out
+    of a folder percent-encoded. With `by_stem`, names differ by more than their suffixes, so that
+    each can have a text file of its own: beside `a/x.jpg`, `a/x.png` becomes `a/x_png.png`. With
+    `as_items`, pictures stay where they are, and are called what their items are.
     """
 
-    def __init__(self, *, by_stem: bool) -> None:
+    def __init__(self, *, by_stem: bool, as_items: bool = False) -> None:
         self._by_stem = by_stem
+        self._as_items = as_items
         self._taken: set[int] = set()  # of 64-bit hashes: the names would take much more room
 
     def name_of(self, key: str, frame: int | None = None) -> str:
         """Return the name of the picture of an item, or of one of its frames, a relative path."""
+        if self._as_items and frame is None:
+            return key_to_text(key)
         folder, slash, file = safe_path(key).rpartition("/")
         stem, suffix = split_suffix(file)
         if frame is not None:

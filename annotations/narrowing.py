@@ -32,6 +32,10 @@ class Thresholds:
         return kept
 
 
+EVERYTHING = Thresholds()
+"""Thresholds that let everything pass."""
+
+
 def narrowed(results: pa.Table, classes: ClassList, thresholds: Thresholds) -> pa.Table:
     """Return results (`store.view.VIEW_SCHEMA`) with what is exported of each row.
 
@@ -82,4 +86,3 @@ def _relisted(
     return pa.ListArray.from_arrays(
         pa.array(offsets), entries, type=lists.type, mask=pc.is_null(lists)
     )
-

@@ -1,7 +1,7 @@
 """Results as pictures with objects in them: columns that every annotation format writes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -106,8 +106,7 @@ class Counts:
     clipped: int = 0
     empty: int = 0
     unfinished: int = 0  # rows without a result
-    unread: int = 0  # pictures that could not be linked or copied
-    by_name: dict[str, int] = field(default_factory=dict)  # objects by class
+    unread: int = 0  # pictures that are not there any more
 
 
 class Pages:
@@ -152,10 +151,9 @@ class Pages:
         limits = sizes.reshape(-1, 4)[objects.picture]
         inside = np.clip(objects.xyxy, 0, limits)
         is_clipped = (inside != objects.xyxy).any(axis=1)
-        is_there = (inside[:, 2:] > inside[:, :2]).all(axis=1)
+        is_there = np.all(inside[:, 2:] > inside[:, :2], axis=1)
         self._counts.empty += int((~is_there).sum())
         self._counts.clipped += int((is_clipped & is_there).sum())
-        self._counts.objects += int(is_there.sum())
         clipped = replace(objects, xyxy=inside, is_clipped=is_clipped)
         return clipped if is_there.all() else clipped.select(is_there)
 
@@ -201,4 +199,5 @@ def _mask(one: dict[str, Any]) -> RunLengths:
 def seen_joints(joints: NDArray[np.float32], width: int, height: int) -> NDArray[np.bool_]:
     """Return which joints (K, 3) of an object are seen: found, and within its picture."""
     x, y, score = joints.T
-    return (score >= SEEN) & (x >= 0) & (y >= 0) & (x <= width) & (y <= height)
+    seen: NDArray[np.bool_] = (score >= SEEN) & (x >= 0) & (y >= 0) & (x <= width) & (y <= height)
+    return seen

@@ -47,7 +47,9 @@ def outlines_of(mask: RunLengths) -> list[Ring]:
         return []
     x1, y1, x2, y2 = box_around(mask)
     inside = mask.decode()[y1:y2, x1:x2].astype(np.uint8)
-    found = [one.polygon + np.array([x1, y1], np.float64) for one in outlines(inside, background=0)]
+    corner = np.array([x1, y1], np.float64)
+    regions = outlines(inside, background=0)
+    found: list[Ring] = [one.polygon.astype(np.float64) + corner for one in regions]
     return found or [np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], np.float64)]
 
 

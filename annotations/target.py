@@ -49,9 +49,7 @@ class Target(Protocol):
 
 
 @contextmanager
-def opened_target(
-    destination: str, *, is_file: bool, overwrite: bool
-) -> Iterator[Target]:
+def opened_target(destination: str, *, is_file: bool, overwrite: bool) -> Iterator[Target]:
     """Provide the target at a destination, which is empty until `commit`, and else stays as it was.
 
     It is a single file, or a folder or prefix.

@@ -6,7 +6,6 @@ place there.
 """
 
 from collections.abc import Iterator, Sequence
-from enum import StrEnum
 
 import numpy as np
 import yaml
@@ -20,28 +19,19 @@ from annotations.target import Target
 from vision.skeletons import Skeleton, skeleton_of
 
 
-class Variant(StrEnum):
-    """What a line holds."""
-
-    BOXES = "detect"
-    OUTLINES = "segment"
-    POSES = "pose"
-
-
 class YoloWriter:
     """Writes `labels/` for the pictures in `images/`, and `data.yaml`."""
 
-    def __init__(self, target: Target, classes: ClassList, variant: Variant) -> None:
+    def __init__(self, target: Target, classes: ClassList) -> None:
         self._target = target
         self._classes = classes
-        self._variant = variant
         self._joints: int | None = None
 
     def add(self, page: Page) -> None:
         """Write pictures' files; those without objects are empty, which makes them backgrounds."""
         if page.objects.keypoints is not None:
             self._joints = page.objects.keypoints.shape[1]
-        lines = list(self._lines(page))
+        lines = list(_lines(page))
         ends = page.objects.ends(len(page.pictures))
         for place, picture in enumerate(page.pictures):
             text = "".join(lines[ends[place] : ends[place + 1]])
@@ -55,38 +45,38 @@ class YoloWriter:
             "val": "images",
             "names": dict(enumerate(self._classes.names)),
         }
-        if self._variant is Variant.POSES:
-            skeleton = skeleton_of(self._joints or 17)
+        if self._joints is not None:
+            skeleton = skeleton_of(self._joints)
             data["kpt_shape"] = [len(skeleton.joints), 3]
             data["flip_idx"] = _mirrored(skeleton)
         text = yaml.safe_dump(data, allow_unicode=True, sort_keys=False)
         self._target.put("data.yaml", text.encode())
 
-    def _lines(self, page: Page) -> Iterator[str]:
-        sizes = np.array([(one.width, one.height) for one in page.pictures], np.float64)
-        sizes = sizes.reshape(-1, 2)[page.objects.picture]
-        if self._variant is Variant.OUTLINES:
-            return self._outlines(page.objects, sizes)
-        heads = _box_lines(page.objects, sizes)
-        if self._variant is Variant.BOXES:
-            return (f"{head}\n" for head in heads)
-        return self._poses(page, heads)
 
-    def _outlines(self, objects: Objects, sizes: NDArray[np.float64]) -> Iterator[str]:
-        for place, number in enumerate(objects.number.tolist()):
-            ring = joined(rings_of(objects, place)) if _has_pixels(objects) else None
-            if ring is None:
-                x1, y1, x2, y2 = objects.xyxy[place]
-                ring = np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)])
-            shares = np.clip(ring / sizes[place], 0, 1)
-            yield f"{number} {' '.join(f'{share:.6f}' for share in shares.ravel().tolist())}\n"
+def _lines(page: Page) -> Iterator[str]:
+    """Yield each object's line: all the same kind, as a model's objects all have the same."""
+    objects = page.objects
+    sizes = np.array([(one.width, one.height) for one in page.pictures], np.float64)
+    sizes = sizes.reshape(-1, 2)[objects.picture]
+    if objects.masks is not None or objects.polygons is not None:
+        return _outlines(objects, sizes)
+    heads = _box_lines(objects, sizes)
+    if objects.keypoints is None:
+        return (f"{head}\n" for head in heads)
+    return (
+        f"{head} {_joint_text(joints, page.pictures[place])}\n"
+        for head, joints, place in zip(heads, objects.keypoints, objects.picture, strict=True)
+    )
 
-    def _poses(self, page: Page, heads: Sequence[str]) -> Iterator[str]:
-        keypoints = page.objects.keypoints
-        for place, head in enumerate(heads):
-            assert keypoints is not None
-            picture = page.pictures[page.objects.picture[place]]
-            yield f"{head} {_joint_text(keypoints[place], picture)}\n"
+
+def _outlines(objects: Objects, sizes: NDArray[np.float64]) -> Iterator[str]:
+    for place, number in enumerate(objects.number.tolist()):
+        ring = joined(rings_of(objects, place))
+        if ring is None:
+            x1, y1, x2, y2 = objects.xyxy[place]
+            ring = np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)])
+        shares = np.clip(ring / sizes[place], 0, 1)
+        yield f"{number} {' '.join(f'{share:.6f}' for share in shares.ravel().tolist())}\n"
 
 
 def joined(rings: Sequence[Ring]) -> Ring | None:
@@ -104,10 +94,6 @@ def joined(rings: Sequence[Ring]) -> Ring | None:
         around = np.roll(ring, -enter, axis=0)
         way = np.concatenate([way[: leave + 1], around, around[:1], way[leave:]])
     return way
-
-
-def _has_pixels(objects: Objects) -> bool:
-    return objects.masks is not None or objects.polygons is not None
 
 
 def _box_lines(objects: Objects, sizes: NDArray[np.float64]) -> list[str]:

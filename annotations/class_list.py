@@ -99,6 +99,8 @@ class ClassList:
         if self._kept is None and not self._renamed:
             # So that a class keeps the model's number: those before it that no row had yet.
             for before in range(len(self._names), class_id):
+                if before in self._numbers:
+                    continue
                 self._add(before, label_of((), before))
                 self._is_guess.add(before)
         self._add(class_id, label)

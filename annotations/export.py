@@ -14,7 +14,7 @@ from annotations.images import Images, Placer
 from annotations.model_classes import classes_of
 from annotations.names import Names
 from annotations.narrowing import EVERYTHING, Thresholds, narrowed
-from annotations.pictures import Counts, Page, Pages
+from annotations.pictures import LIKELY, Counts, Page, Pages
 from annotations.regions import Segmentations, Shape
 from annotations.target import Target, opened_target
 from core.errors import UsageError
@@ -161,8 +161,7 @@ def _check(task: str, wish: Wish, *, is_file: bool) -> None:
         raise UsageError(f"--boxes means nothing to a model for {task} and {form.name}")
     if wish.raw and form.name != "csv":
         raise UsageError("--raw is for --to csv", hint="leave it out")
-    scored = wish.thresholds.least or wish.thresholds.by_label
-    if scored and task_of(task).has_shares:
+    if _is_scored(wish.thresholds) and task_of(task).has_shares:
         raise UsageError(f"--min-score means nothing to a model for {task}: shares are no scores")
 
 
@@ -210,7 +209,9 @@ class _Run:
         form, regions = self._wish.form, self._segmentations()
         writer = self._picture_writer(target, regions)
         as_items = self._images is Images.LEAVE and not form.by_stem
-        pages = Pages(Names(by_stem=form.by_stem, as_items=as_items), counts)
+        names = Names(by_stem=form.by_stem, as_items=as_items)
+        likely = None if _is_scored(self._wish.thresholds) else LIKELY
+        pages = Pages(names, counts, likely=likely if self._model.task == CLASSIFY else None)
         placer = Placer(target, form.pictures, self._images, counts)
         has_maps = regions is not None and form.name != "voc"
         for table in self._tables():
@@ -219,7 +220,7 @@ class _Run:
                 page = regions.with_regions(page)
             if self._wish.boxes_only:
                 page = _boxes(page)
-            counts.objects += _objects_in(page)
+            counts.objects += _found_in(page, self._model.task)
             for picture in page.pictures:
                 placer.place(picture)
             writer.add(page)
@@ -330,10 +331,15 @@ def _noun(task: str) -> str:
     return "box"
 
 
-def _objects_in(page: Page) -> int:
-    """Return what a page holds: objects, or else segments of a map, or classes of pictures."""
-    segments = sum(len(one.segments or ()) for one in page.pictures)
-    return len(page.objects) or segments
+def _is_scored(thresholds: Thresholds) -> bool:
+    return thresholds != EVERYTHING
+
+
+def _found_in(page: Page, task: str) -> int:
+    """Return how much a page holds: objects, else segments of maps or classes of pictures."""
+    if len(page.objects) or task not in {SEGMENT, PANOPTIC, CLASSIFY}:
+        return len(page.objects)
+    return sum(len(one.segments or one.classes or ()) for one in page.pictures)
 
 
 def _boxes(page: Page) -> Page:

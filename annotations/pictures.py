@@ -18,6 +18,9 @@ from predictions.run_lengths import RunLengths
 SEEN = 0.2
 """The least score of a joint that counts as seen, as in pictures."""
 
+LIKELY = 0.5
+"""The score from which a picture has a class; the best one it has in any case."""
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -110,11 +113,16 @@ class Counts:
 
 
 class Pages:
-    """Makes pages of results, and counts."""
+    """Makes pages of results, and counts.
 
-    def __init__(self, names: Names, counts: Counts) -> None:
+    With `likely`, pictures keep of their classes the best one and those that score so much: most
+    classifiers name runners-up as well.
+    """
+
+    def __init__(self, names: Names, counts: Counts, *, likely: float | None = None) -> None:
         self._names = names
         self._counts = counts
+        self._likely = likely
 
     def of(self, results: pa.Table) -> Page:
         """Return the pictures that have a result, with their objects clipped to them.
@@ -137,6 +145,7 @@ class Pages:
         self._counts.pictures += len(done)
         names = ("item", "uri", "width", "height", "frame", "output", "mask", "classes", "segments")
         columns = {name: done[name].to_pylist() for name in names}
+        columns["classes"] = [found and self._likely_of(found) for found in columns["classes"]]
         return [
             Picture(
                 first + place,
@@ -144,6 +153,15 @@ class Pages:
                 *values,
             )
             for place, values in enumerate(zip(*columns.values(), strict=True))
+        ]
+
+    def _likely_of(self, classes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the classes that a picture keeps; the best one comes first."""
+        least = self._likely
+        return [
+            one
+            for place, one in enumerate(classes)
+            if place == 0 or least is None or one["score"] >= least
         ]
 
     def _clipped(self, objects: Objects, pictures: Sequence[Picture]) -> Objects:

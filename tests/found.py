@@ -110,6 +110,7 @@ def posed() -> list[ResultRow]:
     joints[:, :, 0] = np.linspace(4, 40, 17)
     joints[:, :, 1] = np.linspace(6, 30, 17)
     joints[:, :, 2] = 0.9
+    joints[1, :, 0] += 10
     joints[1, 3, 2] = 0.1
     joints[1, 4, 0] = 70
     found = boxes([[4, 6, 40, 30], [2, 3, 50, 40]], [0, 0], ("person",), keypoints=joints)

@@ -143,10 +143,10 @@ def test_joints_that_are_not_seen_are_not_labelled(
     first, second = data["annotations"]
     assert (first["num_keypoints"], second["num_keypoints"]) == (17, 15)
     assert second["keypoints"][9:15] == [0] * 6
-    assert second["keypoints"][:3] == [4, 6, 2]
+    assert second["keypoints"][:3] == [14, 6, 2]
     line = (tmp_path / "yolo/labels/people.txt").read_text().splitlines()[1].split()
     assert len(line) == 5 + 3 * 17
-    assert line[5:8] == ["0.062500", "0.125000", "2"]
+    assert line[5:8] == ["0.218750", "0.125000", "2"]
     about = yaml.safe_load((tmp_path / "yolo/data.yaml").read_text())
     assert about["kpt_shape"] == [17, 3]
     assert about["flip_idx"][:3] == [0, 2, 1]

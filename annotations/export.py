@@ -226,6 +226,7 @@ class _Run:
             writer.add(page)
             progress(len(table))
         writer.close()
+        placer.close()
 
     def _tables(self) -> Iterator[pa.Table]:
         """Yield the narrowed rows of the model, a limited number at once."""

@@ -6,7 +6,6 @@ from functools import lru_cache
 
 from annotations.pictures import Counts, Picture
 from annotations.target import Target
-from core.errors import BadInputError
 from core.keys import text_to_key
 from store.locations import open_store, split_location
 from store.objects import ObjectStore
@@ -41,12 +40,11 @@ class Placer:
             self._target.link(key, uri)
             return
         location, name = split_location(uri)
-        try:
-            self._target.copy(key, _store(location), name)
-        except BadInputError as error:
-            if error.reason not in {"source_missing", "access_denied"}:
-                raise
-            self._counts.unread += 1
+        self._target.copy(key, _store(location), name)
+
+    def close(self) -> None:
+        """Wait for copies."""
+        self._counts.unread += self._target.missing()
 
 
 @lru_cache(64)

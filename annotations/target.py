@@ -5,14 +5,14 @@ import os
 import shutil
 import tempfile
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from uuid import uuid4
 
-from core.errors import UsageError
+from core.errors import BadInputError, UsageError
 from store.file_errors import writing
 from store.files import FileObjects
 from store.locations import absolute, is_folder, is_object, open_store, split_location
@@ -22,7 +22,7 @@ from store.s3.location import is_s3
 ABOUT = "export.json"
 """What a folder was exported from, and how: its last file, by which an export is known."""
 
-_UPLOADS = 16  # at once
+_AT_ONCE = 16
 _WAITING = 64
 
 
@@ -42,7 +42,10 @@ class Target(Protocol):
         """Make a symbolic link to a file."""
 
     def copy(self, key: str, source: ObjectStore, name: str) -> None:
-        """Copy a file from another store, where it is called `name`."""
+        """Copy a file from another store, where it is called `name`, some time before `commit`."""
+
+    def missing(self) -> int:
+        """Return how many files could not be copied because they are not there any more."""
 
     def commit(self, about: dict[str, Any]) -> None:
         """Let everything appear at once; `about` says what it is."""
@@ -96,6 +99,44 @@ class _Streams:
             self._open.pop().close()
 
 
+class _Background:
+    """Does what waits for others, several at once; what fails is raised at a later call."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(_AT_ONCE)
+        self._waiting: deque[Future[int | None]] = deque()
+        self._missing = 0
+
+    def do(self, what: Callable[..., int | None], *args: Any) -> None:
+        self._waiting.append(self._pool.submit(what, *args))
+        self._wait(_WAITING)
+
+    def missing(self) -> int:
+        """Wait for everything, and return how many files were missing."""
+        self._wait(0)
+        return self._missing
+
+    def _wait(self, most: int) -> None:
+        while len(self._waiting) > most:
+            self._missing += self._waiting.popleft().result() or 0
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+
+def _copied(key: str, into: ObjectStore, source: ObjectStore, name: str) -> int:
+    """Copy a file; return 1 if it is not there any more, or may not be read, else 0."""
+    try:
+        file = source.open(name)
+    except BadInputError as error:
+        if error.reason not in {"source_missing", "access_denied"}:
+            raise
+        return 1
+    with file:
+        into.put_stream(key, file)
+    return 0
+
+
 class _Folder:
     """A folder on this machine: made beside its place, and renamed."""
 
@@ -108,6 +149,7 @@ class _Folder:
         with writing(place.parent, place.name):
             self._staged.mkdir(parents=True)
         self._store = FileObjects(self._staged)
+        self._copies = _Background()
 
     def put(self, key: str, data: bytes) -> None:
         path = self._staged / key
@@ -135,11 +177,14 @@ class _Folder:
                 place.symlink_to(path)
 
     def copy(self, key: str, source: ObjectStore, name: str) -> None:
-        with source.open(name) as file:
-            self._store.put_stream(key, file)
+        self._copies.do(_copied, key, self._store, source, name)
+
+    def missing(self) -> int:
+        return self._copies.missing()
 
     def commit(self, about: dict[str, Any]) -> None:
         self._streams.close()
+        self._copies.missing()
         self.put(ABOUT, _json(about))
         with writing(self._place.parent, self._place.name):
             kind = _kind_of(self._place)  # somebody may have put something there meanwhile
@@ -157,6 +202,7 @@ class _Folder:
             shutil.rmtree(old, ignore_errors=True)
 
     def close(self) -> None:
+        self._copies.close()
         self._streams.close()
         shutil.rmtree(self._staged, ignore_errors=True)
 
@@ -173,24 +219,15 @@ class _Prefix:
         self._scratch = scratch
         self._streams = _Streams()
         self._staged: list[str] = []
-        self._uploads = ThreadPoolExecutor(_UPLOADS)
-        self._waiting: deque[Future[None]] = deque()
+        self._uploads = _Background()
         if kind == "export":
             self._store.delete(ABOUT)
             for info in self._store.list():
-                self._later(self._store.delete, info.key)
-            self._wait(0)
-
-    def _later(self, do: Any, *args: Any) -> None:
-        self._waiting.append(self._uploads.submit(do, *args))
-        self._wait(_WAITING)
-
-    def _wait(self, most: int) -> None:
-        while len(self._waiting) > most:
-            self._waiting.popleft().result()
+                self._uploads.do(self._store.delete, info.key)
+            self._uploads.missing()
 
     def put(self, key: str, data: bytes) -> None:
-        self._later(self._store.put, key, data)
+        self._uploads.do(self._store.put, key, data)
 
     def stream(self, key: str) -> BinaryIO:
         self._staged.append(key)
@@ -203,22 +240,21 @@ class _Prefix:
         raise UsageError(f"a bucket holds no links: {key} to {path}")
 
     def copy(self, key: str, source: ObjectStore, name: str) -> None:
-        self._later(self._copy, key, source, name)
+        self._uploads.do(_copied, key, self._store, source, name)
 
-    def _copy(self, key: str, source: ObjectStore, name: str) -> None:
-        with source.open(name) as file:
-            self._store.put_stream(key, file)
+    def missing(self) -> int:
+        return self._uploads.missing()
 
     def commit(self, about: dict[str, Any]) -> None:
         self._streams.close()
         for number, key in enumerate(self._staged, 1):
             with (self._scratch / f"{number}").open("rb") as file:
                 self._store.put_stream(key, file)
-        self._wait(0)
+        self._uploads.missing()
         self._store.put(ABOUT, _json(about), durable=True)
 
     def close(self) -> None:
-        self._uploads.shutdown(cancel_futures=True)
+        self._uploads.close()
         self._streams.close()
 
 
@@ -252,6 +288,9 @@ class _File:
 
     def copy(self, key: str, source: ObjectStore, name: str) -> None:
         raise UsageError(f"a single file holds no pictures: {key} of {name}, {source}")
+
+    def missing(self) -> int:
+        return 0
 
     def commit(self, about: dict[str, Any]) -> None:  # noqa: ARG002 - there is no room for it
         self._streams.close()

@@ -13,6 +13,7 @@ from tables.flatten import flatten
 
 CSV = "results.csv"
 LINES = "results.jsonl"
+_GROUP_ROWS = 122_880  # what DuckDB reads at once
 
 
 class CsvWriter:
@@ -54,21 +55,29 @@ class LinesWriter:
 
 
 class ParquetWriter:
-    """Writes the flat tables of `tables.columns`, a file each."""
+    """Writes the flat tables of `tables.columns`, a file each, in groups of as many rows."""
 
     def __init__(self, target: Target) -> None:
         self._files = {
             name: pq.ParquetWriter(target.stream(f"{name}.parquet"), schema, compression="zstd")
             for name, schema in SCHEMAS.items()
         }
+        self._waiting: dict[str, list[pa.Table]] = {name: [] for name in SCHEMAS}
 
     def add(self, results: pa.Table) -> None:
-        """Write rows."""
+        """Write rows, or keep them until they fill a group."""
         for name, table in flatten(results).items():
-            if len(table):
-                self._files[name].write_table(table)
+            self._waiting[name].append(table)
+            if sum(map(len, self._waiting[name])) >= _GROUP_ROWS:
+                self._write(name)
 
     def close(self) -> None:
         """End the files."""
-        for file in self._files.values():
+        for name, file in self._files.items():
+            self._write(name)
             file.close()
+
+    def _write(self, name: str) -> None:
+        tables, self._waiting[name] = self._waiting[name], []
+        if tables and any(map(len, tables)):
+            self._files[name].write_table(pa.concat_tables(tables))

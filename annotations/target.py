@@ -70,7 +70,7 @@ def opened_target(destination: str, *, is_file: bool, overwrite: bool) -> Iterat
         elif is_s3(destination):
             target = _Prefix(destination, Path(scratch), overwrite=overwrite)
         else:
-            target = _Folder(Path(absolute(destination)), overwrite=overwrite)
+            target = _Folder(Path(absolute(destination)).resolve(), overwrite=overwrite)
         try:
             yield target
         finally:

@@ -100,6 +100,8 @@ def export_job(
     if labels is not None:
         check_labels(wish.thresholds.by_label, labels)
     kept = None if wish.kept is None else meant_labels(wish.kept, labels)
+    if kept == ():
+        raise UsageError("--classes names no label")
     classes = ClassList(known.labels, kept=kept, renamed=wish.renamed)
     run = _Run(db, job, model, wish, classes, images, is_file=is_file)
     with opened_target(destination, is_file=is_file, overwrite=wish.overwrite) as target:

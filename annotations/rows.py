@@ -11,12 +11,13 @@ from store.parts import print_rows
 
 Row = dict[str, Any]
 
-COLUMNS = (
+CSV_COLUMNS = (
     *("item", "task", "model", "state", "width", "height", "label", "class_id", "score"),
     *("x1", "y1", "x2", "y2", "text", "mask", "cutout", "annotated", "reason", "warning"),
 )
 """The columns of rows as CSV."""
 
+_PLAIN = ("label", "class_id", "score", "text", "track_id")
 _FILES = ("mask", "cutout", "annotated")
 
 
@@ -33,7 +34,7 @@ def placed_rows(results: pa.Table) -> Iterator[Row]:
 
 
 def line_rows(rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield a row of `COLUMNS` per detection, or per class that a picture was given.
+    """Yield a row per detection, or per class that a picture was given, with its fields as columns.
 
     An item without any keeps one row, so that none disappears.
     """
@@ -42,6 +43,14 @@ def line_rows(rows: Iterable[Row]) -> Iterator[Row]:
             yield {**row, **_detection(one)}
 
 
+def area_of(detection: Mapping[str, Any]) -> float | None:
+    """Return the pixels of a detection's box; None if it has none."""
+    if "box" not in detection:
+        return None
+    x1, y1, x2, y2 = detection["box"]
+    return float((x2 - x1) * (y2 - y1))
+
+
 def _detection(one: Mapping[str, Any]) -> Row:
     box = dict(zip(("x1", "y1", "x2", "y2"), one.get("box", ()), strict=False))
-    return {name: one.get(name) for name in ("label", "class_id", "score", "text")} | box
+    return {name: one.get(name) for name in _PLAIN} | box | {"area": area_of(one)}

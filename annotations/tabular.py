@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from annotations.document import text_of
-from annotations.rows import COLUMNS, line_rows, placed_rows
+from annotations.rows import CSV_COLUMNS, line_rows, placed_rows
 from annotations.target import Target
 from core.csv_text import csv_cell, csv_line, guarded
 from core.escape import printable_json
@@ -24,13 +24,13 @@ class CsvWriter:
 
     def __init__(self, target: Target, *, raw: bool) -> None:
         self._file = target.stream(CSV)
-        self._file.write(csv_line(COLUMNS).encode())
+        self._file.write(csv_line(CSV_COLUMNS).encode())
         self._raw = raw
 
     def add(self, results: pa.Table) -> None:
         """Write rows."""
         for row in line_rows(placed_rows(results)):
-            cells = [csv_cell(row.get(name)) for name in COLUMNS]
+            cells = [csv_cell(row.get(name)) for name in CSV_COLUMNS]
             if not self._raw:
                 cells = [guarded(cell) if isinstance(cell, str) else cell for cell in cells]
             self._file.write(csv_line(cells).encode())

@@ -37,7 +37,8 @@ class Inherited:
 def like_job(db: Database, ref: str) -> Inherited:
     """Return what another job says: found by its id, a prefix of it, its name, or its manifest.
 
-    Models are exactly those of that job. Its output is not taken over.
+    Models are exactly those of that job. Its output is not taken over, nor is the job that it was
+    compared with.
 
     Raises:
         UsageError: there is no such job.
@@ -129,7 +130,7 @@ def _inherited(job: Mapping[str, Any]) -> Inherited:
         said = dict(JobRequest.from_json(job["request"]).said)
     else:  # of a version that only kept what came of it
         said = _as_said(options, selection, job)
-    for name in ("output", "detector"):
+    for name in ("output", "detector", "since_job"):
         said.pop(name, None)
     # Ages and settings as they were then.
     if selection.since is not None:

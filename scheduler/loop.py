@@ -13,6 +13,7 @@ import structlog
 
 from core.errors import RegattaError
 from core.repeats import Repeats
+from scheduler.compact import Compactor
 from scheduler.dispatch import Dispatcher
 from scheduler.doorbell import Doorbell
 from scheduler.guard import Guard
@@ -33,12 +34,13 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The scheduler's settings, all in seconds except `max_tries`."""
+    """The scheduler's settings, all in seconds except `max_tries` and `compact_parts`."""
 
     lease_seconds: float
     heartbeat_seconds: float
     republish_seconds: float
     max_tries: int
+    compact_parts: int = 0
 
     @property
     def worker_ttl(self) -> float:
@@ -76,6 +78,7 @@ class Scheduler:
         )
         self.settler = Settler(db)
         self.guard = Guard(db)
+        self.compactor = Compactor(db, least_parts=timing.compact_parts)
 
     def tick(self) -> None:
         """Run everything short once; trouble in one part doesn't stop the others."""
@@ -128,6 +131,7 @@ class Scheduler:
             if rested or self._quietly(lambda: self._db.read(any_under_way)):
                 self._quietly(self.guard.tick)
                 self._quietly(self.settler.tick)
+                self._quietly(self.compactor.tick)
                 last = time.monotonic()
 
     def _beat(self) -> None:

@@ -26,6 +26,8 @@ from registry.heeding import effective, heeded
 from registry.labels import labelled
 from scheduler.dataset import Dataset, locate, locate_all
 from scheduler.places import real_folder
+from scheduler.since import since
+from store import references
 from store.database import Database
 from store.locations import open_store
 from store.naming import naming
@@ -53,6 +55,7 @@ class Draft:
 
     `effective` are the values that hold for each model (`registry.heeding`). `dropped` names
     inherited options that nothing in the job heeds, and says why; `request` is without them.
+    `since` is the id of the job whose results are taken over where nothing has changed.
     """
 
     request: JobRequest
@@ -63,11 +66,12 @@ class Draft:
     options: JobOptions
     effective: dict[str, Any]
     dropped: tuple[str, ...]
+    since: str | None = None
 
     @property
     def selection(self) -> Selection:
         """Which entries become items; ages count back from now."""
-        return replace(self.request.selection(), sources=self.dataset.several)
+        return replace(self.request.selection(), sources=self.dataset.several, since_job=self.since)
 
 
 def submit(
@@ -97,6 +101,9 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
     request, dropped = heeded(request, found, {source.kind for source in dataset.sources})
     chosen = complete_models(db, found, detector=request.terms.detector)
     request = labelled(request, chosen.members)
+    if (earlier := since(db, request)) is not None:
+        said = {**request.said, "since_job": earlier.id}  # names find other jobs tomorrow
+        request = replace(request, said=said)
     options = request.options(
         max_pixels=defaults.max_pixels,
         max_item_bytes=defaults.max_item_bytes,
@@ -113,6 +120,7 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
         options=options,
         effective=effective(chosen, options),
         dropped=tuple(dropped),
+        since=None if earlier is None else earlier.id,
     )
 
 
@@ -189,7 +197,10 @@ def _write(session: Session, draft: Draft, job_id: str, output: str, now: float)
             state=JobState.PLANNING,
             priority=terms.priority,
             created_at=now,
+            since_job=draft.since,
         )
         session.add(job)
         session.flush()
+        if draft.since is not None:
+            references.add(session, job_id, draft.since, references.COMPARES)
     return job

@@ -1,6 +1,7 @@
 """Makes flat tables of nested results, a column at a time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +10,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from store.locations import absolute
-from tables.columns import CLASSES, DETECTIONS, ITEMS, KEYPOINTS, SCHEMAS, SEGMENTS
+from store.view_reading import VIEW_SCHEMA
+from tables.columns import CLASSES, DETECTIONS, KEYPOINTS, SCHEMAS, SEGMENTS
 from vision.skeletons import skeleton_of
 
 _AT_ONCE = 1 << 18
@@ -26,17 +28,73 @@ def flatten(results: pa.Table) -> dict[str, pa.Table]:
     Each name of `tables.columns.SCHEMAS` gets a table of that schema, with the rows in the order
     of the results, perhaps none. Places become absolute.
     """
-    slices = [_flatten(part) for part in _slices(results)]
-    return {
-        name: pa.concat_tables([schema.empty_table(), *(one[name] for one in slices)])
-        for name, schema in SCHEMAS.items()
-    }
+    return {name: flat(name, results) for name in SCHEMAS}
+
+
+def flat(name: str, results: pa.Table, columns: Collection[str] | None = None) -> pa.Table:
+    """Return a flat table of results, or some of its columns, in the order of its schema.
+
+    The results need those columns only that `needed` names; what else they lack is null.
+    """
+    fields = [one for one in SCHEMAS[name] if columns is None or one.name in columns]
+    schema = pa.schema(fields)
+    tables = [schema.empty_table()]
+    for part in _slices(results):
+        found = _flat(name, part, {*schema.names})
+        tables.append(pa.table([found[one.name].cast(one.type) for one in schema], schema=schema))
+    return pa.concat_tables(tables)
+
+
+def needed(name: str, columns: Iterable[str]) -> set[str]:
+    """Return what `store.view.View.reads` has to read for these columns of a flat table."""
+    found = {one for column in columns for one in _needs(name, column)}
+    lists = _LISTS.get(name)
+    is_counted = any(one.startswith(f"{lists}.") for one in found) and name != KEYPOINTS
+    if lists is not None and not is_counted:
+        found.add(_COUNTED[name])  # how many there are in each row
+    return found
+
+
+def _needs(name: str, column: str) -> Iterable[str]:
+    lists = _LISTS.get(name)
+    if column in _MADE_OF:
+        return _MADE_OF[column]
+    if lists is None or column in _OF_ROWS:
+        return [column]
+    if name == KEYPOINTS and column != "track_id":
+        return ["detections.keypoints"]
+    is_of_box = column in _CORNERS or (column == "area" and name == DETECTIONS)
+    return [f"{lists}.{'box' if is_of_box else column}"]
+
+
+_LISTS = {
+    DETECTIONS: "detections",
+    KEYPOINTS: "detections",
+    CLASSES: "classes",
+    SEGMENTS: "segments",
+}
+_COUNTED = {
+    DETECTIONS: "detections.class_id",
+    KEYPOINTS: "detections.keypoints",
+    CLASSES: "classes.class_id",
+    SEGMENTS: "segments.class_id",
+}
+_OF_ROWS = frozenset(field.name for field in VIEW_SCHEMA) - {"mask"}
+_MADE_OF = {
+    "nr": (),
+    "annotated": ("annotated", "output"),
+    "mask": ("mask", "output"),
+    "cutout": ("cutout", "output"),
+    "size": ("source.size",),
+    "etag": ("source.etag",),
+    "found": ("detections.class_id",),
+}
 
 
 def _slices(results: pa.Table) -> Iterator[pa.Table]:
-    """Yield the rows in slices of about `_AT_ONCE` detections, points or rows."""
+    """Yield the rows in slices of about `_AT_ONCE` rows and what is in their lists."""
     per_row = np.ones(len(results), np.int64)
-    for name in ("detections", "classes", "segments"):
+    for name in {*_LISTS.values()} & {*results.column_names}:
         per_row += pc.fill_null(pc.list_value_length(results[name]), 0).to_numpy()
     turns = np.cumsum(per_row) // _AT_ONCE
     ends = [0, *(np.flatnonzero(np.diff(turns)) + 1).tolist(), len(results)]
@@ -44,43 +102,39 @@ def _slices(results: pa.Table) -> Iterator[pa.Table]:
         yield results.slice(start, stop - start).combine_chunks()
 
 
-def _flatten(results: pa.Table) -> dict[str, pa.Table]:
-    columns = {name: _array(results[name]) for name in results.column_names}
-    for name in ("annotated", "mask", "cutout"):
-        columns[name] = _placed(columns["output"], columns[name])
-    columns["size"] = pc.struct_field(columns["source"], "size")
-    columns["etag"] = pc.struct_field(columns["source"], "etag")
-    columns["found"] = pc.list_value_length(columns["detections"])
-    rows = _Rows(columns)
-    detections = rows.entries("detections")
-    return {
-        ITEMS: _table(ITEMS, columns),
-        DETECTIONS: _table(DETECTIONS, _with_box(detections, pa.float32())),
-        KEYPOINTS: _table(KEYPOINTS, _points(detections)),
-        CLASSES: _table(CLASSES, rows.entries("classes")),
-        SEGMENTS: _table(SEGMENTS, _with_box(rows.entries("segments"), pa.int32())),
-    }
+def _flat(name: str, results: pa.Table, wanted: AbstractSet[str]) -> dict[str, pa.Array]:
+    columns = {column: _array(results[column]) for column in results.column_names}
+    for column in wanted & {"annotated", "mask", "cutout"} & {*columns}:
+        columns[column] = _placed(columns["output"], columns[column])
+    if "source" in columns:
+        columns |= _fields(columns["source"])
+    if "detections" in columns:
+        columns["found"] = pc.list_value_length(columns["detections"])
+    if name in _LISTS:
+        columns = _entries(columns, _LISTS[name], wanted)
+    if name == KEYPOINTS:
+        columns = _points(columns, wanted)
+    if "box" in columns:
+        columns |= _corners(columns["box"])
+    count = len(next(iter(columns.values())))
+    lacking = {column: pa.nulls(count) for column in wanted if column not in columns}
+    return columns | lacking
 
 
-class _Rows:
-    """The columns of some results, of which an entry in one of their lists takes what it needs."""
+def _entries(
+    columns: Mapping[str, pa.Array], name: str, wanted: Collection[str]
+) -> dict[str, pa.Array]:
+    """Return the columns of what is in the lists of this name, with those of their rows."""
+    if name not in columns:  # nor in the part
+        return {column: array.slice(0, 0) for column, array in columns.items()}
+    rows = pc.list_parent_indices(columns[name])
+    of_rows = [one for one in columns if one in wanted and one in _OF_ROWS]
+    entries = {one: columns[one].take(rows) for one in of_rows}
+    return entries | {"nr": pa.array(_places(rows) + 1)} | _fields(pc.list_flatten(columns[name]))
 
-    def __init__(self, columns: Mapping[str, pa.Array]) -> None:
-        lists = {"detections", "classes", "segments"}
-        self._lists = {name: columns[name] for name in lists}
-        self._plain = {name: column for name, column in columns.items() if name not in lists}
 
-    def entries(self, name: str) -> dict[str, pa.Array]:
-        """Return the columns of the entries in the lists of this name, those of their rows too."""
-        lists = self._lists[name]
-        rows = pc.list_parent_indices(lists)
-        structs = pc.list_flatten(lists)
-        wanted = [column for column in self._plain if column in SCHEMAS[name].names]
-        columns = {column: self._plain[column].take(rows) for column in wanted}
-        columns["nr"] = pa.array(_places(rows) + 1)
-        for field in structs.type:
-            columns[field.name] = pc.struct_field(structs, field.name)
-        return columns
+def _fields(structs: pa.StructArray) -> dict[str, pa.Array]:
+    return {field.name: pc.struct_field(structs, field.name) for field in structs.type}
 
 
 def _places(parents: pa.Array) -> _Ints:
@@ -90,24 +144,22 @@ def _places(parents: pa.Array) -> _Ints:
     return places
 
 
-def _with_box(columns: dict[str, pa.Array], kind: pa.DataType) -> dict[str, pa.Array]:
-    """Return the columns with the corners of `box`, and with its area if they have none."""
-    corners = {
-        name: pc.list_element(columns["box"], place).cast(kind)
-        for place, name in enumerate(_CORNERS)
-    }
-    if "area" not in columns:
-        x1, y1, x2, y2 = (pc.cast(corner, pa.float64()) for corner in corners.values())
-        columns["area"] = pc.multiply(pc.subtract(x2, x1), pc.subtract(y2, y1))
-    return columns | corners
+def _corners(boxes: pa.Array) -> dict[str, pa.Array]:
+    """Return the corners of boxes and, of those with fractions, the areas."""
+    corners = {name: pc.list_element(boxes, place) for place, name in enumerate(_CORNERS)}
+    if not pa.types.is_float32(boxes.type.value_type):
+        return corners
+    x1, y1, x2, y2 = (pc.cast(corner, pa.float64()) for corner in corners.values())
+    return corners | {"area": pc.multiply(pc.subtract(x2, x1), pc.subtract(y2, y1))}
 
 
-def _points(detections: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
-    lists = detections["keypoints"]
+def _points(detections: Mapping[str, pa.Array], wanted: Collection[str]) -> dict[str, pa.Array]:
+    lists = detections.get("keypoints")
+    if lists is None:
+        return {name: array.slice(0, 0) for name, array in detections.items()}
     owners = pc.list_parent_indices(lists)
     triples = pc.list_flatten(lists)
-    names = [name for name in SCHEMAS[KEYPOINTS].names if name in detections and name != "score"]
-    columns = {name: detections[name].take(owners) for name in names}
+    columns = {name: array.take(owners) for name, array in detections.items() if name in wanted}
     for place, name in enumerate(("x", "y", "score")):
         columns[name] = pc.list_element(triples, place)
     points = _places(owners)
@@ -132,11 +184,6 @@ def _placed(outputs: pa.Array, keys: pa.Array) -> pa.Array:
     return pc.binary_join_element_wise(
         pa.array(roots, pa.string()).take(texts.indices), keys, "/", null_handling="emit_null"
     )
-
-
-def _table(name: str, columns: Mapping[str, pa.Array]) -> pa.Table:
-    schema = SCHEMAS[name]
-    return pa.table([columns[field.name].cast(field.type) for field in schema], schema=schema)
 
 
 def _array(column: pa.ChunkedArray) -> pa.Array:

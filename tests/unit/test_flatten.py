@@ -1,19 +1,24 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from core.items import ItemRef
+from core.sources import Source, SourceKind
 from core.states import ItemState
 from predictions.answer import ClassScore, Segment
 from predictions.detections import Detections
 from store.part_columns import table_of
+from store.parts import encode_rows
 from store.results import ResultRow
-from store.view import VIEW_SCHEMA
+from store.view import VIEW_SCHEMA, View, ViewPart
 from tables import flatten as flatten_module
 from tables.columns import SCHEMAS
-from tables.flatten import flatten
+from tables.flatten import flat, flatten, needed
+from tables.sources import FlatResults
 
 
 def row(index: int, **fields: Any) -> ResultRow:
@@ -117,3 +122,27 @@ def test_no_rows_are_empty_tables() -> None:
     assert {name: (table.schema, len(table)) for name, table in tables.items()} == {
         name: (schema, 0) for name, schema in SCHEMAS.items()
     }
+
+
+def test_any_columns_can_be_read_by_themselves(tmp_path: Path) -> None:
+    key = "results/part-000000.parquet"
+    place = tmp_path / key
+    place.parent.mkdir()
+    place.write_bytes(encode_rows(ROWS))
+    part = ViewPart("j1", str(tmp_path), key, None, len(ROWS), 9, "items/none", 0, len(ROWS))
+    whole = View([part], (), {"": Source(SourceKind.FOLDER, "/data")})
+    [read] = whole.reads()
+    tables = flatten(read())
+    assert (
+        tables["items"]
+        .drop_columns(["annotated", "mask"])
+        .equals(flatten(view(ROWS))["items"].drop_columns(["annotated", "mask"]))
+    )
+    for name, table in tables.items():
+        for column in table.column_names:
+            [read] = whole.reads(needed(name, [column]))
+            assert flat(name, read(), [column]).equals(table.select([column])), (name, column)
+        dataset = FlatResults(name, whole, threads=2)
+        assert dataset.scanner().to_table().equals(table)
+        some = dataset.scanner(["model", "item"], filter=pc.field("index") == 4).to_table()
+        assert some.equals(table.filter(pc.field("index") == 4).select(["model", "item"]))

@@ -55,6 +55,7 @@ def test_classes_are_mapped_by_a_file_or_by_pairs(
         (["--map", "person"], "'person' is no LABEL=NAME"),
         (["--map", "none.json"], "none.json cannot be read"),
         (["--map", "list.json"], "list.json is no object of texts"),
+        (["--classes", ","], "--classes names no label"),
         (["--min-score", "high"], "'high' is no score"),
         (["--min-score", "=0.5"], "'=0.5' is no score"),
         (["--min-score", "nan"], "'nan' is no score"),

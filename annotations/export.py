@@ -269,7 +269,7 @@ class _Run:
         if wish.form.name == "yolo":
             from annotations.yolo import YoloWriter  # noqa: PLC0415
 
-            return YoloWriter(target, classes)
+            return YoloWriter(target, classes, apart=regions is not None)
         if wish.form.name == "voc":
             from annotations.voc import VocWriter  # noqa: PLC0415
 

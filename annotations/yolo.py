@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import yaml
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from annotations.class_list import ClassList
 from annotations.names import without_suffix
@@ -20,18 +21,22 @@ from vision.skeletons import Skeleton, skeleton_of
 
 
 class YoloWriter:
-    """Writes `labels/` for the pictures in `images/`, and `data.yaml`."""
+    """Writes `labels/` for the pictures in `images/`, and `data.yaml`.
 
-    def __init__(self, target: Target, classes: ClassList) -> None:
+    An object in several parts is one line, or, if `apart`, one for each.
+    """
+
+    def __init__(self, target: Target, classes: ClassList, *, apart: bool = False) -> None:
         self._target = target
         self._classes = classes
+        self._apart = apart
         self._joints: int | None = None
 
     def add(self, page: Page) -> None:
         """Write pictures' files; those without objects are empty, which makes them backgrounds."""
         if page.objects.keypoints is not None:
             self._joints = page.objects.keypoints.shape[1]
-        lines = list(_lines(page))
+        lines = list(_lines(page, apart=self._apart))
         ends = page.objects.ends(len(page.pictures))
         for place, picture in enumerate(page.pictures):
             text = "".join(lines[ends[place] : ends[place + 1]])
@@ -53,13 +58,13 @@ class YoloWriter:
         self._target.put("data.yaml", text.encode())
 
 
-def _lines(page: Page) -> Iterator[str]:
-    """Yield each object's line: all the same kind, as a model's objects all have the same."""
+def _lines(page: Page, *, apart: bool) -> Iterator[str]:
+    """Yield each object's lines: all the same kind, as a model's objects all have the same."""
     objects = page.objects
     sizes = np.array([(one.width, one.height) for one in page.pictures], np.float64)
     sizes = sizes.reshape(-1, 2)[objects.picture]
     if objects.masks is not None or objects.polygons is not None:
-        return _outlines(objects, sizes)
+        return _outlines(objects, sizes, apart=apart)
     heads = _box_lines(objects, sizes)
     if objects.keypoints is None:
         return (f"{head}\n" for head in heads)
@@ -69,28 +74,32 @@ def _lines(page: Page) -> Iterator[str]:
     )
 
 
-def _outlines(objects: Objects, sizes: NDArray[np.float64]) -> Iterator[str]:
+def _outlines(objects: Objects, sizes: NDArray[np.float64], *, apart: bool) -> Iterator[str]:
     for place, number in enumerate(objects.number.tolist()):
-        ring = joined(rings_of(objects, place))
-        if ring is None:
+        rings = rings_of(objects, place)
+        if not rings:
             x1, y1, x2, y2 = objects.xyxy[place]
-            ring = np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)])
-        shares = np.clip(ring / sizes[place], 0, 1)
-        yield f"{number} {' '.join(f'{share:.6f}' for share in shares.ravel().tolist())}\n"
+            rings = [np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)])]
+        yield "".join(
+            f"{number} {_share_text(ring / sizes[place])}\n"
+            for ring in (rings if apart else [joined(rings)])
+        )
 
 
-def joined(rings: Sequence[Ring]) -> Ring | None:
+def _share_text(shares: NDArray[np.float64]) -> str:
+    return " ".join(f"{share:.6f}" for share in shares.clip(0, 1).ravel().tolist())
+
+
+def joined(rings: Sequence[Ring]) -> Ring:
     """Return one ring that goes around several, along lines of no width between them.
 
-    Each further ring is entered and left at the point that is nearest to where the way so far comes
-    near it.
+    Each further ring is entered and left at its point that is nearest to the way so far.
     """
-    if not rings:
-        return None
     way = rings[0]
     for ring in rings[1:]:
-        apart = ((way[:, None] - ring[None]) ** 2).sum(axis=2)
-        leave, enter = np.unravel_index(int(apart.argmin()), apart.shape)
+        distances, nearest = cKDTree(way).query(ring)
+        enter = int(distances.argmin())
+        leave = int(nearest[enter])
         around = np.roll(ring, -enter, axis=0)
         way = np.concatenate([way[: leave + 1], around, around[:1], way[leave:]])
     return way

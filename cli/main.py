@@ -27,6 +27,8 @@ COMMANDS = {
     "jobs": ("cli.jobs", "List jobs, newest first; remove them."),
     "status": ("cli.status", "Show how a job, or everything under way, is going."),
     "results": ("cli.results", "Print what was found, even while the job still runs."),
+    "query": ("cli.query", "Ask questions about results, in SQL."),
+    "export": ("cli.export", "Write results in a format of other tools."),
     "report": ("cli.report", "Write an HTML page about a job: charts, pictures, failures."),
     "du": ("cli.du", "Show what jobs, models and the home take up."),
     "prune": ("cli.prune", "Remove old jobs, and what nothing refers to."),

@@ -114,6 +114,32 @@ def test_filters(regatta: Regatta, job: Hold) -> None:
     assert [d["label"] for d in row["detections"]] == ["buoy"]
 
 
+def test_filters_of_boxes_models_and_times(regatta: Regatta, job: Hold) -> None:
+    assert items(regatta, "--min-area", "72") == ["a.jpg", "c.jpg"]
+    assert items(regatta, "--min-area", "72.3") == []
+    assert items(regatta, "--text", "x") == items(regatta, "--track", "1") == []
+    assert items(regatta, "--model", "other") == items(regatta, "--from", "0.5") == []
+    assert len(items(regatta, "--model", "m")) == 4
+    assert "'(' is not a regular expression" in regatta("results", "abc", "--text", "(").stderr
+
+
+def test_order(regatta: Regatta, job: Hold) -> None:
+    assert items(regatta, "--sort", "-score") == ["a.jpg", "c.jpg", "b\n.jpg", "d[1].jpg"]
+    assert items(regatta, "--sort", "score", "--limit", "1") == ["c.jpg"]
+    assert items(regatta, "--sort", "-item") == ["d[1].jpg", "c.jpg", "b\n.jpg", "a.jpg"]
+
+
+def test_some_columns(regatta: Regatta, job: Hold) -> None:
+    assert rows(regatta, "--columns", "item,state", "--limit", "1") == [
+        {"item": "a.jpg", "state": "succeeded"}
+    ]
+    out = regatta("results", "abc", "--columns", "item, label,area", "--format", "csv").stdout
+    assert out.splitlines()[:3] == ["item,label,area", "a.jpg,boat,72.25", "a.jpg,buoy,72.25"]
+    failed = regatta("results", "abc", "--columns", "lable")
+    assert failed.exit_code == 2
+    assert "there is no column 'lable': did you mean 'label'?" in failed.stderr
+
+
 def test_csv_has_a_line_per_detection_and_no_silent_item(regatta: Regatta, job: Hold) -> None:
     out = regatta("results", "abc", "--format", "csv").stdout
     lines = list(csv.DictReader(io.StringIO(out)))

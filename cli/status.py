@@ -93,6 +93,8 @@ def _print(seen: Snapshot, form: str) -> None:
     words = {
         **{name: seen[name] for name in ("id", "name", "model", "source", "output", "state")},
         "items": tallied(seen["items"]),
+        "since": seen["since"],
+        "compared": seen["comparison"] and seen["comparison"]["words"],
         "passed over": list(in_words(seen["passed_over"])),
         "warning": seen["warnings"],
         "shards": tallied(seen["shards"]),

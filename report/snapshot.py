@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from config.settings import Settings
+from core.comparison import Comparison
 from core.kinds import KNOWN, NEED_ENGINE, ShardKind
 from core.messages import queue_for
 from core.options import ModelRef
@@ -145,6 +146,8 @@ def _describe(
             "quarantined": counts.quarantined,
             "cancelled": counts.cancelled,
             "pending": counts.pending,
+            # Results of earlier jobs that are part of this one's, besides those that are listed.
+            **({} if job.since_job is None else {"carried": job.carried}),
         },
         "shards": {state.value: counts.shards.get(state, 0) for state in ShardState},
         "rate": None if rate is None else round(rate, 3),
@@ -162,6 +165,8 @@ def _describe(
         "generation": job.generation,
         "in_progress": counts.in_progress,
         "passed_over": job.passed_over,
+        "since": job.since_job,
+        "comparison": None if job.comparison is None else _comparison(job.comparison),
         "warnings": list(PlanWarnings.from_json(job.warnings).in_words()),
         "error": None if job.state in LIVE_JOBS else job.error,
         "needs_newer": why_newer(job) if job.state not in ENDED_JOBS else None,
@@ -173,6 +178,14 @@ def _describe(
         "left_out": left_out if job.state in LIVE_JOBS and job.kind in NEED_ENGINE else [],
         "networks": _networks(job),
     }
+
+
+def _comparison(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a comparison with an earlier job has found so far, in numbers and words."""
+    found = Comparison.from_json(said)
+    counts = found.to_json()
+    del counts["manifests"]
+    return {**counts, "carried": found.carried, "words": found.words}
 
 
 def _networks(job: Job) -> list[dict[str, str]]:

@@ -364,8 +364,8 @@ def reopen(session: Session, job_id: str, *, now: float) -> int | None:
     # Nothing was listed so far: what has come since may sort before the cursor.
     anew: dict[str, Any] = (
         {}
-        if job.listed or job.planned_at is not None
-        else {"plan_cursor": None, "passed_over": {}, "warnings": None}
+        if job.listed or job.carried or job.planned_at is not None
+        else {"plan_cursor": None, "passed_over": {}, "warnings": None, "comparison": None}
     )
     move = JobMoves.REOPEN if job.planned_at is not None else JobMoves.REOPEN_PLANNING
     reopened = move_job(

@@ -3,10 +3,17 @@
     python -m benchmarks.query [--items 1000000] [--boxes 10] [--part 1000] [--rounds 5]
 
 Each command runs as a process, including Python's start, on a job of these items with as many
-boxes each, in parts of so many items, as its workers leave it.
+boxes each, in parts of so many items, as its workers leave it. The reference is
+`regatta --version`, which shows what any command costs. All run in turn.
 """
 
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
 import time
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +22,29 @@ import pyarrow as pa
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+from benchmarks.figures import Figure, options, quiet, report
 from core.items import ItemRef
-from core.kinds import ShardKind
-from core.layout import items_part, part_name, results_part
+from core.kinds import ArtefactRole, ShardKind
+from core.layout import artefact, items_part, part_name, results_part
 from core.options import JobOptions, ModelRef
 from core.selection import Selection
 from core.states import JobState, ShardState
+from migrations.upgrade import upgrade
+from store.compactions import suffix_of
 from store.database import Database
+from store.jobs import get_job
 from store.manifests import encode_items
 from store.parquet import encode_tables
 from store.part_schema import BOX, DETECTION, ROW_GROUP_ROWS, SCHEMA, SCHEMA_KEY, VERSION
-from store.tables import Job, Shard
+from store.tables import Job, JobCompaction, Shard
+from store.view import own_tables
+from tables.columns import SCHEMAS
+from tables.files import TableFile
+from tables.flatten import flatten
 
-JOB = "5bench00"
+JOB, COMPACTION = "5bench00", "5bench01"
+_REGATTA = Path(sys.executable).with_name("regatta")
+_PARTS_A_FILE = 250
 _MANIFEST = 20_000
 _LABELS = 80
 _SOURCE = "/data/photos"
@@ -136,6 +153,37 @@ def _job(output: Path, items: int, shards: int) -> dict[str, Any]:
     }
 
 
+def compact(db: Database) -> None:
+    """Write the job's flat tables, as a compaction leaves them."""
+    job = db.read(lambda s: get_job(s, JOB))
+    results = own_tables(db, job)
+    made = {**_job(Path(job.output).with_name(COMPACTION), 0, 0), "id": COMPACTION}
+    output = Path(made["output"])
+    shards = []
+    while tables := list(islice(results, _PARTS_A_FILE)):
+        files = {name: TableFile(name) for name in SCHEMAS}
+        for table in tables:
+            for name, rows in flatten(table).items():
+                files[name].write(rows)
+        artefacts = []
+        for name, file in files.items():
+            key = artefact(ArtefactRole.TABLES, part_name(len(shards)), suffix_of(name))
+            (output / key).parent.mkdir(parents=True, exist_ok=True)
+            (output / key).write_bytes(file.close())
+            said = {"role": ArtefactRole.TABLES.value, "staged": "", "key": key}
+            artefacts.append({**said, "sha256": "p" * 64, "bytes": 1})
+        shard = {**_shard(len(shards), 0, 1, 1), "job_id": COMPACTION, "part_digest": None}
+        shards.append({**shard, "kind": ShardKind.COMPACT, "artefacts": artefacts})
+    row = {"job_id": COMPACTION, "of_job": JOB, "generation": 1, "adopted_at": time.time()}
+
+    def write(s: Session) -> None:
+        s.execute(insert(Job), [{**made, "kind": ShardKind.COMPACT}])
+        s.execute(insert(Shard), shards)
+        s.execute(insert(JobCompaction), [row])
+
+    db.write(write)
+
+
 def _shard(seq: int, start: int, stop: int, size: int) -> dict[str, Any]:
     return {
         "job_id": JOB,
@@ -155,3 +203,69 @@ def _shard(seq: int, start: int, stop: int, size: int) -> dict[str, Any]:
         "part_size": size,
         "succeeded": stop - start,
     }
+
+
+def took(home: Path, *words: str) -> float:
+    """Return the seconds from before a command's start to after its end."""
+    begun = time.perf_counter()
+    subprocess.run(
+        [_REGATTA, *words],
+        env={"REGATTA_HOME": str(home), "PATH": os.environ["PATH"]},
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    return time.perf_counter() - begun
+
+
+def _measured(home: Path, rounds: int, state: str) -> list[Figure]:
+    middle = name(500_001)
+    count_labels = "select label, count(*) from detections group by label"
+    mean = "select label, avg(score), sum(area) from detections group by label"
+    one = f"select * from detections where item = '{middle}'"  # noqa: S608 - a name of our own
+    commands = {
+        "regatta --version": (("--version",), None),
+        "query: boxes by label": (("query", JOB, count_labels), 1 if state == "compacted" else 6),
+        "query: mean score and area by label": (("query", JOB, mean), None),
+        "query: boxes of an item": (("query", JOB, one), None),
+        "results --item": (("results", JOB, "--item", middle), 0.3),
+    }
+    times = [
+        {title: took(home, *words) for title, (words, _) in commands.items()} for _ in range(rounds)
+    ]
+    return [
+        Figure(
+            f"{state}: {title}",
+            statistics.median(turn[title] for turn in times),
+            "s",
+            goal,
+            is_limit=True,
+        )
+        for title, (_, goal) in commands.items()
+    ]
+
+
+def main() -> int:
+    parser = options(__doc__)
+    parser.add_argument("--items", type=int, default=1_000_000)
+    parser.add_argument("--boxes", type=int, default=10)
+    parser.add_argument("--part", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=5)
+    told = parser.parse_args()
+    quiet()
+    with tempfile.TemporaryDirectory() as scratch:
+        home = Path(scratch)
+        url = f"sqlite:///{home / 'regatta.db'}"
+        upgrade(url)
+        db = Database(url)
+        fill(db, home / "outputs" / JOB, told.items, told.boxes, told.part)
+        figures = _measured(home, told.rounds, "parts")
+        compact(db)
+        figures += _measured(home, told.rounds, "compacted")
+        db.close()
+    how = {one: getattr(told, one) for one in ("items", "boxes", "part", "rounds")}
+    report("query", figures, how, told.json)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

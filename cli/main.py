@@ -24,6 +24,7 @@ COMMANDS = {
     "submit": ("cli.submit", "Hand a job to a running stack."),
     "schedule": ("cli.schedule.command", "Submit a job again and again, by the clock."),
     "redraw": ("cli.redraw", "Draw a job's pictures again, from its results."),
+    "compact": ("cli.compact", "Make a job's results quick to ask about."),
     "jobs": ("cli.jobs", "List jobs, newest first; remove them."),
     "status": ("cli.status", "Show how a job, or everything under way, is going."),
     "results": ("cli.results", "Print what was found, even while the job still runs."),

@@ -1,7 +1,7 @@
 """What a shard of the kind `compact` reads: some parts of another job's results."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from core.codec import checked_keys, to_plain
@@ -9,14 +9,17 @@ from core.codec import checked_keys, to_plain
 
 @dataclass(frozen=True, slots=True)
 class Compacted:
-    """The job whose results are compacted, in the generation in which they were planned.
+    """The job whose results are compacted, in the generation in which that was planned.
 
-    Results that it carries over from the jobs `moved` are written anew, with their files.
+    A shard without an item manifest works on parts of that job, by their places in its view; one
+    with a manifest on results that the job has taken over. Those of the jobs `moved` are written
+    anew, with their files: each under a folder of this name (ending in `/`, or empty), so that
+    files of two jobs never meet.
     """
 
     job: str
     generation: int
-    moved: Sequence[str] = ()
+    moved: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a shard's row."""

@@ -24,6 +24,7 @@ class ArtefactRole(StrEnum):
     VIDEO = "video"  # a segment of a video, or all of it
     MASKS = "masks"  # the same, of masks
     TABLES = "tables"  # flat tables, for queries
+    CARRIED = "carried"  # where the results lie that a job took over
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class KindTraits:
 
 
 _ROWS, _VIDEO, _MASKS = ArtefactRole.ROWS, ArtefactRole.VIDEO, ArtefactRole.MASKS
-_TABLES = ArtefactRole.TABLES
+_TABLES, _CARRIED = ArtefactRole.TABLES, ArtefactRole.CARRIED
 
 TRAITS: Mapping[ShardKind, KindTraits] = {
     ShardKind.INFER: KindTraits(True, True, frozenset({_ROWS, _VIDEO, _MASKS})),
@@ -49,7 +50,7 @@ TRAITS: Mapping[ShardKind, KindTraits] = {
     ShardKind.PROBE: KindTraits(False, True, frozenset({_ROWS})),
     ShardKind.TRACK: KindTraits(True, False, frozenset({_ROWS})),
     ShardKind.STITCH: KindTraits(False, False, frozenset({_VIDEO, _MASKS})),
-    ShardKind.COMPACT: KindTraits(False, False, frozenset({_ROWS, _TABLES})),
+    ShardKind.COMPACT: KindTraits(False, False, frozenset({_ROWS, _TABLES, _CARRIED})),
     ShardKind.PREPARE: KindTraits(True, False),
 }
 

@@ -66,6 +66,7 @@ _FOLDERS = {
     ArtefactRole.VIDEO: "videos",
     ArtefactRole.MASKS: "mask_videos",
     ArtefactRole.TABLES: "tables",
+    ArtefactRole.CARRIED: "carried",
 }
 
 

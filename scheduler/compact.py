@@ -13,10 +13,12 @@ from core.ids import new_id
 from core.kinds import COUNT, ShardKind
 from core.layout import compaction_output
 from core.states import ENDED_JOBS, JobMoves, JobState
+from scheduler.compacted_parts import mostly_dead
+from scheduler.manifest import write_manifest
 from scheduler.removal import remove_job
 from store import compactions
 from store.database import Database
-from store.jobs import lock_job, stop
+from store.jobs import get_job, lock_job, stop
 from store.settling import parts_of
 from store.tables import Job
 
@@ -40,7 +42,11 @@ def accept(db: Database, job: Job, *, rng: random.Random | None = None) -> Job:
             f"job {job.id} has not ended: it is {job.state}",
             hint=f"wait for it (`regatta status {job.id} --watch`), or cancel it first",
         )
-    if not db.read(lambda s: parts_of(s, job.id)):
+    if job.planned_at is None:  # a retry would go on planning, and take over more
+        raise UsageError(
+            f"job {job.id} ended as {job.state} before its source was listed to the end"
+        )
+    if not job.carried and not db.read(lambda s: parts_of(s, job.id)):
         raise UsageError(f"job {job.id} has no results to compact: it ended as {job.state}")
     new = new_id(rng or random.SystemRandom())
     return db.write(lambda s: _write(s, job, new, anew=True, now=db.now(s)))
@@ -83,6 +89,25 @@ def _write(session: Session, job: Job, new: str, *, anew: bool, now: float) -> J
 _FAILED = ENDED_JOBS - {JobState.SUCCEEDED}
 
 
+def adopt(db: Database, job_id: str) -> bool:
+    """Let what an ended compaction made count from now on; repeating it is harmless.
+
+    The manifest in its job's output follows, if results were moved: what it named may be removed.
+
+    Raises:
+        RegattaError: that manifest cannot be written.
+    """
+    adopted = db.write(lambda s: compactions.adopt(s, job_id, now=db.now(s)))
+    if adopted is None:
+        return False
+    if adopted and db.read(lambda s: compactions.moved_by(s, job_id)):
+        of = db.read(lambda s: get_job(s, compactions.recorded(s, job_id).of_job))
+        write_manifest(db, of, of.state, finished=of.finished_at or of.created_at, error=of.error)
+    db.write(lambda s: compactions.finish(s, job_id))
+    _log.info("compaction ended", job=job_id, holds=adopted)
+    return adopted
+
+
 class Compactor:
     """Sees compactions through, from a job's end to their removal (`tick`).
 
@@ -101,6 +126,7 @@ class Compactor:
         self._least_parts = least_parts
         self._monotonic = monotonic
         self._next = float("-inf")
+        self._worth: dict[str, bool] = {}  # of jobs with few parts: it takes a while to tell
 
     def tick(self) -> int:
         """Do what is due, every few seconds; return how many compactions were begun or ended."""
@@ -125,9 +151,11 @@ class Compactor:
             _log.info("compaction cancelled", job=job_id, why=why)
 
     def _adopt(self, job_id: str) -> bool:
-        adopted = self._db.write(lambda s: compactions.adopt(s, job_id, now=self._db.now(s)))
-        _log.info("compaction ended", job=job_id, holds=adopted)
-        return adopted
+        try:
+            return adopt(self._db, job_id)
+        except RegattaError as error:  # it is tried again
+            _log.warning("compaction not adopted", job=job_id, error=text_of(error))
+            return False
 
     def _remove(self, job_id: str) -> None:
         try:
@@ -140,15 +168,24 @@ class Compactor:
     def _begin(self) -> bool:
         if not self._least_parts or self._db.read(compactions.any_live):
             return False
-        found = self._db.read(
+        recent = self._db.read(
             lambda s: compactions.compactable(
                 s, ended_after=self._db.now(s) - _RECENT_SECONDS, parts=self._least_parts
             )
         )
-        if not found:
+        found = next((job for job in recent if self._is_worth_it(job)), None)
+        if found is None:
             return False
         new = new_id(random.SystemRandom())
-        begun = self._db.write(lambda s: _write(s, found[0], new, anew=False, now=self._db.now(s)))
+        begun = self._db.write(lambda s: _write(s, found, new, anew=False, now=self._db.now(s)))
         if begun.id == new:
-            _log.info("compaction begins", job=new, of=found[0].id)
+            _log.info("compaction begins", job=new, of=found.id)
         return begun.id == new
+
+    def _is_worth_it(self, job: Job) -> bool:
+        """Return whether a job has many parts, or has taken over little of what others made."""
+        if job.shards >= self._least_parts:
+            return True
+        if job.id not in self._worth:
+            self._worth[job.id] = bool(mostly_dead(self._db, job))
+        return self._worth[job.id]

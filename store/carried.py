@@ -79,9 +79,17 @@ def decode_carried(data: bytes) -> pa.Table:
 
 
 def carried_manifests(db: "Database", job: "Job") -> list[tuple[str, str]]:
-    """Return where a job's carried manifests lie: their outputs, and their keys there."""
-    from store.jobs import get_job  # noqa: PLC0415 - who only reads manifests needs no database
+    """Return where a job's carried manifests lie: their outputs, and their keys there.
 
+    They are those that planning wrote, until a compaction has moved results.
+    """
+    # Who only reads manifests needs no database.
+    from store.compactions import moved_manifests  # noqa: PLC0415
+    from store.jobs import get_job  # noqa: PLC0415
+
+    moved = db.read(lambda s: moved_manifests(s, job.id))
+    if moved:
+        return moved
     said = db.read(lambda s: get_job(s, job.id)).comparison or {}
     return [(job.output, key) for key in said.get(MANIFESTS, ())]
 

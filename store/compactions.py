@@ -5,10 +5,11 @@ transaction; as soon as its job is retried, nobody reads it any more.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, not_, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, not_, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from core.kinds import COUNT, ArtefactRole, ShardKind
@@ -16,8 +17,9 @@ from core.states import ENDED_JOBS, JobState
 from store import references
 from store.artefacts import artefacts_of
 from store.jobs import lock_job
+from store.profiles import profiles_of
 from store.settling import results_of
-from store.tables import Job, JobCompaction, JobReference
+from store.tables import Job, JobCompaction, JobReference, Shard
 
 _COMPACTED = frozenset({JobState.SUCCEEDED, JobState.PARTIAL})
 
@@ -55,6 +57,42 @@ def compaction_of(session: Session, job: Job) -> Compaction | None:
             if artefact.role is ArtefactRole.TABLES:
                 tables[_table_of(artefact.key)].append(artefact.key)
     return Compaction(found, session.get_one(Job, found).output, dict(tables))
+
+
+def moved_manifests(session: Session, job_id: str) -> list[tuple[str, str]]:
+    """Return the carried manifests of a job since a compaction moved what it had taken over.
+
+    These are their outputs, and their keys there; none if nothing was moved. They hold whether or
+    not the job was retried since: a retry changes nothing about what it has taken over.
+    """
+    adopted = session.scalars(
+        select(Job)
+        .join(JobCompaction, JobCompaction.job_id == Job.id)
+        .where(JobCompaction.of_job == job_id, JobCompaction.adopted_at.is_not(None))
+        .order_by(JobCompaction.adopted_at.desc())
+    )
+    for job in adopted:
+        if found := [
+            (job.output, artefact.key)
+            for shard in results_of(session, job.id)
+            for artefact in artefacts_of(shard)
+            if artefact.role is ArtefactRole.CARRIED
+        ]:
+            return found
+    return []
+
+
+def made_by(session: Session, job_id: str) -> tuple[str, int]:
+    """Return a job's kind, and how many items have results in its parts."""
+    items = func.sum(Shard.succeeded + Shard.skipped + Shard.quarantined)
+    kind = session.scalars(select(Job.kind).where(Job.id == job_id)).one()
+    return kind, session.scalar(select(items).where(Shard.job_id == job_id)) or 0
+
+
+def moved_by(session: Session, compaction_id: str) -> set[str]:
+    """Return the jobs whose results a compaction has written anew."""
+    specs = session.scalars(select(Shard.spec).where(Shard.job_id == compaction_id))
+    return {job for spec in specs for job in (spec or {}).get("moved", {})}
 
 
 def suffix_of(table: str) -> str:
@@ -124,29 +162,53 @@ def _compactions(session: Session, *which: ColumnElement[bool]) -> Sequence[str]
     ).all()
 
 
-def adopt(session: Session, compaction_id: str, *, now: float) -> bool:
+def adopt(session: Session, compaction_id: str, *, now: float) -> bool | None:
     """Let what an ended compaction made count from now on, and let go what it replaces.
 
+    It goes on referring to its job until `finish`. Repeating it changes nothing.
+
     Returns:
-        False if it did not succeed, or if its job was retried meanwhile: then it is given up.
+        False if it did not succeed, or if its job was retried meanwhile; None if that job must not
+        change for the moment, as another is just being compared with it.
     """
     found = recorded(session, compaction_id)
     job = lock_job(session, found.of_job)
     compaction = session.get_one(Job, compaction_id, populate_existing=True)
-    references.let_go(session, compaction_id, job.id)
     is_good = compaction.state is JobState.SUCCEEDED
     if not is_good or job.generation != found.generation or job.state not in ENDED_JOBS:
         return False
-    session.execute(
-        delete(JobReference).where(
-            JobReference.job_id == job.id, JobReference.why == references.COMPACTED
-        )
-    )
-    references.add(session, job.id, compaction_id, references.COMPACTED)
+    if found.adopted_at is not None:
+        return True
+    moved = moved_by(session, compaction_id)
+    if moved and references.COMPARES in references.referring_to(session, job.id).values():
+        return None
+    references.drop(session, job.id, references.COMPACTED)
+    for origin in moved:
+        references.let_go(session, job.id, origin)
+    why = references.CARRIES if moved else references.COMPACTED
+    references.add(session, job.id, compaction_id, why)
+    compaction.past_profiles = _profiles(session, moved)
     session.execute(
         update(JobCompaction).where(JobCompaction.job_id == compaction_id).values(adopted_at=now)
     )
     return True
+
+
+def _profiles(session: Session, jobs: Collection[str]) -> list[dict[str, Any]]:
+    """Return what the results of some jobs were made on: whoever takes them over asks for it."""
+    specs = session.execute(
+        select(Shard.kind, Shard.spec).where(Shard.job_id.in_(jobs), Shard.spec.is_not(None))
+    )
+    drawn = {spec["job"] for kind, spec in specs if kind == ShardKind.RENDER}
+    found: list[dict[str, Any]] = []
+    for job in session.scalars(select(Job).where(Job.id.in_({*jobs, *drawn})).order_by(Job.id)):
+        found += [profile for profile in profiles_of(job) if profile not in found]
+    return found
+
+
+def finish(session: Session, compaction_id: str) -> None:
+    """Record that nothing more is to be done about a compaction that has ended."""
+    references.drop(session, compaction_id, references.COMPACTS)
 
 
 def discard_overtaken(session: Session) -> None:

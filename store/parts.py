@@ -24,6 +24,7 @@ __all__ = [
     "count_states",
     "decode_rows",
     "encode_rows",
+    "encode_table",
     "iter_rows",
     "merge_rows",
     "outcomes",
@@ -90,10 +91,15 @@ def merge_rows(old: bytes, new: Sequence[ResultRow]) -> bytes:
     # The sort is stable, so the frames of an item stay in order.
     order = np.argsort(merged["index"].to_numpy(), kind="stable")
     merged = merged.take(pa.array(order))
-    slices = range(0, len(merged), ROW_GROUP_ROWS)
+    return encode_table(merged)
+
+
+def encode_table(table: pa.Table) -> bytes:
+    """Return the part of rows that are a table of `store.part_schema.SCHEMA`."""
+    slices = range(0, len(table), ROW_GROUP_ROWS)
     return _encode(
-        (merged.slice(start, ROW_GROUP_ROWS) for start in slices),
-        has_warnings=merged[WARNING].null_count < len(merged),
+        (table.slice(start, ROW_GROUP_ROWS) for start in slices),
+        has_warnings=table[WARNING].null_count < len(table),
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from core.comparison import Comparison
 from core.errors import UsageError
 from core.items import ItemRef
 from core.kinds import ShardKind
@@ -20,19 +21,22 @@ from core.states import ItemState, JobState, ShardState
 from core.work import Hold, WorkUnit
 from predictions.answer import ClassScore
 from scheduler.compact import Compactor, accept
+from scheduler.origins import Origins
 from scheduler.plan import PLANNED_KINDS, Planner
 from scheduler.removal import remove_job, superfluous, why_kept
 from scheduler.settle import Settler
-from store import jobs, references
+from store import carried, jobs, references
 from store.compactions import Compaction, compaction_of
 from store.devices import Device
 from store.locations import open_store
+from store.output import Output
 from store.parts import encode_rows
 from store.processes import WORKER, Heartbeat
 from store.results import ResultRow
 from store.tables import Job, Shard
+from store.view import view_tables
 from tables.columns import CLASSES, DETECTIONS, ITEMS, SCHEMAS
-from tests.bench import Bench
+from tests.bench import OFFER, PROFILE, Bench
 from worker.health import DeviceHealth
 from worker.kinds.compact import Compact
 from worker.lease_keeper import LeaseKeeper
@@ -297,3 +301,151 @@ def test_people_do_not_meet_compactions_among_their_jobs(yard: Yard) -> None:
     assert compaction.id not in db.read(jobs.job_names)
     assert db.read(lambda s: jobs.find_job(s, compaction.id)).kind == ShardKind.COMPACT
     assert ShardKind.COMPACT in PLANNED_KINDS
+
+
+def heir(yard: Yard, taken: dict[str, list[tuple[int, str]]], **values: Any) -> Job:
+    """Job `z`, which has taken these items of other jobs over: their places there, and names."""
+    job = yard.job("z", ["own.jpg"], since_job="old", **values)
+    rows = [
+        {
+            "key": "renamed.jpg" if name == "moved.jpg" else name,
+            "kind": "plain",
+            "job": origin,
+            "output": yard.bench.read_job(origin).output,
+            "part": results_part(part_name(0)),
+            "index": index,
+            "item": name,
+            "state": "succeeded",
+            "why": "unchanged",
+        }
+        for origin, items in taken.items()
+        for index, name in items
+    ]
+    listed = pa.Table.from_pylist(rows, schema=carried.SCHEMA)
+    open_store(job.output).put("carried/part-00000-1.parquet", carried.encode_carried(listed))
+    counts = Comparison(unchanged=len(rows), manifests=("carried/part-00000-1.parquet",))
+    said = update(Job).where(Job.id == "z")
+    said = said.values(carried=len(rows), comparison=counts.to_json())
+    yard.bench.db.write(partial(Session.execute, statement=said))
+    for origin in taken:
+        yard.bench.db.write(partial(references.add, job_id="z", refers_to=origin, why="carries"))
+    return yard.bench.read_job("z")
+
+
+def seen(yard: Yard, job_id: str) -> dict[str, tuple[str, bytes | None, str]]:
+    """By item: the job that has its row now, the content of its picture, and what was found."""
+    found = {}
+    for table in view_tables(yard.bench.db, yard.bench.read_job(job_id)):
+        for one in table.to_pylist():
+            store, key = open_store(one["output"]), one["annotated"]
+            picture = store.get(key) if key and store.exists(key) else None
+            found[one["item"]] = (one["job"], picture, one["classes"][0]["label"])
+    return found
+
+
+def picture(yard: Yard, job_id: str, name: str) -> bytes:
+    data = f"{job_id} {name}".encode()
+    open_store(yard.bench.read_job(job_id).output).put(f"annotated/{name}", data)
+    return data
+
+
+def test_what_is_mostly_dead_moves_and_its_job_can_go(yard: Yard) -> None:
+    db = yard.bench.db
+    yard.job("old", ["a.jpg", "moved.jpg", "c.jpg", "d.jpg", "e.jpg"])
+    yard.job("odd", ["x.jpg", "a.jpg", "y.jpg", "z.jpg", "moved.jpg"])
+    yard.job("new", ["n.jpg", "o.jpg"])
+    pictures = {
+        "a.jpg": picture(yard, "old", "a.jpg"),
+        "renamed.jpg": picture(yard, "old", "moved.jpg"),
+        "n.jpg": picture(yard, "new", "n.jpg"),
+    }
+    picture(yard, "odd", "a.jpg")  # the same name in two outputs
+    old = [(0, "a.jpg"), (1, "moved.jpg")]
+    job = heir(yard, {"old": old, "odd": [(0, "x.jpg")], "new": [(0, "n.jpg")]})
+    before = seen(yard, "z")
+    assert {name: one[0] for name, one in before.items()} == {
+        "own.jpg": "z",
+        "a.jpg": "old",
+        "renamed.jpg": "old",
+        "x.jpg": "odd",
+        "n.jpg": "new",
+    }
+    assert yard.look() == 1  # it has few parts, but most of what two jobs made is dead
+    yard.run()
+    yard.look()
+    found = yard.of("z")
+    assert found is not None
+    assert yard.refers("z") == {"new": "carries", found.job: "carries"}
+    after = seen(yard, "z")
+    assert {name: one[1:] for name, one in after.items()} == {
+        name: one[1:] for name, one in before.items()
+    }
+    assert {name: one[0] for name, one in after.items()} == {
+        "own.jpg": "z",
+        "a.jpg": found.job,
+        "renamed.jpg": found.job,
+        "x.jpg": found.job,
+        "n.jpg": "new",
+    }
+    assert {name: after[name][1] for name in ("a.jpg", "renamed.jpg", "n.jpg")} == {
+        name: pictures[name] for name in ("a.jpg", "renamed.jpg", "n.jpg")
+    }
+    for origin in ("old", "odd"):
+        remove_job(db, origin, with_output=True)
+    assert seen(yard, "z") == after
+    assert {one["item"] for one in Output(job.output).rows()} == set(after)
+    items = read(found, ITEMS)
+    assert set(items["item"].to_pylist()) == set(after)
+    places = dict(zip(items["item"].to_pylist(), items["annotated"].to_pylist(), strict=True))
+    assert Path(places["renamed.jpg"]).read_bytes() == pictures["renamed.jpg"]
+    with pytest.raises(UsageError, match="must stay"):
+        remove_job(db, "new", with_output=True)
+
+
+def test_a_retry_discards_tables_but_not_what_was_moved(yard: Yard) -> None:
+    yard.job("old", ["a.jpg", "b.jpg", "c.jpg"])
+    heir(yard, {"old": [(0, "a.jpg")]})
+    yard.look()
+    yard.run()
+    yard.look()
+    [first] = yard.compactions()
+    remove_job(yard.bench.db, "old", with_output=True)
+    after = seen(yard, "z")
+    again = update(Job).where(Job.id == "z").values(generation=1)
+    yard.bench.db.write(partial(Session.execute, statement=again))
+    assert yard.of("z") is None
+    for _ in range(3):
+        yard.look()
+    assert (seen(yard, "z"), yard.refers("z")) == (after, {first.id: "carries"})
+    second = yard.compact(yard.bench.read_job("z"))
+    assert (second.job != first.id, seen(yard, "z")) == (True, after)
+    assert set(read(second, ITEMS)["item"].to_pylist()) == {"own.jpg", "a.jpg"}
+    remove_job(yard.bench.db, "z", with_output=True)
+    assert yard.compactions() == []
+
+
+def test_nothing_moves_while_another_job_is_compared(yard: Yard) -> None:
+    yard.job("old", ["a.jpg", "b.jpg", "c.jpg"])
+    heir(yard, {"old": [(0, "a.jpg")]})
+    yard.look()
+    yard.run()
+    yard.bench.job("y", state=JobState.PLANNING, kind="infer", plan_lease_until=1e12)
+    yard.bench.db.write(partial(references.add, job_id="y", refers_to="z", why="compares"))
+    yard.look()
+    assert (yard.of("z"), yard.refers("z")) == (None, {"old": "carries"})
+    yard.bench.db.write(partial(references.drop, job_id="y", why="compares"))
+    yard.look()
+    assert yard.of("z") is not None
+    assert "old" not in yard.refers("z")
+
+
+def test_the_next_run_takes_over_from_the_compaction(yard: Yard) -> None:
+    yard.job("old", ["a.jpg", "b.jpg", "c.jpg"])
+    job = heir(yard, {"old": [(0, "a.jpg")]})
+    compaction = yard.compact(job)
+    [row] = yard.bench.db.read(lambda s: [s.get_one(Job, compaction.job)])
+    assert row.past_profiles == [PROFILE.to_json()]
+    origins = Origins(yard.bench.db)
+    number = origins.number((compaction.job, compaction.output, "results/part-000001.parquet"))
+    assert origins.part(number).sha256
+    assert origins.offers(number) == {OFFER}

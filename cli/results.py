@@ -150,13 +150,10 @@ def results(
 
 
 def _query(ref: str, sql: str, form: str, *, limit: int | None, raw: bool) -> None:
-    from cli.sql import SECONDS, answer_to, print_answer  # noqa: PLC0415 - few commands need it
+    from cli.sql import answering, print_answer  # noqa: PLC0415 - few commands need it
 
-    with (
-        opened() as (settings, db),
-        answer_to(db, settings, [job_of(db, ref)], sql, timeout=SECONDS, memory=None) as answer,
-    ):
-        print_answer(answer, form, raw=raw, limit=limit)
+    with answering() as ask, opened() as (settings, db):
+        print_answer(ask(db, settings, [job_of(db, ref)], sql), form, raw=raw, limit=limit)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ COMMANDS = {
     "jobs": ("cli.jobs", "List jobs, newest first; remove them."),
     "status": ("cli.status", "Show how a job, or everything under way, is going."),
     "results": ("cli.results", "Print what was found, even while the job still runs."),
+    "eval": ("cli.evaluation", "Measure results against the truth: mAP, mIoU, F1, CER."),
     "report": ("cli.report", "Write an HTML page about a job: charts, pictures, failures."),
     "du": ("cli.du", "Show what jobs, models and the home take up."),
     "prune": ("cli.prune", "Remove old jobs, and what nothing refers to."),

@@ -10,6 +10,7 @@ REPORT = "report.html"
 ATTEMPTS = "_attempts/"
 ITEMS = "items/"
 RESULTS = "results/"
+EVALUATIONS = "evaluation/"
 
 
 def items_part(number: int, plan_attempt: int) -> str:
@@ -67,6 +68,11 @@ def staged_artefact(role: ArtefactRole, part: str, attempt: int, suffix: str) ->
     return f"{ATTEMPTS}{part}/{attempt}/{name}{suffix}"
 
 
+def evaluation_file(name: str, suffix: str) -> str:
+    """Return the key of an evaluation of this name: its numbers (`.json`) or its page (`.html`)."""
+    return f"{EVALUATIONS}{name}{suffix}"
+
+
 def mask_image(key: str, model: str | None = None) -> str:
     """Return the key of the label map of the source image `key`.
 
@@ -92,6 +98,7 @@ _PICTURES = (".jpg", ".png", ".webp")
 _OURS: dict[str, tuple[str, ...]] = {
     ATTEMPTS: ("",),
     f"{ITEMS}part-": (".parquet",),
+    EVALUATIONS: (".json", ".html"),
     "annotated/": _PICTURES,
     "cutouts/": _PICTURES,
     "masks/": _PICTURES,

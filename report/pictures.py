@@ -44,12 +44,25 @@ def embed(pictures: Sequence[Picture], output: ObjectStore) -> Iterator[Embedded
     share = min(_LARGEST_BYTES, TOTAL_BYTES // max(1, len(pictures)))
     for picture in pictures:
         try:
-            image = read_picture(output.get(picture.annotated), max_pixels=_MAX_PIXELS).pixels
+            image = read_pixels(output.get(picture.annotated))
         except BadInputError:
             continue
-        data, width, height = _fitted(image, share)
-        url = "data:image/jpeg;base64," + base64.b64encode(data).decode()
-        yield Embedded(picture, url, width, height)
+        yield Embedded(picture, *as_url(image, share))
+
+
+def read_pixels(data: bytes) -> NDArray[np.uint8]:
+    """Return the pixels of an encoded picture, uint8 (H, W, 3).
+
+    Raises:
+        BadInputError: it cannot be read.
+    """
+    return read_picture(data, max_pixels=_MAX_PIXELS).pixels
+
+
+def as_url(image: NDArray[np.uint8], most: int) -> tuple[str, int, int]:
+    """Return a picture of at most so many bytes, as a `data:` URL, with its width and height."""
+    data, width, height = _fitted(image, most)
+    return "data:image/jpeg;base64," + base64.b64encode(data).decode(), width, height
 
 
 def _fitted(image: NDArray[np.uint8], max_bytes: int) -> tuple[bytes, int, int]:

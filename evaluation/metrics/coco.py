@@ -10,6 +10,7 @@ from typing import Any
 
 import hotcoco
 import numpy as np
+from hotcoco.mask import area as areas_of
 from numpy.typing import NDArray
 
 from core.errors import UsageError
@@ -87,7 +88,7 @@ class _Run:
         self.is_usual = protocol.ious is None
         self.sigmas = sigmas
         self.sizes = case.answers.sizes
-        self.params = hotcoco.COCOeval(iou_type=kind).params
+        self.params = hotcoco.Params(kind)
         self.most = self.params.max_dets[-1]
         self.areas = tuple(zip(self.params.area_rng_lbl, self.params.area_rng, strict=True))
 
@@ -125,9 +126,14 @@ class _Run:
             segmentation=None if segments is None else list(segments),
         )
         columns = (found.image + 1, found.xywh, found.scores, found.label + 1)
-        masks = found.segments if self.kind == MASKS else None
-        more = {} if masks is None else {"segmentation": list(masks)}
-        return true, true.load_res(np.column_stack(columns).astype(np.float64), **more)
+        said = np.column_stack(columns).astype(np.float64)
+        if self.kind != MASKS:
+            return true, true.load_res(said)
+        masks = list(found.segments or ())
+        results = true.load_res(said, segmentation=masks)
+        if masks:  # their sizes are those of masks, not of boxes
+            results.update_anns(ids=np.arange(1, len(masks) + 1), area=areas_of(masks))
+        return true, results
 
     def _poses(
         self, truth: Things, found: Things, images: list[Any], classes: list[Any]

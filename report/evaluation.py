@@ -120,7 +120,7 @@ def _cells(confusion: Confusion) -> list[tuple[str, list[_Cell]]]:
         for column, number in enumerate(numbers):
             share = number / total
             shade = 0 if share < _LEAST_SHADE else max(1, round(share * _SHADES))
-            cells.append(_Cell(number, shade, column == place))
+            cells.append(_Cell(number, shade, confusion.found[column] == name))
         rows.append((name, cells))
     return rows
 

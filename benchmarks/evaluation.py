@@ -63,9 +63,7 @@ def write(folder: Path, images: int, boxes: int) -> None:
         scores = np.sort(rng.uniform(0.05, 1, boxes)).astype("f4")[::-1]
         found = Detections(xyxy, scores, labels, _LABELS)
         item = ItemRef(n, f"d/{n:06d}.jpg", size=9)
-        rows.append(
-            ResultRow(item, "detect", "m", ItemState.SUCCEEDED, 640, 640, detections=found)
-        )
+        rows.append(ResultRow(item, "detect", "m", ItemState.SUCCEEDED, 640, 640, detections=found))
         wide = found.xyxy.astype("f8")
         results += [
             {"image_id": n + 1, "category_id": int(label) + 1, "bbox": box, "score": float(score)}

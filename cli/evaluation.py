@@ -28,7 +28,7 @@ from evaluation.truths.opened import read_truth
 from report.evaluation import write_evaluation
 from store.database import Database
 from store.jobs import find_job
-from store.locations import absolute
+from store.locations import absolute, is_folder
 from store.s3.location import is_s3
 from store.tables import Job
 from store.view import view_tables
@@ -37,6 +37,7 @@ _BELOW = 1
 _CLASSES_SHOWN = 20
 _STEPS = 3
 _MOST_IOUS = 100
+_NAME = re.compile("[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
 
 
 def _ious(text: str) -> tuple[float, ...]:
@@ -169,6 +170,10 @@ def eval(
     Items match by their key, or by a base name that both sides have once. Everything that is left
     out or counted in an unusual way is said, with numbers.
     """
+    if name is not None and not _NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is no name", hint="letters, digits, -, _ and . are possible")
+    if output is not None and not is_s3(output) and not is_folder(output):
+        raise UsageError(f"there is no directory {output!r}", hint="make it, or name another one")
     protocol = Protocol(ious=ious, score=min_score, sigmas=sigmas, ignored=ignore_value)
     question = Question(protocol, parse_map(pairs), takes_all, kind)
     with opened() as (_, db):

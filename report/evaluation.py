@@ -112,7 +112,7 @@ def _hex(number: int) -> str:
 def _cells(confusion: Confusion) -> list[tuple[str, list[_Cell]]]:
     """Return the rows of the table that are not empty; shares are of the true things of a class."""
     rows = []
-    for place, (name, numbers) in enumerate(zip(confusion.truth, confusion.counts, strict=True)):
+    for name, numbers in zip(confusion.truth, confusion.counts, strict=True):
         total = sum(numbers)
         if not total:
             continue

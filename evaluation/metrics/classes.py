@@ -54,10 +54,14 @@ def measure(case: Case, protocol: Protocol, places: Mapping[str, int]) -> Scores
         confusion=None if several else _confusion(case, true, given),
         worst=_worst(case, true, said),
         protocol={"measures": "top-1, top-5, F1", "precision, recall, F1": rule},
-        notes=("pictures have up to five classes in the results: top5 can't see more",)
-        if said and max(map(len, said.values())) < _TOP < len(case.labels)
-        else (),
+        notes=_notes(case, max(map(len, said.values()), default=0)),
     )
+
+
+def _notes(case: Case, most: int) -> tuple[str, ...]:
+    if not 0 < most < _TOP < len(case.labels):
+        return ()
+    return (f"results name at most {most} of the classes a picture, so top5 is top{most}",)
 
 
 def _share(hits: Sequence[bool]) -> float | None:

@@ -174,6 +174,11 @@ class _Reading:
         things = self._things(images, classes, sizes)
         notes = self._notes(things)
         if self._wanted.texts:
+            if self._texts and not any(self._texts):
+                raise UsageError(
+                    f"{self._location}: no annotation has a `text`",
+                    hint="lines of text are measured against what they say",
+                )
             lines = np.array([text != "" for text in self._texts], np.bool_)
             things = things.take(lines)
         return Truth(

@@ -37,12 +37,12 @@ def read_yolo(location: str) -> Truth:
             message names file and line.
     """
     store = open_store(location)
-    labels = _class_names(location)
     keys = [one.key for one in store.list() if _is_label_file(one.key)]
     in_labels = [key for key in keys if f"/{_LABELS}" in f"/{key}"]
     keys = in_labels or keys
     if not keys:
         raise UsageError(f"{location} has no label files", hint="YOLO has a .txt for each picture")
+    labels = _class_names(location)
     images, classes, boxes = array("q"), array("q"), array("d")
     outlines: list[Any] = []
     for place, key in enumerate(keys):

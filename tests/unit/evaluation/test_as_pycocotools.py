@@ -102,7 +102,9 @@ def mask_of(box: list[float]) -> dict[str, Any]:
     return {"size": [SIDE, SIDE], "counts": one["counts"].decode()}
 
 
-def extra(kind: str, box: list[float], rng: np.random.Generator, *, is_crowd: bool) -> dict[str, Any]:
+def extra(
+    kind: str, box: list[float], rng: np.random.Generator, *, is_crowd: bool
+) -> dict[str, Any]:
     if kind == "segm":
         x, y, wide, high = box
         polygon = [[x, y, x + wide, y, x + wide, y + high]]
@@ -110,7 +112,10 @@ def extra(kind: str, box: list[float], rng: np.random.Generator, *, is_crowd: bo
     if kind == "keypoints":
         points = joints(np.array([box], np.float32), rng)[0]
         points[:, 2] = rng.integers(0, 3, 17) * (rng.random() > 0.15)
-        return {"keypoints": points.ravel().tolist(), "num_keypoints": int((points[:, 2] > 0).sum())}
+        return {
+            "keypoints": points.ravel().tolist(),
+            "num_keypoints": int((points[:, 2] > 0).sum()),
+        }
     return {}
 
 

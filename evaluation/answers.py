@@ -21,6 +21,8 @@ ABOUT = (
 )
 """The columns that stay, beside detections."""
 
+_POINT = 3  # x, y, score
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
@@ -115,7 +117,7 @@ class _Found:
             raise FatalError("a detection has no box of four numbers: the part is damaged")
         columns["box"].append(corners.astype(np.float64).reshape(-1, 4))
         if task == KEYPOINT:
-            columns["keypoints"].extend(flat.field("keypoints").to_pylist())
+            columns["keypoints"].append(_points(flat.field("keypoints")))
         elif task == OCR:
             columns["text"].extend(text or "" for text in flat.field("text").to_pylist())
             corners_ = flat.field("polygon").to_pylist()
@@ -136,10 +138,10 @@ class _Found:
         count = len(xywh)
         points = None
         if task == KEYPOINT:
-            lengths = {len(one or ()) for one in columns["keypoints"]}
+            lengths = {one.shape[1] for one in columns["keypoints"]}
             if len(lengths) > 1:
                 raise FatalError("poses have different numbers of keypoints: a part is damaged")
-            points = np.array(columns["keypoints"], np.float64).reshape(count, -1, 3)
+            points = np.concatenate(columns["keypoints"])
         # Tables before the first one with masks have none in any row.
         lacking = count - len(columns["mask"])
         return Things.of(
@@ -152,6 +154,15 @@ class _Found:
             texts=columns["text"] if task == OCR else None,
             outlines=self._outlines if task == OCR else None,
         )
+
+
+def _points(poses: pa.Array) -> NDArray[np.float64]:
+    """Return the keypoints of poses, float64 (N, K, 3)."""
+    lengths = pc.unique(pc.fill_null(pc.list_value_length(poses), 0)).to_pylist()
+    values = poses.flatten().flatten().to_numpy(zero_copy_only=False).astype(np.float64)
+    if len(lengths) != 1 or len(values) != len(poses) * lengths[0] * _POINT:
+        raise FatalError("poses have different numbers of keypoints: a part is damaged")
+    return np.asarray(values.reshape(len(poses), -1, _POINT), np.float64)
 
 
 def _run_lengths(mask: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -61,7 +61,7 @@ def measure(kind: str, case: Case, protocol: Protocol) -> Scores:
     truth, found = case.truth, case.found
     sigmas = _sigmas(case, protocol) if kind == POSES else ()
     run = _Run(kind, case, protocol, sigmas)
-    whole = run.evaluated(truth, found, case.rows)
+    whole = run.summed(truth, found, case.rows)
     pairs = _paired(run, case)
     score = protocol.score if protocol.score is not None else _best_score(pairs, found)
     kept = found.scores >= score
@@ -76,6 +76,17 @@ def measure(kind: str, case: Case, protocol: Protocol) -> Scores:
         protocol=_protocol(kind, run, score, chosen=protocol.score is not None),
         notes=_notes(run, case),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sums:
+    """COCO's arrays; -1 stands for what could not be computed.
+
+    `precision` is [IoU, recall, class, size, most detections], `recall` the same without recall.
+    """
+
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
 
 
 class _Run:
@@ -103,6 +114,11 @@ class _Run:
         run.evaluate()
         run.accumulate()
         return run
+
+    def summed(self, truth: Things, found: Things, rows: NDArray[np.int64]) -> "_Sums":
+        """Return what COCO's evaluation adds up to; all records of it are let go."""
+        sums = self.evaluated(truth, found, rows).eval
+        return _Sums(np.asarray(sums["precision"]), np.asarray(sums["recall"]))
 
     def data(self, truth: Things, found: Things, rows: NDArray[np.int64]) -> tuple[Any, Any]:
         """Return both sides as data sets whose annotations are numbered from 1, in order."""
@@ -234,27 +250,26 @@ def _mean(values: Any) -> float | None:
 
 
 def _precision(
-    run: _Run, whole: Any, *, iou: float | None = None, area: int = 0, label: int | None = None
+    run: _Run, whole: _Sums, *, iou: float | None = None, area: int = 0, label: int | None = None
 ) -> float | None:
-    values = whole.eval["precision"]  # [IoU, recall, class, area, most detections]
-    return _mean(_cut(run, values, iou, label, axis=2)[..., area, -1])
+    return _mean(_cut(run, whole.precision, iou, label, axis=2)[..., area, -1])
 
 
 def _recall(
     run: _Run,
-    whole: Any,
+    whole: _Sums,
     *,
     iou: float | None = None,
     area: int = 0,
     label: int | None = None,
     most: int = -1,
 ) -> float | None:
-    values = whole.eval["recall"]  # [IoU, class, area, most detections]
-    return _mean(_cut(run, values, iou, label, axis=1)[..., area, most])
+    return _mean(_cut(run, whole.recall, iou, label, axis=1)[..., area, most])
 
 
-def _cut(run: _Run, values: Any, iou: float | None, label: int | None, *, axis: int) -> Any:
-    values = np.asarray(values)
+def _cut(
+    run: _Run, values: NDArray[np.float64], iou: float | None, label: int | None, *, axis: int
+) -> NDArray[np.float64]:
     if label is not None:
         values = values.take([label], axis=axis)
     return values if iou is None else values[[_place(run, iou)]]
@@ -276,7 +291,7 @@ def _range(run: _Run) -> str:
 _UNITS = {BOXES: "boxes", MASKS: "masks", POSES: "poses"}
 
 
-def _measures(kind: str, run: _Run, whole: Any) -> list[Measure]:
+def _measures(kind: str, run: _Run, whole: _Sums) -> list[Measure]:
     """Return COCO's twelve numbers of boxes and masks, or ten of poses."""
     like = "OKS" if kind == POSES else "IoU"
     unit = _UNITS[kind]
@@ -342,7 +357,7 @@ def _shares(right: int, wrong: int, missed: int) -> tuple[float | None, float | 
 
 
 def _per_class(
-    run: _Run, whole: Any, case: Case, pairs: Pairs, kept: NDArray[np.bool_], score: float
+    run: _Run, whole: _Sums, case: Case, pairs: Pairs, kept: NDArray[np.bool_], score: float
 ) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for label, name in enumerate(run.labels):
@@ -362,7 +377,7 @@ def _per_class(
     return Table("Classes", ("class", "truth", "found", "AP", "AP50", "AR", *_F1), tuple(rows))
 
 
-def _per_size(run: _Run, whole: Any, case: Case) -> Table:
+def _per_size(run: _Run, whole: _Sums, case: Case) -> Table:
     areas = case.truth.area[~case.truth.crowd]
     rows: list[tuple[Cell, ...]] = []
     for place, (name, (low, high)) in enumerate(run.areas):
@@ -385,9 +400,9 @@ def _per_size(run: _Run, whole: Any, case: Case) -> Table:
     return Table("Sizes", ("size", "pixels", "truth", "AP", "AR"), tuple(rows))
 
 
-def _charts(run: _Run, whole: Any, case: Case) -> tuple[Chart, ...]:
+def _charts(run: _Run, whole: _Sums, case: Case) -> tuple[Chart, ...]:
     """Return precision over recall: of all classes at several IoUs, and of each class at one."""
-    values = np.asarray(whole.eval["precision"])[:, :, :, 0, -1]
+    values = whole.precision[:, :, :, 0, -1]
     recalls = np.asarray(run.params.rec_thrs, np.float64)
     like = "OKS" if run.kind == POSES else "IoU"
 

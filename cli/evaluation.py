@@ -17,6 +17,7 @@ from cli.show.output import cell, shortened
 from core.errors import UsageError
 from core.escape import printable, printable_json
 from core.layout import evaluation_file
+from core.states import ENDED_JOBS
 from evaluation.answers import Answers, read_answers
 from evaluation.case import Protocol
 from evaluation.evaluate import KINDS, Question, evaluate, wanted_of
@@ -181,7 +182,9 @@ def eval(
         answers = read_answers(view_tables(db, measured), model)
         truth = _truth(db, place, answers, kind, truth_score, truth_model)
         title = name or _name_of(place)
-        found = evaluate(answers, truth, question, job=measured.id, name=title)
+        found = evaluate(
+            answers, truth, question, job=measured.id, name=title, before=_under_way(measured)
+        )
         key = evaluation_file(title, ".json").removesuffix(".json")
         pages = write_evaluation(found, answers, measured, key, output)
     if (form or ("table" if sys.stdout.isatty() else "json")) == "json":
@@ -222,6 +225,13 @@ def _truth(
     if said.task != answers.task:
         raise UsageError(f"job {other.id} is of the task {said.task}, not {answers.task}")
     return truth_of(said, f"job {other.id}", least)
+
+
+def _under_way(job: Job) -> list[str]:
+    """Return the note that results are still to come, if they are."""
+    if job.state in ENDED_JOBS:
+        return []
+    return [f"the job is {job.state.value}: items without a row so far count as unknown to it"]
 
 
 def _name_of(place: str) -> str:

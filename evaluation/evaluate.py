@@ -1,6 +1,6 @@
 """Brings results and truth together, and measures them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -61,9 +61,15 @@ def wanted_of(answers: Answers, kind: str | None) -> Wanted:
 
 
 def evaluate(
-    answers: Answers, truth: Truth, question: Question, *, job: str, name: str
+    answers: Answers,
+    truth: Truth,
+    question: Question,
+    *,
+    job: str,
+    name: str,
+    before: Sequence[str] = (),
 ) -> Evaluation:
-    """Return how well results agree with a truth.
+    """Return how well results agree with a truth; the notes `before` come before its own.
 
     Raises:
         UsageError: the truth is not about such results, or about other pictures altogether.
@@ -80,7 +86,7 @@ def evaluate(
             hint="items are matched by their key, or by a base name that both have once",
         )
     asked = np.arange(len(answers.items)) if question.takes_all else rows
-    notes = [*truth.notes, *_picture_notes(answers, found, rows, question)]
+    notes = [*before, *truth.notes, *_picture_notes(answers, found, rows, question)]
     scores = _measured(answers, truth, found, asked, question, notes)
     without = ~answers.has_result[rows]
     return Evaluation(

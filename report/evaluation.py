@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import BadInputError, UsageError
+from core.errors import BadInputError, FatalError, RetryableError, UsageError
 from core.escape import storable
 from core.keys import text_to_key
 from core.wording import count
@@ -127,8 +127,14 @@ def _cells(confusion: Confusion) -> list[tuple[str, list[_Cell]]]:
 
 def _cards(worst: Sequence[Worst], answers: Answers, job: Job) -> Iterator[_Card]:
     share = min(240_000, TOTAL_BYTES // max(1, len(worst)))
+    is_reached = True
     for one in worst:
-        image = _image(one, answers, job)
+        image = None
+        if is_reached:
+            try:
+                image = _image(one, answers, job)
+            except (RetryableError, FatalError):  # each picture would take as long to fail
+                is_reached = False
         url, width, height = (None, 0, 0) if image is None else as_url(image, share)
         yield _Card(one.item, one.words, tuple(_named(one.marks)), url, width, height)
 
@@ -144,7 +150,12 @@ def _named(marks: Sequence[Mark]) -> Iterator[str]:
 
 
 def _image(one: Worst, answers: Answers, job: Job) -> NDArray[np.uint8] | None:
-    """Return a picture with what is wrong in it drawn on it."""
+    """Return a picture with what is wrong in it drawn on it; None if it can't be had.
+
+    Raises:
+        RetryableError: its store can't be reached.
+        FatalError: there is no such store.
+    """
     rows = answers.rows
     annotated = rows["annotated"][one.row].as_py()
     try:

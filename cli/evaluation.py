@@ -95,8 +95,8 @@ def _sigmas(text: str) -> tuple[float, ...]:
     "--map",
     "pairs",
     multiple=True,
-    metavar="TRUTH=MODEL",
-    help="What the truth calls TRUTH, the model calls MODEL; in label maps, numbers.",
+    metavar="LABEL=NAME,...",
+    help="The truth calls the model's class LABEL NAME (truck=van,bus=van); numbers in label maps.",
 )
 @click.option("--kind", type=click.Choice(KINDS), help="Of detections with masks, what to measure.")
 @click.option(

@@ -276,7 +276,7 @@ def _label_places(
     strange = [name for name, place in zip(said, places.tolist(), strict=True) if place < 0]
     if unfound:
         near = did_you_mean(unfound[0], strange)
-        hint = f"; {near} --map '{unfound[0]}=...' pairs them" if near else ""
+        hint = f"; {near} --map '...={unfound[0]}' pairs them" if near else ""
         notes.append(
             f"classes of the truth that no result has: {len(unfound):,} ({some(unfound)}); they "
             f"count as missed{hint}"
@@ -314,12 +314,12 @@ def _values(mapping: Mapping[str, str]) -> dict[int, int]:
         UsageError: one is no number from 0 to 255.
     """
     values = {}
-    for truth, model in mapping.items():
+    for model, truth in mapping.items():
         if not all(
             word.isascii() and word.isdigit() and int(word) <= _MOST for word in (truth, model)
         ):
             raise UsageError(
-                f"--map {truth}={model}", hint="classes of label maps are numbers, 0 to 255"
+                f"--map {model}={truth}", hint="classes of label maps are numbers, 0 to 255"
             )
-        values[int(truth)] = int(model)
+        values[int(model)] = int(truth)
     return values

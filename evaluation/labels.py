@@ -11,17 +11,17 @@ from core.near import did_you_mean
 
 
 def parse_map(words: Sequence[str]) -> dict[str, str]:
-    """Return what `TRUTH=MODEL` pairs say, the model's label by the truth's.
+    """Return what `LABEL=NAME,...` say: the truth's name of a class by the model's label.
 
     Raises:
         UsageError: one has no `=`.
     """
     pairs = {}
-    for word in words:
-        truth, equals, model = word.partition("=")
+    for word in ",".join(words).split(",") if words else ():
+        model, equals, truth = word.partition("=")
         if not (equals and truth and model):
-            raise UsageError(f"--map {word!r}", hint="write the truth's label = the model's")
-        pairs[truth] = model
+            raise UsageError(f"--map {word!r}", hint="write the model's label = the truth's name")
+        pairs[model] = truth
     return pairs
 
 
@@ -30,28 +30,25 @@ def paired(
 ) -> NDArray[np.int64]:
     """Return for each found label the place of the true one, or -1.
 
-    `mapping` counts first, then the same name, then one that differs in case, `-`, `_` and blanks
-    only, if just one does.
+    `mapping`, true names by found ones, counts first, then the same name, then one that differs in
+    case, `-`, `_` and blanks only, if just one does.
 
     Raises:
-        UsageError: the mapping names a label that neither side has.
+        UsageError: the mapping names a class that the truth does not have.
     """
-    for name in mapping:
+    for name in mapping.values():
         if name not in truth:
             raise UsageError(
                 f"--map: the truth has no class {name!r}",
                 hint=did_you_mean(name, truth) or f"it has {', '.join(truth[:10])}",
             )
-    exact = {name: place for place, name in enumerate(truth) if name not in mapping}
-    given: dict[str, int] = {}
-    for name, other in mapping.items():
-        given[other] = truth.index(name)
+    exact = {name: place for place, name in enumerate(truth)}
     folded = Counter(map(_folded, exact))
     alike = {_folded(name): place for name, place in exact.items() if folded[_folded(name)] == 1}
     places = []
     for name in found:
-        if name in given:
-            places.append(given[name])
+        if name in mapping:
+            places.append(exact[mapping[name]])
         elif name in exact:
             places.append(exact[name])
         else:

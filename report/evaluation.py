@@ -170,8 +170,8 @@ def _image(one: Worst, answers: Answers, job: Job) -> NDArray[np.uint8] | None:
             return paint_errors(base, read_label_map(one.true_map) != read_label_map(one.found_map))
     except (BadInputError, UsageError):
         return None
-    width, height = (rows[side][one.row].as_py() for side in ("width", "height"))
-    scale = (base.shape[1] / width, base.shape[0] / height) if width and height else (1.0, 1.0)
+    height = rows["height"][one.row].as_py()
+    scale = base.shape[0] / height if height else 1.0  # beside a picture may stand what it says
     drawn_already = annotated is not None
     marks = [mark for mark in one.marks if not (drawn_already and mark.kind == "right")]
     return draw_marks(base, marks, scale)

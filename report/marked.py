@@ -23,11 +23,11 @@ _MOST_MARKS = 400  # on one picture; more cover it
 
 
 def draw_marks(
-    image_bgr: NDArray[np.uint8], marks: Sequence[Mark], scale: tuple[float, float]
+    image_bgr: NDArray[np.uint8], marks: Sequence[Mark], scale: float
 ) -> NDArray[np.uint8]:
     """Return a copy of a picture uint8 (H, W, 3) with marks: the truth dashed, results solid.
 
-    `scale` turns the marks' coordinates into pixels of this picture, in x and y. What is wrong or
+    `scale` turns the marks' coordinates into pixels of this picture. What is wrong or
     missed lies over what is right.
     """
     canvas = image_bgr.copy()

@@ -32,14 +32,14 @@ _MAP_MODES = frozenset({"L", "P", "1"})
 def measure(case: Case, protocol: Protocol, values: Mapping[int, int]) -> Scores:
     """Return mIoU, pixel accuracy and mean accuracy; memory holds a picture's two maps.
 
-    `values` are the model's numbers by those of the truth, where they differ.
+    `values` are the truth's numbers by those of the model, where they differ.
 
     Raises:
         UsageError: a map of the truth is no label map, or has another size than its picture.
     """
     swap = np.arange(_CLASSES)
-    for truth, model in values.items():
-        swap[truth] = model
+    for model, truth in values.items():
+        swap[model] = truth
     whole = np.zeros((_CLASSES, _CLASSES + 1), np.int64)  # the last column: no result
     wrong = np.zeros(len(case.answers.items))
     right = np.zeros(len(case.answers.items))
@@ -111,7 +111,7 @@ def _confusion_of(
     """Return the counts (true class, said class) of a picture, and its ignored pixels."""
     true = read_label_map(case.masks[row])
     keep = true != ignored
-    there = swap[true[keep]]
+    there = true[keep].astype(np.int64)
     found = _found_map(case, row)
     if found is None:
         counts = np.zeros((_CLASSES, _CLASSES + 1), np.int64)
@@ -124,7 +124,7 @@ def _confusion_of(
                 f"truth, {said.shape[1]}x{said.shape[0]} in the results",
                 hint="both have to be of the upright picture's size",
             )
-        pairs = there * (_CLASSES + 1) + said[keep]
+        pairs = there * (_CLASSES + 1) + swap[said[keep]]
         counts = np.bincount(pairs, minlength=_CLASSES * (_CLASSES + 1)).reshape(_CLASSES, -1)
     return counts, int(true.size - keep.sum())
 

@@ -21,7 +21,7 @@ from evaluation.evaluation import Cell, Mark, Measure, Scores, Table, Worst, wor
 UNREADABLE = frozenset({"###", "*"})
 _LEAST_OVERLAP = 0.5
 _SCALE = 64  # pyclipper counts in whole numbers
-_SIZES = ((0, 4), (5, 8), (9, 16), (17, 10**9))
+_SIZES = ((1, 4), (5, 8), (9, 16), (17, 10**9))
 
 
 @dataclass(slots=True)

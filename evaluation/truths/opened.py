@@ -13,18 +13,21 @@ from store.locations import is_folder, is_object
 def read_truth(location: str, task: str, wanted: Wanted) -> Truth | None:
     """Return the truth at a path or URL, by its form; None if nothing is there.
 
-    A directory holds label maps for segmentations, else YOLO's labels; a file is CSV by its name,
-    else COCO's JSON.
+    A directory holds label maps for segmentations, else `annotations.json` in COCO's format, else
+    YOLO's labels; a file is CSV by its name, else COCO's JSON.
 
     Raises:
         UsageError: it cannot be read.
     """
     if is_folder(location):
-        return read_label_maps(location) if task == SEGMENT else read_yolo(location)
+        if task == SEGMENT:
+            return read_label_maps(location)
+        inside = f"{location.rstrip('/')}/annotations.json"
+        return read_coco(inside, wanted) if is_object(inside) else read_yolo(location)
     if not is_object(location):
         if "/" in location or location.lower().endswith((".json", ".csv")):
             raise UsageError(f"there is no truth at {location}")
         return None
-    return (
-        read_table(location) if location.lower().endswith(".csv") else read_coco(location, wanted)
-    )
+    if location.lower().endswith(".csv"):
+        return read_table(location, texts=wanted.texts)
+    return read_coco(location, wanted)

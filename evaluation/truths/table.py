@@ -18,13 +18,14 @@ from evaluation.truth import Truth
 from evaluation.truths.text import text_at
 
 _ITEM = ("item", "image", "file", "file_name", "filename", "path")
+_TEXT = ("text",)
 _LABEL = ("label", "class", "category")
 _BOX = ("x1", "y1", "x2", "y2")
 _QUAD = (*_BOX, "x3", "y3", "x4", "y4")
 
 
-def read_table(location: str) -> Truth:
-    """Return the truth of a CSV file.
+def read_table(location: str, *, texts: bool) -> Truth:
+    """Return the truth of a CSV file: what lines say if `texts`, else labels.
 
     A picture with several labels has several lines.
 
@@ -35,12 +36,11 @@ def read_table(location: str) -> Truth:
     _, header = next(lines, (1, []))
     columns = {name.strip().lower(): place for place, name in enumerate(header)}
     item = _column(location, columns, _ITEM, header)
-    has_text = "text" in columns
-    label = columns["text"] if has_text else _column(location, columns, _LABEL, header)
+    label = _column(location, columns, _TEXT if texts else _LABEL, header)
     corners = next((c for c in (_QUAD, _BOX) if all(name in columns for name in c)), ())
     names: dict[str, int] = {}
     labels: dict[str, int] = {}
-    images, classes, outlines, texts = [], [], [], []
+    images, classes, outlines, said = [], [], [], []
     for line, row in lines:
         where = f"{location}, line {line}"
         if len(row) != len(header):
@@ -54,8 +54,8 @@ def read_table(location: str) -> Truth:
         if not row[label]:
             continue  # a picture that shows nothing
         images.append(image)
-        texts.append(row[label] if has_text else "")
-        classes.append(labels.setdefault("text" if has_text else row[label], len(labels)))
+        said.append(row[label])
+        classes.append(labels.setdefault("text" if texts else row[label], len(labels)))
         if corners:
             outlines.append(_outline([row[columns[name]] for name in corners], where))
     if not names:
@@ -63,7 +63,7 @@ def read_table(location: str) -> Truth:
     boxes = [_around(outline) for outline in outlines] if corners else None
     things = Things.of(
         *(images, classes, boxes),
-        texts=texts if has_text else None,
+        texts=said if texts else None,
         outlines=outlines if corners else None,
     )
     return Truth(location, "CSV", list(names), tuple(labels), things, has_places=bool(corners))

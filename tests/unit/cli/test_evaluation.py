@@ -114,7 +114,7 @@ def test_what_a_job_blurred_is_not_shown(
         (("--fail-under", "0.1"), 0, "the-truth.html"),
         (("--iou", "0.5:0.9"), 2, "is not FROM:TO:STEP"),
         (("--iou", "0.5,1.5"), 2, "is not between 0 and 1"),
-        (("--map", "van=boat"), 2, "the truth has no class 'van'"),
+        (("--map", "boat=van"), 2, "the truth has no class 'van'"),
         (("--kind", "masks"), 2, "m finds no masks"),
         (("--model", "other"), 2, "its results are of the models m"),
         (("--truth", "neither"), 2, "neither a file, nor a directory, nor a job"),

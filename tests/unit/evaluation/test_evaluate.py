@@ -78,11 +78,11 @@ def test_unknown_pictures_and_classes_are_named_and_counted(tmp_path: Path) -> N
     notes = "\n".join(result.notes)
     assert "that the job has no row of: 1, left out (b.jpg)" in notes
     assert "classes of the truth that no result has: 2 (boat, buoy); they count as missed" in notes
-    assert "did you mean 'Boot'? --map 'boat=...' pairs them" in notes
+    assert "did you mean 'Boot'? --map '...=boat' pairs them" in notes
     assert "the truth does not have: 1 (Boot), 1 detections: left out" in notes
     assert result.coverage.by_base_name == 1
     assert values(result)["recall"] == 0
-    mapped = measured(found, coco(tmp_path), mapping={"boat": "Boot"})
+    mapped = measured(found, coco(tmp_path), mapping={"Boot": "boat"})
     assert values(mapped)["recall"] == 0.5
 
 
@@ -198,8 +198,8 @@ def test_label_maps_are_compared_pixel_by_pixel(tmp_path: Path) -> None:
     assert [line[0] for line in result.scores.tables[0].rows] == ["sky", "sea", "class 3"]
     assert (result.scores.protocol or {})["ignored"] == "pixels of value 255: 1"
     assert [one.item for one in result.scores.worst] == ["b.jpg", "a.jpg"]
-    mapped = measured(found, truth, mapping={"3": "1"})
-    assert values(mapped)["pixel_accuracy"] == pytest.approx(6 / 9)
+    mapped = measured(found, truth, mapping={"1": "3"})
+    assert values(mapped)["pixel_accuracy"] == pytest.approx((2 + 1) / 9)
     with pytest.raises(UsageError, match="--map sky=1"):
         measured(found, truth, mapping={"sky": "1"})
 

@@ -49,15 +49,18 @@ def test_no_item_is_given_twice(names: list[str], items: list[str], stems: bool)
 def test_classes_pair_by_name_and_then_by_what_looks_alike() -> None:
     places = paired(("boat", "Traffic Light", "van"), ("traffic_light", "boat", "truck"), {})
     assert places.tolist() == [1, 0, -1]
-    mapped = paired(("boat", "Traffic Light", "van"), ("truck", "van"), {"van": "truck"})
-    assert mapped.tolist() == [2, -1]
+    mapped = paired(
+        ("boat", "Traffic Light", "van"), ("truck", "lorry"), {"truck": "van", "lorry": "van"}
+    )
+    assert mapped.tolist() == [2, 2]
     assert paired(("Boat",), ("boat", "BOAT"), {}).tolist() == [-1, -1]
 
 
 def test_a_map_of_unknown_classes_is_refused() -> None:
     with pytest.raises(UsageError, match="no class 'vam'") as refused:
-        paired(("van",), ("truck",), {"vam": "truck"})
+        paired(("van",), ("truck",), {"truck": "vam"})
     assert refused.value.hint == "did you mean 'van'?"
+    assert parse_map(["a=b,c=d", "e=b"]) == {"a": "b", "c": "d", "e": "b"}
     for word in ("x", "=x", "x="):
         with pytest.raises(UsageError, match="--map"):
             parse_map([word])

@@ -7,10 +7,10 @@ from evaluation.truth import Truth
 from evaluation.truths.table import read_table
 
 
-def read(folder: Path, content: str) -> Truth:
+def read(folder: Path, content: str, *, texts: bool = False) -> Truth:
     path = folder / "truth.csv"
     path.write_bytes(content.encode())
-    return read_table(str(path))
+    return read_table(str(path), texts=texts)
 
 
 def test_labels_are_read_whatever_is_in_names(tmp_path: Path) -> None:
@@ -33,7 +33,9 @@ def test_boxes_are_those_that_results_print(tmp_path: Path) -> None:
 
 
 def test_texts_may_have_four_corners(tmp_path: Path) -> None:
-    truth = read(tmp_path, "item,text,x1,y1,x2,y2,x3,y3,x4,y4\na,Größe 5,0,0,9,1,9,5,0,4\n")
+    truth = read(
+        tmp_path, "item,text,x1,y1,x2,y2,x3,y3,x4,y4\na,Größe 5,0,0,9,1,9,5,0,4\n", texts=True
+    )
     assert truth.things.texts == ["Größe 5"]
     assert truth.things.outlines is not None
     assert truth.things.outlines[0].tolist() == [[0, 0], [9, 1], [9, 5], [0, 4]]

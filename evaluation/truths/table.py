@@ -53,6 +53,8 @@ def read_table(location: str, *, texts: bool) -> Truth:
             raise UsageError(f"{where}: the item has no name", hint="name it, or remove the line")
         if not row[label]:
             continue  # a picture that shows nothing
+        if not images and not any(row[columns[name]] for name in corners):
+            corners = ()  # the columns are there, but say nothing
         images.append(image)
         said.append(row[label])
         classes.append(labels.setdefault("text" if texts else row[label], len(labels)))

@@ -42,6 +42,12 @@ def test_texts_may_have_four_corners(tmp_path: Path) -> None:
     assert truth.things.xywh.tolist() == [[0, 0, 9, 5]]
 
 
+def test_columns_of_places_may_be_empty(tmp_path: Path) -> None:
+    truth = read(tmp_path, "item,label,x1,y1,x2,y2\na.jpg,sun,,,,\nb.jpg,rain,,,,\n")
+    assert truth.labels == ("sun", "rain")
+    assert not truth.has_places
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

@@ -9,6 +9,7 @@ REPORT = "report.html"
 
 ATTEMPTS = "_attempts/"
 ITEMS = "items/"
+CARRIED = "carried/"
 RESULTS = "results/"
 EVALUATIONS = "evaluation/"
 
@@ -20,6 +21,22 @@ def items_part(number: int, plan_attempt: int) -> str:
     a part that others read. `settle` removes the parts that were never committed.
     """
     return f"{ITEMS}part-{number:05d}-{plan_attempt}.parquet"
+
+
+def compaction_output(output: str, job_id: str) -> str:
+    """Return where the compaction `job_id` of a job with this output writes: inside of it.
+
+    Whoever may read the one may read the other. What lies there is that job's, see `is_ours`.
+    """
+    return f"{output.rstrip('/')}/compact/{job_id}"
+
+
+def carried_part(number: int, plan_attempt: int) -> str:
+    """Return the key of part `number` of the manifest of items taken over from earlier jobs.
+
+    As with item manifests, each planning attempt writes under its own names.
+    """
+    return f"{CARRIED}part-{number:05d}-{plan_attempt}.parquet"
 
 
 def part_name(seq: int) -> str:
@@ -49,6 +66,8 @@ _FOLDERS = {
     ArtefactRole.ROWS: "results",
     ArtefactRole.VIDEO: "videos",
     ArtefactRole.MASKS: "mask_videos",
+    ArtefactRole.TABLES: "tables",
+    ArtefactRole.CARRIED: "carried",
 }
 
 
@@ -98,6 +117,7 @@ _PICTURES = (".jpg", ".png", ".webp")
 _OURS: dict[str, tuple[str, ...]] = {
     ATTEMPTS: ("",),
     f"{ITEMS}part-": (".parquet",),
+    f"{CARRIED}part-": (".parquet",),
     EVALUATIONS: (".json", ".html"),
     "annotated/": _PICTURES,
     "cutouts/": _PICTURES,

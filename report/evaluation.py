@@ -19,7 +19,7 @@ from evaluation.metrics.segments import read_label_map
 from report.charts import LineChart, line_chart
 from report.html import asset, environment, policy
 from report.marked import draw_marks, paint_errors
-from report.pictures import TOTAL_BYTES, as_url, read_pixels
+from report.pictures import TOTAL_BYTES, as_url, content_of, read_pixels
 from store.locations import open_store, split_location
 from store.tables import Job
 from vision.palette import colour_of
@@ -160,7 +160,7 @@ def _image(one: Worst, answers: Answers, job: Job) -> NDArray[np.uint8] | None:
     annotated = rows["annotated"][one.row].as_py()
     try:
         if annotated is not None:
-            base = read_pixels(open_store(rows["output"][one.row].as_py()).get(annotated))
+            base = read_pixels(content_of(annotated, open_store(rows["output"][one.row].as_py())))
         elif job.options.get("redact"):
             return None  # the source shows what must not be seen
         else:

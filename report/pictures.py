@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from core.errors import BadInputError
 from report.statistics import Picture
+from store.locations import open_store, split_location
 from store.objects import ObjectStore
+from store.s3.location import is_s3
 from vision.encode import encode_jpeg
 from vision.read.picture import read_picture
 
@@ -44,7 +46,7 @@ def embed(pictures: Sequence[Picture], output: ObjectStore) -> Iterator[Embedded
     share = min(_LARGEST_BYTES, TOTAL_BYTES // max(1, len(pictures)))
     for picture in pictures:
         try:
-            image = read_pixels(output.get(picture.annotated))
+            image = read_pixels(content_of(picture.annotated, output))
         except BadInputError:
             continue
         yield Embedded(picture, *as_url(image, share))
@@ -63,6 +65,25 @@ def as_url(image: NDArray[np.uint8], most: int) -> tuple[str, int, int]:
     """Return a picture of at most so many bytes, as a `data:` URL, with its width and height."""
     data, width, height = _fitted(image, most)
     return "data:image/jpeg;base64," + base64.b64encode(data).decode(), width, height
+
+
+def is_place(annotated: str) -> bool:
+    """Return whether a picture's name is a path or URL: one of a result that was taken over."""
+    return annotated.startswith("/") or is_s3(annotated)
+
+
+def place_url(annotated: str) -> str:
+    """Return the URL of such a picture."""
+    folder, key = split_location(annotated)
+    return open_store(folder).url(key)
+
+
+def content_of(annotated: str, output: ObjectStore) -> bytes:
+    """Return the content of a picture of a job with this output, whichever job drew it."""
+    if not is_place(annotated):
+        return output.get(annotated)
+    folder, key = split_location(annotated)
+    return open_store(folder).get(key)
 
 
 def _fitted(image: NDArray[np.uint8], max_bytes: int) -> tuple[bytes, int, int]:

@@ -14,16 +14,21 @@ from cli.show.wording import (
     WARM_UP_SECONDS,
     beginning,
     done_of,
+    eta_between,
+    queue_line,
     stages_line,
     tallied,
     waiting_for,
+    worker_line,
 )
 from core.escape import printable
+from core.kinds import ShardKind
 from core.states import JobState
 from core.wording import count, duration, speed
 from report.snapshot import Snapshot
 
 _BAR_WIDTH = 36
+_WORKERS_SHOWN = 12
 _STYLES = {"succeeded": "green", "partial": "yellow", "failed": "red", "paused": "yellow"}
 
 
@@ -57,17 +62,21 @@ def render(snapshot: Snapshot, *, is_warm: bool) -> Group:
     """Return a job's progress as a few lines for a terminal."""
     items, state = snapshot["items"], snapshot["state"]
     planning = state == JobState.PLANNING
-    listed, done = items["listed"], done_of(snapshot)
+    listed, done, what = items["listed"], done_of(snapshot), "items"
+    if snapshot.get("kind") == ShardKind.COMPACT:
+        listed, done, what = sum(snapshot["shards"].values()), snapshot["shards"]["done"], "shards"
     line = Table.grid(padding=(0, 2))
     line.add_row(
         Text(state, style=_STYLES.get(state, "cyan")),
         ProgressBar(total=max(1, listed), completed=done, width=_BAR_WIDTH, pulse=not listed),
-        Text(f"{done:,}/{listed:,}{'+' if planning else ''} items" if listed else "listing"),
+        Text(f"{done:,}/{listed:,}{'+' if planning else ''} {what}" if listed else "listing"),
         Text(speed(snapshot["rate"])),
         Text(f"ETA {duration(snapshot['eta_seconds'])}"),
         Text(f"{items['quarantined']:,} quarantined", style="red" if items["quarantined"] else ""),
     )
     shards = f"{snapshot['id']} {printable(snapshot['name'])}: {_shards(snapshot)}"
+    if between := eta_between(snapshot):  # the first line has no room for it at 80 columns
+        shards += f", ETA {between}"
     lines: list[RenderableType] = [
         line,
         Text(shards, style="dim", overflow="ellipsis", no_wrap=True),
@@ -78,7 +87,17 @@ def render(snapshot: Snapshot, *, is_warm: bool) -> Group:
         lines.append(Text(waiting, style="yellow"))
     elif begins := beginning(snapshot):
         lines.append(Text(begins, style="dim"))
+    if fleet := snapshot.get("fleet"):
+        lines += [_fleet_line(f"queue {queue_line(one)}") for one in fleet["queues"]]
+        shown = fleet["workers"][:_WORKERS_SHOWN]
+        lines += [_fleet_line(f"worker {worker_line(one)}") for one in shown]
+        if more := len(fleet["workers"]) - len(shown):
+            lines.append(_fleet_line(f"and {count(more, 'more worker')}"))
     return Group(*lines)
+
+
+def _fleet_line(text: str) -> Text:
+    return Text(printable(text), style="dim", overflow="ellipsis", no_wrap=True)
 
 
 def _shards(snapshot: Snapshot) -> str:

@@ -40,7 +40,8 @@ def read_table(location: str, *, texts: bool) -> Truth:
     corners = next((c for c in (_QUAD, _BOX) if all(name in columns for name in c)), ())
     names: dict[str, int] = {}
     labels: dict[str, int] = {}
-    images, classes, outlines, said = [], [], [], []
+    images: list[int] = []
+    classes, outlines, said = [], [], []
     for line, row in lines:
         where = f"{location}, line {line}"
         if len(row) != len(header):

@@ -14,7 +14,7 @@ from cli.session import (
 )
 from cli.show.wording import profile_without_worker
 from core.errors import RegattaError, UsageError
-from core.kinds import NEED_ENGINE
+from core.kinds import NEED_ENGINE, ShardKind
 from core.profile import ExecutionProfile
 from core.states import ENDED_JOBS, ItemState, JobState
 from core.wording import count
@@ -34,6 +34,11 @@ def run_again(ref: str) -> None:
     """
     with opened() as (settings, db):
         job = job_of(db, ref)
+        if job.kind == ShardKind.COMPACT:
+            raise UsageError(
+                f"job {job.id} compacts another one, and is not run again",
+                hint="`regatta compact` begins anew",
+            )
         if job.state not in ENDED_JOBS:
             raise UsageError(
                 f"job {job.id} has not ended: it is {job.state}",

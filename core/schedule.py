@@ -16,6 +16,9 @@ _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 SINCE_JOB = "since_job"
 """The option of a request that `Mode.NEW_ONLY` fills in at each fire."""
 
+REDO_ON = "redo_on"
+"""The option of a request that means something only beside that one."""
+
 
 class Mode(StrEnum):
     """What each run does."""

@@ -15,6 +15,7 @@ from core.profile import ExecutionProfile
 from core.states import ENDED_JOBS, LIVE_JOBS, RESTING_JOBS, JobState, ShardState
 from core.times import iso
 from store import devices, processes
+from store.compactions import newest_of
 from store.database import Database
 from store.jobs import Tally, get_job, source_texts, tally, troubles_of, why_newer
 from store.rates import deviation, pace, stage_seconds
@@ -31,7 +32,10 @@ def snapshot(db: Database, settings: Settings, job_id: str) -> Snapshot:
     """
 
     def take(s: Session) -> Snapshot:
-        [seen] = _take(s, db, settings, [get_job(s, job_id)])
+        job = get_job(s, job_id)
+        [seen] = _take(s, db, settings, [job])
+        last = newest_of(s, job)
+        compaction = None if last is None else {"job": last.id, "state": last.state.value}
         busy, items = stage_seconds(s, job_id)
         rates = {stage: round(items / seconds, 3) for stage, seconds in busy.items() if items}
         eta = seen["eta_seconds"]
@@ -39,7 +43,13 @@ def snapshot(db: Database, settings: Settings, job_id: str) -> Snapshot:
         between = (
             None if off is None else [round(eta * max(0, 1 - off), 1), round(eta * (1 + off), 1)]
         )
-        return {**seen, "eta_between": between, "stages": _shares(busy), "stage_rates": rates}
+        return {
+            **seen,
+            "eta_between": between,
+            "stages": _shares(busy),
+            "stage_rates": rates,
+            "compaction": compaction,
+        }
 
     return db.read(take)
 

@@ -19,7 +19,7 @@ from core.errors import NewerError, RegattaError, RetryableError, text_of
 from core.ids import new_id
 from core.repeats import Repeats
 from core.request import JobRequest
-from core.schedule import SINCE_JOB, CatchUp, Cause, Mode, Overlap, Schedule, ScheduleState
+from core.schedule import REDO_ON, SINCE_JOB, CatchUp, Cause, Mode, Overlap, Schedule, ScheduleState
 from core.times import iso
 from registry.chosen_model import model_on_record
 from scheduler.since import why_not_since
@@ -308,7 +308,9 @@ def _made_up(catch_up: CatchUp, *, is_due: bool) -> int:
 
 def _request(request: JobRequest, name: str, since: str | None) -> JobRequest:
     said = {} if "name" in request.said else {"name": name}
-    return request.but(**said, **({} if since is None else {SINCE_JOB: since}))
+    if since is None:  # the first run takes nothing over, whatever its reasons not to
+        return request.but(**said).without(REDO_ON)
+    return request.but(**said, **{SINCE_JOB: since})
 
 
 def _about(row: tables.ScheduleFire) -> dict[str, str | None]:

@@ -1,8 +1,8 @@
-"""The scheduler's loop: one process, four threads, any number of them side by side.
+"""The scheduler's loop: one process, five threads, any number of them side by side.
 
 Planning reads listings, the guard rows, settling reads and writes outputs, and firing looks at
 sources: any of these may take a while, so planning and firing have a thread each, and the other two
-share one; everything else is short.
+share one. Removing old runs may take hours, and has one, too. Everything else is short.
 """
 
 import threading
@@ -15,6 +15,7 @@ import structlog
 
 from core.errors import RegattaError
 from core.repeats import Repeats
+from scheduler.compact import Compactor
 from scheduler.dispatch import Dispatcher
 from scheduler.doorbell import Doorbell
 from scheduler.firing import Firing
@@ -22,6 +23,7 @@ from scheduler.guard import Guard
 from scheduler.plan import Planner
 from scheduler.profiles import Profiler
 from scheduler.reap import Reaper
+from scheduler.retention import Retention
 from scheduler.settle import Settler
 from scheduler.submit import JobDefaults
 from store import processes
@@ -39,12 +41,13 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The scheduler's settings, all in seconds except `max_tries`."""
+    """The scheduler's settings, all in seconds except `max_tries` and `compact_parts`."""
 
     lease_seconds: float
     heartbeat_seconds: float
     republish_seconds: float
     max_tries: int
+    compact_parts: int = 0
 
     @property
     def worker_ttl(self) -> float:
@@ -89,6 +92,7 @@ class Scheduler:
         self.guard = Guard(db)
         self._pool = ThreadPoolExecutor(_SUBMITTING, "submit")
         self.firing = Firing(db, defaults, pool=self._pool)
+        self.compactor = Compactor(db, least_parts=timing.compact_parts)
 
     def tick(self) -> None:
         """Run everything short once; trouble in one part doesn't stop the others."""
@@ -106,6 +110,7 @@ class Scheduler:
             threading.Thread(target=self._plan, args=(stop,), name="planner"),
             threading.Thread(target=self._settle, args=(stop,), name="settler"),
             threading.Thread(target=self._fire, args=(stop,), name="firing"),
+            threading.Thread(target=self._clear, args=(stop,), name="retention"),
         ]
         for thread in threads:
             thread.start()
@@ -142,7 +147,13 @@ class Scheduler:
             if rested or self._quietly(lambda: self._db.read(any_under_way)):
                 self._quietly(self.guard.tick)
                 self._quietly(self.settler.tick)
+                self._quietly(self.compactor.tick)
                 last = time.monotonic()
+
+    def _clear(self, stop: threading.Event) -> None:
+        retention = Retention(self._db, is_stopped=stop.is_set)
+        while not stop.wait(_REST_SECONDS):
+            self._quietly(retention.tick)
 
     def _fire(self, stop: threading.Event) -> None:
         while not stop.wait(_FIRE_SECONDS):

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from core.errors import UsageError
 from core.ids import new_id
 from core.request import JobRequest
-from core.schedule import Schedule, ScheduleState, check_name
+from core.schedule import REDO_ON, Mode, Schedule, ScheduleState, check_name
 from registry.recording import Recording, recording_of
 from scheduler.submit import Draft, JobDefaults, check, usable_output
 from scheduler.timetable import Timetable
@@ -45,8 +45,13 @@ def drafted(db: Database, schedule: Schedule, defaults: JobDefaults) -> Drafted:
     """
     schedule.check()
     Timetable(schedule.cron, schedule.timezone)
-    draft = check(db, schedule.request, defaults)
+    request = schedule.request
+    if schedule.mode is Mode.NEW_ONLY:  # what it means beside there is at each fire but the first
+        request = request.without(REDO_ON)
+    draft = check(db, request, defaults)
     said = dict(draft.request.said)
+    if schedule.mode is Mode.NEW_ONLY and REDO_ON in schedule.request.said:
+        said[REDO_ON] = schedule.request.said[REDO_ON]
     if (output := said.get("output")) is not None:
         probe = new_id(random.SystemRandom())
         said["output"] = usable_output(db, output, draft.dataset.sources, probe)

@@ -207,6 +207,12 @@ def put_off(session: Session, key: tuple[str, float], why: str, *, try_at: float
     )
 
 
+def keep_outcome(session: Session, job_id: str, what: str) -> None:
+    """Keep what a fire's job did, which is about to be removed, for the history."""
+    query = update(ScheduleFire).where(ScheduleFire.job_id == job_id)
+    session.execute(query.values(why=column_text(what), pause_at=None))
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """That a queued run may begin, as the schedule is defined in `revision`, until `pause_at`."""

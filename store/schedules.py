@@ -5,7 +5,7 @@ Whoever writes a schedule says when it fires next: times come from `scheduler.ti
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from core.errors import UsageError
@@ -184,6 +184,12 @@ def runs_of(session: Session, schedule_id: str, *, limit: int | None = None) -> 
 def last_run(session: Session, schedule_id: str) -> Job | None:
     """Return the newest job that a schedule has brought and that is still there."""
     return next(iter(runs_of(session, schedule_id, limit=1)), None)
+
+
+def last_end(session: Session) -> float | None:
+    """Return when a run of any schedule last ended, in seconds since the epoch."""
+    query = select(func.max(Job.finished_at)).join(ScheduleFire, ScheduleFire.job_id == Job.id)
+    return session.scalar(query)
 
 
 def schedule_with(session: Session, schedule_id: str) -> tables.Schedule | None:

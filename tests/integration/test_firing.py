@@ -653,6 +653,18 @@ def test_new_only_goes_on_from_the_last_run_that_knows_its_source(alone: Nightly
     assert alone.job_of(2).since_job == first.id  # the second was never listed to its end
 
 
+def test_a_reason_to_do_more_than_what_is_new_holds_from_the_second_run_on(
+    nightly: Nightly,
+) -> None:
+    request = nightly.request.but(redo_on=("engine",))
+    nightly.add(mode=Mode.NEW_ONLY, request=request)
+    nightly.tick_at(TWO)
+    nightly.end(0)
+    nightly.tick_at(TWO + DAY)
+    said = [nightly.job_of(number).request or {} for number in (0, 1)]
+    assert [one.get("redo_on") for one in said] == [None, ["engine"]]
+
+
 # Models.
 
 

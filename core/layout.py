@@ -22,6 +22,14 @@ def items_part(number: int, plan_attempt: int) -> str:
     return f"{ITEMS}part-{number:05d}-{plan_attempt}.parquet"
 
 
+def compaction_output(output: str, job_id: str) -> str:
+    """Return where the compaction `job_id` of a job with this output writes: inside of it.
+
+    Whoever may read the one may read the other. What lies there is that job's, see `is_ours`.
+    """
+    return f"{output.rstrip('/')}/compact/{job_id}"
+
+
 def carried_part(number: int, plan_attempt: int) -> str:
     """Return the key of part `number` of the manifest of items taken over from earlier jobs.
 
@@ -57,6 +65,8 @@ _FOLDERS = {
     ArtefactRole.ROWS: "results",
     ArtefactRole.VIDEO: "videos",
     ArtefactRole.MASKS: "mask_videos",
+    ArtefactRole.TABLES: "tables",
+    ArtefactRole.CARRIED: "carried",
 }
 
 

@@ -72,7 +72,7 @@ def why_not_beside(each: Option, said: Said) -> str | None:
         return f"{each.flag} says how tiles are cut and merged, and there is no --slice"
     if each.needs == "annotate" and not said.get("annotate", True):
         return f"{each.flag} is about pictures, and --annotate none draws none"
-    if each.needs == "since-job" and "since_job" not in said:
+    if each.needs == "since_job" and "since_job" not in said:
         return f"{each.flag} says why results are not taken over, and there is no --since-job"
     if each.name == "jpeg-quality" and said.get("picture_format") == "png":
         return f"{each.flag} means nothing to PNG, which loses nothing"

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from config.settings import Settings
+from core.comparison import Comparison
 from core.kinds import KNOWN, NEED_ENGINE, ShardKind
 from core.messages import queue_for
 from core.options import ModelRef
@@ -14,6 +15,7 @@ from core.profile import ExecutionProfile
 from core.states import ENDED_JOBS, LIVE_JOBS, RESTING_JOBS, JobState, ShardState
 from core.times import iso
 from store import devices, processes
+from store.compactions import newest_of
 from store.database import Database
 from store.jobs import Tally, get_job, source_texts, tally, troubles_of, why_newer
 from store.rates import deviation, pace, stage_seconds
@@ -30,7 +32,10 @@ def snapshot(db: Database, settings: Settings, job_id: str) -> Snapshot:
     """
 
     def take(s: Session) -> Snapshot:
-        [seen] = _take(s, db, settings, [get_job(s, job_id)])
+        job = get_job(s, job_id)
+        [seen] = _take(s, db, settings, [job])
+        last = newest_of(s, job)
+        compaction = None if last is None else {"job": last.id, "state": last.state.value}
         busy, items = stage_seconds(s, job_id)
         rates = {stage: round(items / seconds, 3) for stage, seconds in busy.items() if items}
         eta = seen["eta_seconds"]
@@ -38,7 +43,13 @@ def snapshot(db: Database, settings: Settings, job_id: str) -> Snapshot:
         between = (
             None if off is None else [round(eta * max(0, 1 - off), 1), round(eta * (1 + off), 1)]
         )
-        return {**seen, "eta_between": between, "stages": _shares(busy), "stage_rates": rates}
+        return {
+            **seen,
+            "eta_between": between,
+            "stages": _shares(busy),
+            "stage_rates": rates,
+            "compaction": compaction,
+        }
 
     return db.read(take)
 
@@ -145,6 +156,8 @@ def _describe(
             "quarantined": counts.quarantined,
             "cancelled": counts.cancelled,
             "pending": counts.pending,
+            # Results of earlier jobs that are part of this one's, besides those that are listed.
+            **({} if job.since_job is None else {"carried": job.carried}),
         },
         "shards": {state.value: counts.shards.get(state, 0) for state in ShardState},
         "rate": None if rate is None else round(rate, 3),
@@ -162,6 +175,8 @@ def _describe(
         "generation": job.generation,
         "in_progress": counts.in_progress,
         "passed_over": job.passed_over,
+        "since": job.since_job,
+        "comparison": None if job.comparison is None else _comparison(job.comparison),
         "warnings": list(PlanWarnings.from_json(job.warnings).in_words()),
         "error": None if job.state in LIVE_JOBS else job.error,
         "needs_newer": why_newer(job) if job.state not in ENDED_JOBS else None,
@@ -173,6 +188,14 @@ def _describe(
         "left_out": left_out if job.state in LIVE_JOBS and job.kind in NEED_ENGINE else [],
         "networks": _networks(job),
     }
+
+
+def _comparison(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a comparison with an earlier job has found so far, in numbers and words."""
+    found = Comparison.from_json(said)
+    counts = found.to_json()
+    del counts["manifests"]
+    return {**counts, "carried": found.carried, "words": found.words}
 
 
 def _networks(job: Job) -> list[dict[str, str]]:

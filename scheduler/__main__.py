@@ -53,6 +53,7 @@ def main() -> int:
         heartbeat_seconds=settings.heartbeat_seconds,
         republish_seconds=settings.republish_seconds,
         max_tries=settings.max_tries,
+        compact_parts=settings.compact_parts,
     )
     stop = threading.Event()
     defaults = JobDefaults.of(settings)

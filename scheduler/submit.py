@@ -84,7 +84,7 @@ class Draft:
     @property
     def selection(self) -> Selection:
         """Which entries become items; ages count back from now."""
-        return replace(self.request.selection(), sources=self.dataset.several)
+        return replace(self.request.selection(), sources=self.dataset.several, since_job=self.since)
 
 
 def submit(

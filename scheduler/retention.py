@@ -37,7 +37,7 @@ class Retention:
         self._monotonic = monotonic
         self._next = float("-inf")
         self._last_end: float | None = None
-        self._said: set[tuple[str, str]] = set()
+        self._said: set[str] = set()
 
     def tick(self) -> int:
         """Remove what exceeds the schedules' limits, if it is time; return how many runs went."""
@@ -74,9 +74,9 @@ class Retention:
                 bytes=removed.size,
             )
             return True
-        if (job.id, why) not in self._said:
-            self._said.add((job.id, why))
-            _log.warning("run stays beyond its time", schedule=row.name, job=job.id, why=why)
+        if job.id not in self._said:  # who refers to it may change every night
+            self._said.add(job.id)
+            _log.info("run stays beyond its time", schedule=row.name, job=job.id, why=why)
         return False
 
     def _go_on(self) -> None:

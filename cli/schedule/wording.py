@@ -13,6 +13,7 @@ from core.option import Option
 from core.options import ModelRef
 from core.request import OPTIONS
 from core.schedule import FireState, Schedule
+from core.states import JobState
 from core.times import iso
 from core.values import plain_value
 from core.wording import count
@@ -172,7 +173,7 @@ def line(record: Record) -> Record:
         "when": record["when"].replace(f" ({zone})", ""),
         "next": coming or record["state"],
         "last": last and _short(last["due"], zone, "%d %b %H:%M"),
-        "outcome": last and last["outcome"],
+        "outcome": last and _brief(last["outcome"]),
     }
 
 
@@ -204,7 +205,8 @@ def in_words(record: Record) -> Record:
         "options": record["options"],
         **{TIMING[key].name: record[key] for key in TIMING if key not in {"keep", "keep_days"}},
         "keep": keeps(record["keep"], record["keep_days"]),
-        "revision": f"{record['revision']}, since {zoned(record['changed'], zone)}",
+        "revision": record["revision"],
+        "changed": zoned(record["changed"], zone),
     }
     if record["stays"]:
         shown["stays"] = [f"{job}: {why}" for job, why in record["stays"].items()]
@@ -225,10 +227,21 @@ def in_zone(record: Record, zone: str) -> Record:
     """Return a fire's or a revision's record with its times in a zone."""
     if "changed" in record:
         return {**record, "changed": zoned(record["changed"], zone)}
-    due, fired = zoned(record["due"], zone), zoned(record["fired"], zone)
-    at = datetime.fromisoformat(record["fired"]).astimezone(ZoneInfo(zone))
-    same_day = due is not None and fired is not None and due[:10] == fired[:10]
-    return {**record, "due": due, "fired": at.strftime("%H:%M:%S") if same_day else fired}
+    due, fired = (
+        datetime.fromisoformat(record[name]).astimezone(ZoneInfo(zone)) for name in ("due", "fired")
+    )
+    same_day = due.date() == fired.date()
+    return {
+        **record,
+        "due": due.strftime("%d %b %H:%M %Z"),
+        "fired": fired.strftime("%H:%M:%S" if same_day else "%d %b %H:%M"),
+        "outcome": _brief(record["outcome"]),
+    }
+
+
+def _brief(outcome: str) -> str:
+    """Return what came of a fire for a narrow column, which success need not say."""
+    return outcome.removeprefix(f"{JobState.SUCCEEDED}: ")
 
 
 def zoned(text: str, zone: str) -> str | None:

@@ -22,6 +22,12 @@ DONE, PARTIAL, FAILED = JobState.SUCCEEDED, JobState.PARTIAL, JobState.FAILED
 
 
 @pytest.fixture
+def bench(sqlite_bench: Bench) -> Bench:
+    """On SQLite: nothing here depends on the kind of database."""
+    return sqlite_bench
+
+
+@pytest.fixture
 def nightly(bench: Bench) -> str:
     return scheduled(bench, "nightly", keep_runs=2)
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "results": ("cli.results", "Print what was found, even while the job still runs."),
     "query": ("cli.query", "Ask questions about results, in SQL."),
     "export": ("cli.export", "Write results in a format of other tools."),
+    "eval": ("cli.evaluation", "Measure results against the truth: mAP, mIoU, F1, CER."),
     "report": ("cli.report", "Write an HTML page about a job: charts, pictures, failures."),
     "du": ("cli.du", "Show what jobs, models and the home take up."),
     "prune": ("cli.prune", "Remove old jobs, and what nothing refers to."),

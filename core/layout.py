@@ -11,6 +11,7 @@ ATTEMPTS = "_attempts/"
 ITEMS = "items/"
 CARRIED = "carried/"
 RESULTS = "results/"
+EVALUATIONS = "evaluation/"
 
 
 def items_part(number: int, plan_attempt: int) -> str:
@@ -86,6 +87,11 @@ def staged_artefact(role: ArtefactRole, part: str, attempt: int, suffix: str) ->
     return f"{ATTEMPTS}{part}/{attempt}/{name}{suffix}"
 
 
+def evaluation_file(name: str, suffix: str) -> str:
+    """Return the key of an evaluation of this name: its numbers (`.json`) or its page (`.html`)."""
+    return f"{EVALUATIONS}{name}{suffix}"
+
+
 def mask_image(key: str, model: str | None = None) -> str:
     """Return the key of the label map of the source image `key`.
 
@@ -112,6 +118,7 @@ _OURS: dict[str, tuple[str, ...]] = {
     ATTEMPTS: ("",),
     f"{ITEMS}part-": (".parquet",),
     f"{CARRIED}part-": (".parquet",),
+    EVALUATIONS: (".json", ".html"),
     "annotated/": _PICTURES,
     "cutouts/": _PICTURES,
     "masks/": _PICTURES,

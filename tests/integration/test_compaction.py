@@ -1,9 +1,11 @@
 """Compactions: from a job's end to flat tables, a retry that discards them, and their removal."""
 
+from collections.abc import Iterator
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,15 +30,18 @@ from scheduler.settle import Settler
 from store import carried, jobs, references
 from store.compactions import Compaction, compaction_of
 from store.devices import Device
-from store.locations import open_store
+from store.locations import open_store, use_s3
 from store.output import Output
 from store.parts import encode_rows
 from store.processes import WORKER, Heartbeat
 from store.results import ResultRow
+from store.s3.client import s3_client
+from store.s3.options import S3Options
 from store.tables import Job, Shard
 from store.view import view_tables
 from tables.columns import CLASSES, DETECTIONS, ITEMS, SCHEMAS
 from tests.bench import OFFER, PROFILE, Bench
+from tests.buckets.server import Server
 from worker.health import DeviceHealth
 from worker.kinds.compact import Compact
 from worker.lease_keeper import LeaseKeeper
@@ -449,3 +454,30 @@ def test_the_next_run_takes_over_from_the_compaction(yard: Yard) -> None:
     number = origins.number((compaction.job, compaction.output, "results/part-000001.parquet"))
     assert origins.part(number).sha256
     assert origins.offers(number) == {OFFER}
+
+
+@pytest.fixture
+def bucket(moto_server: Server) -> Iterator[str]:
+    options = moto_server.options()
+    name = f"bucket-{uuid4().hex}"
+    s3_client(options).create_bucket(Bucket=name)
+    use_s3(options)
+    yield f"s3://{name}"
+    use_s3(S3Options())
+
+
+def test_in_buckets_too(yard: Yard, bucket: str) -> None:
+    yard.job("old", ["a.jpg", "b.jpg", "c.jpg"], output=f"{bucket}/old")
+    data = picture(yard, "old", "a.jpg")
+    job = heir(yard, {"old": [(0, "a.jpg")]}, output=f"{bucket}/z")
+    found = yard.compact(job)
+    remove_job(yard.bench.db, "old", with_output=True)
+    assert not list(open_store(f"{bucket}/old/").list())
+    assert found.output == f"{bucket}/z/compact/{found.job}"
+    assert seen(yard, "z")["a.jpg"] == (found.job, data, "cat")
+    assert set(read(found, ITEMS)["annotated"].to_pylist()) == {
+        f"{bucket}/z/annotated/own.jpg",
+        f"{found.output}/annotated/old/a.jpg",
+    }
+    remove_job(yard.bench.db, "z", with_output=True)
+    assert not list(open_store(f"{bucket}/z/").list())

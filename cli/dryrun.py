@@ -11,6 +11,7 @@ from core.passed_over import in_words
 from core.wording import count, duration, percent
 from scheduler.dataset import estimate, why_empty
 from scheduler.expectation import Capacity, capacity, shards_of
+from scheduler.forecast import forecast
 from scheduler.plan import FIRST_SHARD_ITEMS
 from scheduler.submit import Draft
 from scheduler.usage import usage_of
@@ -31,7 +32,17 @@ def dry_run(
         RegattaError: its store is away; or there is nothing to do, so that the job would fail.
     """
     told = {**_told(draft), "loads": _loads(draft.model)}
-    expected = _expected(db, settings, draft, told["items"], told["shards"], price)
+    todo = told["items"]
+    if draft.since is not None:
+        # With --redo-on, only a worker can tell.
+        found = None if draft.request.terms.redo_on else forecast(db, draft)
+        todo = told["items"] if found is None else found.done
+        told |= {
+            "since": draft.since,
+            "compared": None if found is None else found.words,
+            "shards": shards_of(todo, draft.options.planning.shard_items or FIRST_SHARD_ITEMS),
+        }
+    expected = _expected(db, settings, draft, todo, told["shards"], price)
     if form == "table":
         words = {
             "bytes": readable_size(told["bytes"]),

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from core.digests import Digests
 from core.errors import UsageError
-from core.job_file import SOURCE, SUFFIX, parse_job
+from core.job_file import SCHEDULE, SOURCE, SUFFIX, parse_job
 from core.kinds import ShardKind
 from core.layout import MANIFEST
 from core.option import Kind
@@ -17,6 +17,7 @@ from core.request import OPTIONS, JobRequest, Said
 from core.selection import Selection
 from core.tasks import DETECTOR, KEYPOINT
 from core.toml import LARGEST_BYTES
+from registry.known_models import is_shipped
 from store.database import Database
 from store.jobs import find_job, source_texts
 from store.locations import open_store, split_location
@@ -27,11 +28,15 @@ from store.tables import Model
 
 @dataclass(frozen=True, slots=True)
 class Inherited:
-    """Sources and options, and the digests that results depend on, if there were results."""
+    """Sources and options, and the digests that results depend on, if there were results.
+
+    `schedule` is the table of that name in a job file.
+    """
 
     sources: tuple[str, ...]
     said: Said
     digests: Digests | None = None
+    schedule: Mapping[str, Any] = field(default_factory=dict)
 
 
 def like_job(db: Database, ref: str) -> Inherited:
@@ -85,7 +90,8 @@ def like_file(path: Path) -> Inherited:
         ) from error
     except UsageError as error:
         raise UsageError(f"the job file {path}: {error}", hint=error.hint) from error
-    return Inherited(said.pop(SOURCE, ()), said)
+    schedule = said.pop(SCHEDULE, {})
+    return Inherited(said.pop(SOURCE, ()), said, schedule=schedule)
 
 
 def named(db: Database, said: Said) -> Said:
@@ -97,6 +103,8 @@ def named(db: Database, said: Said) -> Said:
             path = Path(model).expanduser()
             return model if known is not None or not path.exists() else str(path.absolute())
         if known is not None and model_ref(known).digest == model.digest:
+            return model.name
+        if known is None and is_shipped(db, model):
             return model.name
         return model if model.parts else model.location
 

@@ -8,6 +8,7 @@ from functools import partial
 from heapq import nlargest, nsmallest
 from typing import Any
 
+from annotations.rows import area_of
 from cli.options import Written
 from core.near import did_you_mean
 from core.tasks import detections_of
@@ -117,14 +118,6 @@ def narrowing(
         return {**row, kind: found} if found else None
 
     return narrow
-
-
-def area_of(detection: Mapping[str, Any]) -> float | None:
-    """Return the pixels of a detection's box; None if it has none."""
-    if "box" not in detection:
-        return None
-    x1, y1, x2, y2 = detection["box"]
-    return float((x2 - x1) * (y2 - y1))
 
 
 def in_order(rows: Iterable[Row], order: str, most: int | None) -> Iterator[Row]:

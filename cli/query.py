@@ -3,7 +3,6 @@
 import re
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import click
 
@@ -12,7 +11,7 @@ from cli.options import FORMATS, raw_option
 from cli.session import job_of, opened
 from cli.show.output import chosen, print_records
 from cli.show.pipe import for_a_reader
-from cli.sql import answer_to, limit_options, print_answer, write_parquet
+from cli.sql import answering, limit_options, print_answer, write_parquet
 from core.errors import UsageError
 from tables.views import EXAMPLES, MEANINGS, VIEWS
 
@@ -26,7 +25,7 @@ _PARQUET = "parquet"
 @click.argument("words", metavar="JOB... [SQL]", nargs=-1, shell_complete=complete.jobs)
 @click.option(
     "--file",
-    type=click.File(encoding="utf-8"),
+    type=click.Path(dir_okay=False, allow_dash=True),
     help="Read the SQL from a file, `-` for stdin.",
 )
 @click.option(
@@ -46,7 +45,7 @@ _PARQUET = "parquet"
 def query(
     *,
     words: tuple[str, ...],
-    file: Any,
+    file: str | None,
     form: str | None,
     limit: int | None,
     raw: bool,
@@ -60,32 +59,41 @@ def query(
     neither write anything nor read anything else.
     """
     refs, sql = _told(words, file)
-    with opened() as (settings, db):
-        jobs = [job_of(db, ref) for ref in refs]
-        if sql is None:
-            if form == _PARQUET:
-                raise click.UsageError("--format parquet needs SQL")
-            _print_views(chosen(form))
-            return
-        if form == _PARQUET and sys.stdout.isatty():
-            raise UsageError("Parquet is not for terminals", hint="write it into a file: > FILE")
-        bounds: Any = {"timeout": timeout, "memory": memory}
-        with answer_to(db, settings, jobs, sql, **bounds) as answer:
-            if form == _PARQUET:
-                write_parquet(answer)
-            else:
-                print_answer(answer, chosen(form), raw=raw, limit=limit)
+    if sql is None:
+        if form == _PARQUET:
+            raise click.UsageError("--format parquet needs SQL")
+        with opened() as (_, db):
+            for ref in refs:
+                job_of(db, ref)
+        _print_views(chosen(form))
+        return
+    if form == _PARQUET and sys.stdout.isatty():
+        raise UsageError("Parquet is not for terminals", hint="write it into a file: > FILE")
+    with answering(timeout=timeout, memory=memory) as ask, opened() as (settings, db):
+        answer = ask(db, settings, [job_of(db, ref) for ref in refs], sql)
+        if form == _PARQUET:
+            write_parquet(answer)
+        else:
+            print_answer(answer, chosen(form), raw=raw, limit=limit)
 
 
-def _told(words: tuple[str, ...], file: Any) -> tuple[tuple[str, ...], str | None]:
+def _told(words: tuple[str, ...], file: str | None) -> tuple[tuple[str, ...], str | None]:
     """Return the jobs and the SQL, which is the last word if it has a blank in it."""
-    sql = None if file is None else file.read()
+    sql = None if file is None else _read(file)
     if sql is None and words and _SQL.match(words[-1]):
         *refs, sql = words
         words = tuple(refs)
     if not words:
         raise click.UsageError("no JOB is named")
     return words, sql
+
+
+def _read(file: str) -> str:
+    try:
+        with click.open_file(file, encoding="utf-8") as opened_file:
+            return str(opened_file.read())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file!r} cannot be read: {error}") from error
 
 
 def _print_views(form: str) -> None:

@@ -2,13 +2,14 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any
 
 import click
 
+from annotations.rows import CSV_COLUMNS, line_rows
 from cli import complete
 from cli.narrowing import (
     COLUMNS,
@@ -16,7 +17,6 @@ from cli.narrowing import (
     REGEX,
     SORTED_BY,
     Filter,
-    area_of,
     in_order,
     is_pattern,
     narrowing,
@@ -43,11 +43,6 @@ Row = dict[str, Any]
 _ROWS_ON_A_TERMINAL = 50
 _COUNTED = 20_000  # rows that are counted, though not printed, before "more than" has to do
 _LABELS_SHOWN = 4
-_PLAIN = ("label", "class_id", "score", "text", "track_id")
-_CSV = (
-    *("item", "task", "model", "state", "width", "height", "label", "class_id", "score"),
-    *("x1", "y1", "x2", "y2", "text", "mask", "cutout", "annotated", "reason", "warning"),
-)
 
 
 @click.command(
@@ -155,13 +150,10 @@ def results(
 
 
 def _query(ref: str, sql: str, form: str, *, limit: int | None, raw: bool) -> None:
-    from cli.sql import SECONDS, answer_to, print_answer  # noqa: PLC0415 - few commands need it
+    from cli.sql import answering, print_answer  # noqa: PLC0415 - few commands need it
 
-    with (
-        opened() as (settings, db),
-        answer_to(db, settings, [job_of(db, ref)], sql, timeout=SECONDS, memory=None) as answer,
-    ):
-        print_answer(answer, form, raw=raw, limit=limit)
+    with answering() as ask, opened() as (settings, db):
+        print_answer(ask(db, settings, [job_of(db, ref)], sql), form, raw=raw, limit=limit)
 
 
 @contextmanager
@@ -199,14 +191,14 @@ def _rows_of_job(db: Database, job: Job, items: tuple[str, ...]) -> Iterator[Row
 def _print(rows: Iterator[Row], form: str, columns: tuple[str, ...] | None, *, raw: bool) -> None:
     if columns is not None:
         if not OF_DETECTIONS.isdisjoint(columns):
-            rows = _csv_rows(rows)
+            rows = line_rows(rows)
         picked = ({name: row.get(name) for name in columns} for row in rows)
         print_records(picked, columns, form, raw=raw)
     elif form == "table":
         first = list(islice(rows, FIRST_ROWS))
         print_records(map(_table_row, chain(first, rows)), _columns(first), form)
     elif form == "csv":
-        print_records(_csv_rows(rows), _CSV, form, raw=raw)
+        print_records(line_rows(rows), CSV_COLUMNS, form, raw=raw)
     else:
         print_records(rows, (), form)
 
@@ -254,15 +246,3 @@ def _table_row(row: Row) -> Row:
         "found": dict(labels.most_common(_LABELS_SHOWN)),
         "best": f"{best_one['label']} {best_one['score']:.2f}",
     }
-
-
-def _csv_rows(rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield a line per detection; an item without any keeps one line, so that none disappears."""
-    for row in rows:
-        for one in detections_of(row) or ({},):
-            yield {**row, **_csv_detection(one)}
-
-
-def _csv_detection(one: Mapping[str, Any]) -> Row:
-    box = dict(zip(("x1", "y1", "x2", "y2"), one.get("box", ()), strict=False))
-    return {name: one.get(name) for name in _PLAIN} | box | {"area": area_of(one)}

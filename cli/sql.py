@@ -48,32 +48,30 @@ def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@contextmanager
-def answer_to(
-    db: Database,
-    settings: Settings,
-    jobs: Sequence[Job],
-    sql: str,
-    *,
-    timeout: float,
-    memory: int | None,
-) -> Iterator[Answer]:
-    """Provide what a query finds in the results of these jobs.
+Ask = Callable[[Database, Settings, Sequence[Job], str], Answer]
 
-    Raises:
-        UsageError: the query is none, or would need more than it may use.
-        FatalError: results are missing or damaged.
+
+@contextmanager
+def answering(*, timeout: float = SECONDS, memory: int | None = None) -> Iterator[Ask]:
+    """Provide the function that says what SQL finds in the results of jobs.
+
+    It may raise UsageError: the query is none, or would need more than it may use; or FatalError:
+    results are missing or damaged.
     """
     threads = available_cores()
-    question = Question(
-        jobs=[asked(db, job) for job in {job.id: job for job in jobs}.values()],
-        sql=sql,
-        s3=S3Options(**settings.s3),
-        threads=threads,
-        memory=memory or max(_LEAST_MEMORY, available_memory() // 2),
-        cpu_seconds=timeout * threads,
-    )
-    with asking(question, timeout=timeout) as answer:
+    with asking(timeout) as ask:
+
+        def answer(db: Database, settings: Settings, jobs: Sequence[Job], sql: str) -> Answer:
+            question = Question(
+                jobs=[asked(db, job) for job in {job.id: job for job in jobs}.values()],
+                sql=sql,
+                s3=S3Options(**settings.s3),
+                threads=threads,
+                memory=memory or max(_LEAST_MEMORY, available_memory() // 2),
+                cpu_seconds=timeout * threads,
+            )
+            return ask(question)
+
         yield answer
 
 

@@ -40,6 +40,11 @@ class Comparison:
         return self.unchanged + self.moved + self.quarantined - self.redone - self.redrawn
 
     @property
+    def done(self) -> int:
+        """How many items a network runs on."""
+        return self.new + self.changed + self.retried + self.redone
+
+    @property
     def words(self) -> str:
         """The comparison in words: `12,431 unchanged, 210 new, 3 changed, 7 gone`."""
         counts = [

@@ -80,7 +80,7 @@ class Terms:
         "Do an item again for this reason, too: it would run on another engine now.",
         choices=("engine",),
         is_repeated=True,
-        needs="since-job",
+        needs="since_job",
         is_later=True,
     )
 

@@ -72,7 +72,7 @@ class Selection:
         """
         if self.include and not any(_matches(key, p) for p in self.include):
             return NOT_INCLUDED
-        if self.excludes(key):
+        if self.exclude and self.excludes(key):
             return EXCLUDED
         if size is not None and self.min_size is not None and size < self.min_size:
             return TOO_SMALL

@@ -17,6 +17,7 @@ from core.ids import new_id
 from scheduler.doorbell import Doorbell
 from scheduler.loop import Scheduler, Timing
 from scheduler.plan import PLANNED_KINDS
+from scheduler.submit import JobDefaults
 from store import processes
 from store.database import Database
 from store.locations import use_s3
@@ -55,11 +56,12 @@ def main() -> int:
         compact_parts=settings.compact_parts,
     )
     stop = threading.Event()
+    defaults = JobDefaults.of(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
         _look_into(db)
-        Scheduler(db, doorbell, heartbeat, timing).run(stop)
+        Scheduler(db, doorbell, heartbeat, timing, defaults).run(stop)
     except UsageError as error:
         return _refuse(error)
     finally:

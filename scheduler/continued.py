@@ -118,8 +118,9 @@ class Continued:
         return True
 
     def _wait(self) -> None:
+        # A job that is only tried out has no row.
         earlier, job = self._db.read(
-            lambda s: (get_job(s, self._earlier.id), get_job(s, self._job.id))
+            lambda s: (get_job(s, self._earlier.id), s.get(Job, self._job.id) or self._job)
         )
         if earlier.state not in ENDED_JOBS:
             raise RetryableError(
@@ -280,13 +281,33 @@ class Continued:
         if not counts.moved and not self._may_repeat:
             met = counts.unchanged + counts.quarantined + counts.changed + counts.retried
             return replace(counts, gone=known - met)
+        return replace(counts, gone=self._gone(self._listed()))
+
+    def forecast(self, batches: Iterable[Sequence[ItemRef]]) -> Comparison:
+        """Return what a job would find in a whole listing, of which nothing is written or kept."""
+
+        def sorted_in() -> Iterator[pa.Table]:
+            for items in batches:
+                table = self._joined(items)
+                self.comparison = self._added(table)
+                yield table.select(_OF_LISTING)
+
+        while not self.advance():
+            pass
+        gone = self._gone(sorted_in())
+        return replace(self.comparison, gone=gone)
+
+    def _gone(self, listing: Iterable[pa.Table]) -> int:
+        """Return how many items a whole listing, of which these are the rows, lacks."""
+        assert self._view is not None
+        connection = self._view.connection
         connection.execute(_LISTING)
-        for table in self._listed():
+        for table in listing:
             connection.register("part", table)
             connection.execute("INSERT INTO listing SELECT * FROM part")
             connection.unregister("part")
         [[gone]] = connection.execute(_GONE).fetchall()
-        return replace(counts, gone=gone)
+        return int(gone)
 
     @property
     def _may_repeat(self) -> bool:
@@ -296,12 +317,15 @@ class Continued:
     def _listed(self) -> Iterator[pa.Table]:
         """Yield what the whole listing had, from the manifests that came of it."""
         output = self._job.output
-        names = ["key", "etag", "size", "why"]
         for key in sorted(self._db.read(lambda s: items_keys(s, self._job.id))):
-            yield read_items(own_object(self._job.id, output, key), with_why=True).select(names)
+            yield read_items(own_object(self._job.id, output, key), with_why=True).select(
+                _OF_LISTING
+            )
         for key in self.comparison.manifests:
-            yield carried.decode_carried(own_object(self._job.id, output, key)).select(names)
+            yield carried.decode_carried(own_object(self._job.id, output, key)).select(_OF_LISTING)
 
+
+_OF_LISTING = ["key", "etag", "size", "why"]
 
 _DONE, _REDRAWN, _CARRIED = "done", "redrawn", "carried"
 

@@ -267,7 +267,7 @@ def estimate(source: str, selection: Selection) -> Estimate:
     examples: list[str] = []
     sources = tuple(sources_by_prefix(source, selection.sources).values())
     with _reading(source):
-        for found in _selected(listing_of_all(sources, None), selection, passed_over):
+        for found in selected(listing_of_all(sources, None), selection, passed_over):
             items += 1
             size += found.size or 0
             sizes[_size_class(found.size)] += 1
@@ -283,10 +283,12 @@ def _size_class(size: int | None) -> str:
     return next(name for below, name in _SIZES if size < below)
 
 
-def _selected(
+def selected(
     entries: Iterable[Listed], selection: Selection, passed_over: Counter[str]
 ) -> Iterator[Listed]:
-    def selected() -> Iterator[Listed]:
+    """Yield the entries that are items of a job; the others are counted by reason."""
+
+    def items() -> Iterator[Listed]:
         for found in entries:
             reason = why_passed_over(found, selection)
             if reason is None:
@@ -294,4 +296,4 @@ def _selected(
             else:
                 passed_over[reason] += 1
 
-    return islice(selected(), selection.limit)
+    return islice(items(), selection.limit)

@@ -62,7 +62,8 @@ def capacity(
 def note_expected(session: Session, job_id: str, *, now: float) -> None:
     """Record how long a job that has just been planned will take, if anything was measured."""
     job = get_job(session, job_id)
-    if job.kind != ShardKind.INFER or not job.listed:
+    only_drawn = (job.comparison or {}).get("redrawn")  # which takes another time
+    if job.kind != ShardKind.INFER or not job.listed or only_drawn:
         return
     digest = ModelRef.from_json(job.model).digest
     up = capacity(session, digest, job.task, now=now, within=_UP_SECONDS)

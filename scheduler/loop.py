@@ -1,12 +1,14 @@
-"""The scheduler's loop: one process, three threads, any number of them side by side.
+"""The scheduler's loop: one process, five threads, any number of them side by side.
 
-Planning reads listings, the guard rows, and settling reads and writes outputs: any of these may
-take a while, so planning has a thread, and the other two share one; everything else is short.
+Planning reads listings, the guard rows, settling reads and writes outputs, and firing looks at
+sources: any of these may take a while, so planning and firing have a thread each, and the other two
+share one. Removing old runs may take hours, and has one, too. Everything else is short.
 """
 
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import structlog
@@ -16,17 +18,22 @@ from core.repeats import Repeats
 from scheduler.compact import Compactor
 from scheduler.dispatch import Dispatcher
 from scheduler.doorbell import Doorbell
+from scheduler.firing import Firing
 from scheduler.guard import Guard
 from scheduler.plan import Planner
 from scheduler.profiles import Profiler
 from scheduler.reap import Reaper
+from scheduler.retention import Retention
 from scheduler.settle import Settler
+from scheduler.submit import JobDefaults
 from store import processes
 from store.database import Database
 from store.jobs import any_under_way
 
 _TICK_SECONDS = 0.25
 _IDLE_SECONDS = 0.25
+_FIRE_SECONDS = 0.5
+_SUBMITTING = 4  # schedules whose sources are looked at at the same time
 _REST_SECONDS = 5.0  # at least so often everything is looked at, even if no job is under way
 
 _log = structlog.get_logger()
@@ -57,7 +64,12 @@ class Scheduler:
     """Everything that a scheduler does, one turn (`tick`) at a time, or until stopped (`run`)."""
 
     def __init__(
-        self, db: Database, doorbell: Doorbell, heartbeat: processes.Heartbeat, timing: Timing
+        self,
+        db: Database,
+        doorbell: Doorbell,
+        heartbeat: processes.Heartbeat,
+        timing: Timing,
+        defaults: JobDefaults,
     ) -> None:
         self._db = db
         self._heartbeat = heartbeat
@@ -78,6 +90,8 @@ class Scheduler:
         )
         self.settler = Settler(db)
         self.guard = Guard(db)
+        self._pool = ThreadPoolExecutor(_SUBMITTING, "submit")
+        self.firing = Firing(db, defaults, pool=self._pool)
         self.compactor = Compactor(db, least_parts=timing.compact_parts)
 
     def tick(self) -> None:
@@ -95,6 +109,8 @@ class Scheduler:
         threads = [
             threading.Thread(target=self._plan, args=(stop,), name="planner"),
             threading.Thread(target=self._settle, args=(stop,), name="settler"),
+            threading.Thread(target=self._fire, args=(stop,), name="firing"),
+            threading.Thread(target=self._clear, args=(stop,), name="retention"),
         ]
         for thread in threads:
             thread.start()
@@ -133,6 +149,16 @@ class Scheduler:
                 self._quietly(self.settler.tick)
                 self._quietly(self.compactor.tick)
                 last = time.monotonic()
+
+    def _clear(self, stop: threading.Event) -> None:
+        retention = Retention(self._db, is_stopped=stop.is_set)
+        while not stop.wait(_REST_SECONDS):
+            self._quietly(retention.tick)
+
+    def _fire(self, stop: threading.Event) -> None:
+        while not stop.wait(_FIRE_SECONDS):
+            self._quietly(self.firing.tick)
+        self._pool.shutdown(cancel_futures=True)
 
     def _beat(self) -> None:
         if time.monotonic() - self._last_beat < self._timing.heartbeat_seconds:

@@ -246,7 +246,7 @@ class Planner:
         ):
             words = {} if compared is None else {"compared": compared.words}
             _log.info("planned", job=walk.job.id, **words)
-            self._db.write(lambda s: note_expected(s, walk.job.id, now=self._db.now(s)))
+            self._db.write(lambda s: note_expected(s, walk.job.id, now=now(s)))
 
     def _renew(self, walk: _Walk) -> bool:
         return self._db.write(

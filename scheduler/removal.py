@@ -13,12 +13,14 @@ from core.errors import BadInputError, UsageError
 from core.kinds import ShardKind
 from core.layout import is_ours
 from core.states import ENDED_JOBS
-from scheduler.places import places_of_all, real_folder
+from scheduler.places import places_of_all, places_of_schedules, real_folder
 from store.compactions import only_read_by
 from store.database import Database
-from store.jobs import forget, get_job, list_jobs
+from store.fires import keep_outcome
+from store.jobs import forget, get_job, list_jobs, tally
 from store.locations import open_store
 from store.objects import ObjectInfo
+from store.outcome import outcome
 from store.references import COMPACTS, referring_to
 from store.s3.location import is_s3
 from store.tables import Job
@@ -65,7 +67,7 @@ def remove_job(
     if with_output:
         for one in (*compactions, job):
             removed += _remove_output(db, one, partial(_count_on, progress, removed.objects))
-    db.write(lambda s: _forget(s, job_id, compactions))
+    db.write(lambda s: _forget(s, job, compactions))
     return removed
 
 
@@ -73,8 +75,11 @@ def _count_on(progress: Callable[[int], object], before: int, objects: int) -> N
     progress(before + objects)
 
 
-def _forget(session: Session, job_id: str, compactions: Sequence[Job]) -> None:
-    forget(session, job_id)
+def _forget(session: Session, job: Job, compactions: Sequence[Job]) -> None:
+    """Remove a job's rows; the history of its schedule keeps what it did."""
+    did = outcome(job, tally(session, [job])[job.id])
+    if forget(session, job.id):
+        keep_outcome(session, job.id, did)
     for one in compactions:
         if not referring_to(session, one.id):
             forget(session, one.id)
@@ -98,11 +103,10 @@ def why_kept(db: Database, job: Job, *, with_output: bool) -> str | None:
 
 
 def _readers(db: Database, job: Job) -> list[str]:
-    """Return the other jobs whose items lie in a job's output."""
+    """Return the other jobs, and the schedules, whose items lie in a job's output."""
     output = real_folder(job.output)
-    return [
-        other.job for other in db.read(places_of_all) if other.job != job.id and other.reads(output)
-    ]
+    others = db.read(lambda s: [*places_of_all(s), *places_of_schedules(s)])
+    return [other.job for other in others if other.job != job.id and other.reads(output)]
 
 
 def superfluous(db: Database, *, keep: int | None, ended_before: float | None) -> Sequence[Job]:

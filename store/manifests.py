@@ -1,6 +1,7 @@
 """Item manifests: the items of a job, as Parquet."""
 
 from collections.abc import Collection, Sequence
+from operator import attrgetter
 
 import pyarrow as pa
 
@@ -26,6 +27,7 @@ _WITH_WHY = SCHEMA.append(pa.field(WHY, pa.string()))
 
 _SCHEMA_KEY = "regatta.items"
 _VERSION = "1"
+_VALUES = attrgetter(*SCHEMA.names)
 _ROW_GROUP_ROWS = 2048  # the most rows that a shard has to read besides its own
 
 
@@ -99,10 +101,7 @@ def read_items(data: bytes, *, with_why: bool = False) -> pa.Table:
 
 def item_table(items: Sequence[ItemRef]) -> pa.Table:
     """Return items as a table with the columns of `SCHEMA`, as `read_items` does."""
-    columns = {
-        field.name: pa.array([getattr(item, field.name) for item in items], field.type)
-        for field in SCHEMA
-        if field.name != "key"
-    }
-    columns["key"] = pa.array([key_to_text(item.key) for item in items], pa.string())
-    return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+    values = dict(zip(SCHEMA.names, zip(*map(_VALUES, items), strict=True), strict=False))
+    values["key"] = tuple(map(key_to_text, values.get("key", ())))
+    arrays = [pa.array(values.get(field.name, ()), field.type) for field in SCHEMA]
+    return pa.table(arrays, schema=SCHEMA)

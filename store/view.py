@@ -44,8 +44,8 @@ def view_tables(db: Database, job: Job) -> Iterator[pa.Table]:
 
     Its own come first, in listing order; then those that it took over, by the parts that hold them,
     each of which is read once. Memory holds one part. `uri` is where the item lies: a URL, or an
-    absolute path. `job` and `index` together tell items apart: the index of a row is that in the
-    listing of the job that made it.
+    absolute path. `item` tells items apart: the `index` of a row is that in the listing of the
+    job that made it, and copies of a file share that job's row.
 
     Raises:
         FatalError: a part is not where it was written, or is damaged.

@@ -113,14 +113,10 @@ def _failure(said: Mapping[str, Any]) -> RegattaError:
 
 
 @contextmanager
-def asking(question: Question, *, timeout: float) -> Iterator[Answer]:
-    """Provide the answer to a question; the process that finds it ends with the context.
+def asking(timeout: float) -> Iterator[Callable[[Question], Answer]]:
+    """Provide the function that answers a question; the process that does so ends with the context.
 
-    `timeout` is in seconds.
-
-    Raises:
-        UsageError: the query is none, or would need more than it may use.
-        FatalError: results are missing or damaged.
+    It starts at once, while the question may still be made. `timeout` is in seconds.
     """
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", _RUN, _ROOT],
@@ -129,14 +125,19 @@ def asking(question: Question, *, timeout: float) -> Iterator[Answer]:
         stderr=subprocess.PIPE,
         env={**os.environ, "MALLOC_ARENA_MAX": "2"},  # each arena reserves 64 MiB of its addresses
     )
-    try:
+
+    def ask(question: Question) -> Answer:
         assert process.stdin is not None
         with suppress(BrokenPipeError), process.stdin:
             pickle.dump(question, process.stdin)
-        yield Answer(process, timeout)
+        return Answer(process, timeout)
+
+    try:
+        yield ask
     finally:
         process.kill()
         process.wait()
-        for pipe in (process.stdout, process.stderr):
+        for pipe in (process.stdin, process.stdout, process.stderr):
             assert pipe is not None
-            pipe.close()
+            with suppress(BrokenPipeError):
+                pipe.close()

@@ -41,9 +41,7 @@ def sandbox(tmp_path: Path) -> Sandbox:
         ResultRow(ItemRef(0, "p/a.jpg", etag="e", size=9), **some, detections=people),
         ResultRow(ItemRef(1, "p/b.jpg", etag="e", size=9), **some, detections=none),
         ResultRow(ItemRef(2, "c.jpg"), **some, classes=(ClassScore("dog", 1, 0.5),)),
-        ResultRow(
-            ItemRef(3, "d.jpg"), **some, segments=(Segment(1, "sky", 2, False, 9, (0, 0, 3, 3)),)
-        ),
+        ResultRow(ItemRef(3, "d.jpg"), **some, segments=(ground,)),
         ResultRow.quarantined(
             ItemRef(4, "e.jpg"), task="detect", model="m", reason="empty: no bytes"
         ),

@@ -3,36 +3,42 @@
 import hashlib
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 import scheduler.plan
 from core import numerics
 from core.comparison import Comparison
+from core.errors import RetryableError, UsageError
 from core.items import ItemRef
 from core.kinds import ArtefactRole, ShardKind
 from core.layout import MANIFEST, results_part, staged_results_part
 from core.options import ModelRef
 from core.profile import ExecutionProfile
-from core.states import ItemState, JobState
+from core.states import ItemState, JobMoves, JobState
 from core.work import Artefact, Counts, ShardResult, WorkUnit
 from scheduler.plan import Planner
 from scheduler.settle import Settler
-from store import jobs, references
+from store import jobs, planning, references
 from store.committed import committed_rows, quarantined_rows
+from store.locations import open_store, use_s3
 from store.manifests import decode_items, read_items
 from store.output import Output
 from store.parts import ResultRow, decode_rows, encode_rows
+from store.s3.client import s3_client
+from store.s3.options import S3Options
 from store.settling import shards_of
 from store.tables import Job
 from store.view import view_tables
 from tests.bench import MODEL, OPTIONS, PROFILE, Bench
+from tests.buckets.server import Server
 
 KEYS = [f"{number:02d}.jpg" for number in range(25)]
-SMALL = OPTIONS.but(shard_items=4)
+SMALL = OPTIONS.but(shard_items=9)
 
 
 @pytest.fixture(autouse=True)
@@ -59,11 +65,15 @@ def write(file: Path, content: bytes = b"x", *, at: int = 1_000) -> None:
 
 def submit(bench: Bench, job: str, source: Path | str, since: str | None, **values: Any) -> None:
     """Write the row of a job, as `scheduler.submit` does."""
-    values = {"options": SMALL.to_json(), "source": f"{source}/"} | values
+    values = {"options": SMALL.to_json(), "source": _as_source(source)} | values
     bench.clock.now += 10
     bench.job(job, state=JobState.PLANNING, since_job=since, **values)
     if since is not None:
         bench.db.write(lambda s: references.add(s, job, since, references.COMPARES))
+
+
+def _as_source(source: Path | str) -> str:
+    return f"{source}/" if not isinstance(source, str) or source.startswith("s3:") else source
 
 
 def plan(bench: Bench) -> None:
@@ -135,9 +145,14 @@ def view(bench: Bench, job: str) -> dict[str, tuple[str, str]]:
     rows = [
         row for table in view_tables(bench.db, bench.read_job(job)) for row in table.to_pylist()
     ]
-    assert len({(row["job"], row["index"]) for row in rows}) == len({row["item"] for row in rows})
+    assert len({row["item"] for row in rows}) == len(rows)
     assert all(row["output"] == bench.read_job(row["job"]).output for row in rows)
     return {row["item"]: (row["job"], row["annotated"] or row["reason"]) for row in rows}
+
+
+def refers_to(bench: Bench, job: str) -> dict[str, str]:
+    """The jobs that a job needs, and why."""
+    return bench.db.read(lambda s: references.references_of(s, job))
 
 
 def whys(bench: Bench, job: str) -> dict[str, str]:
@@ -169,8 +184,9 @@ def check(bench: Bench, job: str, keys: Collection[str]) -> None:
     assert manifest["items"]["carried"] == row.carried
 
 
-def test_only_what_is_new_is_done(bench: Bench, source: Path) -> None:
+def test_only_what_is_new_is_done(sqlite_bench: Bench, source: Path) -> None:
     """Night by night: added, changed, deleted; each row names the job that made it."""
+    bench = sqlite_bench
     assert (
         night(bench, "a", source, None, bad=["03.jpg"]) == "0 unchanged, 0 new, 0 changed, 0 gone"
     )
@@ -200,8 +216,7 @@ def test_only_what_is_new_is_done(bench: Bench, source: Path) -> None:
     check(bench, "c", [*keys, "late.jpg"])
     found = view(bench, "c")
     assert [found[key][0] for key in ("02.jpg", "05.jpg", "late.jpg")] == ["a", "b", "c"]
-    refers = bench.db.read(lambda s: references.references_of(s, "c"))
-    assert refers == {"a": "carries", "b": "carries"}
+    assert refers_to(bench, "c") == {"a": "carries", "b": "carries"}
 
     # An empty night.
     assert night(bench, "d", source, "c") == (
@@ -209,11 +224,12 @@ def test_only_what_is_new_is_done(bench: Bench, source: Path) -> None:
     )
     assert (bench.read_job("d").state, bench.read_job("d").listed) == (JobState.SUCCEEDED, 0)
     check(bench, "d", [*keys, "late.jpg"])
-    assert set(bench.db.read(lambda s: references.references_of(s, "d"))) == {"a", "b", "c"}
+    assert set(refers_to(bench, "d")) == {"a", "b", "c"}
 
 
-def test_an_empty_listing_fails(bench: Bench, source: Path) -> None:
+def test_an_empty_listing_fails(sqlite_bench: Bench, source: Path) -> None:
     """A mount that is not there must not wipe the view."""
+    bench = sqlite_bench
     night(bench, "a", source, None)
     for file in source.iterdir():
         file.unlink()
@@ -223,7 +239,7 @@ def test_an_empty_listing_fails(bench: Bench, source: Path) -> None:
     assert "is empty" in (bench.read_job("b").error or "")
 
 
-MODELS = {
+CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "model": (
         {"model": ModelRef("m", "detect", "e" * 64, "file:///models/m").to_json()},
         "model changed -> all",
@@ -247,23 +263,28 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("changed", MODELS)
-def test_everything_is_done_again(bench: Bench, source: Path, changed: str) -> None:
+def test_everything_is_done_again(sqlite_bench: Bench, source: Path) -> None:
     """What changes rows leaves nothing to take over; the counts are about contents all the same."""
-    values, words = MODELS[changed]
+    bench = sqlite_bench
     night(bench, "a", source, None)
     (source / "00.jpg").unlink()
     write(source / "new.jpg")
-    said = night(bench, "b", source, "a", **values)
-    assert said == f"24 unchanged, 1 new, 0 changed, 1 gone; {words}"
-    check(bench, "b", [*KEYS[1:], "new.jpg"])
-    assert set(whys(bench, "b").values()) == {"new", words.removesuffix(" -> all")}
-    assert {maker for maker, _ in view(bench, "b").values()} == {"b"}
-    assert bench.db.read(lambda s: references.references_of(s, "b")) == {}
+    for job, (values, words) in CHANGES.items():
+        submit(bench, job, source, "a", **values)
+        plan(bench)
+        found = compared(bench.read_job(job))
+        assert found.words == f"24 unchanged, 1 new, 0 changed, 1 gone; {words}"
+        assert set(whys(bench, job).values()) == {"new", words.removesuffix(" -> all")}
+        assert (bench.read_job(job).listed, bench.read_job(job).carried) == (25, 0)
+        assert refers_to(bench, job) == {}
+    work(bench, "model")
+    check(bench, "model", [*KEYS[1:], "new.jpg"])
+    assert {maker for maker, _ in view(bench, "model").values()} == {"model"}
 
 
-def test_pictures_are_drawn_again_without_networks(bench: Bench, source: Path) -> None:
+def test_pictures_are_drawn_again_without_networks(sqlite_bench: Bench, source: Path) -> None:
     """Drawing options leave rows alone: shards draw from the origin's parts."""
+    bench = sqlite_bench
     night(bench, "a", source, None, bad=["03.jpg"])
     write(source / "05.jpg", b"changed")
     night(bench, "b", source, "a")
@@ -291,8 +312,9 @@ def test_pictures_are_drawn_again_without_networks(bench: Bench, source: Path) -
     assert {maker for maker, _ in view(bench, "c").values()} == {"c", "a"}  # one is quarantined
 
 
-def test_what_failed_in_passing_is_tried_again(bench: Bench, source: Path) -> None:
+def test_what_failed_in_passing_is_tried_again(sqlite_bench: Bench, source: Path) -> None:
     """A bad file is not, until it changes; nor is what has succeeded since, by a retry."""
+    bench = sqlite_bench
     night(bench, "a", source, None, bad=["03.jpg", "04.jpg"], reason="timed_out: alone")
     assert night(bench, "b", source, "a", bad=["04.jpg"]) == (
         "23 unchanged, 0 new, 0 changed, 2 tried again, 0 gone"
@@ -307,15 +329,16 @@ def test_what_failed_in_passing_is_tried_again(bench: Bench, source: Path) -> No
     check(bench, "d", KEYS)
 
 
-def test_a_cancelled_job_is_gone_on_with(bench: Bench, source: Path) -> None:
+def test_a_cancelled_job_is_gone_on_with(sqlite_bench: Bench, source: Path) -> None:
     """Items without a row are done by the next job."""
+    bench = sqlite_bench
     submit(bench, "a", source, None)
     plan(bench)
     [hold] = bench.queue("a")
     unit = bench.claim(hold)
     assert isinstance(unit, WorkUnit)
     bench.hand_back(hold)
-    bench.db.write(lambda s: jobs.stop(s, "a", jobs.JobMoves.CANCEL, now=bench.clock.now))
+    bench.db.write(lambda s: jobs.stop(s, "a", JobMoves.CANCEL, now=bench.clock.now))
     Settler(bench.db, grace_seconds=0).tick()
     assert bench.read_job("a").state is JobState.CANCELLED
     assert night(bench, "b", source, "a") == (
@@ -324,8 +347,11 @@ def test_a_cancelled_job_is_gone_on_with(bench: Bench, source: Path) -> None:
     check(bench, "b", KEYS)
 
 
-def test_numerics_and_engines(bench: Bench, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numerics_and_engines(
+    sqlite_bench: Bench, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Another engine is no reason, unless somebody says so; another revision of the same is."""
+    bench = sqlite_bench
     night(bench, "a", source, None)
     other = {**PROFILE.to_json(), "engine": "fast"}
     assert night(bench, "b", source, "a", profile=other).startswith("25 unchanged")
@@ -340,8 +366,9 @@ def test_numerics_and_engines(bench: Bench, source: Path, monkeypatch: pytest.Mo
     assert {maker for maker, _ in view(bench, "e").values()} == {"d", "e"}
 
 
-def test_the_comparison_waits_for_a_profile(bench: Bench, source: Path) -> None:
+def test_the_comparison_waits_for_a_profile(sqlite_bench: Bench, source: Path) -> None:
     """And status says why."""
+    bench = sqlite_bench
     night(bench, "a", source, None)
     request = {"source": f"{source}/", "redo_on": ["engine"], "since_job": "a"}
     submit(bench, "b", source, "a", profile=None, request=request)
@@ -351,6 +378,101 @@ def test_the_comparison_waits_for_a_profile(bench: Bench, source: Path) -> None:
     [why] = bench.db.read(lambda s: jobs.troubles_of(s, [jobs.get_job(s, "b")])).values()
     assert why.startswith("waiting for a worker")
     assert not planner.tick()
+
+
+@pytest.fixture
+def bucket(moto_server: Server) -> Iterator[str]:
+    """The URL of a bucket with some objects, of different contents."""
+    options = moto_server.options()
+    name = f"bucket-{uuid4().hex}"
+    s3_client(options).create_bucket(Bucket=name)
+    use_s3(options)
+    url = f"s3://{name}"
+    for number in range(12):
+        open_store(url).put(f"p/{number:02d}.jpg", bytes(number + 1))
+    yield url
+    use_s3(S3Options())
+
+
+def test_content_is_known_under_other_names(sqlite_bench: Bench, bucket: str) -> None:
+    """In a bucket: renamed, copied, swapped, written again with the same content."""
+    bench, store = sqlite_bench, open_store(bucket)
+    night(bench, "a", bucket, None, bad=["p/09.jpg"])
+    for old, new in (("p/00.jpg", "q/zero.jpg"), ("p/01.jpg", "p/copy.jpg"), ("p/09.jpg", "x.jpg")):
+        store.copy(old, new)
+    for gone in ("p/00.jpg", "p/04.jpg", "p/09.jpg"):
+        store.delete(gone)
+    two, three = store.get("p/02.jpg"), store.get("p/03.jpg")
+    store.put("p/02.jpg", three)
+    store.put("p/03.jpg", two)
+    store.put("p/05.jpg", store.get("p/05.jpg"))
+    store.put("p/06.jpg", b"changed")
+    words = night(bench, "b", bucket, "a")
+    # Of what was bad, nothing could be taken over: under another name it is new.
+    assert words == "6 unchanged, 4 moved, 1 new, 1 changed, 2 gone"
+    check(bench, "b", [info.key for info in store.list()])
+    assert whys(bench, "b") == {"p/06.jpg": "changed", "x.jpg": "new"}
+    found = view(bench, "b")
+    assert found["q/zero.jpg"] == ("a", "annotated/p/00.jpg.a.jpg")
+    assert found["p/copy.jpg"] == found["p/01.jpg"]
+    assert found["p/02.jpg"] == ("a", "annotated/p/03.jpg.a.jpg")
+    uris = {
+        row["item"]: row["uri"]
+        for table in view_tables(bench.db, bench.read_job("b"))
+        for row in table.to_pylist()
+    }
+    assert uris["q/zero.jpg"] == f"{bucket}/q/zero.jpg"
+
+    # Moved and drawn again: under the new name.
+    store.copy("p/05.jpg", "five.jpg")
+    store.delete("p/05.jpg")
+    words = night(bench, "c", bucket, "b", options=SMALL.but(line_width=2).to_json())
+    assert words == (
+        "11 unchanged, 1 moved, 0 new, 0 changed, 0 gone; "
+        "options changed: line-width -> all drawn again"
+    )
+    assert view(bench, "c")["five.jpg"] == ("c", "annotated/five.jpg.c.jpg")
+    check(bench, "c", [info.key for info in store.list()])
+
+
+def test_a_list_says_what_it_knows(sqlite_bench: Bench, tmp_path: Path) -> None:
+    """Items of a list are known by its ETags; without any, nobody knows whether they changed."""
+    bench, source = sqlite_bench, tmp_path / "items.csv"
+    lines = ["item,size,etag", "a.jpg,3,1", "b.jpg,3,2", "/elsewhere/c.jpg,3,3", "d.jpg,,"]
+    source.write_text("\n".join(lines))
+    night(bench, "a", str(source), None)
+    source.write_text("\n".join([*lines[:2], "b.jpg,3,9", *lines[3:], "a.jpg,3,1"]))
+    assert night(bench, "b", str(source), "a") == "2 unchanged, 0 new, 2 changed, 0 gone"
+    check(bench, "b", ["a.jpg", "b.jpg", "/elsewhere/c.jpg", "d.jpg"])
+    [place] = [
+        row["uri"]
+        for table in view_tables(bench.db, bench.read_job("b"))
+        for row in table.to_pylist()
+        if row["item"] == "/elsewhere/c.jpg"
+    ]
+    assert place == "/elsewhere/c.jpg"
+
+
+def test_a_retry_of_an_origin_is_seen(sqlite_bench: Bench, source: Path) -> None:
+    """What an earlier job makes good, later views have, and later jobs take over."""
+    bench = sqlite_bench
+    night(bench, "a", source, None, bad=["03.jpg"])
+    night(bench, "b", source, "a")
+    assert view(bench, "b")["03.jpg"] == ("a", "empty: it is")
+    assert bench.db.write(lambda s: jobs.reopen(s, "a", now=bench.clock.now)) == 1
+
+    # Meanwhile the job that it is compared with is not settled.
+    submit(bench, "c", source, "a")
+    with pytest.raises(RetryableError, match="it runs again"):
+        plan(bench)
+    work(bench, "a")
+    bench.clock.now += 60
+    plan(bench)
+    assert compared(bench.read_job("c")).words == "25 unchanged, 0 new, 0 changed, 0 gone"
+    assert view(bench, "b")["03.jpg"] == ("a", "annotated/03.jpg.a.jpg")
+    assert night(bench, "d", source, "b") == "25 unchanged, 0 new, 0 changed, 0 gone"
+    with pytest.raises(UsageError, match="must stay"):
+        bench.db.write(lambda s: jobs.forget(s, "a"))
 
 
 class Killed(BaseException):
@@ -366,7 +488,7 @@ def test_a_killed_planner_is_gone_on_for(
     write(source / "17.jpg", b"changed")
     (source / "20.jpg").unlink()
     submit(bench, "b", source, "a")
-    real = scheduler.plan.planning.commit_plan_part
+    real = planning.commit_plan_part
     for lives in (1, 0, 0, 1):
         left = lives
 
@@ -375,14 +497,14 @@ def test_a_killed_planner_is_gone_on_for(
             if not left:
                 raise Killed
             left -= 1
-            return real(*args, **more)
+            return bool(real(*args, **more))
 
-        monkeypatch.setattr(scheduler.plan.planning, "commit_plan_part", commit)
+        monkeypatch.setattr(planning, "commit_plan_part", commit)
         planner = Planner(bench.db, "p", lease_seconds=30)
         with pytest.raises(Killed):
             finish(planner)
         bench.clock.now += 60
-    monkeypatch.setattr(scheduler.plan.planning, "commit_plan_part", real)
+    monkeypatch.setattr(planning, "commit_plan_part", real)
     plan(bench)
     work(bench, "b")
     assert compared(bench.read_job("b")).words == "22 unchanged, 0 new, 2 changed, 1 gone"

@@ -85,8 +85,8 @@ def test_what_is_gone_is_named(output: str, options: S3Options) -> None:
     open_store(output).delete(KEY)
     question = Question([Asked("j1", view(output))], SQL, options, 1, 1 << 30, 60.0)
     with pytest.raises(FatalError, match="is missing in s3://"):  # noqa: SIM117
-        with asking(question, timeout=60.0) as answer:
-            list(answer.batches())
+        with asking(60.0) as ask:
+            list(ask(question).batches())
     files = Files(output, {"items": ["tables/items-0.parquet"]})
     sandbox = Sandbox([Asked("j1", files)], threads=1, memory=1 << 30)
     with pytest.raises(duckdb.Error) as caught:

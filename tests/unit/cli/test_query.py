@@ -14,11 +14,14 @@ import pytest
 from config.settings import load_settings
 from core.errors import RegattaError, UsageError
 from core.items import ItemRef
+from core.layout import carried_part
 from core.states import ItemState
 from core.work import Hold
 from predictions.answer import ClassScore
 from predictions.detections import Detections
 from report.snapshot import snapshot
+from store.carried import SCHEMA as CARRIED
+from store.carried import encode_carried
 from store.parts import encode_rows
 from store.results import ResultRow
 from tables.asked import asked
@@ -111,6 +114,34 @@ def test_numbers_are_those_of_status(bench: Bench, sandbox: Sandbox, regatta: Re
     printed = [json.loads(line)["state"] for line in regatta("results", "abc").stdout.splitlines()]
     assert counted == {state: printed.count(state) for state in {*printed}}
     assert counted == {state: status["items"][state] for state in ("succeeded", "quarantined")}
+
+
+def test_rows_of_earlier_jobs_are_among_them(bench: Bench, job: Hold, regatta: Regatta) -> None:
+    key, abc = carried_part(0, 1), bench.read_job("abc").output
+    taken = {"key": "new/a.jpg", "kind": "image", "job": "abc", "output": abc, "index": 0}
+    taken |= {"part": "results/part-000000.parquet", "item": "a.jpg", "state": "succeeded"}
+    bench.job("new", [1], comparison={"manifests": [key]})
+    rows = pa.Table.from_pylist([taken | {"why": "moved"}], CARRIED)
+    bench.output("new").put(key, encode_carried(rows))
+    bench.output("new").put("results/part-000000.parquet", encode_rows([found(0, "0.jpg", 1)]))
+    hold = bench.run("new")
+    bench.commit(hold)
+    bench.publish(hold)
+    jobs = [asked(bench.db, bench.read_job(name)) for name in ("new", "abc")]
+    sandbox = Sandbox(jobs, threads=2, memory=1 << 30)
+    assert ask(sandbox, "select job, item, made_by, annotated from items where job = 'new'") == [
+        {"job": "new", "item": "0.jpg", "made_by": "new", "annotated": None},
+        {
+            "job": "new",
+            "item": "new/a.jpg",
+            "made_by": "abc",
+            "annotated": f"{abc}/annotated/a.jpg.jpg",
+        },
+    ]
+    counts = "select job, count(*) as n from detections group by job order by job"
+    assert ask(sandbox, counts) == [{"job": "abc", "n": 3}, {"job": "new", "n": 3}]
+    row = json.loads(regatta("results", "new", "--item", "new/a.jpg").stdout)
+    assert (row["job"], len(row["detections"])) == ("abc", 2)
 
 
 HOSTILE = (

@@ -23,6 +23,7 @@ from core.work import Hold
 from predictions.answer import ClassScore
 from predictions.detections import Detections
 from report.snapshot import snapshot
+from store.manifests import encode_items
 from store.parts import encode_rows
 from store.results import ResultRow
 from tests.bench import Bench
@@ -112,6 +113,21 @@ def test_filters(regatta: Regatta, job: Hold) -> None:
     assert items(regatta, "--label", "boat", "--min-score", "0.6") == []
     [row] = rows(regatta, "--min-score", "0.6")
     assert [d["label"] for d in row["detections"]] == ["buoy"]
+
+
+def test_an_item_is_found_without_reading_other_parts(
+    bench: Bench, regatta: Regatta, job: Hold
+) -> None:
+    output = bench.output("abc")
+    keys = ["a.jpg", "b\n.jpg", "c.jpg", "d[1].jpg", "e.jpg"]
+    listed = encode_items([ItemRef(index, key) for index, key in enumerate(keys)])
+    output.put("items/part-00000-1.parquet", listed)
+    output.delete("results/part-000000.parquet")
+    assert items(regatta, "--item", "c.jpg") == ["c.jpg"]
+    assert items(regatta, "--item", "e.jpg", "--item", "z.jpg") == []
+    assert regatta("results", "abc", "--item", "a.jpg").exit_code == 1
+    output.delete("items/part-00000-1.parquet")  # then all parts have to be read
+    assert "part-000000.parquet is missing" in regatta("results", "abc", "--item", "c.jpg").stderr
 
 
 def test_filters_of_boxes_models_and_times(regatta: Regatta, job: Hold) -> None:

@@ -104,7 +104,6 @@ def adopt(db: Database, job_id: str) -> bool:
         of = db.read(lambda s: get_job(s, compactions.recorded(s, job_id).of_job))
         write_manifest(db, of, of.state, finished=of.finished_at or of.created_at, error=of.error)
     db.write(lambda s: compactions.finish(s, job_id))
-    _log.info("compaction ended", job=job_id, holds=adopted)
     return adopted
 
 
@@ -152,10 +151,12 @@ class Compactor:
 
     def _adopt(self, job_id: str) -> bool:
         try:
-            return adopt(self._db, job_id)
+            holds = adopt(self._db, job_id)
         except RegattaError as error:  # it is tried again
             _log.warning("compaction not adopted", job=job_id, error=text_of(error))
             return False
+        _log.info("compaction ended", job=job_id, holds=holds)
+        return holds
 
     def _remove(self, job_id: str) -> None:
         try:

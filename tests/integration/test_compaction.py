@@ -1,9 +1,11 @@
 """Compactions: from a job's end to flat tables, a retry that discards them, and their removal."""
 
+from collections.abc import Iterator
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,15 +30,18 @@ from scheduler.settle import Settler
 from store import carried, jobs, references
 from store.compactions import Compaction, compaction_of
 from store.devices import Device
-from store.locations import open_store
+from store.locations import open_store, use_s3
 from store.output import Output
 from store.parts import encode_rows
 from store.processes import WORKER, Heartbeat
 from store.results import ResultRow
+from store.s3.client import s3_client
+from store.s3.options import S3Options
 from store.tables import Job, Shard
 from store.view import view_tables
 from tables.columns import CLASSES, DETECTIONS, ITEMS, SCHEMAS
 from tests.bench import OFFER, PROFILE, Bench
+from tests.buckets.server import Server
 from worker.health import DeviceHealth
 from worker.kinds.compact import Compact
 from worker.lease_keeper import LeaseKeeper
@@ -162,6 +167,11 @@ def yard(bench: Bench) -> Yard:
     return Yard(bench)
 
 
+@pytest.fixture
+def sqlite_yard(sqlite_bench: Bench) -> Yard:
+    return Yard(sqlite_bench)
+
+
 def read(compaction: Compaction, table: str) -> pa.Table:
     store = open_store(compaction.output)
     files = [pq.read_table(pa.BufferReader(store.get(key))) for key in compaction.tables[table]]
@@ -194,7 +204,8 @@ def test_an_ended_job_gets_flat_tables_sorted_by_item(yard: Yard) -> None:
     assert yard.look() == 0  # once is enough
 
 
-def test_small_jobs_are_only_compacted_when_asked(yard: Yard) -> None:
+def test_small_jobs_are_only_compacted_when_asked(sqlite_yard: Yard) -> None:
+    yard = sqlite_yard
     yard.job("a", ["a.jpg"])
     assert yard.look() == 0
     found = yard.compact(yard.bench.read_job("a"))
@@ -202,7 +213,8 @@ def test_small_jobs_are_only_compacted_when_asked(yard: Yard) -> None:
     assert read(found, ITEMS).num_rows == 1
 
 
-def test_what_cannot_be_compacted_is_refused(yard: Yard) -> None:
+def test_what_cannot_be_compacted_is_refused(sqlite_yard: Yard) -> None:
+    yard = sqlite_yard
     db = yard.bench.db
     with pytest.raises(UsageError, match="has not ended"):
         accept(db, yard.job("a", ["a.jpg"], state=JobState.RUNNING))
@@ -224,7 +236,8 @@ def test_a_retry_discards_it_and_its_files(yard: Yard) -> None:
     assert open_store(job.output).exists(results_part(part_name(0)))
 
 
-def test_a_retry_while_it_runs_calls_it_off(yard: Yard) -> None:
+def test_a_retry_while_it_runs_calls_it_off(sqlite_yard: Yard) -> None:
+    yard = sqlite_yard
     yard.job("a", ["a.jpg", "bad.jpg"], state=JobState.PARTIAL)
     accept(yard.bench.db, yard.bench.read_job("a"))
     yard.plan()
@@ -239,7 +252,8 @@ def test_a_retry_while_it_runs_calls_it_off(yard: Yard) -> None:
     assert yard.refers("a") == {}
 
 
-def test_one_that_was_called_off_is_not_tried_for_ever(yard: Yard) -> None:
+def test_one_that_was_called_off_is_not_tried_for_ever(sqlite_yard: Yard) -> None:
+    yard = sqlite_yard
     yard.job("a", ["a.jpg"], ["b.jpg"])
     yard.look()
     [first] = yard.compactions()
@@ -255,7 +269,8 @@ def test_one_that_was_called_off_is_not_tried_for_ever(yard: Yard) -> None:
     assert yard.compactions() == []
 
 
-def test_a_worker_killed_between_staging_and_commit_changes_nothing(yard: Yard) -> None:
+def test_a_worker_killed_between_staging_and_commit_changes_nothing(sqlite_yard: Yard) -> None:
+    yard = sqlite_yard
     bench, job = yard.bench, yard.job("a", ["b.jpg", "a.jpg"])
     compaction = accept(bench.db, job)
     yard.plan()
@@ -291,7 +306,8 @@ def test_it_is_removed_with_its_job(yard: Yard) -> None:
     assert not Path(job.output).exists()
 
 
-def test_people_do_not_meet_compactions_among_their_jobs(yard: Yard) -> None:
+def test_people_do_not_meet_compactions_among_their_jobs(sqlite_yard: Yard) -> None:
+    yard = sqlite_yard
     yard.job("a", ["a.jpg"])
     yard.bench.clock.now += 5.0
     compaction = accept(yard.bench.db, yard.bench.read_job("a"))
@@ -402,7 +418,8 @@ def test_what_is_mostly_dead_moves_and_its_job_can_go(yard: Yard) -> None:
         remove_job(db, "new", with_output=True)
 
 
-def test_a_retry_discards_tables_but_not_what_was_moved(yard: Yard) -> None:
+def test_a_retry_discards_tables_but_not_what_was_moved(sqlite_yard: Yard) -> None:
+    yard = sqlite_yard
     yard.job("old", ["a.jpg", "b.jpg", "c.jpg"])
     heir(yard, {"old": [(0, "a.jpg")]})
     yard.look()
@@ -424,7 +441,8 @@ def test_a_retry_discards_tables_but_not_what_was_moved(yard: Yard) -> None:
     assert yard.compactions() == []
 
 
-def test_nothing_moves_while_another_job_is_compared(yard: Yard) -> None:
+def test_nothing_moves_while_another_job_is_compared(sqlite_yard: Yard) -> None:
+    yard = sqlite_yard
     yard.job("old", ["a.jpg", "b.jpg", "c.jpg"])
     heir(yard, {"old": [(0, "a.jpg")]})
     yard.look()
@@ -439,7 +457,8 @@ def test_nothing_moves_while_another_job_is_compared(yard: Yard) -> None:
     assert "old" not in yard.refers("z")
 
 
-def test_the_next_run_takes_over_from_the_compaction(yard: Yard) -> None:
+def test_the_next_run_takes_over_from_the_compaction(sqlite_yard: Yard) -> None:
+    yard = sqlite_yard
     yard.job("old", ["a.jpg", "b.jpg", "c.jpg"])
     job = heir(yard, {"old": [(0, "a.jpg")]})
     compaction = yard.compact(job)
@@ -449,3 +468,31 @@ def test_the_next_run_takes_over_from_the_compaction(yard: Yard) -> None:
     number = origins.number((compaction.job, compaction.output, "results/part-000001.parquet"))
     assert origins.part(number).sha256
     assert origins.offers(number) == {OFFER}
+
+
+@pytest.fixture
+def bucket(moto_server: Server) -> Iterator[str]:
+    options = moto_server.options()
+    name = f"bucket-{uuid4().hex}"
+    s3_client(options).create_bucket(Bucket=name)
+    use_s3(options)
+    yield f"s3://{name}"
+    use_s3(S3Options())
+
+
+def test_in_buckets_too(sqlite_yard: Yard, bucket: str) -> None:
+    yard = sqlite_yard
+    yard.job("old", ["a.jpg", "b.jpg", "c.jpg"], output=f"{bucket}/old")
+    data = picture(yard, "old", "a.jpg")
+    job = heir(yard, {"old": [(0, "a.jpg")]}, output=f"{bucket}/z")
+    found = yard.compact(job)
+    remove_job(yard.bench.db, "old", with_output=True)
+    assert not list(open_store(f"{bucket}/old/").list())
+    assert found.output == f"{bucket}/z/compact/{found.job}"
+    assert seen(yard, "z")["a.jpg"] == (found.job, data, "cat")
+    assert set(read(found, ITEMS)["annotated"].to_pylist()) == {
+        f"{bucket}/z/annotated/own.jpg",
+        f"{found.output}/annotated/old/a.jpg",
+    }
+    remove_job(yard.bench.db, "z", with_output=True)
+    assert not list(open_store(f"{bucket}/z/").list())

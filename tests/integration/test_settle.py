@@ -378,7 +378,7 @@ def test_what_nobody_foresaw_in_one_job_does_not_hold_up_the_others(
             raise ValueError("nobody foresaw this")
         return job_manifest(job, *args, **more)
 
-    monkeypatch.setattr("scheduler.settle.job_manifest", manifest_of)
+    monkeypatch.setattr("scheduler.manifest.job_manifest", manifest_of)
     assert settler(bench).tick() == 1
     odd = bench.read_job("odd")
     assert (odd.state, odd.error) == (

@@ -8,11 +8,13 @@ boxes each, in parts of so many items, as its workers leave it. The reference is
 """
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -205,16 +207,29 @@ def _shard(seq: int, start: int, stop: int, size: int) -> dict[str, Any]:
     }
 
 
-def took(home: Path, *words: str) -> float:
-    """Return the seconds from before a command's start to after its end."""
-    begun = time.perf_counter()
+@dataclass(frozen=True)
+class Took:
+    """Seconds of wall and CPU time."""
+
+    wall: float
+    cpu: float
+
+
+def took(home: Path, *words: str) -> Took:
+    """Return how long a command took, from before its start to after its end."""
+    begun, before = time.perf_counter(), _children_cpu()
     subprocess.run(
         [_REGATTA, *words],
         env={"REGATTA_HOME": str(home), "PATH": os.environ["PATH"]},
         stdout=subprocess.DEVNULL,
         check=True,
     )
-    return time.perf_counter() - begun
+    return Took(time.perf_counter() - begun, _children_cpu() - before)
+
+
+def _children_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _measured(home: Path, rounds: int, state: str) -> list[Figure]:
@@ -233,14 +248,18 @@ def _measured(home: Path, rounds: int, state: str) -> list[Figure]:
         {title: took(home, *words) for title, (words, _) in commands.items()} for _ in range(rounds)
     ]
     return [
-        Figure(
-            f"{state}: {title}",
-            statistics.median(turn[title] for turn in times),
-            "s",
-            goal,
-            is_limit=True,
-        )
+        figure
         for title, (_, goal) in commands.items()
+        for figure in (
+            Figure(
+                f"{state}: {title}",
+                statistics.median(turn[title].wall for turn in times),
+                "s",
+                goal,
+                is_limit=True,
+            ),
+            Figure("  CPU", statistics.median(turn[title].cpu for turn in times), "s"),
+        )
     ]
 
 

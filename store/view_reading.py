@@ -1,8 +1,9 @@
 """Reads all results of a job where they lie, without its database."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -47,6 +48,14 @@ class ViewPart:
     stop: int
 
 
+class Read(Protocol):
+    """Reads a table of a view, or some columns of it; see `View.own`."""
+
+    def __call__(self, columns: Collection[str] | None = None) -> pa.Table:
+        """Return the rows."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """Where all results of a job lie: other processes can read them, without the database.
@@ -59,23 +68,23 @@ class View:
     carried: Sequence[tuple[str, str]]
     sources: Mapping[str, Source]
 
-    def reads(self, columns: Collection[str] | None = None) -> Iterator[Callable[[], pa.Table]]:
+    def reads(self) -> Iterator[Read]:
         """Yield the functions that read the view, each a table; threads may run several at once.
-
-        With `columns`, tables have the columns of `VIEW_SCHEMA` of these names only, with `job`,
-        `output` and `index`, and what of them a part lacks is left out. `detections.score` is a
-        field, as in `store.parts.read_columns`.
 
         Raises:
             FatalError: a carried manifest is missing or damaged; a function: its part is.
         """
         for part in self.parts:
-            yield partial(self.own, part, columns)
+            yield partial(self.own, part)
         for origin in origins(self.carried):
-            yield partial(self._taken_over, origin, columns)
+            yield partial(self._taken_over, origin)
 
     def own(self, part: ViewPart, columns: Collection[str] | None = None) -> pa.Table:
-        """Return the rows of one of its own parts; `columns` as above.
+        """Return the rows of one of its own parts.
+
+        With `columns`, the table has the columns of `VIEW_SCHEMA` of these names only, with `job`,
+        `output` and `index`, and what of them the part lacks is left out. `detections.score` is a
+        field, as in `store.parts.read_columns`.
 
         Raises:
             FatalError: the part is not where it was written, or is damaged.
@@ -105,7 +114,7 @@ class View:
             uris = self._places(table, said["uri"].to_pylist())
         return _viewed(table, uris, origin.job, origin.output), said
 
-    def _taken_over(self, origin: Origin, columns: Collection[str] | None) -> pa.Table:
+    def _taken_over(self, origin: Origin, columns: Collection[str] | None = None) -> pa.Table:
         return self.taken_over(origin, columns)[0]
 
     def _places(self, table: pa.Table, own: Sequence[str | None]) -> pa.Array:

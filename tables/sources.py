@@ -12,7 +12,7 @@ from pyarrow import dataset
 
 from core.errors import FatalError, RegattaError
 from store.locations import arrow_place
-from store.view_reading import View
+from store.view_reading import Read, View
 from tables.columns import SCHEMAS
 from tables.flatten import flat, needed
 
@@ -93,25 +93,35 @@ class FlatResults(dataset.Dataset):  # type: ignore[misc]
         whole = SCHEMAS[self._name]
         names = whole.names if columns is None else list(columns)
         # An expression does not say of which columns it speaks, but its text has their names.
-        spoken_of = set() if filter is None else set(_WORD.findall(str(filter)))
-        read = [name for name in whole.names if name in names or name in spoken_of]
+        words = set() if filter is None else set(_WORD.findall(str(filter)))
+        spoken_of = [name for name in whole.names if name in words]
+        read = [name for name in whole.names if name in {*names, *spoken_of}]
         return dataset.Scanner.from_batches(
-            self._batches(read),
+            self._batches(read, spoken_of, filter),
             schema=pa.schema([whole.field(name) for name in read]),
             columns=names,
-            filter=filter,
             use_threads=False,
         )
 
-    def _batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        wanted = needed(self._name, columns)
+    def _batches(
+        self, columns: Sequence[str], spoken_of: Sequence[str], condition: Any
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield what passes a condition on the columns of which it speaks."""
 
-        def read(of_part: Callable[[], pa.Table]) -> pa.Table:
-            return flat(self._name, of_part(), columns).select(columns)
+        def columns_of(part: Read, names: Sequence[str]) -> pa.Table:
+            return flat(self._name, part(needed(self._name, names)), names).select(names)
+
+        def read(part: Read) -> pa.Table:
+            if not spoken_of:
+                return columns_of(part, columns)
+            # Most parts have nothing of what is looked for, and their other columns need no read.
+            if not len(columns_of(part, spoken_of).filter(condition)):
+                return SCHEMAS[self._name].empty_table().select(columns)
+            return columns_of(part, columns).filter(condition)
 
         pool = ThreadPoolExecutor(self._threads)
         try:
-            for table in _ahead(pool, read, self._view.reads(wanted), _AHEAD * self._threads):
+            for table in _ahead(pool, read, self._view.reads(), _AHEAD * self._threads):
                 yield from table.to_batches()
         except RegattaError as error:
             self.failure = error
@@ -122,8 +132,8 @@ class FlatResults(dataset.Dataset):  # type: ignore[misc]
 
 def _ahead(
     pool: Executor,
-    read: Callable[[Callable[[], pa.Table]], pa.Table],
-    parts: Iterable[Callable[[], pa.Table]],
+    read: Callable[[Read], pa.Table],
+    parts: Iterable[Read],
     most: int,
 ) -> Iterator[pa.Table]:
     """Yield what is read of each part, in their order, while so many more are read."""

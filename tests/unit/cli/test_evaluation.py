@@ -140,3 +140,15 @@ def test_thresholds(regatta: Regatta, job: Hold, truth: str, text: str, ious: li
     done = regatta("eval", "abc", "--truth", truth, "--iou", text)
     said = json.loads(done.stdout)["protocol"]["IoU"]
     assert said == ", ".join(f"{iou:.2f}" for iou in ious)
+
+
+@pytest.mark.parametrize("form", ["coco", "yolo", "csv"])
+def test_what_was_exported_is_a_truth_that_is_met(regatta: Regatta, job: Hold, form: str) -> None:
+    made = regatta("export", "abc", "made", "--to", form, "--images", "leave")
+    assert made.exit_code == 0, made.stderr
+    place = "made/results.csv" if form == "csv" else "made"
+    done = regatta("eval", "abc", "--truth", place)
+    assert done.exit_code == 0, done.stderr
+    measures = json.loads(done.stdout)["measures"]
+    assert measures["AP"] == pytest.approx(1.0)
+    assert (measures["precision"], measures["recall"]) == (1.0, 1.0)

@@ -12,7 +12,7 @@ from config.settings import Settings
 from core.digests import Digests
 from core.errors import UsageError
 from core.job_file import SUFFIX, located, render_job
-from core.request import OPTIONS, JobRequest
+from core.request import OPTIONS, JobRequest, Said
 from scheduler.submit import Draft, JobDefaults, check
 from store.database import Database
 
@@ -58,6 +58,7 @@ def drafted(
             hint="`regatta models list` shows the models that are here, "
             "`regatta models catalogue` those that can be downloaded",
         )
+    check_commands(inherited | said, settings)
     request = JobRequest(asked, inherited | said, frozenset(inherited.keys() - said.keys()))
     draft = check(db, request, job_defaults(settings))
     for why in draft.dropped:
@@ -103,6 +104,20 @@ def typed(ctx: click.Context) -> dict[str, Any]:
         for name, each in OPTIONS.items()
         if name in ctx.params and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
     }
+
+
+def check_commands(said: Said, settings: Settings) -> None:
+    """Refuse a command that no scheduler with these settings would run.
+
+    Raises:
+        UsageError: there is one.
+    """
+    if "notify_command" in said and not settings.notify_commands:
+        raise UsageError(
+            "--notify-command: schedulers run no commands for jobs here",
+            hint="a webhook (--notify) needs no permission; the setting notify_commands, here and "
+            "of the schedulers, allows commands",
+        )
 
 
 def _say_changes(like: str, before: Digests, now: Digests) -> None:

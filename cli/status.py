@@ -16,6 +16,7 @@ from cli.show.wording import (
     plain_networks,
     stages_line,
     tallied,
+    told,
     waiting_for,
 )
 from config.settings import Settings
@@ -95,6 +96,7 @@ def _print(seen: Snapshot, form: str) -> None:
         "eta": duration(seen["eta_seconds"]),
         "runs plain": plain_networks(seen),
         **{name: seen[name] for name in ("priority", "created", "started", "finished")},
+        "told": [told(each) for each in seen["notifications"]],
         "paused" if seen["state"] == JobState.PAUSED else "error": seen["error"],
     }
     width = max(map(len, words))

@@ -16,19 +16,21 @@ from core.times import iso
 from store import devices, processes
 from store.database import Database
 from store.jobs import Tally, get_job, source_texts, tally, troubles_of, why_newer
+from store.notifications import PENDING, notifications_of
 from store.rates import pace, stage_seconds
 from store.room import is_full
-from store.tables import Job, Process, SickDevice
+from store.tables import Job, Notification, Process, SickDevice
 
 Snapshot = dict[str, Any]
 
 
 def snapshot(db: Database, settings: Settings, job_id: str) -> Snapshot:
-    """Return one job's snapshot, with the share of the work that each stage did lately."""
+    """Return one job's snapshot, with what each stage did lately, and who was told of its end."""
 
     def take(s: Session) -> Snapshot:
         [seen] = _take(s, db, settings, [get_job(s, job_id)])
-        return {**seen, "stages": _shares(stage_seconds(s, job_id))}
+        told = [_notification(row) for row in notifications_of(s, job_id)]
+        return {**seen, "stages": _shares(stage_seconds(s, job_id)), "notifications": told}
 
     return db.read(take)
 
@@ -102,6 +104,20 @@ def _device(row: SickDevice) -> dict[str, Any]:
         "failures": row.failures,
         "error": row.error,
         "since": iso(row.left_out_at),
+    }
+
+
+def _notification(row: Notification) -> dict[str, Any]:
+    """Return who was told of what, or is to be."""
+    return {
+        "id": row.id,
+        "event": row.event,
+        "receiver": row.receiver,
+        "state": row.state,
+        "tries": row.tries,
+        "error": row.error,
+        "next_try": iso(row.next_at) if row.state == PENDING else None,
+        "ended": iso(row.ended_at),
     }
 
 

@@ -17,6 +17,7 @@ from core.ids import new_id
 from scheduler.doorbell import Doorbell
 from scheduler.loop import Scheduler, Timing
 from scheduler.plan import PLANNED_KINDS
+from scheduler.webhooks import Rules
 from store import processes
 from store.database import Database
 from store.locations import use_s3
@@ -53,12 +54,13 @@ def main() -> int:
         republish_seconds=settings.republish_seconds,
         max_tries=settings.max_tries,
     )
+    rules = Rules(commands=settings.notify_commands, private=settings.notify_private)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
         _look_into(db)
-        Scheduler(db, doorbell, heartbeat, timing).run(stop)
+        Scheduler(db, doorbell, heartbeat, timing, rules).run(stop)
     except UsageError as error:
         return _refuse(error)
     finally:

@@ -1,7 +1,8 @@
-"""The scheduler's loop: one process, three threads, any number of them side by side.
+"""The scheduler's loop: one process, four threads, any number of them side by side.
 
 Planning reads listings, the guard rows, and settling reads and writes outputs: any of these may
-take a while, so planning has a thread, and the other two share one; everything else is short.
+take a while, so planning has a thread, and the other two share one; so has telling others what
+happened. Everything else is short.
 """
 
 import threading
@@ -16,10 +17,12 @@ from core.repeats import Repeats
 from scheduler.dispatch import Dispatcher
 from scheduler.doorbell import Doorbell
 from scheduler.guard import Guard
+from scheduler.notices import Notifier
 from scheduler.plan import Planner
 from scheduler.profiles import Profiler
 from scheduler.reap import Reaper
 from scheduler.settle import Settler
+from scheduler.webhooks import Rules
 from store import processes
 from store.database import Database
 from store.jobs import any_under_way
@@ -55,7 +58,12 @@ class Scheduler:
     """Everything that a scheduler does, one turn (`tick`) at a time, or until stopped (`run`)."""
 
     def __init__(
-        self, db: Database, doorbell: Doorbell, heartbeat: processes.Heartbeat, timing: Timing
+        self,
+        db: Database,
+        doorbell: Doorbell,
+        heartbeat: processes.Heartbeat,
+        timing: Timing,
+        rules: Rules,
     ) -> None:
         self._db = db
         self._heartbeat = heartbeat
@@ -76,6 +84,7 @@ class Scheduler:
         )
         self.settler = Settler(db)
         self.guard = Guard(db)
+        self.notifier = Notifier(db, heartbeat.id, rules)
 
     def tick(self) -> None:
         """Run everything short once; trouble in one part doesn't stop the others."""
@@ -92,6 +101,7 @@ class Scheduler:
         threads = [
             threading.Thread(target=self._plan, args=(stop,), name="planner"),
             threading.Thread(target=self._settle, args=(stop,), name="settler"),
+            threading.Thread(target=self.notifier.run, args=(stop,), name="notifier"),
         ]
         for thread in threads:
             thread.start()

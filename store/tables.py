@@ -233,6 +233,8 @@ class Notification(Base):
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
     event: Mapped[str] = mapped_column(String(16))
     target: Mapped[dict[str, Any]]
+    receiver: Mapped[str]  # who it is, as it may be shown; one that hangs holds up no other
+    payload: Mapped[dict[str, Any]]  # what they are told, as it was when it happened
     state: Mapped[str] = mapped_column(String(16))
     tries: Mapped[int] = mapped_column(default=0)
     next_at: Mapped[float]

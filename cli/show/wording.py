@@ -5,6 +5,7 @@ from typing import Any
 
 from core.kinds import NEED_ENGINE
 from core.states import RESTING_JOBS, JobState, ShardState
+from core.times import to_the_second
 from core.ways import Way
 from core.wording import duration, speed
 from report.snapshot import Snapshot
@@ -108,3 +109,13 @@ def waiting_for(snapshot: Snapshot) -> str | None:
         out = "; ".join(map(device_left_out, snapshot["left_out"]))
         return f"no worker is left for this job: {out}"
     return f"no live worker serves the queue {queue!r} for this job; the worker's log may say why"
+
+
+def told(notification: Mapping[str, Any]) -> str:
+    """Say whether somebody was told of a job's end, and why not."""
+    words = f"{notification['receiver']} {notification['state']} ({notification['event']})"
+    if notification["error"]:
+        words += f": {notification['error']}"
+    if notification["next_try"] and notification["tries"]:
+        words += f"; try {notification['tries'] + 1} at {to_the_second(notification['next_try'])}"
+    return words

@@ -13,6 +13,7 @@ from cli.show.progress import progress_view
 from cli.show.progress import watch as wait_for
 from cli.show.wording import (
     device_left_out,
+    dismissed_of,
     plain_networks,
     stages_line,
     tallied,
@@ -88,6 +89,7 @@ def _print(seen: Snapshot, form: str) -> None:
     words = {
         **{name: seen[name] for name in ("id", "name", "model", "source", "output", "state")},
         "items": tallied(seen["items"]),
+        "dismissed": dismissed_of(seen),
         "passed over": list(in_words(seen["passed_over"])),
         "warning": seen["warnings"],
         "shards": tallied(seen["shards"]),

@@ -15,6 +15,7 @@ from core.states import ENDED_JOBS, LIVE_JOBS, RESTING_JOBS, JobState, ShardStat
 from core.times import iso
 from store import devices, processes
 from store.database import Database
+from store.dismissals import dismissed
 from store.jobs import Tally, get_job, source_texts, tally, troubles_of, why_newer
 from store.notifications import PENDING, notifications_of
 from store.rates import pace, stage_seconds
@@ -47,10 +48,13 @@ def _take(s: Session, db: Database, settings: Settings, jobs: Sequence[Job]) -> 
     workers = processes.live(s, processes.WORKER, now=now, within=settings.lease_seconds)
     out = [_device(row) for row in devices.left_out(s, {worker.host for worker in workers})]
     troubles = _troubles(s, settings, jobs)
+    looked_at = dismissed(s, jobs)
     return [
         {
             **_describe(job, counts[job.id], rates.get(job.id), workers, out),
             "trouble": troubles.get(job.id),
+            # Of the quarantined ones; what was dismissed before its rows were lost runs again.
+            "dismissed": min(looked_at.get(job.id, 0), counts[job.id].quarantined),
         }
         for job in jobs
     ]

@@ -1,17 +1,21 @@
 """The rows of a job's committed result parts, one part in memory at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+import pyarrow as pa
 
 from core.errors import BadInputError
 from core.kinds import ArtefactRole
-from core.states import ShardState
+from core.states import ItemState, ShardState
 from core.work import Artefact
 from store.artefacts import artefacts_of
 from store.database import Database
 from store.locations import open_store
 from store.objects import ObjectStore
 from store.output import printed_rows, read_part
+from store.parts import read_table
 from store.settling import parts_of
 from store.tables import Job, Shard
 
@@ -39,6 +43,45 @@ def quarantined_rows(db: Database, job: Job) -> Iterator[dict[str, Any]]:
     for row in committed_rows(db, job, quarantined_only=True):
         if row["state"] == "quarantined":
             yield row
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedItem:
+    """An item in quarantine: its position in the listing, its name as text, and why.
+
+    `reasons` are those of its rows, of one for each model that has no result.
+    """
+
+    index: int
+    item: str
+    size: int | None
+    reasons: tuple[str, ...]
+
+
+def quarantined_items(db: Database, job: Job) -> Iterator[tuple[Shard, Sequence[QuarantinedItem]]]:
+    """Yield the shards of a job that have quarantined items, with these, in listing order.
+
+    Raises:
+        FatalError: a part is not where it was written, or is damaged.
+    """
+    output = open_store(job.output)
+    for shard in db.read(lambda s: parts_of(s, job.id)):
+        if shard.quarantined:
+            yield shard, _quarantined(read_table(_read(output, _rows_of(shard), shard, job)))
+
+
+def _quarantined(table: pa.Table) -> list[QuarantinedItem]:
+    reasons: dict[int, list[str]] = {}
+    about: dict[int, tuple[str, int | None]] = {}
+    columns = [table[name].to_pylist() for name in ("index", "state", "item", "source", "reason")]
+    for index, state, item, source, reason in zip(*columns, strict=True):
+        if state == ItemState.QUARANTINED:
+            about[index] = item, (source or {}).get("size")
+            reasons.setdefault(index, []).append(reason or "no reason")
+    return [
+        QuarantinedItem(index, item, size, tuple(dict.fromkeys(reasons[index])))
+        for index, (item, size) in about.items()
+    ]
 
 
 def _read(output: ObjectStore, rows: Artefact, shard: Shard, job: Job) -> bytes:

@@ -197,6 +197,10 @@ class Shard(Base):
     # How many items of the part succeeded or were skipped, by the number of the job's profile.
     # Null: all under the first, as before jobs could be moved.
     part_profiles: Mapped[dict[str, Any] | None]
+    # The positions of the items that a retry runs again. Null: all that did not succeed.
+    again: Mapped[list[Any] | None]
+    # The last lines that were logged about it (`store.shard_log`), while anything is wrong with it.
+    log: Mapped[list[Any] | None] = mapped_column(deferred=True)
 
 
 class Dismissal(Base):

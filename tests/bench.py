@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.orm import undefer
+
 from core.items import ItemRef
 from core.kinds import KNOWN, ArtefactRole, ShardKind
 from core.layout import part_name, results_part, staged_results_part
@@ -137,8 +139,8 @@ class Bench:
         return self.db.read(lambda s: jobs.get_job(s, job_id))
 
     def read_shard(self, shard: int) -> Shard:
-        """The shard's row."""
-        return self.db.read(lambda s: s.get_one(Shard, shard))
+        """The shard's whole row."""
+        return self.db.read(lambda s: s.get_one(Shard, shard, options=[undefer(Shard.log)]))
 
     def states(self, job_id: str) -> list[str]:
         """The states of the job's shards, in order."""

@@ -19,6 +19,14 @@ def tallied(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} {name}" for name, number in counts.items() if number) or "none"
 
 
+def dismissed_of(snapshot: Snapshot) -> str | None:
+    """Say how many of the quarantined items were dismissed, if any."""
+    number, of = snapshot["dismissed"], snapshot["items"]["quarantined"]
+    if not number:
+        return None
+    return f"all {of:,} quarantined items" if number == of else f"{number:,} of {of:,} quarantined"
+
+
 def done_of(snapshot: Snapshot) -> int:
     """Return how many items have a result, or are about to have one; cancelled ones never will."""
     items = snapshot["items"]

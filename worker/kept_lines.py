@@ -3,18 +3,21 @@
 Whoever looks into an item's quarantine need not get at the log of the machine that ran it.
 """
 
+import itertools
 import sys
 import threading
 import traceback
 from collections import deque
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from config.logs import safe
 from core.keys import key_to_text
 from store.shard_log import MOST_ITEM_LINES, MOST_LINES, Line
 
+_Numbered = deque[tuple[int, Line]]
 _UNSAID = frozenset({"job", "shard", "exc_info", "stack_info"})
 
 
@@ -23,7 +26,8 @@ class KeptLines:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._lines: dict[int, tuple[deque[Line], deque[Line]]] = {}
+        self._numbers = itertools.count()
+        self._lines: dict[int, tuple[_Numbered, _Numbered]] = {}
 
     def __call__(
         self, _logger: Any, method: str, event: MutableMapping[str, Any]
@@ -42,7 +46,7 @@ class KeptLines:
             if "item" in event:
                 line["item"] = key_to_text(str(event["item"]))
             with self._lock:
-                kept["item" in line].append(line)
+                kept["item" in line].append((next(self._numbers), line))
         return event
 
     def begin(self, shard: int) -> None:
@@ -56,8 +60,8 @@ class KeptLines:
     def of(self, shard: int) -> list[Line]:
         """Return what was logged about a shard, in the order of time."""
         with self._lock:
-            found = [line for lines in self._lines.get(shard, ()) for line in lines]
-        return sorted(found, key=lambda line: str(line["timestamp"]))
+            found = [each for lines in self._lines.get(shard, ()) for each in lines]
+        return [line for _, line in sorted(found, key=itemgetter(0))]
 
 
 def _traceback(exc_info: Any) -> str | None:

@@ -1,3 +1,5 @@
+import logging
+
 import structlog
 
 from worker.kept_lines import KeptLines
@@ -5,7 +7,11 @@ from worker.kept_lines import KeptLines
 
 def test_lines_about_a_shard_that_runs_here_are_kept_without_secrets() -> None:
     kept = KeptLines()
-    log = structlog.wrap_logger(structlog.PrintLogger(), processors=[kept, _drop])
+    log = structlog.wrap_logger(
+        logging.getLogger(__name__),
+        processors=[kept, _drop],
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
     log.info("too early", shard=7)
     kept.begin(7)
     log.debug("item quarantined", job="a", shard=7, item="a\x07.jpg", reason="s3://u:p@b/x")

@@ -1,11 +1,11 @@
 """Measures how soon a small job that comes behind a large one has its first result.
 
-    python -m benchmarks.fair_share [--items 1000000] [--seconds 12] [--rounds 6] [--long-listings 0]
+    python -m benchmarks.fair_share [--items 1000000] [--seconds 12] [--long-listings 0]
 
 The workers are real but do nothing for a fixed time for each item. A large job of a list of names
-keeps them busy, in shards of 1,000 items; small jobs of 50 names come one at a time, each at another
-moment of the shards that run. The figure is the time from the submit of a small job to its first
-committed rows, in units of the median duration of the large job's shards, none of which is
+keeps them busy, in shards of 1,000 items; small jobs of 50 names come one at a time, each at
+another moment of the shards that run. The figure is the time from the submit of a small job to its
+first committed rows, in units of the median duration of the large job's shards, none of which is
 interrupted.
 
 With `--long-listings`, so many further large jobs are being listed when the small ones come.

@@ -221,7 +221,7 @@ def test_who_hangs_delays_nobody_else_and_is_left_to_others_at_the_end(
     sqlite_bench: Bench, receiver: Receiver
 ) -> None:
     other = Receiver()
-    for number in range(40):
+    for number in range(33):
         ended(sqlite_bench, f"h{number}", notify=(f"{receiver.url}/hang",))
     ended(sqlite_bench, "a", notify=(other.url,))
     stop = threading.Event()

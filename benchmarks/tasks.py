@@ -36,6 +36,7 @@ from sample.scene import size_of
 from sample.shipped import EXPORTS
 from sample.world import new_world
 from vision.exports.export import read_export
+from vision.exports.facts import facts_of
 from worker.models import ResidentNetwork
 
 CORES = len(os.sched_getaffinity(0))
@@ -91,7 +92,7 @@ def model_of(folder: Path, task: str, named: str | _Parts) -> ModelRef:
     if isinstance(named, str):
         return describe(folder / named)
     parts = {
-        role: ChosenModel(describe(folder / name), {"": read_export(folder / name)})
+        role: ChosenModel(describe(folder / name), {"": facts_of(read_export(folder / name))})
         for role, name in named.items()
     }
     people = _PEOPLE.get(named.get(DETECTOR, ""))

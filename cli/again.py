@@ -18,7 +18,7 @@ from cli.show.wording import profile_without_worker
 from core.errors import RegattaError, UsageError
 from core.kinds import NEED_ENGINE
 from core.profile import ExecutionProfile
-from core.states import ENDED_JOBS, JobState
+from core.states import ENDED_JOBS, ItemState, JobState
 from core.wording import count
 from scheduler.profiles import profile_for
 from store import jobs, processes, settling
@@ -51,7 +51,8 @@ def run_again(ref: str, *, with_dismissed: bool = False, items: Sequence[str] = 
         anew, choice = _chosen(db, job, items, with_dismissed=with_dismissed)
         shards = db.write(lambda s: _reopen(s, job.id, choice, anew, now=db.now(s)))
         if shards is None:
-            raise _nothing_to_retry(job, but_dismissed=choice is not None)
+            held = None if items else _held_by_others(db, job)
+            raise held or _nothing_to_retry(job, but_dismissed=choice is not None)
         what = f"{count(len(anew or ()), 'item')} in " if items else ""
         say(f"job {job.id} runs again: {what}{_reopened(job, shards)}")
         if stranded := _stranded(job, live_processes(db, settings, processes.WORKER)):
@@ -125,6 +126,26 @@ def check_found(job: Job, patterns: Sequence[str], found: Sequence["QuarantinedI
                 f"no quarantined item of job {job.id} is called {one!r}",
                 hint=f"`regatta quarantine list {job.id} --all` shows them",
             )
+
+
+def _held_by_others(db: Database, job: Job) -> UsageError | None:
+    """Return what to say if all that a job has in quarantine was taken over from others."""
+    if not (job.comparison or {}).get("quarantined"):
+        return None
+    from store.carried import carried_manifests, origins  # noqa: PLC0415 - loads Arrow
+
+    others = {
+        origin.job
+        for origin in origins(carried_manifests(db, job))
+        if ItemState.QUARANTINED.value in origin.rows["state"].to_pylist()
+    }
+    if not others:
+        return None
+    commands = ", ".join(f"`regatta retry {other}`" for other in sorted(others))
+    return UsageError(
+        f"job {job.id} left nothing undone: what it has in quarantine are results of earlier jobs",
+        hint=f"{commands} tries them again, for this job's view as well",
+    )
 
 
 def _check_items(db: Database, job: Job) -> None:

@@ -26,6 +26,11 @@ def models(ctx: click.Context, param: click.Parameter, typed: str) -> Proposals:
     return _beginning(typed, _model_names()) or paths(ctx, param, typed)
 
 
+def schedules(_ctx: click.Context, _param: click.Parameter, typed: str) -> Proposals:
+    """Propose the names of schedules."""
+    return _beginning(typed, _schedule_names())
+
+
 def which_pictures(_ctx: click.Context, _param: click.Parameter, typed: str) -> Proposals:
     """Propose the words of `--annotate`."""
     return _beginning(typed, ("all", "none", "sample:1000"))
@@ -51,6 +56,12 @@ def _job_names() -> list[str]:
     from store.jobs import job_names  # noqa: PLC0415 - needed only while somebody types
 
     return _read(job_names)
+
+
+def _schedule_names() -> list[str]:
+    from store.schedules import list_schedules  # noqa: PLC0415 - needed only while somebody types
+
+    return _read(lambda session: [schedule.name for schedule in list_schedules(session)])
 
 
 def _model_names() -> list[str]:

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from core import notices
 from core.digests import Digests
 from core.errors import UsageError
-from core.job_file import SOURCE, SUFFIX, parse_job
+from core.job_file import SCHEDULE, SOURCE, SUFFIX, parse_job
 from core.kinds import ShardKind
 from core.layout import MANIFEST
 from core.option import Kind
@@ -18,6 +18,7 @@ from core.request import OPTIONS, JobRequest, Said
 from core.selection import Selection
 from core.tasks import DETECTOR, KEYPOINT
 from core.toml import LARGEST_BYTES
+from registry.known_models import is_shipped
 from store.database import Database
 from store.jobs import find_job, source_texts
 from store.locations import open_store, split_location
@@ -28,17 +29,22 @@ from store.tables import Model
 
 @dataclass(frozen=True, slots=True)
 class Inherited:
-    """Sources and options, and the digests that results depend on, if there were results."""
+    """Sources and options, and the digests that results depend on, if there were results.
+
+    `schedule` is the table of that name in a job file.
+    """
 
     sources: tuple[str, ...]
     said: Said
     digests: Digests | None = None
+    schedule: Mapping[str, Any] = field(default_factory=dict)
 
 
 def like_job(db: Database, ref: str) -> Inherited:
     """Return what another job says: found by its id, a prefix of it, its name, or its manifest.
 
-    Models are exactly those of that job. Its output is not taken over.
+    Models are exactly those of that job. Its output is not taken over, nor is the job that it was
+    compared with.
 
     Raises:
         UsageError: there is no such job.
@@ -85,7 +91,8 @@ def like_file(path: Path) -> Inherited:
         ) from error
     except UsageError as error:
         raise UsageError(f"the job file {path}: {error}", hint=error.hint) from error
-    return Inherited(said.pop(SOURCE, ()), said)
+    schedule = said.pop(SCHEDULE, {})
+    return Inherited(said.pop(SOURCE, ()), said, schedule=schedule)
 
 
 def named(db: Database, said: Said) -> Said:
@@ -97,6 +104,8 @@ def named(db: Database, said: Said) -> Said:
             path = Path(model).expanduser()
             return model if known is not None or not path.exists() else str(path.absolute())
         if known is not None and model_ref(known).digest == model.digest:
+            return model.name
+        if known is None and is_shipped(db, model):
             return model.name
         return model if model.parts else model.location
 
@@ -134,7 +143,7 @@ def _inherited(job: Mapping[str, Any]) -> Inherited:
         said = dict(JobRequest.from_json(job["request"]).said)
     else:  # of a version that only kept what came of it
         said = _as_said(options, selection, job)
-    for name in ("output", "detector"):
+    for name in ("output", "detector", "since_job"):
         said.pop(name, None)
     # Ages and settings as they were then.
     if selection.since is not None:

@@ -22,6 +22,7 @@ COMMANDS = {
     "up": ("cli.up", "Run everything on this machine, in the foreground."),
     "sample": ("cli.sample", "Draw pictures to try things on."),
     "submit": ("cli.submit", "Hand a job to a running stack."),
+    "schedule": ("cli.schedule.command", "Submit a job again and again, by the clock."),
     "redraw": ("cli.redraw", "Draw a job's pictures again, from its results."),
     "jobs": ("cli.jobs", "List jobs, newest first; remove them."),
     "status": ("cli.status", "Show how a job, or everything under way, is going."),

@@ -7,6 +7,7 @@ import click
 from cli import complete
 from cli.options import format_option
 from cli.registration import register, way_of
+from cli.replacement import schedules_with
 from cli.session import opened, say
 from cli.show.output import chosen, print_object, print_records
 from config.catalogue import find_official, official_models
@@ -14,7 +15,7 @@ from config.settings import load_settings
 from core.times import iso
 from registry.known_models import SHIPPED_AT, known_model, known_models
 from store.database import Database
-from store.models import find_model, model_ref, remove_model
+from store.models import PREVIOUS, find_model, model_ref, remove_model
 from store.tables import Model
 from store.verdicts import verdicts_on
 
@@ -22,6 +23,14 @@ _COLUMNS = ("name", "task", "arch", "classes", "digest", "location", "added")
 
 check_option = click.option(
     "--check/--no-check", default=True, help="Run the model once before it gets its name."
+)
+
+
+replace_option = click.option(
+    "--replace",
+    is_flag=True,
+    help="Let the name stand for this model from now on, if it stands for another: the next jobs "
+    "and the next fires of schedules take it, jobs that run keep theirs.",
 )
 
 
@@ -36,7 +45,8 @@ Example: regatta models add picodet exports/picodet_xs_320_coco_lcnet
 Example: regatta models add boats https://models.example/boats.tar --task detect
 Example: regatta models add boats s3://models/boats/v3/
 Example: regatta models add layout hf://PaddlePaddle/PicoDet-S_layout_3cls
-Example: regatta models add poses poses.toml"""
+Example: regatta models add poses poses.toml
+Example: regatta models add boats s3://models/boats/v4/ --replace"""
 )
 @click.argument("name")
 @click.argument("source", shell_complete=complete.paths)
@@ -45,7 +55,10 @@ Example: regatta models add poses poses.toml"""
     "--sha256", help="The digest that the archive must have; of a directory, the model's own."
 )
 @check_option
-def add(*, name: str, source: str, task: str | None, sha256: str | None, check: bool) -> None:
+@replace_option
+def add(
+    *, name: str, source: str, task: str | None, sha256: str | None, check: bool, replace: bool
+) -> None:
     """Register the exported model in SOURCE under NAME.
 
     SOURCE is a directory, an archive (.tar, .tar.gz, .zip), an https:// address of one, s3://
@@ -55,7 +68,7 @@ def add(*, name: str, source: str, task: str | None, sha256: str | None, check: 
     SOURCE can also be a TOML file that makes one model of several, such as a detector and a
     keypoint model: it has a task, and names or paths under [parts].
     """
-    register(name, source, task=task, sha256=sha256, check=check)
+    register(name, source, task=task, sha256=sha256, check=check, replace=replace)
 
 
 @models.command(epilog="Example: regatta models pull PP-YOLOE_plus-S --as people")
@@ -63,11 +76,21 @@ def add(*, name: str, source: str, task: str | None, sha256: str | None, check: 
 @click.option("--as", "name", metavar="OTHER", help="What to call it.  [default: NAME]")
 @click.option("--sha256", help="The digest that the archive must have.")
 @check_option
-def pull(*, official: str, name: str | None, sha256: str | None, check: bool) -> None:
+@replace_option
+def pull(
+    *, official: str, name: str | None, sha256: str | None, check: bool, replace: bool
+) -> None:
     """Download an official Paddle model and register it; `models catalogue` lists them."""
     entry = find_official(official)
     address = entry.address(load_settings().catalogue_url)
-    register(name or entry.name, address, task=entry.task, sha256=sha256, check=check)
+    register(
+        name or entry.name,
+        address,
+        task=entry.task,
+        sha256=sha256,
+        check=check,
+        replace=replace,
+    )
 
 
 @models.command(epilog="Example: regatta models catalogue picodet")
@@ -120,7 +143,11 @@ def remove(*, name: str) -> None:
     with opened() as (_, db):
         db.read(lambda s: find_model(s, name))
         db.write(lambda s: remove_model(s, name))
+        scheduled = schedules_with(db, name)
     say(f"forgot model {name}; its files are untouched")
+    if scheduled:
+        verb = "names" if len(scheduled) == 1 else "name"
+        say(f"warning: {', '.join(scheduled)} {verb} it: fires fail until there is one again")
 
 
 def _record(model: Model) -> dict[str, Any]:
@@ -130,8 +157,15 @@ def _record(model: Model) -> dict[str, Any]:
         "digest": model.digest,
         "location": model.location,
         "added": None if model.added_at == SHIPPED_AT else iso(model.added_at),
-        **model.card,
+        **{name: value for name, value in model.card.items() if name != "facts"},
+        PREVIOUS: _previous(model),
     }
+
+
+def _previous(model: Model) -> dict[str, Any] | None:
+    """Return the model that the name stood for before, and until when."""
+    previous = model.card.get(PREVIOUS)
+    return None if previous is None else {**previous, "until": iso(previous["until"])}
 
 
 def _verdicts(db: Database, model: Model) -> list[dict[str, Any]]:
@@ -159,10 +193,12 @@ def _in_words(record: dict[str, Any]) -> dict[str, Any]:
     """Return a record whose arrays are written as `image 1x3x320x320`."""
     arrays = {name: record.get(name) for name in ("inputs", "outputs")}
     comparison = record.get("comparison")
+    previous = record[PREVIOUS]
     return (
         record
         | {
             "comparison": comparison and way_of(comparison),
+            PREVIOUS: previous and "{digest} in {location}, until {until}".format(**previous),
             "verdicts": [_verdict(each) for each in record["verdicts"]],
         }
         | {

@@ -138,7 +138,17 @@ _MORE_JOB_OPTIONS = (
         type=click.Path(dir_okay=False, path_type=Path),
         help="Only write a job file of what was asked; `regatta run FILE` does it.",
     ),
-    click.option("--dry-run", is_flag=True, help="Only say what would be done."),
+    click.option(
+        "--dry-run",
+        is_flag=True,
+        help="Only say what would be done, and how long it would take as far as is known.",
+    ),
+    click.option(
+        "--price-per-hour",
+        "price",
+        type=click.FloatRange(min=0),
+        help="What a worker costs an hour: --dry-run says what the job would.",
+    ),
 )
 
 

@@ -7,16 +7,18 @@ from pathlib import Path
 
 import click
 
+from cli import complete
 from cli.exit_codes import FAILED
 from cli.options import SINCE
 from cli.session import opened, say
 from cli.show.size import readable_size
 from config.settings import Settings
-from core.errors import RegattaError, text_of
+from core.errors import RegattaError, UsageError, text_of
 from core.escape import printable
 from core.values import parse_since
 from core.wording import count
 from registry.cache import forget_abandoned
+from scheduler.old_runs import excess, limits_of, needed_next
 from scheduler.removal import Removed, remove_job, superfluous, why_kept
 from scheduler.usage import (
     remove_folder,
@@ -25,6 +27,7 @@ from scheduler.usage import (
     usage_of,
 )
 from store.database import Database
+from store.schedules import find as find_schedule
 from store.tables import Job
 
 _YOUNG_SECONDS = 3600.0  # what somebody may be making right now, before anything refers to it
@@ -32,11 +35,19 @@ _YOUNG_SECONDS = 3600.0  # what somebody may be making right now, before anythin
 
 @click.command(
     epilog="Example: regatta prune --keep 20 --with-output --dry-run; "
-    "regatta prune --older-than 90d; regatta prune --unreferenced"
+    "regatta prune --older-than 90d; regatta prune --schedule nightly; regatta prune --unreferenced"
 )
 @click.option("--keep", type=click.IntRange(min=0), help="How many of the newest ended jobs stay.")
 @click.option(
     "--older-than", "older", type=SINCE, help="Only jobs that ended before (2026-01-31, 36h, 7d)."
+)
+@click.option(
+    "--schedule",
+    "named",
+    metavar="NAME",
+    shell_complete=complete.schedules,
+    help="Only runs of this schedule, with their output: those beyond what it keeps, or beyond "
+    "the --keep and --older-than said here.",
 )
 @click.option("--with-output", is_flag=True, help="Also remove their results and pictures.")
 @click.option(
@@ -53,6 +64,7 @@ def prune(
     *,
     keep: int | None,
     older: str | None,
+    named: str | None,
     with_output: bool,
     unreferenced: bool,
     dry_run: bool,
@@ -60,15 +72,18 @@ def prune(
 ) -> None:
     """Remove jobs that have ended, and files to which nothing refers.
 
-    Jobs to which others refer stay, as do outputs unless --with-output is given. What is removed
-    cannot be brought back; on a terminal it is shown first.
+    Jobs to which others refer stay, as do those from which a schedule goes on, and outputs unless
+    --with-output is given. What is removed cannot be brought back; on a terminal it is shown first.
     """
-    if keep is None and older is None and not unreferenced:
-        raise click.UsageError("Say what may go: --keep, --older-than or --unreferenced.")
+    if keep is None and older is None and named is None and not unreferenced:
+        raise click.UsageError("Say what may go: --keep, --older-than, --schedule, --unreferenced.")
     with opened() as (settings, db):
         before = None if older is None else parse_since(older)
-        named = keep is not None or older is not None
-        jobs = superfluous(db, keep=keep, ended_before=before) if named else []
+        jobs: Sequence[Job] = []
+        if named is not None:
+            jobs, with_output = _runs(db, named, keep, before), True
+        elif keep is not None or older is not None:
+            jobs = _superfluous(db, keep, before)
         folders = list(_unreferenced(db, settings)) if unreferenced else []
         if not jobs and not folders:
             say("nothing to remove")
@@ -85,6 +100,30 @@ def prune(
             forget_abandoned(settings.models_directory)
         if not all(is_done):
             ctx.exit(FAILED)
+
+
+def _superfluous(db: Database, keep: int | None, before: float | None) -> list[Job]:
+    """Return the jobs that may go, and say which stay because a schedule goes on from them."""
+    needed = needed_next(db)
+    found = superfluous(db, keep=keep, ended_before=before)
+    for job in found:
+        if job.id in needed:
+            say(f"job {job.id} stays: schedule {needed[job.id]} goes on from it")
+    return [job for job in found if job.id not in needed]
+
+
+def _runs(db: Database, name: str, keep: int | None, before: float | None) -> Sequence[Job]:
+    """Return the runs of a schedule that may go."""
+    row = db.read(lambda s: find_schedule(s, name))
+    limits = limits_of(row)
+    if keep is not None or before is not None:
+        limits = keep, None if before is None else time.time() - before
+    if limits is None:
+        raise UsageError(
+            f"schedule {name} keeps all its runs",
+            hint=f"say --keep or --older-than, or `regatta schedule edit {name} --keep 14`",
+        )
+    return excess(db, row.id, *limits)
 
 
 def said(removed: Removed) -> str:

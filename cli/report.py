@@ -13,7 +13,7 @@ from core.escape import printable
 from core.layout import REPORT
 from core.options import ModelRef
 from report.page import Content, PictureUrl, relative_url, render
-from report.pictures import embed
+from report.pictures import embed, is_place, place_url
 from report.snapshot import speeds
 from report.statistics import read_statistics
 from store.committed import committed_rows
@@ -97,9 +97,14 @@ def write_report(db: Database, job: Job, file: str | None = None) -> str:
 def _seen_from(folder: str, output: str) -> PictureUrl:
     """Return the URLs of an output's objects for a page elsewhere: relative, so that both can move.
 
-    What lies in a bucket has absolute URLs.
+    What lies in a bucket or in another job's output has absolute URLs.
     """
     if is_s3(folder) or is_s3(output):
-        return open_store(output).url
-    way = os.path.relpath(absolute(output), absolute(folder))
-    return lambda key: quote(os.fsencode(f"{way}/{key}"))
+        url = open_store(output).url
+    else:
+        way = os.path.relpath(absolute(output), absolute(folder))
+
+        def url(key: str) -> str:
+            return quote(os.fsencode(f"{way}/{key}"))
+
+    return lambda key: place_url(key) if is_place(key) else url(key)

@@ -1,17 +1,20 @@
 """Turns the command line, job files and other jobs into a request."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from cli.like import like_file, like_job, named
+from cli.like import Inherited, like_file, like_job, named
 from cli.session import say
 from config.settings import Settings
 from core.digests import Digests
 from core.errors import UsageError
 from core.job_file import SUFFIX, located, render_job
+from core.option import Option
 from core.request import OPTIONS, JobRequest, Said
 from scheduler.submit import Draft, JobDefaults, check
 from store.database import Database
@@ -32,6 +35,34 @@ def drafted(
         click.UsageError: the source is missing.
         UsageError: the model is missing, or the request cannot be carried out as it stands.
     """
+    asked = asked_for(ctx, db, sources, like)
+    check_commands(asked.request.said, settings)
+    draft = check(db, asked.request, job_defaults(settings))
+    for why in draft.dropped:
+        say(f"left out: {why}")
+    if asked.like is not None and asked.like.digests is not None:
+        _say_changes(like or "", asked.like.digests, Digests.of(draft.model, draft.options))
+    return draft
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An unchecked request, the job that it is like, and the `[schedule]` of its job file."""
+
+    request: JobRequest
+    like: Inherited | None
+    schedule: Mapping[str, Any]
+
+
+def asked_for(
+    ctx: click.Context, db: Database, sources: tuple[str, ...], like: str | None
+) -> Asked:
+    """Return the request that a command's arguments make, see `drafted`.
+
+    Raises:
+        click.UsageError: the source is missing.
+        UsageError: the model is missing, or a file or job cannot be taken over.
+    """
     files = [source for source in sources if source.lower().endswith(SUFFIX)]
     if not sources and like is None:
         raise click.UsageError("Missing argument 'SOURCE'.", ctx)
@@ -43,10 +74,12 @@ def drafted(
     known = like_job(db, like) if like is not None else None
     inherited = {} if known is None else dict(known.said)
     asked = () if known is None else known.sources
+    schedule = {} if known is None else known.schedule
     if files:
         file = like_file(Path(files[0]))
         inherited |= file.said
         asked = file.sources or asked
+        schedule = {**schedule, **file.schedule}
     elif sources:
         asked = sources
     said = typed(ctx)
@@ -58,14 +91,8 @@ def drafted(
             hint="`regatta models list` shows the models that are here, "
             "`regatta models catalogue` those that can be downloaded",
         )
-    check_commands(inherited | said, settings)
     request = JobRequest(asked, inherited | said, frozenset(inherited.keys() - said.keys()))
-    draft = check(db, request, job_defaults(settings))
-    for why in draft.dropped:
-        say(f"left out: {why}")
-    if known is not None and known.digests is not None:
-        _say_changes(like or "", known.digests, Digests.of(draft.model, draft.options))
-    return draft
+    return Asked(request, known, schedule)
 
 
 def saved(db: Database, draft: Draft, path: Path) -> None:
@@ -87,21 +114,14 @@ def saved(db: Database, draft: Draft, path: Path) -> None:
 
 def job_defaults(settings: Settings) -> JobDefaults:
     """Return what the settings say about jobs."""
-    return JobDefaults(
-        objects=settings.objects,
-        max_pixels=settings.max_pixels,
-        max_item_bytes=settings.max_item_bytes,
-        jpeg_quality=settings.jpeg_quality,
-        batch_size=settings.batch_size,
-        shard_items=settings.shard_items,
-    )
+    return JobDefaults.of(settings)
 
 
-def typed(ctx: click.Context) -> dict[str, Any]:
-    """Return the options that were typed on the command line, with absolute paths."""
+def typed(ctx: click.Context, options: Mapping[str, Option] = OPTIONS) -> dict[str, Any]:
+    """Return which of these options were typed on the command line, with absolute paths."""
     return {
         name: located(each, ctx.params[name], Path.cwd())
-        for name, each in OPTIONS.items()
+        for name, each in options.items()
         if name in ctx.params and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
     }
 

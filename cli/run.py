@@ -49,6 +49,7 @@ def run(
     like: str | None,
     save: Path | None,
     dry_run: bool,
+    price: float | None,
     resume: str | None,
     form: str | None,
     **_: Any,
@@ -64,13 +65,15 @@ def run(
     settings = load_settings()
     if resume and _says_more(ctx):
         raise click.UsageError("--resume goes on with a job as it is: leave the rest out", ctx)
+    if price is not None and not dry_run:
+        raise click.UsageError("--price-per-hour needs --dry-run", ctx)
     with terminate_as_interrupt(), open_database(settings) as db:
         draft = None if resume else drafted(ctx, db, settings, sources, like)
         if draft is not None and save is not None:
             saved(db, draft, save)
             return
         if draft is not None and dry_run:
-            try_out(draft, chosen(form))
+            try_out(db, settings, draft, chosen(form), price=price)
             return
         job_id = _begin(db, settings, draft, resume)
         end = work(db, settings, job_id)

@@ -9,21 +9,24 @@ from cli.options import format_option, watch_option
 from cli.session import job_of, live_processes, opened, say, warn_if_nobody_schedules
 from cli.show.output import cell, chosen, print_object
 from cli.show.pipe import for_a_reader
-from cli.show.progress import progress_view
+from cli.show.progress import fleet_of, progress_view
 from cli.show.progress import watch as wait_for
 from cli.show.wording import (
     device_left_out,
     dismissed_of,
+    eta,
     plain_networks,
+    queue_line,
     stages_line,
     tallied,
     told,
     waiting_for,
+    worker_line,
 )
 from config.settings import Settings
 from core.passed_over import in_words
 from core.states import ENDED_JOBS, RESTING_JOBS, JobState
-from core.wording import count, duration, speed
+from core.wording import count, speed
 from report.snapshot import Snapshot, snapshot, snapshots
 from store import processes
 from store.database import Database
@@ -52,7 +55,7 @@ def status(ctx: click.Context, /, *, job: str | None, watch: bool, form: str | N
             warn_if_nobody_schedules(db, settings)
         if watch:
             with progress_view() as view:
-                wait_for(db, settings, found.id, view)
+                wait_for(db, settings, found.id, view, with_fleet=True)
         seen = snapshot(db, settings, found.id)
         with for_a_reader():
             _print(seen, chosen(form))
@@ -70,6 +73,9 @@ def _overview(db: Database, settings: Settings, form: str) -> None:
         say("no job is under way")
     for role in (processes.SCHEDULER, processes.WORKER):
         say(f"{count(len(live_processes(db, settings, role)), role)} alive")
+    now = fleet_of(db, settings)
+    for line in (*map(queue_line, now["queues"]), *map(worker_line, now["workers"])):
+        say(f"  {line}")
     unserved = set()
     for job in seen:
         if job["needs_newer"] or job["profile_without_worker"] or job["trouble"]:
@@ -90,12 +96,14 @@ def _print(seen: Snapshot, form: str) -> None:
         **{name: seen[name] for name in ("id", "name", "model", "source", "output", "state")},
         "items": tallied(seen["items"]),
         "dismissed": dismissed_of(seen),
+        "since": seen["since"],
+        "compared": seen["comparison"] and seen["comparison"]["words"],
         "passed over": list(in_words(seen["passed_over"])),
         "warning": seen["warnings"],
         "shards": tallied(seen["shards"]),
         "rate": speed(seen["rate"]),
         "work": stages_line(seen),
-        "eta": duration(seen["eta_seconds"]),
+        "eta": eta(seen).removeprefix("ETA "),
         "runs plain": plain_networks(seen),
         **{name: seen[name] for name in ("priority", "created", "started", "finished")},
         "told": [told(each) for each in seen["notifications"]],

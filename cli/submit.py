@@ -42,6 +42,7 @@ def submit(
     like: str | None,
     save: Path | None,
     dry_run: bool,
+    price: float | None,
     watch: bool,
     form: str | None,
     **_: Any,
@@ -53,13 +54,15 @@ def submit(
     items' keys begin with the names of their sources.
     Everything that can be checked without work is checked first.
     """
+    if price is not None and not dry_run:
+        raise click.UsageError("--price-per-hour needs --dry-run", ctx)
     with opened() as (settings, db):
         draft = drafted(ctx, db, settings, sources, like)
         if save is not None:
             saved(db, draft, save)
             return
         if dry_run:
-            try_out(draft, chosen(form))
+            try_out(db, settings, draft, chosen(form), price=price)
             return
         job = accept(db, draft, job_defaults(settings))
         with for_a_reader():

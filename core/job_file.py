@@ -8,7 +8,8 @@ min-size = "10kB"
 annotate = false
 ```
 
-Every key except `source` is the long name of an option of `regatta run`.
+Every key except `source` is the long name of an option of `regatta run`. A table `[schedule]` says
+when `regatta schedule add` runs it again; its keys are the long names of that command's options.
 """
 
 import json
@@ -28,11 +29,14 @@ from core.values import read_value
 
 SUFFIX = ".toml"
 SOURCE = "source"
+SCHEDULE = "schedule"
 _PLACES = frozenset({Kind.PLACE, Kind.MODEL})
 
 
 def parse_job(text: str, folder: Path) -> dict[str, Any]:
     """Return what a job file in `folder` says: options by their Python names, and `source`s.
+
+    `schedule` is a table as it was read.
 
     Raises:
         UsageError: it is not TOML, a key is unknown, or its option does not take the value.
@@ -44,6 +48,9 @@ def parse_job(text: str, folder: Path) -> dict[str, Any]:
     said: dict[str, Any] = {}
     for key, value in values.items():
         name = key.replace("-", "_")
+        if name == SCHEDULE and isinstance(value, dict):
+            said[SCHEDULE] = value
+            continue
         if name != SOURCE and name not in OPTIONS:
             raise _unknown(key)
         try:

@@ -9,6 +9,7 @@ REPORT = "report.html"
 
 ATTEMPTS = "_attempts/"
 ITEMS = "items/"
+CARRIED = "carried/"
 RESULTS = "results/"
 
 
@@ -19,6 +20,14 @@ def items_part(number: int, plan_attempt: int) -> str:
     a part that others read. `settle` removes the parts that were never committed.
     """
     return f"{ITEMS}part-{number:05d}-{plan_attempt}.parquet"
+
+
+def carried_part(number: int, plan_attempt: int) -> str:
+    """Return the key of part `number` of the manifest of items taken over from earlier jobs.
+
+    As with item manifests, each planning attempt writes under its own names.
+    """
+    return f"{CARRIED}part-{number:05d}-{plan_attempt}.parquet"
 
 
 def part_name(seq: int) -> str:
@@ -92,6 +101,7 @@ _PICTURES = (".jpg", ".png", ".webp")
 _OURS: dict[str, tuple[str, ...]] = {
     ATTEMPTS: ("",),
     f"{ITEMS}part-": (".parquet",),
+    f"{CARRIED}part-": (".parquet",),
     "annotated/": _PICTURES,
     "cutouts/": _PICTURES,
     "masks/": _PICTURES,

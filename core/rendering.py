@@ -14,7 +14,8 @@ class Drawn:
 
     The part lies at `key` under that job's `output`, with the mask files that its rows name, and
     has this `sha256`. `legends` are those of its models, by name, as JSON. `listed` is how many
-    items the other job had, if a sample of them is drawn.
+    items the other job had, if a sample of them is drawn. `indexes` are the positions that the
+    shard's items have in the other job, in the order of the shard; empty if they are the same.
     """
 
     job: str
@@ -23,6 +24,7 @@ class Drawn:
     sha256: str
     legends: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     listed: int = field(default=0, metadata={IS_LATER: True})
+    indexes: tuple[int, ...] = field(default=(), metadata={IS_LATER: True})
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a shard's row."""
@@ -35,4 +37,5 @@ class Drawn:
         Raises:
             NewerError: a newer version wrote it.
         """
-        return cls(**checked_keys(data, "key of what is drawn", cls))
+        values = checked_keys(data, "key of what is drawn", cls)
+        return cls(**{**values, "indexes": tuple(values.get("indexes", ()))})

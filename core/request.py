@@ -28,7 +28,8 @@ class Terms:
     """What to run, where the results go, and what the job is called.
 
     `model` is one model or several, which run side by side: names, paths, or the exact models of
-    another job. `detector` finds the people for models that need it.
+    another job. `detector` finds the people for models that need it. `since_job` is a job whose
+    results are taken over where nothing has changed since.
     """
 
     model: tuple[str | ModelRef, ...] = option(
@@ -92,6 +93,23 @@ class Terms:
         None,
         "A command that the scheduler runs, without a shell, when the job has ended.",
         metavar="COMMAND",
+        is_later=True,
+    )
+    since_job: str | None = option(
+        "since-job",
+        None,
+        "Do only what is new or has changed since this job, and take over its other results.",
+        metavar="JOB",
+        otherwise="do everything",
+        is_later=True,
+    )
+    redo_on: tuple[str, ...] = option(
+        "redo-on",
+        (),
+        "Do an item again for this reason, too: it would run on another engine now.",
+        choices=("engine",),
+        is_repeated=True,
+        needs="since_job",
         is_later=True,
     )
 

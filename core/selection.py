@@ -28,7 +28,8 @@ class Selection:
     Patterns are shell globs over the whole key, in which `*` crosses `/`; a pattern without a slash
     also matches the key's last part. Sizes are bytes, `since` is seconds since the epoch.
     `allow_empty` lets a job succeed that has nothing to do. `sources` are those of a job over
-    several, with their names (`core.sources`): earlier versions leave such a job alone.
+    several, with their names (`core.sources`). `since_job` is the id of a job whose results stand
+    for items that are the same. Versions that know neither leave such jobs alone.
     """
 
     include: tuple[str, ...] = option(
@@ -62,6 +63,7 @@ class Selection:
         is_later=True,
     )
     sources: tuple[tuple[str, str], ...] = field(default=(), metadata={IS_LATER: True})
+    since_job: str | None = field(default=None, metadata={IS_LATER: True})
 
     def passes_over(self, key: str, *, size: int | None, modified: float | None) -> str | None:
         """Return why an object is not an item of the job, or None if it is one.
@@ -70,7 +72,7 @@ class Selection:
         """
         if self.include and not any(_matches(key, p) for p in self.include):
             return NOT_INCLUDED
-        if self.excludes(key):
+        if self.exclude and self.excludes(key):
             return EXCLUDED
         if size is not None and self.min_size is not None and size < self.min_size:
             return TOO_SMALL

@@ -29,6 +29,9 @@ DETECTOR = "detector"
 ORIENTATION = "orientation"
 """Roles in a composed model whose name is not the task of their network."""
 
+LEAST_LINE_SCORE = 0.5
+"""`drop_score` of PaddleOCR's own pipeline, which keeps lines with exactly that score."""
+
 
 @dataclass(frozen=True, slots=True)
 class Role:

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.errors import UsageError
+from core.export_facts import ExportFacts
 from core.options import ModelRef
 from core.tasks import CLASSIFY, DETECT, SEGMENT, TEXT_REC
 from vision.exports.architectures import PICODET, SOLO
 from vision.exports.exported import ExportedModel
+from vision.exports.facts import facts_of
 from vision.exports.graph_version import graph_version
 from vision.exports.licence import stated_licence
 from vision.ops.preprocess import Preprocessor
@@ -31,6 +33,7 @@ def model_card(export: ExportedModel, source: str, tried: Tried | None) -> dict[
         "threshold": export.threshold,
         "input_shape": None if shape is None else list(shape),
         "files": [file.name for file in export.files],
+        "facts": noted_facts({"": facts_of(export)}),
         "source": source,
         "licence": stated_licence(export.config_file.parent),
         "export_version": graph_version(export.model_file),
@@ -53,17 +56,26 @@ def _comparison(tried: Tried) -> dict[str, Any]:
     }
 
 
-def composed_card(ref: ModelRef, source: str) -> dict[str, Any]:
-    """Return the card of a composed model: its parts, as jobs refer to them."""
+def composed_card(ref: ModelRef, facts: Mapping[str, ExportFacts], source: str) -> dict[str, Any]:
+    """Return the card of a composed model: its parts, as jobs refer to them, and their facts."""
     data = ref.to_json()
     return {
         "export_name": None,
         "arch": "+".join(ref.parts),
         "labels": [],
+        "facts": noted_facts(facts),
         "source": source,
         "parts": data["parts"],
         "settings": data["settings"],
     }
+
+
+def noted_facts(facts: Mapping[str, ExportFacts]) -> dict[str, Any]:
+    """Return facts by role as a card has them; the labels of a model alone stand beside them."""
+    said = {role: one.to_json() for role, one in facts.items()}
+    if "" in said:
+        del said[""]["labels"]
+    return said
 
 
 def doubts(export: ExportedModel, outputs: Sequence[Mapping[str, Any]]) -> list[str]:

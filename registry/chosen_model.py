@@ -1,6 +1,6 @@
 """Finds the model that a job runs, from what a person calls it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,18 +11,19 @@ from sqlalchemy.orm import Session
 from config.catalogue import official_models
 from core.batching import NetworkTraits
 from core.errors import UsageError
+from core.export_facts import ExportFacts
 from core.near import did_you_mean, near_names
 from core.options import SEVERAL, ModelRef
 from core.tasks import DETECTOR, KEYPOINT, ROLES, TASKS
 from registry.composition import Composition, read_composition
-from registry.shipped import shipped_models
+from registry.shipped import shipped_exports, shipped_models
 from store.database import Database
-from store.models import list_models, model_ref
+from store.models import facts_of_row, list_models, model_ref
 from store.tables import Model
-from vision.exports.export import export_digest, read_export
-from vision.exports.exported import ExportedModel, network_traits
-from vision.exports.keypoint import BOTTOM_UP
 from vision.people import people_classes
+
+Finder = Callable[[Database, str | ModelRef], "ChosenModel"]
+"""Finds a model by a name, a path, or as another job had it."""
 
 _SETTINGS = {KEYPOINT: frozenset({"people"})}
 
@@ -36,7 +37,7 @@ class ChosenModel:
     """
 
     ref: ModelRef
-    exports: Mapping[str, ExportedModel] = field(repr=False)
+    exports: Mapping[str, ExportFacts] = field(repr=False)
     beside: tuple["ChosenModel", ...] = ()
 
     @property
@@ -47,29 +48,39 @@ class ChosenModel:
     @property
     def networks(self) -> Mapping[str, NetworkTraits]:
         """The traits of its networks, which decide their batches, by digest."""
-        return network_traits(self.ref, self.exports.values())
+        whole = {member.digest for member in self.ref.members}
+        pairs = zip(self.ref.exports, self.exports.values(), strict=True)
+        return {ref.digest: facts.traits(is_whole=ref.digest in whole) for ref, facts in pairs}
 
     @property
     def is_unpaired(self) -> bool:
         """Whether this is a top-down keypoint model that has no detector yet."""
         if self.ref.task != "keypoint" or self.ref.parts:
             return False
-        return self.exports[""].arch != BOTTOM_UP
+        return not self.exports[""].finds_people
 
 
-def find_models(db: Database, names: Sequence[str | ModelRef]) -> list[ChosenModel]:
+def find_models(
+    db: Database, names: Sequence[str | ModelRef], *, find: Finder | None = None
+) -> list[ChosenModel]:
     """Return the models of registered names, of exported directories, or of another job.
+
+    `find` is `model_in_files` unless it is said.
 
     Raises:
         UsageError: none is named, there is no such model, or it is not what was registered.
     """
     if not names:
         raise UsageError("no model is named", hint="name one with --model")
-    return [_found(db, name) for name in names]
+    return [(find or model_in_files)(db, name) for name in names]
 
 
 def complete_models(
-    db: Database, found: Sequence[ChosenModel], *, detector: str | ModelRef | None
+    db: Database,
+    found: Sequence[ChosenModel],
+    *,
+    detector: str | ModelRef | None,
+    find: Finder | None = None,
 ) -> ChosenModel:
     """Return the model that these make up, side by side if they are several.
 
@@ -79,7 +90,7 @@ def complete_models(
         UsageError: this version does not run the task of a model, a model and the detector do not
             go together, or two models have the same name.
     """
-    finder = None if detector is None else _found(db, detector)
+    finder = None if detector is None else (find or model_in_files)(db, detector)
     chosen = [_complete(model, finder) for model in found]
     if len(chosen) == 1:
         return chosen[0]
@@ -175,13 +186,16 @@ def compose(
     return ChosenModel(ModelRef.composed(name, task, refs, settings), exports)
 
 
-def choose_composed(db: Database, name: str, composition: Composition) -> ChosenModel:
+def choose_composed(
+    db: Database, name: str, composition: Composition, *, find: Finder | None = None
+) -> ChosenModel:
     """Return the model that a composition describes, under this name.
 
     Raises:
         UsageError: a part is unknown, or does not go with the others.
     """
-    parts = {role: _found(db, part) for role, part in composition.parts.items()}
+    find = find or model_in_files
+    parts = {role: find(db, part) for role, part in composition.parts.items()}
     return compose(name, composition.task, parts, composition.options)
 
 
@@ -191,12 +205,19 @@ def describe(directory: Path) -> ModelRef:
     Raises:
         UsageError: the directory is incomplete, or not a model that this version can run.
     """
+    from vision.exports.export import export_digest, read_export  # noqa: PLC0415 - OpenCV
+
     place = directory.resolve()
     export = read_export(place)
     return ModelRef(export.name, export.task, export_digest(place), str(place))
 
 
-def _found(db: Database, name: str | ModelRef) -> ChosenModel:
+def model_in_files(db: Database, name: str | ModelRef) -> ChosenModel:
+    """Return a model by its name, its path, or as another job had it, after a look at its files.
+
+    Raises:
+        UsageError: there is no such model, or it is not what was registered.
+    """
     if isinstance(name, ModelRef):
         return _as_it_was(db, name)
     known = db.read(lambda s: _registered(s, name))
@@ -210,6 +231,34 @@ def _found(db: Database, name: str | ModelRef) -> ChosenModel:
     if not path.is_dir():
         raise _unknown(name, db.read(list_models))
     return _with_exports(describe(path))
+
+
+def model_on_record(db: Database, name: str | ModelRef) -> ChosenModel:
+    """Return a registered or a shipped model by its name, from what was noted about it.
+
+    No file of a model is opened: whether they are as noted, the worker that loads them finds out.
+
+    Raises:
+        UsageError: it is neither, or an earlier version registered it, which noted too little.
+    """
+    if isinstance(name, ModelRef):
+        raise UsageError(f"the model {name.name!r} has no name here", hint="name one with --model")
+    row = db.read(lambda s: s.get(Model, name))
+    if row is not None:
+        facts = facts_of_row(row)
+        if facts is None:
+            raise UsageError(
+                f"an earlier version registered the model {name!r}, which noted too little of it",
+                hint=f"register it again: regatta models add {name} {row.location or '...'}",
+            )
+        return ChosenModel(model_ref(row), facts)
+    place = shipped_models().get(name, Path(name))
+    if place in (exports := shipped_exports()):
+        ref, fact = exports[place]
+        return ChosenModel(ref, {"": fact})
+    if name in shipped_models():
+        return choose_composed(db, name, read_composition(place), find=model_on_record)
+    raise _unknown(name, db.read(list_models))
 
 
 def _unknown(name: str, registered: Iterable[Model]) -> UsageError:
@@ -247,15 +296,18 @@ def _registered(session: Session, name: str) -> ModelRef | None:
     return None if row is None else model_ref(row)
 
 
-def _checked(ref: ModelRef) -> ExportedModel:
-    """Return the exports of a model, after checking its files against its digest."""
+def _checked(ref: ModelRef) -> ExportFacts:
+    """Return what an export is, after checking its files against its digest."""
+    from vision.exports.export import export_digest, read_export  # noqa: PLC0415 - OpenCV
+    from vision.exports.facts import facts_of  # noqa: PLC0415
+
     export = read_export(Path(ref.location))
     if export_digest(Path(ref.location)) != ref.digest:
         raise UsageError(
             f"the files of model {ref.name!r} in {ref.location} are not those that were registered",
             hint=f"restore them, or `regatta models remove {ref.name}` and add it again",
         )
-    return export
+    return facts_of(export)
 
 
 def _why(chosen: ChosenModel) -> str:
@@ -267,7 +319,7 @@ def _why(chosen: ChosenModel) -> str:
 
 
 def _check_people(
-    keypoint: ChosenModel, exports: Mapping[str, ExportedModel], settings: Mapping[str, Any]
+    keypoint: ChosenModel, exports: Mapping[str, ExportFacts], settings: Mapping[str, Any]
 ) -> None:
     if not keypoint.is_unpaired:
         raise UsageError(f"model {keypoint.ref.name!r} takes no detector: {_why(keypoint)}")

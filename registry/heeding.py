@@ -9,17 +9,15 @@ from core.option import Kind, Option, options_of
 from core.options import GREEN, DrawOptions, JobOptions, ModelRef, RowOptions
 from core.request import OPTIONS, JobRequest, Said
 from core.sources import SourceKind
-from core.tasks import DETECT, KEYPOINT, MASKS, OCR, TOP_DOWN, TRAITS, UNPAIRED
+from core.tasks import DETECT, KEYPOINT, LEAST_LINE_SCORE, MASKS, OCR, TOP_DOWN, TRAITS, UNPAIRED
 from core.values import plain_value
 from registry.chosen_model import ChosenModel
-from vision.exports.detection import gives_masks
-from vision.exports.text import LEAST_LINE_SCORE
 
 
 def traits_of(model: ChosenModel) -> frozenset[str]:
     """Return what a model (one, not several) is and has that options may be about."""
     traits = {model.ref.task}
-    if model.ref.task == DETECT and gives_masks(model.exports[""]):
+    if model.ref.task == DETECT and model.exports[""].has_masks:
         traits.add(MASKS)
     if model.ref.task == KEYPOINT and (model.is_unpaired or model.ref.parts):
         traits.add(TOP_DOWN)
@@ -74,6 +72,8 @@ def why_not_beside(each: Option, said: Said) -> str | None:
         return f"{each.flag} says how tiles are cut and merged, and there is no --slice"
     if each.needs == "annotate" and not said.get("annotate", True):
         return f"{each.flag} is about pictures, and --annotate none draws none"
+    if each.needs == "since_job" and "since_job" not in said:
+        return f"{each.flag} says why results are not taken over, and there is no --since-job"
     if each.name == "jpeg-quality" and said.get("picture_format") == "png":
         return f"{each.flag} means nothing to PNG, which loses nothing"
     return None

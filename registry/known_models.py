@@ -5,6 +5,7 @@ from pathlib import Path
 
 from core.errors import UsageError
 from core.near import did_you_mean
+from core.options import ModelRef
 from registry.cards import composed_card, model_card
 from registry.chosen_model import find_models
 from registry.shipped import shipped_models
@@ -42,6 +43,13 @@ def known_model(db: Database, name: str) -> Model:
     return _shipped(db, name)
 
 
+def is_shipped(db: Database, model: ModelRef) -> bool:
+    """Return whether a model is the very one that ships with Regatta under its name."""
+    if model.name not in shipped_models():
+        return False
+    return _shipped(db, model.name).digest == model.digest
+
+
 def _untaken(taken: Iterable[str]) -> list[str]:
     return sorted(shipped_models().keys() - set(taken))
 
@@ -52,7 +60,7 @@ def _shipped(db: Database, name: str) -> Model:
     ref, place = chosen.ref, shipped_models()[name]
     source = "ships with Regatta"
     card = (
-        composed_card(ref, source)
+        composed_card(ref, chosen.exports, source)
         if ref.parts
         else model_card(read_export(Path(ref.location)), source, None)
     )

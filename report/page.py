@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from core.comparison import Comparison
 from core.options import ModelRef
 from core.passed_over import in_words
 from core.plan_warnings import PlanWarnings
@@ -20,7 +21,7 @@ from core.states import ENDED_JOBS, JobState
 from core.times import iso
 from core.wording import count, duration, speed
 from report.charts import bars, columns, segments, time_marks, top
-from report.pictures import Embedded
+from report.pictures import Embedded, is_place, place_url
 from report.provenance import provenance
 from report.section import Section, colours, section
 from report.snapshot import settled, took
@@ -83,8 +84,11 @@ class Content:
 
 
 def relative_url(key: str) -> str:
-    """Return the URL of an object, for a page at the top of the same output."""
-    return quote(key)
+    """Return the URL of an object, for a page at the top of the same output.
+
+    What lies in another job's output has an absolute path, or a bucket's URL.
+    """
+    return place_url(key) if is_place(key) else quote(key)
 
 
 def render(content: Content, picture_url: PictureUrl) -> str:
@@ -104,6 +108,10 @@ def render(content: Content, picture_url: PictureUrl) -> str:
     )
     ref = ModelRef.from_json(job.model)
     counts = {name: getattr(content.counts, name) for name in _COUNTS}
+    parts = segments({name: count for name, count in counts.items() if name != "listed"})
+    comparison = None if job.comparison is None else Comparison.from_json(job.comparison)
+    if job.carried:
+        counts["carried"] = job.carried
     sections = [section(one) for one in statistics.models.values() if one.task.has_things]
     return (
         _environment()
@@ -116,7 +124,8 @@ def render(content: Content, picture_url: PictureUrl) -> str:
             took=took(job),
             outcome=outcome(job.state, content.counts, listing_ended=job.planned_at is not None),
             counts=counts,
-            parts=segments({name: count for name, count in counts.items() if name != "listed"}),
+            parts=parts,
+            compared=None if comparison is None else comparison.words,
             passed_over=list(in_words(job.passed_over)),
             plan_warnings=list(PlanWarnings.from_json(job.warnings).in_words()),
             statistics=statistics,

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from core.errors import BadInputError
 from report.statistics import Picture
+from store.locations import open_store, split_location
 from store.objects import ObjectStore
+from store.s3.location import is_s3
 from vision.encode import encode_jpeg
 from vision.read.picture import read_picture
 
@@ -44,12 +46,31 @@ def embed(pictures: Sequence[Picture], output: ObjectStore) -> Iterator[Embedded
     share = min(_LARGEST_BYTES, TOTAL_BYTES // max(1, len(pictures)))
     for picture in pictures:
         try:
-            image = read_picture(output.get(picture.annotated), max_pixels=_MAX_PIXELS).pixels
+            data = _content(picture.annotated, output)
+            image = read_picture(data, max_pixels=_MAX_PIXELS).pixels
         except BadInputError:
             continue
         data, width, height = _fitted(image, share)
         url = "data:image/jpeg;base64," + base64.b64encode(data).decode()
         yield Embedded(picture, url, width, height)
+
+
+def is_place(annotated: str) -> bool:
+    """Return whether a picture's name is a path or URL: one of a result that was taken over."""
+    return annotated.startswith("/") or is_s3(annotated)
+
+
+def place_url(annotated: str) -> str:
+    """Return the URL of such a picture."""
+    folder, key = split_location(annotated)
+    return open_store(folder).url(key)
+
+
+def _content(annotated: str, output: ObjectStore) -> bytes:
+    if not is_place(annotated):
+        return output.get(annotated)
+    folder, key = split_location(annotated)
+    return open_store(folder).get(key)
 
 
 def _fitted(image: NDArray[np.uint8], max_bytes: int) -> tuple[bytes, int, int]:

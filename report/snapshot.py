@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from config.settings import Settings
+from core.comparison import Comparison
 from core.kinds import KNOWN, NEED_ENGINE, ShardKind
 from core.messages import queue_for
 from core.options import ModelRef
@@ -18,7 +19,7 @@ from store.database import Database
 from store.dismissals import dismissed
 from store.jobs import Tally, get_job, source_texts, tally, troubles_of, why_newer
 from store.notifications import PENDING, notifications_of
-from store.rates import pace, stage_seconds
+from store.rates import deviation, pace, stage_seconds
 from store.room import is_full
 from store.tables import Job, Notification, Process, SickDevice
 
@@ -26,14 +27,38 @@ Snapshot = dict[str, Any]
 
 
 def snapshot(db: Database, settings: Settings, job_id: str) -> Snapshot:
-    """Return one job's snapshot, with what each stage did lately, and who was told of its end."""
+    """Return one job's snapshot, with what each stage did lately and how sure the ETA is.
+
+    `stages` are shares of the work, `stage_rates` the items a second that one thread of each does.
+    `notifications` say who was told of its end, or is to be.
+    """
 
     def take(s: Session) -> Snapshot:
         [seen] = _take(s, db, settings, [get_job(s, job_id)])
-        told = [_notification(row) for row in notifications_of(s, job_id)]
-        return {**seen, "stages": _shares(stage_seconds(s, job_id)), "notifications": told}
+        busy, items = stage_seconds(s, job_id)
+        rates = {stage: round(items / seconds, 3) for stage, seconds in busy.items() if items}
+        eta = seen["eta_seconds"]
+        off = None if eta is None else deviation(s, job_id, seen["items"]["pending"])
+        between = (
+            None if off is None else [round(eta * max(0, 1 - off), 1), round(eta * (1 + off), 1)]
+        )
+        return {
+            **seen,
+            "eta_between": between,
+            "stages": _shares(busy),
+            "stage_rates": rates,
+            "notifications": [_notification(row) for row in notifications_of(s, job_id)],
+        }
 
     return db.read(take)
+
+
+def _between(s: Session, seen: Snapshot) -> list[float] | None:
+    """Return the seconds left at least and at most, in four cases of five each, if known."""
+    if (eta := seen["eta_seconds"]) is None:
+        return None
+    off = deviation(s, seen["id"], seen["items"]["pending"])
+    return None if off is None else [round(eta * max(0.0, 1 - off), 1), round(eta * (1 + off), 1)]
 
 
 def snapshots(db: Database, settings: Settings, jobs: Sequence[Job]) -> list[Snapshot]:
@@ -147,6 +172,8 @@ def _describe(
             "quarantined": counts.quarantined,
             "cancelled": counts.cancelled,
             "pending": counts.pending,
+            # Results of earlier jobs that are part of this one's, besides those that are listed.
+            **({} if job.since_job is None else {"carried": job.carried}),
         },
         "shards": {state.value: counts.shards.get(state, 0) for state in ShardState},
         "rate": None if rate is None else round(rate, 3),
@@ -164,6 +191,8 @@ def _describe(
         "generation": job.generation,
         "in_progress": counts.in_progress,
         "passed_over": job.passed_over,
+        "since": job.since_job,
+        "comparison": None if job.comparison is None else _comparison(job.comparison),
         "warnings": list(PlanWarnings.from_json(job.warnings).in_words()),
         "error": None if job.state in LIVE_JOBS else job.error,
         "needs_newer": why_newer(job) if job.state not in ENDED_JOBS else None,
@@ -175,6 +204,14 @@ def _describe(
         "left_out": left_out if job.state in LIVE_JOBS and job.kind in NEED_ENGINE else [],
         "networks": _networks(job),
     }
+
+
+def _comparison(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a comparison with an earlier job has found so far, in numbers and words."""
+    found = Comparison.from_json(said)
+    counts = found.to_json()
+    del counts["manifests"]
+    return {**counts, "carried": found.carried, "words": found.words}
 
 
 def _networks(job: Job) -> list[dict[str, str]]:

@@ -17,6 +17,7 @@ from core.ids import new_id
 from scheduler.doorbell import Doorbell
 from scheduler.loop import Scheduler, Timing
 from scheduler.plan import PLANNED_KINDS
+from scheduler.submit import JobDefaults
 from scheduler.webhooks import Rules
 from store import processes
 from store.database import Database
@@ -56,11 +57,12 @@ def main() -> int:
     )
     rules = Rules(commands=settings.notify_commands, private=settings.notify_private)
     stop = threading.Event()
+    defaults = JobDefaults.of(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
         _look_into(db)
-        Scheduler(db, doorbell, heartbeat, timing, rules).run(stop)
+        Scheduler(db, doorbell, heartbeat, timing, defaults, rules).run(stop)
     except UsageError as error:
         return _refuse(error)
     finally:

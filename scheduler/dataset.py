@@ -31,6 +31,14 @@ from store.s3.location import S3Location, is_s3
 
 _URL = re.compile("[A-Za-z][A-Za-z0-9+.-]*://")
 _EXAMPLES = 5
+_SIZES = (
+    (10_000, "below 10 kB"),
+    (100_000, "to 100 kB"),
+    (1_000_000, "to 1 MB"),
+    (10_000_000, "to 10 MB"),
+    (float("inf"), "from 10 MB"),
+)
+_UNKNOWN_SIZE = "unknown"
 _MOST_SOURCES = 1000  # every claim of a shard reads them
 
 
@@ -234,10 +242,14 @@ def _glob_hint(source: Source) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a job would be: its items, their bytes if known, what is passed over and why."""
+    """What a job would be: its items, their bytes if known, what is passed over and why.
+
+    `sizes` counts the items by their size, in words, the smallest first.
+    """
 
     items: int
     size: int
+    sizes: Mapping[str, int]
     passed_over: Mapping[str, int]
     examples: tuple[str, ...]
 
@@ -251,21 +263,32 @@ def estimate(source: str, selection: Selection) -> Estimate:
     """
     items, size = 0, 0
     passed_over: Counter[str] = Counter()
+    sizes = dict.fromkeys([*(name for _, name in _SIZES), _UNKNOWN_SIZE], 0)
     examples: list[str] = []
     sources = tuple(sources_by_prefix(source, selection.sources).values())
     with _reading(source):
-        for found in _selected(listing_of_all(sources, None), selection, passed_over):
+        for found in selected(listing_of_all(sources, None), selection, passed_over):
             items += 1
             size += found.size or 0
+            sizes[_size_class(found.size)] += 1
             if len(examples) < _EXAMPLES:
                 examples.append(found.key)
-    return Estimate(items, size, dict(passed_over), tuple(examples))
+    there = {name: number for name, number in sizes.items() if number}
+    return Estimate(items, size, there, dict(passed_over), tuple(examples))
 
 
-def _selected(
+def _size_class(size: int | None) -> str:
+    if size is None:
+        return _UNKNOWN_SIZE
+    return next(name for below, name in _SIZES if size < below)
+
+
+def selected(
     entries: Iterable[Listed], selection: Selection, passed_over: Counter[str]
 ) -> Iterator[Listed]:
-    def selected() -> Iterator[Listed]:
+    """Yield the entries that are items of a job; the others are counted by reason."""
+
+    def items() -> Iterator[Listed]:
         for found in entries:
             reason = why_passed_over(found, selection)
             if reason is None:
@@ -273,4 +296,4 @@ def _selected(
             else:
                 passed_over[reason] += 1
 
-    return islice(selected(), selection.limit)
+    return islice(items(), selection.limit)

@@ -12,7 +12,7 @@ from core.kinds import ShardKind
 from core.options import JobOptions
 from core.states import LIVE_JOBS, JobState
 from core.tolerance import USUAL, Tolerance
-from store.committed import quarantined_rows
+from store.committed import own_quarantined_rows
 from store.database import Database
 from store.jobs import Tally, list_jobs, pause, tally
 from store.tables import Job
@@ -65,7 +65,7 @@ class Guard:
     def _mostly(self, job: Job) -> str:
         """Return the most frequent reason in words, as far as the rows can be read."""
         try:
-            rows = list(islice(quarantined_rows(self._db, job), _MOST_ROWS))
+            rows = list(islice(own_quarantined_rows(self._db, job), _MOST_ROWS))
         except RegattaError as error:
             _log.warning("reasons cannot be read", job=job.id, error=str(error))
             return ""

@@ -1,13 +1,15 @@
-"""The scheduler's loop: one process, four threads, any number of them side by side.
+"""The scheduler's loop: one process, six threads, any number of them side by side.
 
-Planning reads listings, the guard rows, and settling reads and writes outputs: any of these may
-take a while, so planning has a thread, and the other two share one; so has telling others what
-happened. Everything else is short.
+Planning reads listings, the guard rows, settling reads and writes outputs, and firing looks at
+sources: any of these may take a while, so planning and firing have a thread each, and the other two
+share one. Removing old runs may take hours, and has one, too; so has telling others what happened.
+Everything else is short.
 """
 
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import structlog
@@ -16,12 +18,15 @@ from core.errors import RegattaError
 from core.repeats import Repeats
 from scheduler.dispatch import Dispatcher
 from scheduler.doorbell import Doorbell
+from scheduler.firing import Firing
 from scheduler.guard import Guard
 from scheduler.notices import Notifier
 from scheduler.plan import Planner
 from scheduler.profiles import Profiler
 from scheduler.reap import Reaper
+from scheduler.retention import Retention
 from scheduler.settle import Settler
+from scheduler.submit import JobDefaults
 from scheduler.webhooks import Rules
 from store import processes
 from store.database import Database
@@ -29,6 +34,8 @@ from store.jobs import any_under_way
 
 _TICK_SECONDS = 0.25
 _IDLE_SECONDS = 0.25
+_FIRE_SECONDS = 0.5
+_SUBMITTING = 4  # schedules whose sources are looked at at the same time
 _REST_SECONDS = 5.0  # at least so often everything is looked at, even if no job is under way
 
 _log = structlog.get_logger()
@@ -63,6 +70,7 @@ class Scheduler:
         doorbell: Doorbell,
         heartbeat: processes.Heartbeat,
         timing: Timing,
+        defaults: JobDefaults,
         rules: Rules,
     ) -> None:
         self._db = db
@@ -85,6 +93,8 @@ class Scheduler:
         self.settler = Settler(db)
         self.guard = Guard(db)
         self.notifier = Notifier(db, heartbeat.id, rules)
+        self._pool = ThreadPoolExecutor(_SUBMITTING, "submit")
+        self.firing = Firing(db, defaults, pool=self._pool)
 
     def tick(self) -> None:
         """Run everything short once; trouble in one part doesn't stop the others."""
@@ -102,6 +112,8 @@ class Scheduler:
             threading.Thread(target=self._plan, args=(stop,), name="planner"),
             threading.Thread(target=self._settle, args=(stop,), name="settler"),
             threading.Thread(target=self.notifier.run, args=(stop,), name="notifier"),
+            threading.Thread(target=self._fire, args=(stop,), name="firing"),
+            threading.Thread(target=self._clear, args=(stop,), name="retention"),
         ]
         for thread in threads:
             thread.start()
@@ -139,6 +151,16 @@ class Scheduler:
                 self._quietly(self.guard.tick)
                 self._quietly(self.settler.tick)
                 last = time.monotonic()
+
+    def _clear(self, stop: threading.Event) -> None:
+        retention = Retention(self._db, is_stopped=stop.is_set)
+        while not stop.wait(_REST_SECONDS):
+            self._quietly(retention.tick)
+
+    def _fire(self, stop: threading.Event) -> None:
+        while not stop.wait(_FIRE_SECONDS):
+            self._quietly(self.firing.tick)
+        self._pool.shutdown(cancel_futures=True)
 
     def _beat(self) -> None:
         if time.monotonic() - self._last_beat < self._timing.heartbeat_seconds:

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from core import notices
+from core.comparison import Comparison
 from core.digests import Digests
 from core.errors import NewerError
 from core.kinds import NEED_ENGINE, ArtefactRole
@@ -25,6 +26,7 @@ def job_manifest(
     state: JobState,
     tally: Tally,
     shards: Sequence[Shard],
+    carried: Sequence[tuple[str, str]] = (),
     *,
     finished: float,
     error: str | None = None,
@@ -32,8 +34,9 @@ def job_manifest(
 ) -> dict[str, Any]:
     """Return the content of `manifest.json` for a job that ends as `state`.
 
-    `shards` are those that have committed anything, in listing order, `refers_to` the jobs whose
-    results it read, and why; `error` is why it failed.
+    `shards` are those that have committed anything, in listing order, `carried` the manifests of
+    what the job has taken over, `refers_to` the jobs whose results it read, and why; `error` is why
+    it failed.
     """
     profiles = profiles_of(job)
     legends = {name: said for shard in shards for name, said in legends_of(shard).items()}
@@ -73,7 +76,9 @@ def job_manifest(
             "quarantined": tally.quarantined,
             "cancelled": tally.cancelled,
             "passed_over": job.passed_over,
+            **({} if job.since_job is None else {"carried": job.carried}),
         },
+        **_compared(job, carried),
         **({"warnings": warned} if (warned := job.warnings) else {}),
         "parts": [_part(shard) for shard in shards if is_result(shard)],
         "artefacts": [
@@ -97,6 +102,24 @@ def _request(job: Job) -> dict[str, Any] | None:
     if job.request is None:
         return None
     return {name: value for name, value in job.request.items() if name not in notices.OPTIONS}
+
+
+def _compared(job: Job, carried: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Return with what the job was compared, what was found, and what it has taken over."""
+    if job.since_job is None:
+        return {}
+    comparison = Comparison.from_json(job.comparison or {})
+    counts = comparison.to_json()
+    del counts["manifests"]
+    return {
+        "since": job.since_job,
+        "comparison": {**counts, "words": comparison.words},
+        # Keys in this output, unless they say otherwise.
+        "carried": [
+            {"key": key, **({} if output == job.output else {"output": output})}
+            for output, key in carried
+        ],
+    }
 
 
 def _digests(job: Job) -> dict[str, str] | None:

@@ -1,17 +1,18 @@
 """Where jobs read and write, so that nobody removes what is another's."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.errors import UsageError
-from core.sources import SourceKind, sources_by_prefix
+from core.errors import NewerError, UsageError
+from core.sources import Source, SourceKind, parse_source, sources_by_prefix
 from store.locations import absolute
 from store.s3.location import is_s3
+from store.schedules import definition_of, list_schedules
 from store.tables import Job
 
 _WALKED = {SourceKind.FOLDER, SourceKind.GLOB}
@@ -48,14 +49,29 @@ def places_of_all(session: Session) -> Sequence[Places]:
         Places(
             row.id,
             real_folder(row.output),
-            tuple(
-                real_folder(one.root) + ("" if one.kind in _WALKED else one.name)
-                for one in sources_by_prefix(row.source, row.selection.get("sources", ())).values()
-            ),
+            _real(sources_by_prefix(row.source, row.selection.get("sources", ())).values()),
             sees_hidden=bool(row.selection.get("hidden")),
         )
         for row in rows
     ]
+
+
+def places_of_schedules(session: Session) -> Sequence[Places]:
+    """Return where schedules read, as `schedule NAME`; they have no output of their own."""
+    found = []
+    for row in list_schedules(session):
+        with suppress(NewerError):  # what a newer version's schedule reads can't be told
+            request = definition_of(row).request
+            sources = _real(map(parse_source, request.sources))
+            hidden = bool(request.said.get("hidden"))
+            found.append(Places(f"schedule {row.name}", "", sources, sees_hidden=hidden))
+    return found
+
+
+def _real(sources: Iterable[Source]) -> tuple[str, ...]:
+    return tuple(
+        real_folder(one.root) + ("" if one.kind in _WALKED else one.name) for one in sources
+    )
 
 
 def real_folder(location: str) -> str:

@@ -25,8 +25,10 @@ from core.plan_warnings import REPEATED, PlanWarnings
 from core.profile import ExecutionProfile
 from core.selection import Selection
 from core.sources import sources_by_prefix
+from scheduler.continued import Continued
 from scheduler.dataset import why_empty, why_passed_over
 from scheduler.drawn_parts import DrawnParts
+from scheduler.expectation import note_expected
 from scheduler.listing import Listed, listing_of_all
 from scheduler.troubles import Troubles
 from store import planning
@@ -53,7 +55,10 @@ _log = structlog.get_logger()
 
 @dataclass(slots=True)
 class _Walk:
-    """A planning in progress: what is known about the job, and how far its listing got."""
+    """A planning in progress: what is known about the job, and how far its listing got.
+
+    `continued` compares the listing with the results of an earlier job, if it is to.
+    """
 
     hold: planning.PlanHold
     job: Job
@@ -64,10 +69,21 @@ class _Walk:
     warnings: PlanWarnings
     listed: int
     parts: int
+    continued: Continued | None = None
+
+    @property
+    def planned(self) -> int:
+        """How many items are planned, or taken over."""
+        return self.listed + (0 if self.continued is None else self.continued.comparison.carried)
 
     def is_over(self, more: int) -> bool:
         """Return whether `more` items besides those planned are all that the job may have."""
-        return self.selection.limit is not None and self.listed + more >= self.selection.limit
+        return self.selection.limit is not None and self.planned + more >= self.selection.limit
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        if self.continued is not None:
+            self.continued.close()
 
 
 @dataclass(slots=True)
@@ -114,8 +130,10 @@ class Planner:
         # It comes back only if it goes on. A broken listing must not pass for one that ended: after
         # an unforeseen error its lease lapses, and it is read again from the cursor.
         walk = self._walks.popleft()
+        goes_on = False
         try:
-            if self._advance(walk):
+            goes_on = self._advance(walk)
+            if goes_on:
                 self._walks.append(walk)
             self._troubles.mended(walk.job.id)
         except RetryableError as error:
@@ -125,12 +143,18 @@ class Planner:
         except RegattaError as error:
             _log.error("cannot plan", job=walk.job.id, error=str(error))
             self._fail(walk, error, "cannot plan: ")
+        finally:
+            if not goes_on and isinstance(walk, _Walk):
+                walk.close()
         return True
 
     def close(self) -> None:
         """Leave what is being planned to others."""
         while self._walks:
-            self._release(self._walks.popleft())
+            walk = self._walks.popleft()
+            self._release(walk)
+            if isinstance(walk, _Walk):
+                walk.close()
 
     def _release(self, walk: _Walk | DrawnParts, error: str | None = None) -> None:
         def release(session: Session) -> None:
@@ -185,6 +209,7 @@ class Planner:
             warnings=PlanWarnings.from_json(job.warnings),
             listed=job.listed,
             parts=job.plan_parts,
+            continued=None if job.since_job is None else Continued(self._db, job),
         )
 
     def _shard_items(self, job: Job) -> int:
@@ -212,17 +237,34 @@ class Planner:
         return goes_on
 
     def _finish(self, walk: _Walk | DrawnParts) -> None:
-        if isinstance(walk, _Walk) and not walk.listed:
+        if isinstance(walk, _Walk) and not walk.planned:
             why = why_empty(walk.job.source, walk.selection, walk.passed_over)
             if why is not None:
                 _log.info("nothing to do", job=walk.job.id, why=str(why))
                 self._fail(walk, why)
                 return
-        if self._db.write(lambda s: planning.finish_plan(s, walk.hold, now=self._db.now(s))):
-            _log.info("planned", job=walk.job.id)
+        compared = None
+        if isinstance(walk, _Walk) and walk.continued is not None and self._renew(walk):
+            compared = walk.continued.finished()
+        now = self._db.now
+        if self._db.write(
+            lambda s: planning.finish_plan(s, walk.hold, now=now(s), comparison=compared)
+        ):
+            words = {} if compared is None else {"compared": compared.words}
+            _log.info("planned", job=walk.job.id, **words)
+            self._db.write(lambda s: note_expected(s, walk.job.id, now=now(s)))
+
+    def _renew(self, walk: _Walk) -> bool:
+        return self._db.write(
+            lambda s: planning.renew_plan(
+                s, walk.hold, now=self._db.now(s), lease_seconds=self._lease_seconds
+            )
+        )
 
     def _list(self, walk: _Walk) -> bool | None:
         """Plan the next part of a listing; return whether there is more, None if overtaken."""
+        if walk.continued is not None and not walk.continued.advance():
+            return True if self._renew(walk) else None
         part = self._read_part(walk)
         if part.cursor is not None and not self._commit(walk, part):
             return None
@@ -242,7 +284,9 @@ class Planner:
             return part
         until = self._monotonic() + _PART_SECONDS
         # The first part is one shard, so that work starts while the listing goes on.
-        full = walk.shard_items if walk.parts == 0 else max(_PART_ITEMS, walk.shard_items)
+        # Where only what is new becomes items, they are few.
+        is_first = walk.parts == 0 and walk.continued is None
+        full = walk.shard_items if is_first else max(_PART_ITEMS, walk.shard_items)
         for seen, found in enumerate(walk.objects, start=1):
             part.cursor = dict(found.cursor)
             self._sort_in(walk, part, found)
@@ -277,6 +321,8 @@ class Planner:
         )
 
     def _commit(self, walk: _Walk, part: _Part) -> bool:
+        if walk.continued is not None:
+            return self._commit_sorted(walk, walk.continued, part)
         key = items_part(walk.parts, walk.hold.attempt)
         if part.items:
             open_store(walk.job.output).put(key, encode_items(part.items), durable=True)
@@ -292,6 +338,28 @@ class Planner:
         walk.parts += bool(shards)
         return committed
 
+    def _commit_sorted(self, walk: _Walk, continued: Continued, part: _Part) -> bool:
+        """Commit a part of which only some items are to be done."""
+        key = items_part(walk.parts, walk.hold.attempt)
+        found = continued.sort(
+            part.items,
+            key,
+            shard_items=walk.shard_items,
+            first=walk.listed,
+            attempt=walk.hold.attempt,
+        )
+        if found.items:
+            data = encode_items(found.items, found.whys)
+            open_store(walk.job.output).put(key, data, durable=True)
+        cursor = part.cursor or {}
+        committed = self._add(
+            walk.hold, found.shards, cursor, walk.passed_over, walk.warnings, found.taken
+        )
+        continued.comparison = found.taken.comparison
+        walk.listed += len(found.items)
+        walk.parts += bool(found.shards)
+        return committed
+
     def _add(
         self,
         hold: planning.PlanHold,
@@ -299,6 +367,7 @@ class Planner:
         cursor: Mapping[str, Any],
         passed_over: Mapping[str, int],
         warnings: PlanWarnings,
+        taken: planning.Taken | None = None,
     ) -> bool:
         return self._db.write(
             lambda s: planning.commit_plan_part(
@@ -308,6 +377,7 @@ class Planner:
                 cursor=cursor,
                 passed_over=passed_over,
                 warnings=warnings.to_json(),
+                taken=taken,
                 now=self._db.now(s),
                 lease_seconds=self._lease_seconds,
             )

@@ -70,6 +70,11 @@ def check(db: Database, old: Job, said: Said) -> Redrawing:
             f"job {old.id} has not ended: it is {old.state}",
             hint=f"wait for it (`regatta status {old.id} --watch`), or cancel it first",
         )
+    if old.carried:
+        raise UsageError(
+            f"job {old.id} has taken over results of earlier jobs: a new job draws all of them",
+            hint=f"`regatta run --like {old.id} --since-job {old.id}` with the options for drawing",
+        )
     parts = db.read(lambda s: parts_of(s, old.id))
     if not parts:
         raise UsageError(f"job {old.id} has no results to draw: it ended as {old.state}")

@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from sqlalchemy.orm import Session
+
 from core.errors import BadInputError, UsageError
 from core.layout import is_ours
 from core.states import ENDED_JOBS
-from scheduler.places import places_of_all, real_folder
+from scheduler.places import places_of_all, places_of_schedules, real_folder
 from store.database import Database
-from store.jobs import forget, get_job, list_jobs
+from store.fires import keep_outcome
+from store.jobs import forget, get_job, list_jobs, tally
 from store.locations import open_store
 from store.objects import ObjectInfo
+from store.outcome import outcome
 from store.references import referring_to
 from store.s3.location import is_s3
 from store.tables import Job
@@ -53,8 +57,15 @@ def remove_job(
     if why := why_kept(db, job, with_output=with_output):
         raise UsageError(f"job {job_id} must stay: {why}")
     removed = _remove_output(db, job, progress) if with_output else Removed()
-    db.write(lambda s: forget(s, job_id))
+    db.write(lambda s: _forget(s, job))
     return removed
+
+
+def _forget(session: Session, job: Job) -> None:
+    """Remove a job's rows; the history of its schedule keeps what it did."""
+    did = outcome(job, tally(session, [job])[job.id])
+    if forget(session, job.id):
+        keep_outcome(session, job.id, did)
 
 
 def why_kept(db: Database, job: Job, *, with_output: bool) -> str | None:
@@ -72,11 +83,10 @@ def why_kept(db: Database, job: Job, *, with_output: bool) -> str | None:
 
 
 def _readers(db: Database, job: Job) -> list[str]:
-    """Return the other jobs whose items lie in a job's output."""
+    """Return the other jobs, and the schedules, whose items lie in a job's output."""
     output = real_folder(job.output)
-    return [
-        other.job for other in db.read(places_of_all) if other.job != job.id and other.reads(output)
-    ]
+    others = db.read(lambda s: [*places_of_all(s), *places_of_schedules(s)])
+    return [other.job for other in others if other.job != job.id and other.reads(output)]
 
 
 def superfluous(db: Database, *, keep: int | None, ended_before: float | None) -> Sequence[Job]:

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from core.errors import BadInputError, FatalError, RegattaError, text_of
-from core.layout import ATTEMPTS, ITEMS, MANIFEST, results_part
+from core.layout import ATTEMPTS, CARRIED, ITEMS, MANIFEST, results_part
 from core.options import ModelRef
 from core.repeats import Repeats
 from core.states import JobMoves, JobState, Move, ShardState
@@ -22,6 +22,7 @@ from scheduler.manifest import job_manifest
 from scheduler.troubles import Troubles
 from store import leases, references, settling
 from store.artefacts import artefacts_of, part_of
+from store.carried import carried_manifests
 from store.database import Database
 from store.jobs import Tally, forget_troubles, get_job, lock_job, note_trouble, tally, why_newer
 from store.jobs import stop as stop_job
@@ -224,9 +225,19 @@ class Settler:
         if missing := _missing(output, shards):
             self._lose(job, missing, len(shards))
             return False
+        carried = carried_manifests(self._db, job)
+        for place, key in carried:  # else a FatalError says so, and the job fails
+            own_object(job.id, place, key)
         refers_to = self._db.read(lambda s: references.references_of(s, job.id))
         manifest = job_manifest(
-            job, move.target, counts, shards, finished=now, error=error, refers_to=refers_to
+            job,
+            move.target,
+            counts,
+            shards,
+            carried,
+            finished=now,
+            error=error,
+            refers_to=refers_to,
         )
         output.put(MANIFEST, json.dumps(manifest, indent=2).encode() + b"\n", durable=True)
         self._sweep(job, output)
@@ -254,10 +265,11 @@ class Settler:
         Another settler may have ended the job meanwhile, and a retry may be under way. What existed
         before the job ended belongs to nobody; what came later belongs to the retry.
         """
-        found = [info.key for prefix in (ATTEMPTS, ITEMS) for info in output.list(prefix)]
+        found = [info.key for prefix in (ATTEMPTS, ITEMS, CARRIED) for info in output.list(prefix)]
         committed, stands = self._db.read(
             lambda s: (settling.items_keys(s, job.id), settling.stands(s, job))
         )
+        committed |= {key for _, key in carried_manifests(self._db, job)}
         if not stands:
             return
         for key in found:

@@ -4,14 +4,15 @@ A refused request costs nothing; an accepted job is the scheduler's from then on
 """
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from config.settings import Settings
 from core.batching import NetworkTraits
 from core.errors import UsageError
 from core.ids import new_id
@@ -22,11 +23,13 @@ from core.request import JobRequest
 from core.selection import Selection
 from core.sources import Source, SourceKind
 from core.states import JobState
-from registry.chosen_model import complete_models, find_models
+from registry.chosen_model import Finder, complete_models, find_models
 from registry.heeding import effective, heeded
 from registry.labels import labelled
 from scheduler.dataset import Dataset, locate, locate_all
 from scheduler.places import real_folder
+from scheduler.since import since
+from store import references
 from store.database import Database
 from store.locations import open_store
 from store.naming import naming
@@ -47,6 +50,18 @@ class JobDefaults:
     batch_size: int | None = None
     shard_items: int | None = None
 
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return what the settings say about jobs."""
+        return cls(
+            objects=settings.objects,
+            max_pixels=settings.max_pixels,
+            max_item_bytes=settings.max_item_bytes,
+            jpeg_quality=settings.jpeg_quality,
+            batch_size=settings.batch_size,
+            shard_items=settings.shard_items,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -54,6 +69,7 @@ class Draft:
 
     `effective` are the values that hold for each model (`registry.heeding`). `dropped` names
     inherited options that nothing in the job heeds, and says why; `request` is without them.
+    `since` is the id of the job whose results are taken over where nothing has changed.
     """
 
     request: JobRequest
@@ -64,11 +80,12 @@ class Draft:
     options: JobOptions
     effective: dict[str, Any]
     dropped: tuple[str, ...]
+    since: str | None = None
 
     @property
     def selection(self) -> Selection:
         """Which entries become items; ages count back from now."""
-        return replace(self.request.selection(), sources=self.dataset.several)
+        return replace(self.request.selection(), sources=self.dataset.several, since_job=self.since)
 
 
 def submit(
@@ -86,18 +103,25 @@ def submit(
     return accept(db, check(db, request, defaults), defaults, rng=rng)
 
 
-def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
+def check(
+    db: Database, request: JobRequest, defaults: JobDefaults, *, find: Finder | None = None
+) -> Draft:
     """Check everything about a request except its output, and write nothing.
+
+    `find` finds the models (`registry.chosen_model`), in their files unless it is said.
 
     Raises:
         UsageError: the request cannot be carried out as it stands.
     """
     request.check()
     dataset = locate_all(request.sources)
-    found = find_models(db, request.terms.model)
+    found = find_models(db, request.terms.model, find=find)
     request, dropped = heeded(request, found, {source.kind for source in dataset.sources})
-    chosen = complete_models(db, found, detector=request.terms.detector)
+    chosen = complete_models(db, found, detector=request.terms.detector, find=find)
     request = labelled(request, chosen.members)
+    if (earlier := since(db, request)) is not None:
+        said = {**request.said, "since_job": earlier.id}  # names find other jobs tomorrow
+        request = replace(request, said=said)
     options = request.options(
         max_pixels=defaults.max_pixels,
         max_item_bytes=defaults.max_item_bytes,
@@ -114,6 +138,7 @@ def check(db: Database, request: JobRequest, defaults: JobDefaults) -> Draft:
         options=options,
         effective=effective(chosen, options),
         dropped=tuple(dropped),
+        since=None if earlier is None else earlier.id,
     )
 
 
@@ -126,9 +151,49 @@ def accept(
         UsageError: its output cannot be used; nothing was written.
     """
     job_id = new_id(rng or random.SystemRandom())
+    job = _accepted(db, draft, defaults, job_id, lambda _: True)
+    assert job is not None
+    return job
+
+
+def accept_as(
+    db: Database,
+    draft: Draft,
+    defaults: JobDefaults,
+    job_id: str,
+    *,
+    confirm: Callable[[Session], bool],
+) -> Job | None:
+    """Write the job of a checked request under an id that was chosen before.
+
+    It may be repeated. `confirm` is asked in the transaction that writes the job; if it says no,
+    there is none.
+
+    Raises:
+        UsageError: its output cannot be used; nothing was written.
+    """
+    job = db.read(lambda s: s.get(Job, job_id))
+    return job or _accepted(db, draft, defaults, job_id, confirm)
+
+
+def _accepted(
+    db: Database,
+    draft: Draft,
+    defaults: JobDefaults,
+    job_id: str,
+    confirm: Callable[[Session], bool],
+) -> Job | None:
     output = draft.request.terms.output or f"{defaults.objects.rstrip('/')}/{job_id}"
     output = usable_output(db, output, draft.dataset.sources, job_id)
-    return db.write(lambda s: _write(s, draft, job_id, output, db.now(s)))
+
+    def write(session: Session) -> Job | None:
+        # A commit whose answer was lost is repeated: the row may be there already.
+        job = session.get(Job, job_id)
+        if job is None and confirm(session):
+            job = _write(session, draft, job_id, output, db.now(session))
+        return job
+
+    return db.write(write)
 
 
 def usable_output(db: Database, output: str, sources: Iterable[Source], job_id: str) -> str:
@@ -169,29 +234,29 @@ def locate_output(output: str) -> str:
 
 
 def _write(session: Session, draft: Draft, job_id: str, output: str, now: float) -> Job:
-    # A commit whose answer was lost is repeated: the row may be there already.
-    job = session.get(Job, job_id)
     terms = draft.request.terms
-    if job is None:
-        job = Job(
-            id=job_id,
-            name=draft.name,
-            task=draft.model.queue,
-            source=draft.dataset.source,
-            output=output,
-            model=draft.model.to_json(),
-            networks={digest: one.to_json() for digest, one in draft.networks.items()},
-            options=draft.options.to_json(),
-            selection=draft.selection.to_json(),
-            request=replace(draft.request, sources=draft.dataset.texts).to_json(),
-            effective=draft.effective,
-            tags=list(terms.tag),
-            version=version("regatta"),
-            state=JobState.PLANNING,
-            priority=terms.priority,
-            created_at=now,
-            notify=notices_of(draft.request.said),
-        )
-        session.add(job)
-        session.flush()
+    job = Job(
+        id=job_id,
+        name=draft.name,
+        task=draft.model.queue,
+        source=draft.dataset.source,
+        output=output,
+        model=draft.model.to_json(),
+        networks={digest: one.to_json() for digest, one in draft.networks.items()},
+        options=draft.options.to_json(),
+        selection=draft.selection.to_json(),
+        request=replace(draft.request, sources=draft.dataset.texts).to_json(),
+        effective=draft.effective,
+        tags=list(terms.tag),
+        version=version("regatta"),
+        state=JobState.PLANNING,
+        priority=terms.priority,
+        created_at=now,
+        since_job=draft.since,
+        notify=notices_of(draft.request.said),
+    )
+    session.add(job)
+    session.flush()
+    if draft.since is not None:
+        references.add(session, job_id, draft.since, references.COMPARES)
     return job

@@ -10,7 +10,7 @@ from config.settings import Settings
 from core.errors import BadInputError
 from core.ids import is_id
 from core.options import ModelRef
-from scheduler.places import places_of_all, real_folder
+from scheduler.places import places_of_all, places_of_schedules, real_folder
 from store.database import Database
 from store.jobs import list_jobs
 from store.locations import absolute, open_store
@@ -51,21 +51,23 @@ def unreferenced_outputs(db: Database, settings: Settings) -> Iterator[Path]:
     if is_s3(objects) or not _is_alone(settings, Path(absolute(objects))):
         return
     jobs = db.read(places_of_all)
+    readers = [*jobs, *db.read(places_of_schedules)]
     ids = {job.job for job in jobs}  # whose outputs may have moved, with all of the home
     for folder in _folders(Path(absolute(objects))):
         place = real_folder(str(folder))
-        if is_id(folder.name) and not any(
-            folder.name in ids
-            or job.output.startswith(place)
-            or place.startswith(job.output)
-            or job.reads(place)
-            for job in jobs
+        if (
+            is_id(folder.name)
+            and folder.name not in ids
+            and not any(
+                job.output.startswith(place) or place.startswith(job.output) for job in jobs
+            )
+            and not any(reader.reads(place) for reader in readers)
         ):
             yield folder
 
 
 def unreferenced_models(db: Database, settings: Settings) -> Iterator[Path]:
-    """Yield the models downloaded into the home that are not registered and that no job runs."""
+    """Yield the models downloaded into the home that nobody registered, and nothing runs."""
     if not _is_alone(settings, settings.models_directory):
         return
     refs = [ModelRef.from_json(job.model) for job in db.read(list_jobs)]

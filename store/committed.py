@@ -1,35 +1,46 @@
-"""The rows of a job's committed result parts, one part in memory at a time."""
+"""The rows of a job's results as they are printed, one part in memory at a time."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from core.errors import BadInputError
 from core.kinds import ArtefactRole
 from core.states import ItemState, ShardState
 from core.work import Artefact
 from store.artefacts import artefacts_of
+from store.carried import Origin, carried_manifests, origins, rows_from
 from store.database import Database
-from store.locations import open_store
+from store.locations import absolute, open_store
 from store.objects import ObjectStore
-from store.output import printed_rows, read_part
-from store.parts import read_table
+from store.part_files import printed_rows, read_part
+from store.parts import print_rows, read_table
 from store.settling import parts_of
 from store.tables import Job, Shard
+
+_FILES = ("mask", "cutout", "annotated")
 
 
 def committed_rows(
     db: Database, job: Job, *, quarantined_only: bool = False
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows of every part committed so far, in listing order.
+    """Yield the rows of every part committed so far, in listing order, then those taken over.
 
     With `quarantined_only`, parts without quarantined items are not read.
 
     Raises:
         FatalError: a part is not where it was written, or is damaged.
     """
+    yield from own_rows(db, job, quarantined_only=quarantined_only)
+    for origin in origins(carried_manifests(db, job)):
+        yield from carried_rows(origin, quarantined_only=quarantined_only)
+
+
+def own_rows(db: Database, job: Job, *, quarantined_only: bool = False) -> Iterator[dict[str, Any]]:
+    """Yield the rows that the job made itself; see `committed_rows`."""
     shards = db.read(lambda s: parts_of(s, job.id))
     output = open_store(job.output)
     for shard in shards:
@@ -38,11 +49,35 @@ def committed_rows(
             yield from printed_rows(_read(output, rows, shard, job), rows.key, job.output)
 
 
+def carried_rows(origin: Origin, *, quarantined_only: bool = False) -> Iterator[dict[str, Any]]:
+    """Yield the rows that a job took over from a part of another.
+
+    They name that job, and their files by absolute paths or URLs.
+    """
+    if quarantined_only:
+        held = pc.equal(origin.rows["state"], ItemState.QUARANTINED.value)
+        origin = replace(origin, rows=origin.rows.filter(held))
+        if not len(origin.rows):
+            return
+    place = absolute(origin.output).rstrip("/")
+    made, _ = rows_from(origin)
+    for row in print_rows(made):
+        files = {name: f"{place}/{row[name]}" for name in _FILES if row[name] is not None}
+        yield {**row, **files, "job": origin.job}
+
+
 def quarantined_rows(db: Database, job: Job) -> Iterator[dict[str, Any]]:
     """Yield the rows of quarantined items."""
-    for row in committed_rows(db, job, quarantined_only=True):
-        if row["state"] == "quarantined":
-            yield row
+    return _quarantined(committed_rows(db, job, quarantined_only=True))
+
+
+def own_quarantined_rows(db: Database, job: Job) -> Iterator[dict[str, Any]]:
+    """Yield the rows of quarantined items that the job did not take over."""
+    return _quarantined(own_rows(db, job, quarantined_only=True))
+
+
+def _quarantined(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    return (row for row in rows if row["state"] == ItemState.QUARANTINED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +102,10 @@ def quarantined_items(db: Database, job: Job) -> Iterator[tuple[Shard, Sequence[
     output = open_store(job.output)
     for shard in db.read(lambda s: parts_of(s, job.id)):
         if shard.quarantined:
-            yield shard, _quarantined(read_table(_read(output, _rows_of(shard), shard, job)))
+            yield shard, _items_of(read_table(_read(output, _rows_of(shard), shard, job)))
 
 
-def _quarantined(table: pa.Table) -> list[QuarantinedItem]:
+def _items_of(table: pa.Table) -> list[QuarantinedItem]:
     reasons: dict[int, list[str]] = {}
     about: dict[int, tuple[str, int | None]] = {}
     columns = [table[name].to_pylist() for name in ("index", "state", "item", "source", "reason")]

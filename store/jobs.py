@@ -22,6 +22,7 @@ from core.errors import NewerError, UsageError
 from core.kinds import COUNT
 from core.near import did_you_mean
 from core.options import JobOptions, ModelRef
+from core.schedule import FireState
 from core.selection import Selection
 from core.sources import Source, sources_by_prefix
 from core.states import (
@@ -38,7 +39,15 @@ from core.states import (
 from core.tolerance import ANY
 from store.references import referring_to
 from store.rows import changed, column_text, count
-from store.tables import UNHELD, UNPLANNED, Job, JobReference, Shard, ShardDependency
+from store.tables import (
+    UNHELD,
+    UNPLANNED,
+    Job,
+    JobReference,
+    ScheduleFire,
+    Shard,
+    ShardDependency,
+)
 
 # This does not block the insertion of new shards, which refer to their job.
 _LOCK = {"key_share": True}
@@ -277,11 +286,22 @@ def resume(session: Session, job_id: str, *, max_quarantined: str | None = None)
     """
     job = lock_job(session, job_id)
     values: dict[str, Any] = {"error": None}
-    if max_quarantined is not None or job.error is not None:
+    is_forgiven = job.error is not None and not _is_held(session, job)
+    if max_quarantined is not None or is_forgiven:
         values["max_quarantined"] = max_quarantined or ANY
     if job.planned_at is not None:
         return move_job(session, job_id, JobMoves.RESUME, **values)
     return move_job(session, job_id, JobMoves.RESUME_PLANNING, **UNPLANNED, **values)
+
+
+def _is_held(session: Session, job: Job) -> bool:
+    """Return whether a job was paused by the end of its window (`store.fires`)."""
+    held = exists().where(
+        ScheduleFire.job_id == job.id,
+        ScheduleFire.state == FireState.HELD.value,
+        ScheduleFire.why == job.error,
+    )
+    return bool(session.scalar(select(held)))
 
 
 def stop(
@@ -366,8 +386,8 @@ def reopen(
     # Nothing was listed so far: what has come since may sort before the cursor.
     anew: dict[str, Any] = (
         {}
-        if job.listed or job.planned_at is not None
-        else {"plan_cursor": None, "passed_over": {}, "warnings": None}
+        if job.listed or job.carried or job.planned_at is not None
+        else {"plan_cursor": None, "passed_over": {}, "warnings": None, "comparison": None}
     )
     move = JobMoves.REOPEN if job.planned_at is not None else JobMoves.REOPEN_PLANNING
     reopened = move_job(

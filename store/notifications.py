@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
+from core.comparison import Comparison
 from core.notices import Target, targets_of
 from core.times import iso
 from store.jobs import get_job, source_texts, tally
@@ -91,7 +92,7 @@ def _payload(session: Session, job: Job, now: float) -> dict[str, Any]:
                 "quarantined": counts.quarantined,
                 "cancelled": counts.cancelled,
             },
-            "comparison": job.comparison,
+            "comparison": Comparison.from_json(job.comparison).words if job.comparison else None,
             "error": job.error,
             "schedule": schedule,
             "created": iso(job.created_at),

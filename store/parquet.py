@@ -55,13 +55,15 @@ def open_table(source: bytes | Path, *, schema_key: str, version: str) -> pq.Par
     return file
 
 
-def read_groups(file: pq.ParquetFile, groups: list[int]) -> pa.Table:
-    """Return the rows of some row groups, read by this thread alone.
+def read_groups(
+    file: pq.ParquetFile, groups: list[int], columns: list[str] | None = None
+) -> pa.Table:
+    """Return the rows of some row groups, all columns or these, read by this thread alone.
 
     Raises:
         FatalError: the file is damaged.
     """
     try:
-        return file.read_row_groups(groups, use_threads=False)
+        return file.read_row_groups(groups, columns, use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise FatalError(f"the part is damaged: {error}") from error

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,15 @@ from store.part_schema import ROW_GROUP_ROWS, SCHEMA, SCHEMA_KEY, VERSION, WARNI
 from store.results import ResultRow
 
 __all__ = [
+    "Outcome",
     "ResultRow",
     "count_states",
     "decode_rows",
     "encode_rows",
     "iter_rows",
     "merge_rows",
+    "outcomes",
+    "print_rows",
     "read_table",
     "unsucceeded",
 ]
@@ -119,6 +123,35 @@ def unsucceeded(part: bytes) -> set[int]:
     return {index for index, state in rows if state not in kept}
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an item ended: the worst of its rows, why, and the source as it was read."""
+
+    state: ItemState
+    reason: str | None
+    size: int | None
+    etag: str | None
+
+
+def outcomes(part: bytes) -> dict[int, Outcome]:
+    """Return how the items of a part ended, by their positions; only a few columns are decoded.
+
+    Raises:
+        FatalError: the part is damaged or of another version.
+    """
+    names = ["index", "state", "reason", "source"]
+    with open_table(part, schema_key=SCHEMA_KEY, version=VERSION) as file:
+        table = read_groups(file, list(range(file.num_row_groups)), names)
+    worst: dict[int, Outcome] = {}
+    for index, word, reason, source in zip(
+        *(table[name].to_pylist() for name in names), strict=True
+    ):
+        state = ItemState(word)
+        if index not in worst or _BY_BADNESS.index(state) > _BY_BADNESS.index(worst[index].state):
+            worst[index] = Outcome(state, reason, source["size"], source["etag"])
+    return worst
+
+
 def iter_rows(source: bytes | Path) -> Iterator[dict[str, Any]]:
     """Yield the rows of a part as `regatta results --format ndjson` prints them, one at a time.
 
@@ -131,7 +164,7 @@ def iter_rows(source: bytes | Path) -> Iterator[dict[str, Any]]:
     """
     with open_table(source, schema_key=SCHEMA_KEY, version=VERSION) as file:
         for group in range(file.num_row_groups):
-            yield from _printed(_completed(read_groups(file, [group])))
+            yield from print_rows(_completed(read_groups(file, [group])))
 
 
 def read_table(source: bytes | Path) -> pa.Table:
@@ -161,7 +194,8 @@ def _encode(tables: Iterable[pa.Table], *, has_warnings: bool) -> bytes:
     return encode_tables(schema, shortened, metadata={SCHEMA_KEY: VERSION})
 
 
-def _printed(table: pa.Table) -> Iterator[dict[str, Any]]:
+def print_rows(table: pa.Table) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a table with every column of the schema as `iter_rows` does."""
     names = [name for name in table.column_names if name != "index"]
     columns = [
         _entries(table[name].combine_chunks()) if name in _LISTS else table[name].to_pylist()

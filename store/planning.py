@@ -10,9 +10,11 @@ from typing import Any
 from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from core.comparison import Comparison
 from core.kinds import ShardKind
 from core.layout import child_part, part_name
 from core.states import JobMoves, JobState, ShardState
+from store import references
 from store.artefacts import part_of
 from store.jobs import lock_job, move_job, stop
 from store.rows import changed
@@ -46,6 +48,19 @@ class NewShard:
     items: int | None = None
     spec: Mapping[str, Any] | None = None
     part: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a job has taken over from others so far, and the jobs that made it."""
+
+    comparison: Comparison
+    origins: Collection[str]
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The columns of the job's row that say so."""
+        return {"carried": self.comparison.carried, "comparison": self.comparison.to_json()}
 
 
 def claim_plan(
@@ -99,12 +114,14 @@ def commit_plan_part(
     cursor: Mapping[str, Any],
     passed_over: Mapping[str, int],
     warnings: Mapping[str, Any] | None = None,
+    taken: Taken | None = None,
     now: float,
     lease_seconds: float,
 ) -> bool:
     """Add a staged part's shards and move the cursor past it; False if overtaken.
 
-    Repeating a commit that happened changes nothing more: the cursor is already there.
+    `taken` is what a job has taken over from others, up to there. Repeating a commit that happened
+    changes nothing more: the cursor is already there.
     """
     job = lock_job(session, hold.job)
     if job.plan_attempt == hold.attempt and job.plan_cursor == dict(cursor):
@@ -123,9 +140,12 @@ def commit_plan_part(
             listed=job.listed + items,
             shards=job.shards + len(shards),
             error=None,  # what kept it from going on, if anything did
+            **({} if taken is None else taken.columns),
         ),
     )
     if moved:
+        for origin in () if taken is None else taken.origins:
+            references.add(session, job.id, origin, references.CARRIES)
         _add(session, job.id, {seq: (shard.part, shard) for seq, shard in enumerate(shards, first)})
     return moved
 
@@ -195,12 +215,29 @@ def _ids(session: Session, job_id: str, names: Iterable[str]) -> dict[str, int]:
     return {part or planned[seq]: shard for shard, seq, part in rows}
 
 
-def finish_plan(session: Session, hold: PlanHold, *, now: float) -> bool:
-    """Mark the listing as ended, so that the job is running; False if overtaken."""
+def renew_plan(session: Session, hold: PlanHold, *, now: float, lease_seconds: float) -> bool:
+    """Keep the planning while a step of it takes long; False if overtaken."""
+    return changed(session, _held(hold).values(plan_lease_until=now + lease_seconds))
+
+
+def finish_plan(
+    session: Session, hold: PlanHold, *, now: float, comparison: Comparison | None = None
+) -> bool:
+    """Mark the listing as ended, so that the job is running; False if overtaken.
+
+    `comparison` is all that was found by comparing it with an earlier job, which it no longer needs
+    then: only those whose results it took over.
+    """
     job = lock_job(session, hold.job)
     if job.plan_attempt != hold.attempt:
         return False
-    return move_job(session, hold.job, JobMoves.PLANNED, planned_at=now, error=None, **UNPLANNED)
+    values = {} if comparison is None else {"comparison": comparison.to_json()}
+    finished = move_job(
+        session, hold.job, JobMoves.PLANNED, planned_at=now, error=None, **UNPLANNED, **values
+    )
+    if finished:
+        references.drop(session, hold.job, references.COMPARES)
+    return finished
 
 
 def fail_plan(session: Session, hold: PlanHold, *, now: float, error: str) -> bool:

@@ -1,6 +1,8 @@
 """Speeds of jobs, and of models on engines: measured, for people and planners."""
 
+import math
 from collections.abc import Mapping
+from statistics import fmean, stdev
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -41,9 +43,21 @@ def rate_of(session: Session, model_digest: str, engine: str) -> float | None:
     return None if rate is None else rate.items_per_second
 
 
+def rates_of(session: Session, model_digest: str) -> dict[str, float]:
+    """Return the items a second of one shard of this model, by the engine on which it ran."""
+    rows = session.execute(
+        select(Rate.engine, Rate.items_per_second).where(
+            Rate.model_digest == model_digest, Rate.items_per_second > 0
+        )
+    )
+    return {row.engine: row.items_per_second for row in rows}
+
+
 WINDOW_SECONDS = 60.0
 _LAST_SHARDS = 64
 _SHORTEST_SECONDS = 1.0
+_FEWEST_SHARDS = 3
+_ONE_IN_FIVE = 1.28  # standard deviations that a normal distribution exceeds, up or down
 
 
 def pace(
@@ -82,16 +96,50 @@ def pace(
     return {job: items / _span(started[job], now, window) for job, items in done.items()}
 
 
-def stage_seconds(session: Session, job_id: str) -> dict[str, float]:
-    """Return how many seconds each stage was busy with a job's shards that ended lately."""
+def deviation(session: Session, job_id: str, left: int) -> float | None:
+    """Return how far off the time for the `left` items of a job may be, as a share of it.
+
+    The seconds an item of the shards that ended lately vary; if those to come vary alike, the
+    share is exceeded in one case of five. None if too few shards have ended.
+    """
+    rows = session.execute(
+        select(
+            Shard.started_at,
+            Shard.finished_at,
+            Shard.succeeded + Shard.skipped + Shard.quarantined,
+        )
+        .where(
+            Shard.job_id == job_id,
+            Shard.kind.in_(COUNT),
+            Shard.started_at.is_not(None),
+            Shard.state.in_((ShardState.COMMITTED, ShardState.DONE)),
+        )
+        .order_by(Shard.finished_at.desc())
+        .limit(_LAST_SHARDS)
+    ).all()
+    ended = [
+        (finish - begin, items)
+        for begin, finish, items in rows
+        if begin is not None and finish is not None and finish > begin and items
+    ]
+    if len(ended) < _FEWEST_SHARDS or left <= 0:
+        return None
+    each = [seconds / items for seconds, items in ended]
+    to_come = left / (sum(items for _, items in ended) / len(ended))
+    spread = stdev(each) / fmean(each)
+    return _ONE_IN_FIVE * spread * math.sqrt(1 / len(each) + 1 / max(1.0, to_come))
+
+
+def stage_seconds(session: Session, job_id: str) -> tuple[dict[str, float], int]:
+    """Return how long each stage was busy with a job's last shards, and how many items they had."""
     ended = (ShardState.COMMITTED, ShardState.DONE)
-    rows = session.scalars(
-        select(Shard.timings)
+    rows = session.execute(
+        select(Shard.timings, Shard.succeeded + Shard.skipped + Shard.quarantined)
         .where(Shard.job_id == job_id, Shard.state.in_(ended))
         .order_by(Shard.seq.desc())
         .limit(_LAST_SHARDS)
-    )
-    return busy_seconds(rows)
+    ).all()
+    return busy_seconds(timings for timings, _ in rows), sum(items for _, items in rows)
 
 
 def _within(begin: float, end: float | None, since: float) -> float:

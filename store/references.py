@@ -1,6 +1,6 @@
 """References between jobs: which jobs read what another job made."""
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from store.rows import new_or_known
@@ -9,11 +9,28 @@ from store.tables import JobReference
 REDRAWS = "redraws"
 """Why a job refers to that whose pictures it draws again."""
 
+CARRIES = "carries"
+"""Why a job refers to those whose results are part of its own view."""
+
+COMPARES = "compares"
+"""Why a job that is being planned refers to the one that it is compared with."""
+
 
 def add(session: Session, job_id: str, refers_to: str, why: str) -> None:
-    """Record that a job reads what another made; repeating it changes nothing."""
+    """Record that a job reads what another made; of several reasons, the last one counts."""
     reference = {"job_id": job_id, "refers_to": refers_to, "why": why}
-    session.execute(new_or_known(session, JobReference, reference).on_conflict_do_nothing())
+    session.execute(
+        new_or_known(session, JobReference, reference).on_conflict_do_update(
+            index_elements=["job_id", "refers_to"], set_={"why": why}
+        )
+    )
+
+
+def drop(session: Session, job_id: str, why: str) -> None:
+    """Forget the references of a job for this reason."""
+    session.execute(
+        delete(JobReference).where(JobReference.job_id == job_id, JobReference.why == why)
+    )
 
 
 def references_of(session: Session, job_id: str) -> dict[str, str]:

@@ -241,6 +241,12 @@ def parts_of(session: Session, job_id: str) -> Sequence[Shard]:
     return [shard for shard in results_of(session, job_id) if is_result(shard)]
 
 
+def shards_of(session: Session, job_id: str) -> Sequence[Shard]:
+    """Return all shards of a job, in listing order, children after their parents."""
+    found = session.scalars(select(Shard).where(Shard.job_id == job_id)).all()
+    return sorted(found, key=lambda shard: part_order(part_of(shard)))
+
+
 def results_of(session: Session, job_id: str) -> Sequence[Shard]:
     """Return the shards of a job that have committed anything, children after their parents."""
     found = session.scalars(

@@ -285,7 +285,7 @@ class ScheduleFire(Base):
     """
 
     __tablename__ = "schedule_fires"
-    __table_args__ = (Index(None, "state"), Index(None, "job_id"))
+    __table_args__ = (Index(None, "state", "pause_at"), Index(None, "job_id"))
 
     schedule_id: Mapped[str] = mapped_column(
         ForeignKey("schedules.id", ondelete="CASCADE"), primary_key=True
@@ -295,8 +295,11 @@ class ScheduleFire(Base):
     cause: Mapped[str] = mapped_column(String(16))
     state: Mapped[str] = mapped_column(String(16))
     job_id: Mapped[str | None]
-    pause_at: Mapped[float | None]  # when its window closes
+    pause_at: Mapped[float | None]  # when its window closes; null once that was seen to
     why: Mapped[str | None]
+    # While it fires: how often that could not be done, and when anybody may try again.
+    tries: Mapped[int] = mapped_column(default=0)
+    try_at: Mapped[float | None]
     fired_at: Mapped[float]
 
 

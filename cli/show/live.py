@@ -14,9 +14,12 @@ from cli.show.wording import (
     WARM_UP_SECONDS,
     beginning,
     done_of,
+    eta_between,
+    queue_line,
     stages_line,
     tallied,
     waiting_for,
+    worker_line,
 )
 from core.escape import printable
 from core.states import JobState
@@ -24,6 +27,7 @@ from core.wording import count, duration, speed
 from report.snapshot import Snapshot
 
 _BAR_WIDTH = 36
+_WORKERS_SHOWN = 12
 _STYLES = {"succeeded": "green", "partial": "yellow", "failed": "red", "paused": "yellow"}
 
 
@@ -68,6 +72,8 @@ def render(snapshot: Snapshot, *, is_warm: bool) -> Group:
         Text(f"{items['quarantined']:,} quarantined", style="red" if items["quarantined"] else ""),
     )
     shards = f"{snapshot['id']} {printable(snapshot['name'])}: {_shards(snapshot)}"
+    if between := eta_between(snapshot):  # the first line has no room for it at 80 columns
+        shards += f", ETA {between}"
     lines: list[RenderableType] = [
         line,
         Text(shards, style="dim", overflow="ellipsis", no_wrap=True),
@@ -78,7 +84,17 @@ def render(snapshot: Snapshot, *, is_warm: bool) -> Group:
         lines.append(Text(waiting, style="yellow"))
     elif begins := beginning(snapshot):
         lines.append(Text(begins, style="dim"))
+    if fleet := snapshot.get("fleet"):
+        lines += [_fleet_line(f"queue {queue_line(one)}") for one in fleet["queues"]]
+        shown = fleet["workers"][:_WORKERS_SHOWN]
+        lines += [_fleet_line(f"worker {worker_line(one)}") for one in shown]
+        if more := len(fleet["workers"]) - len(shown):
+            lines.append(_fleet_line(f"and {count(more, 'more worker')}"))
     return Group(*lines)
+
+
+def _fleet_line(text: str) -> Text:
+    return Text(printable(text), style="dim", overflow="ellipsis", no_wrap=True)
 
 
 def _shards(snapshot: Snapshot) -> str:

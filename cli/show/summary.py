@@ -57,6 +57,8 @@ def summary(db: Database, end: Snapshot) -> Iterator[str]:
     items = end["items"]
     yield f"Job {end['id']} ({printable(end['name'])}): {_ended(end)}"
     yield f"  items        {_counts(end)}"
+    if end["comparison"]:
+        yield f"  compared     {end['comparison']['words']}"
     if job.passed_over:
         yield f"  passed over  {printable(', '.join(in_words(job.passed_over)))}"
     for line in end["warnings"]:
@@ -67,7 +69,7 @@ def summary(db: Database, end: Snapshot) -> Iterator[str]:
         yield f"  runs plain   {printable(line)}"
     if end["error"]:
         yield f"  error        {printable(end['error'])}"
-    yield from _found(db, job, items["listed"])
+    yield from _found(db, job, items["listed"] + items.get("carried", 0))
     for title, folder in _FOLDERS.items():
         if _is_there(place := f"{job.output}/{folder}/"):
             yield f"  {title:<12} {printable(place)}"
@@ -98,7 +100,8 @@ def _counts(end: Snapshot) -> str:
     items = end["items"]
     kinds = ("succeeded", "skipped", "quarantined", "cancelled", "pending")
     rest = ", ".join(f"{items[kind]:,} {kind}" for kind in kinds if items[kind])
-    return f"{items['listed']:,} listed" + (f": {rest}" if rest else "")
+    carried = f"; {items['carried']:,} taken over" if items.get("carried") else ""
+    return f"{items['listed']:,} listed" + (f": {rest}" if rest else "") + carried
 
 
 def _found(db: Database, job: Job, listed: int) -> Iterator[str]:
@@ -198,7 +201,8 @@ def _next(end: Snapshot) -> Iterator[str]:
 
 
 def _next_commands(end: Snapshot) -> Iterator[str]:
-    if any(end["items"][kind] for kind in ("succeeded", "skipped", "quarantined")):
+    kinds = ("succeeded", "skipped", "quarantined", "carried")
+    if any(end["items"].get(kind) for kind in kinds):
         yield f"  regatta results {end['id']}"
         yield f"  regatta report {end['id']}"
     if end["items"]["quarantined"]:

@@ -7,7 +7,7 @@ from core.kinds import NEED_ENGINE
 from core.states import RESTING_JOBS, JobState, ShardState
 from core.times import to_the_second
 from core.ways import Way
-from core.wording import duration, speed
+from core.wording import count, duration, speed
 from report.snapshot import Snapshot
 
 WARM_UP_SECONDS = 20.0
@@ -43,7 +43,7 @@ def progress_line(snapshot: Snapshot) -> str:
     parts = [
         f"{snapshot['state']}: {done_of(snapshot):,}/{items['listed']:,}{more} items",
         speed(snapshot["rate"]),
-        f"ETA {duration(snapshot['eta_seconds'])}",
+        eta(snapshot),
         f"{items['quarantined']:,} quarantined",
         f"shards: {tallied(snapshot['shards'])}",
     ]
@@ -52,11 +52,45 @@ def progress_line(snapshot: Snapshot) -> str:
     return ", ".join(parts)
 
 
+def eta(snapshot: Snapshot) -> str:
+    """Return when a job should be done, and between which times, once that is known."""
+    said = f"ETA {duration(snapshot['eta_seconds'])}"
+    between = eta_between(snapshot)
+    return f"{said} ({between})" if between else said
+
+
+def eta_between(snapshot: Snapshot) -> str | None:
+    """Return between which times a job should be done, once enough shards have ended to tell."""
+    if not (between := snapshot.get("eta_between")):
+        return None
+    low, high = map(duration, between)
+    return f"{low} to {high}" if low != high else None
+
+
 def stages_line(snapshot: Snapshot) -> str | None:
-    """Return how the stages of the pipeline share the work, once that is known."""
+    """Return how the stages of the pipeline share the work and how fast a thread of each is."""
     if not snapshot["stages"]:
         return None
-    return "  ".join(f"{stage} {share:.0%}" for stage, share in snapshot["stages"].items())
+    rates = snapshot.get("stage_rates", {})
+    return "  ".join(
+        f"{stage} {share:.0%}" + (f" ({speed(rates[stage])})" if stage in rates else "")
+        for stage, share in snapshot["stages"].items()
+    )
+
+
+def queue_line(queue: Mapping[str, Any]) -> str:
+    """Return what a queue holds: `detect: 12 waiting, 2 running, 1 worker`."""
+    shards = {name: queue[name] for name in ("waiting", "queued", "running")}
+    return f"{queue['queue']}: {tallied(shards)}, {count(queue['workers'], 'worker')}"
+
+
+def worker_line(worker: Mapping[str, Any]) -> str:
+    """Return what a worker does: `host:123 cpu-avx512: 2 of 2 slots, 12.3/s`."""
+    device = f" {worker['device']}" if worker["device"] else ""
+    said = f"{worker['worker']}{device}: {worker['shards']} of {count(worker['slots'], 'slot')}"
+    if worker["rate"] is not None:
+        said += f", {speed(worker['rate'])}"
+    return said + (", draining" if worker["draining"] else "")
 
 
 def profile_without_worker(job_id: str, profile: str, offered: Sequence[str]) -> str:

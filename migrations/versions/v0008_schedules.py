@@ -48,6 +48,8 @@ def upgrade() -> None:
         sa.Column("job_id", sa.String(), nullable=True),
         sa.Column("pause_at", sa.Double(), nullable=True),
         sa.Column("why", sa.String(), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("try_at", sa.Double(), nullable=True),
         sa.Column("fired_at", sa.Double(), nullable=False),
         sa.ForeignKeyConstraint(
             ["schedule_id"],
@@ -57,7 +59,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("schedule_id", "due_at", name=op.f("pk_schedule_fires")),
     )
-    op.create_index(op.f("ix_schedule_fires_state"), "schedule_fires", ["state"])
+    op.create_index(
+        op.f("ix_schedule_fires_state_pause_at"), "schedule_fires", ["state", "pause_at"]
+    )
     op.create_index(op.f("ix_schedule_fires_job_id"), "schedule_fires", ["job_id"])
 
 

@@ -15,6 +15,7 @@ from core.states import JobState
 from core.work import Hold, WorkUnit
 from scheduler.doorbell import Doorbell
 from scheduler.loop import Scheduler, Timing
+from scheduler.submit import JobDefaults
 from scheduler.webhooks import Rules
 from store import processes
 from store.processes import SCHEDULER, Heartbeat
@@ -23,13 +24,14 @@ from tests.bench import OPTIONS, Bench
 from tests.workshop import PATIENCE
 
 TIMING = Timing(lease_seconds=30, heartbeat_seconds=2, republish_seconds=10, max_tries=3)
+DEFAULTS = JobDefaults("/nowhere", 10, 20, 90)
 HEARTBEAT = Heartbeat(id="s1", role=SCHEDULER, host="h", pid=1, version="0")
 
 
 @pytest.fixture
 def turning(bench: Bench, broker: str) -> Iterator[Scheduler]:
     doorbell = Doorbell(celery_settings(broker))
-    yield Scheduler(bench.db, doorbell, HEARTBEAT, TIMING, Rules())
+    yield Scheduler(bench.db, doorbell, HEARTBEAT, TIMING, DEFAULTS, Rules())
     doorbell.close()
 
 

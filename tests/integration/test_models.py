@@ -33,8 +33,33 @@ def test_a_name_stands_for_one_model(bench: Bench) -> None:
     with pytest.raises(UsageError, match=r"another digest, d{12}$") as caught:
         add(bench, replace(MODEL, digest="e" * 64))
     assert caught.value.hint is not None
-    assert "regatta models remove m" in caught.value.hint
+    assert "--replace lets m stand for this one" in caught.value.hint
     assert bench.db.read(lambda s: models.find_model(s, "m")).digest == "d" * 64
+
+
+def replace_with(bench: Bench, ref: ModelRef) -> ModelRef | None:
+    bench.clock.now += 1
+    now = bench.clock.now
+    return bench.db.write(lambda s: models.add_model(s, ref, {}, now=now, replace=True))
+
+
+def test_a_name_may_be_made_to_stand_for_another_model(bench: Bench) -> None:
+    other = replace(MODEL, digest="e" * 64, location="file:///models/new")
+    assert replace_with(bench, MODEL) is None, "there was none before"
+    assert replace_with(bench, other) == MODEL
+    assert replace_with(bench, other) is None, "it is the same; the earlier one stays known"
+    found = bench.db.read(lambda s: models.find_model(s, "m"))
+    earlier = {"digest": MODEL.digest, "location": MODEL.location, "until": 1002.0}
+    assert (found.digest, found.location) == (other.digest, other.location)
+    assert found.card == {models.PREVIOUS: earlier}
+    assert replace_with(bench, MODEL) == other, "and back again"
+
+
+def test_a_name_keeps_its_task(bench: Bench) -> None:
+    add(bench, MODEL)
+    with pytest.raises(UsageError, match="for the task 'detect', and this one for 'segment'"):
+        replace_with(bench, replace(MODEL, digest="e" * 64, task="segment"))
+    assert bench.db.read(lambda s: models.find_model(s, "m")).digest == MODEL.digest
 
 
 def test_a_removed_model_is_gone(bench: Bench) -> None:

@@ -23,6 +23,7 @@ from scheduler.redraw import accept, check
 from scheduler.settle import Settler
 from store import jobs, references
 from store.artefacts import part_of
+from store.committed import committed_rows
 from store.devices import Device
 from store.files import FileObjects
 from store.manifests import encode_items
@@ -361,3 +362,29 @@ def test_labels_to_blur_are_not_taken_on_trust_when_the_model_is_gone(studio: St
     assert studio.accept(line_width=3)
     with pytest.raises(UsageError, match="--redact needs the models' files"):
         studio.accept(redact=("even",))
+
+
+def test_a_job_that_takes_results_over_draws_them_the_same(studio: Studio) -> None:
+    """Other drawing options since: rows of the old job's indexes are drawn as the new job's."""
+    again = studio.redraw(jpeg_quality=50)
+    (studio.source / "001.png").unlink()
+    old = studio.bench.read_job("a")
+    studio.bench.job(
+        "b",
+        state=JobState.PLANNING,
+        since_job="a",
+        source=old.source,
+        model=old.model,
+        options=JobOptions.from_json(old.options).but(jpeg_quality=50).to_json(),
+    )
+    job = studio.bench.read_job("b")
+    assert [shard.spec["indexes"] for shard in studio.plan(job) if shard.spec] == [[0, 2, 3], [5]]
+    assert [studio.painter.run(hold) for hold in studio.queue(job)] == ["done", "done"]
+    Settler(studio.bench.db).tick()
+    assert studio.bench.read_job("b").state is JobState.SUCCEEDED
+    wanted = studio.pictures(again.id)
+    del wanted["annotated/001.png.jpg"]
+    assert studio.pictures("b") == wanted
+    rows = list(committed_rows(studio.bench.db, studio.bench.read_job("b")))
+    assert [row["item"] for row in rows] == ["000.png", "002.png", "003.png", "005.png", "004.png"]
+    assert rows[-1]["state"] == "quarantined"

@@ -4,18 +4,23 @@ from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from core.errors import UsageError
 from core.options import SEVERAL, JobOptions, ModelRef
 from core.request import JobRequest
+from core.sample import Sample
+from core.selection import Selection
 from core.slicing import Slicing
 from core.states import JobState
 from registry.cards import composed_card
-from registry.chosen_model import describe
+from registry.chosen_model import choose_composed, describe
+from registry.composition import read_composition
 from scheduler.submit import JobDefaults, submit
 from store import models
 from store.database import Database
+from store.references import referring_to
 from store.tables import Job
 from tests.bench import Bench
 
@@ -301,7 +306,9 @@ def test_a_file_that_names_parts_is_a_model(bench: Bench, request_: dict[str, An
         "text_rec": "reader",
     }
     # Under a name of its own it is the same model.
-    bench.db.write(lambda s: models.add_model(s, ref, composed_card(ref, str(file)), now=1.0))
+    facts = choose_composed(bench.db, "ocr", read_composition(file)).exports
+    card = composed_card(ref, facts, str(file))
+    bench.db.write(lambda s: models.add_model(s, ref, card, now=1.0))
     again = send(bench, request_, model="ocr", output=f"{bench.root}/other")
     assert ModelRef.from_json(again.model) == ref
 
@@ -411,3 +418,26 @@ def test_a_submission_whose_answer_was_lost_is_one_job(
         return [row.id for row in session.query(Job).all()]
 
     assert bench.db.read(ids) == [job.id]
+
+
+def test_a_job_is_compared_with_one_that_has_ended(bench: Bench, request_: dict[str, Any]) -> None:
+    """It is named by its id from then on, and stays until the comparison is over."""
+    bench.job("nightly", state=JobState.PLANNING)
+    with pytest.raises(UsageError, match="job nightly has not ended: it is planning"):
+        send(bench, request_, since_job="latest")
+    ended = {"state": JobState.FAILED}
+    bench.db.write(lambda s: s.execute(update(Job).values(**ended)))
+    with pytest.raises(UsageError, match="before its source was listed to the end"):
+        send(bench, request_, since_job="nightly")
+    bench.db.write(lambda s: s.execute(update(Job).values(planned_at=1.0)))
+    with pytest.raises(UsageError, match="cannot go with a sample"):
+        send(bench, request_, since_job="night", redo_on=("engine",), annotate=Sample(3))
+    with pytest.raises(UsageError, match="there is no --since-job"):
+        send(bench, request_, redo_on=("engine",))
+    with pytest.raises(UsageError, match="--redo-on must be engine"):
+        send(bench, request_, since_job="nightly", redo_on=("weather",))
+    job = bench.read_job(send(bench, request_, since_job="night").id)
+    assert (job.since_job, job.carried, job.comparison) == ("nightly", 0, None)
+    assert (job.request or {})["since_job"] == "nightly"
+    assert Selection.from_json(job.selection).since_job == "nightly"
+    assert bench.db.read(lambda s: referring_to(s, "nightly")) == {job.id: "compares"}

@@ -23,9 +23,6 @@ _RECOGNIZER, _ORIENTATION = "CTCLabelDecode", "ClsPostProcess"
 TASKS = {DETECTOR: TEXT_DET, _RECOGNIZER: TEXT_REC, _ORIENTATION: CLASSIFY}
 """The task of a model with a `PostProcess` of that name."""
 
-LEAST_LINE_SCORE = 0.5
-"""`drop_score` of PaddleOCR's own pipeline, which keeps lines with exactly that score."""
-
 _ARCHS = {DETECTOR: "DB", _RECOGNIZER: "CTC", _ORIENTATION: "PaddleOCR"}
 _BLANK, _SPACE = "", " "
 

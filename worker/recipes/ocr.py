@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 from core.errors import BadInputError
 from core.escape import storable
 from core.options import JobOptions
-from core.tasks import ORIENTATION, TEXT_DET, TEXT_REC
+from core.tasks import LEAST_LINE_SCORE, ORIENTATION, TEXT_DET, TEXT_REC
 from predictions.answer import Answer
 from predictions.detections import Detections
-from vision.exports.text import LEAST_LINE_SCORE
 from vision.ops.text_line import crop_line, upright
 from vision.outputs.ctc import LineText
 from worker.networks.classifier import Classifier

@@ -8,11 +8,11 @@ from core.errors import BadInputError
 from core.items import ItemRef
 from core.options import JobOptions, ModelRef
 from core.profile import ExecutionProfile, NetworkProfile
+from core.tasks import LEAST_LINE_SCORE
 from core.ways import Way
 from core.work import WorkUnit
 from sample.pictures import sample_pictures
 from vision.exports.exported import ExportedModel, fixed_shapes
-from vision.exports.text import LEAST_LINE_SCORE
 from vision.read.picture import read_picture
 from worker.engines.protocol import ModelFiles, Predictor
 from worker.engines.registry import Engines

@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,78 @@ def test_a_registered_model_runs_only_with_its_digest(
     result = regatta("submit", str(photos), "--model", "boats")
     assert result.exit_code == 2
     assert "not those that were registered" in result.stderr
+
+
+def other_model(model: Path) -> Path:
+    """A model that differs from `model`, beside it."""
+    other = Path(shutil.copytree(model, model.with_name("other")))
+    (other / "model.pdiparams").write_bytes(b"other weights")
+    return other
+
+
+def test_a_replaced_model_is_taken_by_the_next_job_only(
+    bench: Bench, regatta: Regatta, model: Path, photos: Path, trying: Say
+) -> None:
+    add(regatta, model)
+    first = bench.read_job(regatta("submit", str(photos), "--model", "boats").stdout.strip())
+    other = other_model(model)
+    trying(answer({"error": "Paddle says no", "hint": None}))
+    assert regatta("models", "add", "boats", str(other), "--replace").exit_code == 2
+    assert show(regatta, "boats")["digest"] == first.model["digest"], "what fails changes nothing"
+    trying(answer(TRIED))
+    said = regatta("models", "add", "boats", str(other), "--replace").stderr
+    assert f"model boats was {first.model['digest'][:12]} before; to go back: " in said
+    assert f"regatta models add boats {model} --replace\n" in said
+    assert f"job {first.id} keeps the earlier one\n" in said
+    shown = show(regatta, "boats")
+    assert shown["digest"] == export_digest(other)
+    assert shown["previous"]["digest"] == first.model["digest"]
+    assert f"{first.model['digest']} in {model}, until" in (
+        regatta("models", "show", "boats", "--format", "table").stdout
+    )
+    second = bench.read_job(regatta("submit", str(photos), "--model", "boats").stdout.strip())
+    assert second.model["digest"] == export_digest(other)
+    assert bench.read_job(first.id).model == first.model
+
+
+def test_whoever_overwrites_a_folder_is_told_whom_it_hurts(
+    bench: Bench, regatta: Regatta, model: Path, photos: Path
+) -> None:
+    add(regatta, model)
+    job = regatta("submit", str(photos), "--model", "boats").stdout.strip()
+    (model / "model.pdiparams").write_bytes(b"other weights")
+    said = regatta("models", "add", "boats", str(model), "--no-check", "--replace").stderr
+    assert "were overwritten: it is gone" in said
+    assert f"warning: job {job} needs those files, and can't go on" in said
+
+
+def test_a_composed_model_keeps_its_parts_until_it_is_replaced_too(
+    bench: Bench, regatta: Regatta, tmp_path: Path
+) -> None:
+    shipped = json.loads(regatta("models", "show", "regatta_rowers", "--format", "json").stdout)
+    finder, joints = (Path(shipped["parts"][role]["location"]) for role in ("detector", "keypoint"))
+    add(regatta, finder, "finder")
+    add(regatta, joints, "joints")
+    file = tmp_path / "rowers.toml"
+    file.write_text(
+        'task = "keypoint"\n[parts]\ndetector = "finder"\nkeypoint = "joints"\n'
+        '[options]\npeople = ["rower"]\n'
+    )
+    add(regatta, file, "rowers")
+    other = Path(shutil.copytree(finder, tmp_path / "other"))
+    weights = next(other.glob("*.pdiparams"))
+    weights.write_bytes(weights.read_bytes() + b"x")
+    words = ("models", "add", "finder", str(other), "--no-check", "--replace")
+    assert "model rowers still has the earlier finder as a part" in regatta(*words).stderr
+    before = show(regatta, "rowers")
+    again = regatta("models", "add", "rowers", str(file), "--replace")
+    assert f"model rowers was made of other parts before ({before['digest'][:12]})" in again.stderr
+    assert show(regatta, "rowers")["parts"]["detector"]["digest"] == export_digest(other)
+
+
+def show(regatta: Regatta, name: str) -> dict[str, Any]:
+    shown: dict[str, Any] = json.loads(regatta("models", "show", name, "--format", "json").stdout)
+    return shown
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "a\nb", "a b", "bad!", "-x", ".x", "x" * 101])

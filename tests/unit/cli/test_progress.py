@@ -144,3 +144,26 @@ def test_a_device_that_is_left_out_is_said_at_once() -> None:
     assert said is not None
     assert "no worker is left for this job: cpu of h is left out since 2026-01-31" in said
     assert "start `regatta` (up, run or worker) there anew" in said
+
+
+def test_queues_and_workers_follow_now_and_then(capsys: Captured) -> None:
+    worker = {"worker": "h:1", "device": "cpu-avx2", "slots": 2, "shards": 2, "rate": 9.0}
+    queue = {"queue": "detect", "waiting": 3, "queued": 0, "running": 2, "workers": 1}
+    fleet = {"queues": [queue], "workers": [worker | {"draining": False}]}
+    times = iter((0.0, 0.0, 6.0, 31.0))
+    view = LineView(lambda: next(times))
+    told = seen(
+        fleet=fleet, eta_between=[60.0, 90.0], stages={"fetch": 1}, stage_rates={"fetch": 5}
+    )
+    for _ in range(3):
+        view.show(told)
+    said = capsys.readouterr().err
+    assert said.count("  queue detect: 3 waiting, 2 running, 1 worker\n") == 2
+    assert said.count("  worker h:1 cpu-avx2: 2 of 2 slots, 9/s\n") == 2
+    assert said.count("ETA 1m 15s (1m 00s to 1m 30s)") == 3
+    assert "work: fetch 100% (5/s)" in said
+    console = Console(width=80)
+    with console.capture() as drawn:
+        console.print(render(told, is_warm=True))
+    assert max(map(len, drawn.get().splitlines())) <= 80
+    assert "queue detect: 3 waiting" in drawn.get()

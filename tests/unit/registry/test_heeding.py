@@ -13,6 +13,7 @@ from core.tasks import TASKS, TRAITS
 from registry.chosen_model import ChosenModel
 from registry.heeding import effective, heeded, traits_of
 from vision.exports.exported import ExportedModel
+from vision.exports.facts import facts_of
 from worker.networks.by_task import detector_of
 from worker.networks.detector import MaskDetector, MaskOnlyDetector
 
@@ -43,12 +44,14 @@ def export(task: str, arch: str = "", *, threshold: float = 0.0, **config: Any) 
 
 
 def alone(name: str, task: str, arch: str = "", **more: Any) -> ChosenModel:
-    return ChosenModel(ModelRef(name, task, name, "/m"), {"": export(task, arch, **more)})
+    ref = ModelRef(name, task, name, "/m")
+    return ChosenModel(ref, {"": facts_of(export(task, arch, **more))})
 
 
 def composed(name: str, task: str, **parts: ExportedModel) -> ChosenModel:
     refs = {role: ModelRef(role, part.task, role, "/m") for role, part in parts.items()}
-    return ChosenModel(ModelRef.composed(name, task, refs), parts)
+    facts = {role: facts_of(part) for role, part in parts.items()}
+    return ChosenModel(ModelRef.composed(name, task, refs), facts)
 
 
 FINDER = export("detect", "YOLO", threshold=0.6)
@@ -178,10 +181,10 @@ def test_one_of_several_sources_is_enough() -> None:
 
 
 def test_detectors_with_masks_are_those_that_the_worker_takes_for_them() -> None:
-    for name in ("detect", "masks", "solo"):
-        network = detector_of(MODELS[name].exports[""])
+    for arch, config in (("YOLO", {}), ("RCNN", {"mask": True}), ("SOLOv2", {})):
+        network = detector_of(export("detect", arch, **config))
         gives_masks = isinstance(network, MaskDetector | MaskOnlyDetector)
-        assert gives_masks is ("masks" in traits_of(MODELS[name]))
+        assert gives_masks is ("masks" in traits_of(alone("m", "detect", arch, **config)))
 
 
 @pytest.mark.parametrize(

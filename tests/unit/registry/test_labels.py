@@ -1,24 +1,20 @@
 """What people mean by the labels that they type."""
 
-from pathlib import Path
-
 import pytest
 
 from core.errors import UsageError
+from core.export_facts import ExportFacts
 from core.options import ModelRef
 from core.request import OPTIONS, JobRequest
 from registry.chosen_model import ChosenModel
 from registry.labels import labelled, labels_of, meant_labels
-from vision.exports.exported import ExportedModel
 
-M = Path("/m")
 COCO = ("person", "car", "traffic light", "dog")
 FISH = ("tench, Tinca tinca", "goldfish", "great white shark, white shark")
 
 
 def model(name: str, task: str, *labels: str) -> ChosenModel:
-    export = ExportedModel(name, task, "", labels, (), M, M, M, {})
-    return ChosenModel(ModelRef(name, task, name, "/m"), {"": export})
+    return ChosenModel(ModelRef(name, task, name, "/m"), {"": ExportFacts(task, labels)})
 
 
 DETECTOR = model("coco", "detect", *COCO)

@@ -13,6 +13,7 @@ import structlog
 from numpy.typing import NDArray
 
 from core.errors import FatalError
+from core.numerics import REVISIONS
 from core.profile import EngineOffer, NetworkProfile, Offered
 from core.ways import Way
 from worker.engines.paddle.configuration import configuration
@@ -40,13 +41,8 @@ _TINY_SIDE = 64
 
 _NOT_LOADED = "a damaged download, or an export by a newer Paddle: export it again"
 
+_NAME = "paddle"
 _RANK = 1.0  # by definition: the unit for other engines and devices
-
-NUMERICS = 2
-"""Raised whenever a change to this adapter changes numbers, so that a job's shards stay alike.
-
-1 used oneDNN wherever it loaded.
-"""
 
 
 class PaddlePredictor:
@@ -146,7 +142,8 @@ def _is_tiny(shape: tuple[int, ...]) -> bool:
 
 def offers() -> tuple[Offered, ...]:
     """Return what this process can run, without loading anything."""
-    offer = EngineOffer("paddle", paddle.__version__, _cpu_class(), "fp32", numerics=NUMERICS)
+    numerics = REVISIONS[_NAME]
+    offer = EngineOffer(_NAME, paddle.__version__, _cpu_class(), "fp32", numerics=numerics)
     return (Offered(offer, rank=_RANK),)
 
 

@@ -1,0 +1,88 @@
+"""Retention: removes the runs of schedules beyond what they are to keep, with their output."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy.exc import NoResultFound
+
+from core.errors import RegattaError
+from scheduler.old_runs import excess, limits_of
+from scheduler.removal import remove_job, why_kept
+from store import schedules
+from store.database import Database
+from store.tables import Job, Schedule
+
+_LOOK_SECONDS = 300.0
+
+_log = structlog.get_logger()
+
+
+class Retention:
+    """Looks every few minutes, and after a run has ended (`tick`); any number may run at once.
+
+    A removal has many steps, none in a transaction, and the job's row goes last: whoever is killed
+    on the way removes the rest the next time. `is_stopped` is asked between any two steps.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        *,
+        is_stopped: Callable[[], bool] = lambda: False,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._db = db
+        self._is_stopped = is_stopped
+        self._monotonic = monotonic
+        self._next = float("-inf")
+        self._last_end: float | None = None
+        self._said: set[tuple[str, str]] = set()
+
+    def tick(self) -> int:
+        """Remove what exceeds the schedules' limits, if it is time; return how many runs went."""
+        ended, now = self._db.read(schedules.last_end), self._monotonic()
+        if now < self._next and ended == self._last_end:
+            return 0
+        self._next, self._last_end = now + _LOOK_SECONDS, ended
+        removed = 0
+        for row in self._db.read(schedules.list_schedules):
+            if (keeps := limits_of(row)) is not None:
+                removed += sum(self._remove(row, job) for job in excess(self._db, row.id, *keeps))
+        return removed
+
+    def _remove(self, row: Schedule, job: Job) -> bool:
+        """Remove a run unless it must stay, which is said once; return whether it went."""
+        if self._is_stopped():
+            return False
+        try:
+            why = why_kept(self._db, job, with_output=True)
+            if why is None:
+                removed = remove_job(
+                    self._db, job.id, with_output=True, progress=lambda _: self._go_on()
+                )
+        except (_StoppedError, NoResultFound):  # the rest later; somebody else was faster
+            return False
+        except RegattaError as error:  # a bucket that is away keeps no other run
+            why = str(error)
+        if why is None:
+            _log.info(
+                "run removed",
+                schedule=row.name,
+                job=job.id,
+                files=removed.objects,
+                bytes=removed.size,
+            )
+            return True
+        if (job.id, why) not in self._said:
+            self._said.add((job.id, why))
+            _log.warning("run stays beyond its time", schedule=row.name, job=job.id, why=why)
+        return False
+
+    def _go_on(self) -> None:
+        if self._is_stopped():
+            raise _StoppedError
+
+
+class _StoppedError(Exception):
+    """The process ends; the removal goes on when another one looks."""

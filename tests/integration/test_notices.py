@@ -19,7 +19,7 @@ from scheduler.notices import Notifier
 from scheduler.settle import Settler
 from scheduler.webhooks import Rules
 from store import jobs, notifications, settling
-from store.tables import Notification
+from store.tables import Notification, Schedule, ScheduleFire
 from tests.bench import Bench
 
 
@@ -310,3 +310,17 @@ def test_manifests_neither_say_who_is_told_nor_decide_it(
     path.write_text(json.dumps(manifest | {"request": request}))
     assert like_job(sqlite_bench.db, str(path)).said.keys().isdisjoint(asked)
     assert like_job(sqlite_bench.db, "a").said["notify"] == ("https://a/secret",)
+
+
+def test_a_schedules_job_names_it(sqlite_bench: Bench, receiver: Receiver) -> None:
+    schedule = Schedule(
+        id="s", name="nightly", definition={}, state="active", created_at=1.0, changed_at=1.0
+    )
+    fire = ScheduleFire(
+        schedule_id="s", due_at=1.0, revision=1, cause="cron", state="done", fired_at=1.0
+    )
+    fire.job_id = "a"
+    sqlite_bench.db.write(lambda s: s.add_all([schedule, fire]))
+    ended(sqlite_bench, notify=(receiver.url,))
+    [row] = rows(sqlite_bench)
+    assert row.payload["data"]["schedule"] == "nightly"

@@ -128,6 +128,7 @@ bench: install ## Measure speed, memory and what shards cost (IMAGES=folder MODE
 	$(BIN)/python -m benchmarks.planning --objects 100000 --json $(FIGURES)/planning.json
 	$(BIN)/python -m benchmarks.control_plane --shards 500 --json $(FIGURES)/control-plane.json
 	$(BIN)/python -m benchmarks.status --json $(FIGURES)/status.json
+	$(BIN)/python -m benchmarks.export --images 10000 --json $(FIGURES)/export.json
 	$(BIN)/python -m benchmarks.fleet --items 5000 --shard-items 100 --json $(FIGURES)/fleet.json
 
 bench-objects: install ## Measure reading small objects: boto3 beside obstore (ENDPOINT=url BUCKET=name)

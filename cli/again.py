@@ -16,7 +16,7 @@ from cli.session import (
 )
 from cli.show.wording import profile_without_worker
 from core.errors import RegattaError, UsageError
-from core.kinds import NEED_ENGINE
+from core.kinds import NEED_ENGINE, ShardKind
 from core.profile import ExecutionProfile
 from core.states import ENDED_JOBS, ItemState, JobState
 from core.wording import count
@@ -42,6 +42,11 @@ def run_again(ref: str, *, with_dismissed: bool = False, items: Sequence[str] = 
     """
     with opened() as (settings, db):
         job = job_of(db, ref)
+        if job.kind == ShardKind.COMPACT:
+            raise UsageError(
+                f"job {job.id} compacts another one, and is not run again",
+                hint="`regatta compact` begins anew",
+            )
         if job.state not in ENDED_JOBS:
             raise UsageError(
                 f"job {job.id} has not ended: it is {job.state}",

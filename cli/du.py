@@ -34,9 +34,16 @@ def du(*, jobs: tuple[str, ...], form: str | None) -> None:
     """
     form = chosen(form)
     with opened() as (settings, db):
-        found = [job_of(db, ref) for ref in jobs] or list(db.read(list_jobs))
+        found = [job_of(db, ref) for ref in jobs] or _all(db)
         records = _of_jobs(found) if jobs else _everything(db, settings, found)
         print_records(map(_shown, records) if form == "table" else records, _COLUMNS, form)
+
+
+def _all(db: Database) -> list[Job]:
+    """Return all jobs, except compactions in the outputs of others: those are measured there."""
+    found = db.read(lambda s: list_jobs(s, compactions=True))
+    outputs = tuple(f"{job.output}/" for job in found)
+    return [job for job in found if not job.output.startswith(outputs)]
 
 
 def _shown(record: dict[str, Any]) -> dict[str, Any]:

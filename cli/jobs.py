@@ -29,6 +29,7 @@ _COLUMNS = ("id", "name", "model", "state", "items", "done", "quarantined", "pri
     help="Only jobs in this state.",
 )
 @click.option("--tag", help="Only jobs with this tag.")
+@click.option("--all", "all_", is_flag=True, help="Also those that compact other jobs.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
 @format_option
 @click.pass_context
@@ -38,6 +39,7 @@ def jobs(
     *,
     states: tuple[str, ...],
     tag: str | None,
+    all_: bool,
     limit: int,
     form: str | None,
 ) -> None:
@@ -46,7 +48,8 @@ def jobs(
         return
     with opened() as (settings, db):
         wanted = [JobState(state) for state in states]
-        found = db.read(lambda s: list_jobs(s, states=wanted, limit=None if tag else limit))
+        most = None if tag else limit
+        found = db.read(lambda s: list_jobs(s, states=wanted, limit=most, compactions=all_))
         if tag:
             found = [job for job in found if tag in job.tags][:limit]
         print_jobs(snapshots(db, settings, found), chosen(form))
@@ -57,6 +60,8 @@ def jobs(
 @click.option("--with-output", is_flag=True, help="Also remove the results and pictures.")
 def rm(*, refs: tuple[str, ...], with_output: bool) -> None:
     """Remove each JOB, which must have ended; its output stays unless --with-output is given.
+
+    What compacts it goes with it.
 
     A job to which another refers, such as one whose pictures were drawn again, stays until that
     one is removed.

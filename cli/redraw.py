@@ -11,17 +11,20 @@ from cli.exit_codes import INTERRUPTED, exit_code
 from cli.interrupt import terminate_as_interrupt
 from cli.options import click_option, format_option, job_argument
 from cli.request import check_commands, typed
-from cli.session import job_of, live_processes, open_database, say, warn_if_nobody_schedules
+from cli.session import (
+    check_schedulers,
+    job_of,
+    open_database,
+    say,
+    warn_if_nobody_schedules,
+)
 from cli.show.output import chosen
 from cli.show.summary import print_summary
 from cli.work import work
-from config.settings import Settings, load_settings
+from config.settings import load_settings
 from core import notices
-from core.errors import UsageError
 from core.kinds import ShardKind
 from scheduler.redraw import ABOUT, DRAWING, Redrawing, accept, check
-from store import processes
-from store.database import Database
 from store.jobs import source_texts
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -67,7 +70,7 @@ def redraw(
         if dry_run:
             print_plan(_plan(redrawing), chosen(form))
             return
-        _check_schedulers(db, settings)
+        check_schedulers(db, settings, ShardKind.RENDER)
         job_id = accept(db, redrawing, settings.objects).id
         if no_wait:
             click.echo(job_id)
@@ -79,16 +82,6 @@ def redraw(
             ctx.exit(INTERRUPTED)
         print_summary(db, end, form)
         ctx.exit(exit_code(end["state"]))
-
-
-def _check_schedulers(db: Database, settings: Settings) -> None:
-    """Refuse to write what a scheduler of an earlier version would take for inference."""
-    for each in live_processes(db, settings, processes.SCHEDULER):
-        if not processes.knows(each, ShardKind.RENDER):
-            raise UsageError(
-                f"the scheduler on {each.host} ({each.version}) is too old to plan this",
-                hint="upgrade all schedulers first",
-            )
 
 
 def _plan(redrawing: Redrawing) -> dict[str, Any]:

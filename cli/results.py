@@ -2,38 +2,47 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from fnmatch import fnmatchcase
 from itertools import chain, islice
 from typing import Any
 
 import click
 
+from annotations.rows import CSV_COLUMNS, line_rows
 from cli import complete
+from cli.narrowing import (
+    COLUMNS,
+    OF_DETECTIONS,
+    REGEX,
+    SORTED_BY,
+    Filter,
+    in_order,
+    is_pattern,
+    narrowing,
+)
 from cli.options import format_option, raw_option
 from cli.session import job_of, opened, say
 from cli.show.output import FIRST_ROWS, chosen, print_records
 from config.settings import load_settings
-from core.errors import UsageError
+from core.errors import FatalError, UsageError
 from core.states import ItemState
 from core.tasks import detections_of, task_of
 from core.wording import count
 from store.committed import committed_rows
+from store.database import Database
+from store.finding import rows_of_items
 from store.locations import is_folder, use_s3
 from store.output import Output
 from store.s3.location import is_s3
 from store.s3.options import S3Options
+from store.tables import Job
 
 Row = dict[str, Any]
 
 _ROWS_ON_A_TERMINAL = 50
 _COUNTED = 20_000  # rows that are counted, though not printed, before "more than" has to do
 _LABELS_SHOWN = 4
-_CSV = (
-    *("item", "task", "model", "state", "width", "height", "label", "class_id", "score"),
-    *("x1", "y1", "x2", "y2", "text", "mask", "cutout", "annotated", "reason", "warning"),
-)
 
 
 @click.command(
@@ -49,11 +58,45 @@ _CSV = (
     "--min-score", type=click.FloatRange(0, 1), help="Only detections that score this or more."
 )
 @click.option(
+    "--min-area",
+    type=click.FloatRange(min=0),
+    help="Only detections whose boxes have this many pixels or more.",
+)
+@click.option(
+    "--text", metavar="REGEX", type=REGEX, help="Only lines of text that match, anywhere in them."
+)
+@click.option("--track", "tracks", multiple=True, type=int, help="Only detections of this track.")
+@click.option("--model", "models", multiple=True, help="Only results of this model.")
+@click.option(
+    "--from", "start", type=float, metavar="SECONDS", help="Only pictures of videos from here on."
+)
+@click.option(
+    "--to", "stop", type=float, metavar="SECONDS", help="Only pictures of videos before this."
+)
+@click.option(
     "--state",
     "states",
     multiple=True,
     type=click.Choice([state.value for state in ItemState]),
     help="Only items that ended in this state.",
+)
+@click.option(
+    "--sort",
+    "order",
+    type=click.Choice([sign + name for name in SORTED_BY for sign in ("", "-")]),
+    metavar="NAME|-NAME",
+    help=f"In ascending order, with a minus in descending: {', '.join(SORTED_BY)}; `score` is the "
+    "best of an item.",
+)
+@click.option(
+    "--columns",
+    type=COLUMNS,
+    metavar="NAME,...",
+    help="Print these columns only; with one of a detection, a line for each.",
+)
+@click.option(
+    "--sql",
+    help="Ask this instead, as `regatta query JOB SQL` does.",
 )
 @click.option(
     "--limit",
@@ -67,12 +110,17 @@ def results(
     *,
     job: str,
     items: tuple[str, ...],
-    labels: tuple[str, ...],
-    min_score: float | None,
     states: tuple[str, ...],
+    models: tuple[str, ...],
+    start: float | None,
+    stop: float | None,
+    order: str | None,
+    columns: tuple[str, ...] | None,
+    sql: str | None,
     limit: int | None,
     form: str | None,
     raw: bool,
+    **wanted: Any,
 ) -> None:
     """Print what JOB found so far: every committed result, in listing order.
 
@@ -80,23 +128,40 @@ def results(
     (s3://bucket/out). It is read without the job database.
 
     JSON formats print a row for each item, CSV a line for each detection (or each class that a
-    picture was given). With --label or --min-score, items without any such are left out.
+    picture was given). With an option about detections, such as --label, items without any such
+    are left out.
     """
-    keep = _filter(items, frozenset(states))
-    narrow = _narrowing(frozenset(labels), min_score)
     form = chosen(form)
+    if sql is not None:
+        _query(job, sql, form, limit=limit, raw=raw)
+        return
+    keep = Filter(items, states, models, start, stop).keeps
+    narrow = narrowing(**wanted)
     if limit is None and form == "table" and sys.stdout.isatty():
         limit = _ROWS_ON_A_TERMINAL
-    with _rows_of(job) as found:
-        rows = (narrowed for row in found if keep(row) and (narrowed := narrow(row)) is not None)
-        _print(islice(rows, limit or None), form, raw=raw)
+    with _rows_of(job, items) as found:
+        kept = (narrow(row) for row in found if keep(row))
+        rows: Iterator[Row] = (row for row in kept if row is not None)
+        if order is not None:
+            rows = in_order(rows, order, limit + _COUNTED + 1 if limit else None)
+        _print(islice(rows, limit or None), form, columns, raw=raw)
         if limit and (more := _more(rows)):
             say(f"… {more} more: --limit 0 or --format csv")
 
 
+def _query(ref: str, sql: str, form: str, *, limit: int | None, raw: bool) -> None:
+    from cli.sql import answering, print_answer  # noqa: PLC0415 - few commands need it
+
+    with answering() as ask, opened() as (settings, db):
+        print_answer(ask(db, settings, [job_of(db, ref)], sql), form, raw=raw, limit=limit)
+
+
 @contextmanager
-def _rows_of(ref: str) -> Iterator[Iterator[Row]]:
-    """Provide the rows of the job, or of the output, that a person means."""
+def _rows_of(ref: str, items: tuple[str, ...]) -> Iterator[Iterator[Row]]:
+    """Provide the rows of the job, or of the output, that a person means.
+
+    Those of other items than `items`, names or patterns, may be missing.
+    """
     if is_s3(ref) or "/" in ref or ref in {".", ".."}:
         use_s3(S3Options(**load_settings().s3))
         output = Output(ref)
@@ -111,15 +176,29 @@ def _rows_of(ref: str) -> Iterator[Iterator[Row]]:
             if not is_folder(ref):
                 raise
             raise UsageError(str(error), hint=f"a folder has a slash: ./{ref}") from error
-        yield committed_rows(db, job)
+        yield _rows_of_job(db, job, items)
 
 
-def _print(rows: Iterator[Row], form: str, *, raw: bool) -> None:
-    if form == "table":
+def _rows_of_job(db: Database, job: Job, items: tuple[str, ...]) -> Iterator[Row]:
+    if items and not any(is_pattern(item) for item in items):
+        try:
+            return iter(list(rows_of_items(db, job, items)))
+        except FatalError:
+            pass  # without its lists of items, the job's rows still say whose they are
+    return committed_rows(db, job)
+
+
+def _print(rows: Iterator[Row], form: str, columns: tuple[str, ...] | None, *, raw: bool) -> None:
+    if columns is not None:
+        if not OF_DETECTIONS.isdisjoint(columns):
+            rows = line_rows(rows)
+        picked = ({name: row.get(name) for name in columns} for row in rows)
+        print_records(picked, columns, form, raw=raw)
+    elif form == "table":
         first = list(islice(rows, FIRST_ROWS))
         print_records(map(_table_row, chain(first, rows)), _columns(first), form)
     elif form == "csv":
-        print_records(_csv_rows(rows), _CSV, form, raw=raw)
+        print_records(line_rows(rows), CSV_COLUMNS, form, raw=raw)
     else:
         print_records(rows, (), form)
 
@@ -147,33 +226,6 @@ def _more(rows: Iterator[Row]) -> str | None:
     return f"more than {_COUNTED:,}" if left > _COUNTED else f"{left:,}" if left else None
 
 
-def _filter(items: tuple[str, ...], states: frozenset[str]) -> Callable[[Row], bool]:
-    def keeps(row: Row) -> bool:
-        named = not items or any(_is_like(row["item"], pattern) for pattern in items)
-        return named and (not states or row["state"] in states)
-
-    return keeps
-
-
-def _is_like(item: str, pattern: str) -> bool:
-    # A name that looks like a pattern is still a name.
-    return item == pattern or fnmatchcase(item, pattern)
-
-
-def _narrowing(labels: frozenset[str], min_score: float | None) -> Callable[[Row], Row | None]:
-    """Return a function that keeps the wanted detections of a row, or gives None if it has none."""
-
-    def wanted(found: Mapping[str, Any]) -> bool:
-        return (not labels or found["label"] in labels) and found["score"] >= (min_score or 0.0)
-
-    def narrow(row: Row) -> Row | None:
-        found = [one for one in detections_of(row) if wanted(one)]
-        kind = "detections" if row["detections"] else "classes"
-        return {**row, kind: found} if found else None
-
-    return narrow if labels or min_score is not None else lambda row: row
-
-
 def _table_row(row: Row) -> Row:
     found, task = detections_of(row), task_of(row["task"])
     labels = Counter(one["label"] for one in found)
@@ -194,15 +246,3 @@ def _table_row(row: Row) -> Row:
         "found": dict(labels.most_common(_LABELS_SHOWN)),
         "best": f"{best_one['label']} {best_one['score']:.2f}",
     }
-
-
-def _csv_rows(rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield a line per detection; an item without any keeps one line, so that none disappears."""
-    for row in rows:
-        for one in detections_of(row) or ({},):
-            yield {**row, **_csv_detection(one)}
-
-
-def _csv_detection(one: Mapping[str, Any]) -> Row:
-    box = dict(zip(("x1", "y1", "x2", "y2"), one.get("box", ()), strict=False))
-    return {name: one.get(name) for name in ("label", "class_id", "score", "text")} | box

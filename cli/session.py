@@ -10,6 +10,7 @@ from cli.stack.schema import upgrade
 from config.settings import Settings, load_settings
 from core.errors import RetryableError, UsageError
 from core.escape import printable
+from core.kinds import ShardKind
 from core.states import ShardState
 from store import processes
 from store.database import Database
@@ -91,6 +92,20 @@ def warn_if_nobody_schedules(db: Database, settings: Settings) -> None:
     except RetryableError:
         return
     say("no scheduler is running: the job waits until `regatta up` or `regatta scheduler` runs")
+
+
+def check_schedulers(db: Database, settings: Settings, kind: ShardKind) -> None:
+    """Refuse to write what a scheduler of an earlier version would take for inference.
+
+    Raises:
+        UsageError: a live one cannot plan jobs of this kind.
+    """
+    for each in live_processes(db, settings, processes.SCHEDULER):
+        if not processes.knows(each, kind):
+            raise UsageError(
+                f"the scheduler on {each.host} ({each.version}) is too old to plan this",
+                hint="upgrade all schedulers first",
+            )
 
 
 def running_shards(db: Database, job_id: str) -> int:

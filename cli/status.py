@@ -12,6 +12,7 @@ from cli.show.pipe import for_a_reader
 from cli.show.progress import fleet_of, progress_view
 from cli.show.progress import watch as wait_for
 from cli.show.wording import (
+    compacted,
     device_left_out,
     dismissed_of,
     eta,
@@ -65,7 +66,7 @@ def status(ctx: click.Context, /, *, job: str | None, watch: bool, form: str | N
 
 def _overview(db: Database, settings: Settings, form: str) -> None:
     alive = [state for state in JobState if state not in ENDED_JOBS]
-    found = db.read(lambda s: list_jobs(s, states=alive))
+    found = db.read(lambda s: list_jobs(s, states=alive, compactions=True))
     seen = snapshots(db, settings, found)
     if seen or form != "table":
         print_jobs(seen, form)
@@ -103,6 +104,7 @@ def _print(seen: Snapshot, form: str) -> None:
         "shards": tallied(seen["shards"]),
         "rate": speed(seen["rate"]),
         "work": stages_line(seen),
+        "compacted": compacted(seen),
         "eta": eta(seen).removeprefix("ETA "),
         "runs plain": plain_networks(seen),
         **{name: seen[name] for name in ("priority", "created", "started", "finished")},

@@ -78,6 +78,11 @@ class Settings(BaseSettings):
     max_tries: Count = Field(
         default=5, description="How often a shard is tried before its items are quarantined."
     )
+    compact_parts: Annotated[int, Field(ge=0)] = Field(
+        default=100,
+        description="Jobs with at least so many result parts are compacted once they have ended, "
+        "for fast queries. 0: none, unless asked for by `regatta compact`.",
+    )
     republish_seconds: Seconds = Field(
         default=10, description="A message that no worker takes for this long is sent again."
     )

@@ -13,7 +13,7 @@ class ShardKind(StrEnum):
     PROBE = "probe"  # looks into items, and plans what it finds as child shards
     TRACK = "track"  # follows detections from frame to frame
     STITCH = "stitch"  # joins segments
-    COMPACT = "compact"  # merges many small parts into a few large ones
+    COMPACT = "compact"  # makes flat tables of another job's results, and moves old results
     PREPARE = "prepare"  # converts, compares, measures and builds what an engine runs
 
 
@@ -23,6 +23,8 @@ class ArtefactRole(StrEnum):
     ROWS = "rows"
     VIDEO = "video"  # a segment of a video, or all of it
     MASKS = "masks"  # the same, of masks
+    TABLES = "tables"  # flat tables, for queries
+    CARRIED = "carried"  # where the results lie that a job took over
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class KindTraits:
 
 
 _ROWS, _VIDEO, _MASKS = ArtefactRole.ROWS, ArtefactRole.VIDEO, ArtefactRole.MASKS
+_TABLES, _CARRIED = ArtefactRole.TABLES, ArtefactRole.CARRIED
 
 TRAITS: Mapping[ShardKind, KindTraits] = {
     ShardKind.INFER: KindTraits(True, True, frozenset({_ROWS, _VIDEO, _MASKS})),
@@ -47,7 +50,7 @@ TRAITS: Mapping[ShardKind, KindTraits] = {
     ShardKind.PROBE: KindTraits(False, True, frozenset({_ROWS})),
     ShardKind.TRACK: KindTraits(True, False, frozenset({_ROWS})),
     ShardKind.STITCH: KindTraits(False, False, frozenset({_VIDEO, _MASKS})),
-    ShardKind.COMPACT: KindTraits(False, False, frozenset({_ROWS})),
+    ShardKind.COMPACT: KindTraits(False, False, frozenset({_ROWS, _TABLES, _CARRIED})),
     ShardKind.PREPARE: KindTraits(True, False),
 }
 

@@ -11,6 +11,7 @@ ATTEMPTS = "_attempts/"
 ITEMS = "items/"
 CARRIED = "carried/"
 RESULTS = "results/"
+EVALUATIONS = "evaluation/"
 
 
 def items_part(number: int, plan_attempt: int) -> str:
@@ -20,6 +21,14 @@ def items_part(number: int, plan_attempt: int) -> str:
     a part that others read. `settle` removes the parts that were never committed.
     """
     return f"{ITEMS}part-{number:05d}-{plan_attempt}.parquet"
+
+
+def compaction_output(output: str, job_id: str) -> str:
+    """Return where the compaction `job_id` of a job with this output writes: inside of it.
+
+    Whoever may read the one may read the other. What lies there is that job's, see `is_ours`.
+    """
+    return f"{output.rstrip('/')}/compact/{job_id}"
 
 
 def carried_part(number: int, plan_attempt: int) -> str:
@@ -57,6 +66,8 @@ _FOLDERS = {
     ArtefactRole.ROWS: "results",
     ArtefactRole.VIDEO: "videos",
     ArtefactRole.MASKS: "mask_videos",
+    ArtefactRole.TABLES: "tables",
+    ArtefactRole.CARRIED: "carried",
 }
 
 
@@ -74,6 +85,11 @@ def staged_artefact(role: ArtefactRole, part: str, attempt: int, suffix: str) ->
     """Return the key under which attempt `attempt` stages an artefact."""
     name = "part" if role is ArtefactRole.ROWS else role.value
     return f"{ATTEMPTS}{part}/{attempt}/{name}{suffix}"
+
+
+def evaluation_file(name: str, suffix: str) -> str:
+    """Return the key of an evaluation of this name: its numbers (`.json`) or its page (`.html`)."""
+    return f"{EVALUATIONS}{name}{suffix}"
 
 
 def mask_image(key: str, model: str | None = None) -> str:
@@ -102,6 +118,7 @@ _OURS: dict[str, tuple[str, ...]] = {
     ATTEMPTS: ("",),
     f"{ITEMS}part-": (".parquet",),
     f"{CARRIED}part-": (".parquet",),
+    EVALUATIONS: (".json", ".html"),
     "annotated/": _PICTURES,
     "cutouts/": _PICTURES,
     "masks/": _PICTURES,

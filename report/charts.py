@@ -9,6 +9,7 @@ WIDTH, HEIGHT = 420, 190
 """Of a column chart, in SVG units: on a phone a unit is a little less than a pixel."""
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 24, 10, 28
+_LINES_HEIGHT = 260
 _TICKS = 4
 _LEAST_SEGMENT = 1.0
 _TIME_STEPS = tuple(
@@ -117,6 +118,47 @@ def columns(
     wide = WIDTH - _LEFT - _RIGHT
     x_ticks = [Tick(round(_LEFT + place * wide, 2), label) for place, label in x_marks]
     return ColumnChart(tuple(drawn), tuple(x_ticks), tuple(y_ticks))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a line chart: `points` as SVG takes them; `title` says in words what it shows."""
+
+    name: str
+    points: str
+    colour: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineChart:
+    """Lines over axes that both go from 0 to 1."""
+
+    lines: tuple[Line, ...]
+    ticks: tuple[tuple[Tick, Tick], ...]
+    left: float = _LEFT
+    right: float = WIDTH - _RIGHT
+    top: float = _TOP
+    base: float = _LINES_HEIGHT - _BOTTOM
+    width: int = WIDTH
+    height: int = _LINES_HEIGHT
+
+
+def line_chart(
+    curves: Sequence[tuple[str, Sequence[tuple[float, float]]]], colours: Sequence[str]
+) -> LineChart:
+    """Return a line for each named curve of points (x, y), which lie between 0 and 1."""
+    wide, high = WIDTH - _LEFT - _RIGHT, _LINES_HEIGHT - _BOTTOM - _TOP
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return round(_LEFT + x * wide, 1), round(_LINES_HEIGHT - _BOTTOM - y * high, 1)
+
+    drawn = [
+        Line(name, " ".join(f"{x:g},{y:g}" for x, y in (at(*p) for p in points)), colour)
+        for (name, points), colour in zip(curves, colours, strict=True)
+    ]
+    marks = [place / _TICKS for place in range(_TICKS + 1)]
+    ticks = [(Tick(at(m, 0)[0], short(m)), Tick(at(0, m)[1], short(m))) for m in marks]
+    return LineChart(tuple(drawn), tuple(ticks))
 
 
 def round_step(least: float) -> float:

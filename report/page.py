@@ -1,16 +1,10 @@
 """The page: one HTML file with its style, script, charts and pictures inside."""
 
-import base64
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from core.comparison import Comparison
 from core.options import ModelRef
@@ -21,12 +15,13 @@ from core.states import ENDED_JOBS, JobState
 from core.times import iso
 from core.wording import count, duration, speed
 from report.charts import bars, columns, segments, time_marks, top
+from report.html import asset, environment, policy
 from report.pictures import Embedded, is_place, place_url
 from report.provenance import provenance
 from report.section import Section, colours, section
 from report.snapshot import settled, took
 from report.statistics import Picture, Statistics
-from report.text import moment, number, visible
+from report.text import number
 from report.throughput import BINS, Throughput, throughput
 from store.jobs import Tally
 from store.tables import Job, Shard
@@ -57,7 +52,6 @@ def _skipped(counts: Tally) -> str:
     return f" ({counts.skipped:,} skipped)" if counts.skipped else ""
 
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _REASONS_SHOWN = 20
 _COUNTS = ("listed", "succeeded", "skipped", "quarantined", "cancelled", "pending")
 
@@ -97,7 +91,7 @@ def render(content: Content, picture_url: PictureUrl) -> str:
     `picture_url` returns where the annotated picture of a key can be seen at full size.
     """
     job, statistics = content.job, content.statistics
-    style, script = _asset("report.css"), _asset("report.js")
+    style, script = asset("report.css"), asset("report.js")
     labels = sorted(
         {
             label
@@ -114,7 +108,7 @@ def render(content: Content, picture_url: PictureUrl) -> str:
         counts["carried"] = job.carried
     sections = [section(one) for one in statistics.models.values() if one.task.has_things]
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             job=job,
@@ -147,41 +141,8 @@ def render(content: Content, picture_url: PictureUrl) -> str:
             provenance=provenance(job),
             style=style,
             script=script,
-            policy=_policy(style, script),
+            policy=policy(style, script),
         )
-    )
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "visible": visible,
-        "number": number,
-        "moment": moment,
-        "duration": duration,
-        "count": count,
-    }
-    return environment
-
-
-def _asset(name: str) -> Markup:
-    return Markup((_TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 - our own file
-
-
-def _policy(style: str, script: str) -> str:
-    """Return a content security policy: nothing from outside, only the page's style and script."""
-    digests = [
-        base64.b64encode(sha256(text.encode()).digest()).decode() for text in (style, script)
-    ]
-    return (
-        "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; "
-        f"style-src 'sha256-{digests[0]}'; script-src 'sha256-{digests[1]}'"
     )
 
 

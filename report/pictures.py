@@ -46,13 +46,25 @@ def embed(pictures: Sequence[Picture], output: ObjectStore) -> Iterator[Embedded
     share = min(_LARGEST_BYTES, TOTAL_BYTES // max(1, len(pictures)))
     for picture in pictures:
         try:
-            data = _content(picture.annotated, output)
-            image = read_picture(data, max_pixels=_MAX_PIXELS).pixels
+            image = read_pixels(content_of(picture.annotated, output))
         except BadInputError:
             continue
-        data, width, height = _fitted(image, share)
-        url = "data:image/jpeg;base64," + base64.b64encode(data).decode()
-        yield Embedded(picture, url, width, height)
+        yield Embedded(picture, *as_url(image, share))
+
+
+def read_pixels(data: bytes) -> NDArray[np.uint8]:
+    """Return the pixels of an encoded picture, uint8 (H, W, 3).
+
+    Raises:
+        BadInputError: it cannot be read.
+    """
+    return read_picture(data, max_pixels=_MAX_PIXELS).pixels
+
+
+def as_url(image: NDArray[np.uint8], most: int) -> tuple[str, int, int]:
+    """Return a picture of at most so many bytes, as a `data:` URL, with its width and height."""
+    data, width, height = _fitted(image, most)
+    return "data:image/jpeg;base64," + base64.b64encode(data).decode(), width, height
 
 
 def is_place(annotated: str) -> bool:
@@ -66,7 +78,8 @@ def place_url(annotated: str) -> str:
     return open_store(folder).url(key)
 
 
-def _content(annotated: str, output: ObjectStore) -> bytes:
+def content_of(annotated: str, output: ObjectStore) -> bytes:
+    """Return the content of a picture of a job with this output, whichever job drew it."""
     if not is_place(annotated):
         return output.get(annotated)
     folder, key = split_location(annotated)

@@ -15,6 +15,7 @@ from core.profile import ExecutionProfile
 from core.states import ENDED_JOBS, LIVE_JOBS, RESTING_JOBS, JobState, ShardState
 from core.times import iso
 from store import devices, processes
+from store.compactions import newest_of
 from store.database import Database
 from store.dismissals import dismissed
 from store.jobs import Tally, get_job, source_texts, tally, troubles_of, why_newer
@@ -34,7 +35,10 @@ def snapshot(db: Database, settings: Settings, job_id: str) -> Snapshot:
     """
 
     def take(s: Session) -> Snapshot:
-        [seen] = _take(s, db, settings, [get_job(s, job_id)])
+        job = get_job(s, job_id)
+        [seen] = _take(s, db, settings, [job])
+        last = newest_of(s, job)
+        compaction = None if last is None else {"job": last.id, "state": last.state.value}
         busy, items = stage_seconds(s, job_id)
         rates = {stage: round(items / seconds, 3) for stage, seconds in busy.items() if items}
         eta = seen["eta_seconds"]
@@ -48,6 +52,7 @@ def snapshot(db: Database, settings: Settings, job_id: str) -> Snapshot:
             "stages": _shares(busy),
             "stage_rates": rates,
             "notifications": [_notification(row) for row in notifications_of(s, job_id)],
+            "compaction": compaction,
         }
 
     return db.read(take)

@@ -54,6 +54,7 @@ def main() -> int:
         heartbeat_seconds=settings.heartbeat_seconds,
         republish_seconds=settings.republish_seconds,
         max_tries=settings.max_tries,
+        compact_parts=settings.compact_parts,
     )
     rules = Rules(commands=settings.notify_commands, private=settings.notify_private)
     stop = threading.Event()

@@ -1,7 +1,6 @@
 """Plans a job that redraws another one's pictures: a shard for each part of that job's rows."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
@@ -12,6 +11,7 @@ from core.messages import queue_for
 from core.options import JobOptions
 from core.rendering import Drawn
 from core.states import ENDED_JOBS
+from scheduler.planned_parts import Found, PlannedParts
 from store import references
 from store.artefacts import legends_of, part_of
 from store.database import Database
@@ -22,30 +22,13 @@ from store.settling import parts_of
 from store.tables import Job, Shard
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The next shards, and the cursor from which to continue after them."""
+def drawn_parts(db: Database, hold: PlanHold, job: Job) -> PlannedParts:
+    """Return the planning of a job: its parts are named like those whose rows they draw.
 
-    shards: Sequence[NewShard]
-    cursor: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class DrawnParts:
-    """A planning in progress: its parts are named like those whose rows they draw."""
-
-    hold: PlanHold
-    job: Job
-    found: Iterator[Found]
-
-    @classmethod
-    def of(cls, db: Database, hold: PlanHold, job: Job) -> "DrawnParts":
-        """Return the planning of a job; nothing is read until the first shards are asked for.
-
-        Raises:
-            NewerError: a newer version wrote its options.
-        """
-        return cls(hold, job, _found(db, job, JobOptions.from_json(job.options)))
+    Raises:
+        NewerError: a newer version wrote its options.
+    """
+    return PlannedParts(hold, job, _found(db, job, JobOptions.from_json(job.options)))
 
 
 def _found(db: Database, job: Job, options: JobOptions) -> Iterator[Found]:

@@ -16,6 +16,7 @@ import structlog
 
 from core.errors import RegattaError
 from core.repeats import Repeats
+from scheduler.compact import Compactor
 from scheduler.dispatch import Dispatcher
 from scheduler.doorbell import Doorbell
 from scheduler.firing import Firing
@@ -43,12 +44,13 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The scheduler's settings, all in seconds except `max_tries`."""
+    """The scheduler's settings, all in seconds except `max_tries` and `compact_parts`."""
 
     lease_seconds: float
     heartbeat_seconds: float
     republish_seconds: float
     max_tries: int
+    compact_parts: int = 0
 
     @property
     def worker_ttl(self) -> float:
@@ -95,6 +97,7 @@ class Scheduler:
         self.notifier = Notifier(db, heartbeat.id, rules)
         self._pool = ThreadPoolExecutor(_SUBMITTING, "submit")
         self.firing = Firing(db, defaults, pool=self._pool)
+        self.compactor = Compactor(db, least_parts=timing.compact_parts)
 
     def tick(self) -> None:
         """Run everything short once; trouble in one part doesn't stop the others."""
@@ -150,6 +153,7 @@ class Scheduler:
             if rested or self._quietly(lambda: self._db.read(any_under_way)):
                 self._quietly(self.guard.tick)
                 self._quietly(self.settler.tick)
+                self._quietly(self.compactor.tick)
                 last = time.monotonic()
 
     def _clear(self, stop: threading.Event) -> None:

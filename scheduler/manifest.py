@@ -1,5 +1,6 @@
 """The final manifest: what a job was, and where its parts are."""
 
+import json
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -9,16 +10,44 @@ from core.comparison import Comparison
 from core.digests import Digests
 from core.errors import NewerError
 from core.kinds import NEED_ENGINE, ArtefactRole
-from core.layout import results_part
+from core.layout import MANIFEST, results_part
 from core.options import JobOptions, ModelRef
 from core.states import JobState
 from core.times import iso
 from store.artefacts import artefacts_of, is_result, legends_of, part_of
-from store.jobs import Tally, source_texts
+from store.carried import carried_manifests
+from store.database import Database
+from store.jobs import Tally, source_texts, tally
+from store.locations import open_store
+from store.own_objects import own_object
 from store.profiles import part_profiles, profiles_of
+from store.references import references_of
+from store.settling import results_of
 from store.tables import Job, Shard
 
 _FORMAT_VERSION = 1
+
+
+def write_manifest(
+    db: Database, job: Job, state: JobState, *, finished: float, error: str | None
+) -> None:
+    """Write `manifest.json` for a job that ends, or has ended, as `state`; `error` says why.
+
+    Raises:
+        FatalError: a manifest of what it has taken over is gone.
+        RegattaError: its output cannot be written.
+    """
+    counts = db.read(lambda s: tally(s, [job]))[job.id]
+    shards = db.read(lambda s: results_of(s, job.id))
+    carried = carried_manifests(db, job)
+    for place, key in carried:
+        own_object(job.id, place, key)
+    refers_to = db.read(lambda s: references_of(s, job.id))
+    manifest = job_manifest(
+        job, state, counts, shards, carried, finished=finished, error=error, refers_to=refers_to
+    )
+    data = json.dumps(manifest, indent=2).encode() + b"\n"
+    open_store(job.output).put(MANIFEST, data, durable=True)
 
 
 def job_manifest(

@@ -13,7 +13,7 @@ from core.rendering import Drawn
 from store.artefacts import legends_of, part_of
 from store.database import Database
 from store.profiles import profiles_of
-from store.settling import parts_of
+from store.settling import results_of
 from store.tables import Job, Shard
 
 Name = tuple[str, str, str]
@@ -68,7 +68,8 @@ class Origins:
         return self._offers[job]
 
     def _read(self, job: str, output: str) -> Iterator[Origin]:
-        shards = self._db.read(lambda s: parts_of(s, job))
+        found = self._db.read(lambda s: results_of(s, job))
+        shards = [shard for shard in found if shard.part_digest is not None]
         # The same for all parts of a model, except those of a version that kept none.
         legends = {name: said for shard in shards for name, said in legends_of(shard).items()}
         for shard in shards:

@@ -25,11 +25,13 @@ from core.plan_warnings import REPEATED, PlanWarnings
 from core.profile import ExecutionProfile
 from core.selection import Selection
 from core.sources import sources_by_prefix
+from scheduler.compacted_parts import compacted_parts
 from scheduler.continued import Continued
 from scheduler.dataset import why_empty, why_passed_over
-from scheduler.drawn_parts import DrawnParts
+from scheduler.drawn_parts import drawn_parts
 from scheduler.expectation import note_expected
 from scheduler.listing import Listed, listing_of_all
+from scheduler.planned_parts import PlannedParts
 from scheduler.troubles import Troubles
 from store import planning
 from store.database import Database
@@ -45,7 +47,7 @@ _SMALLEST_SHARD, _LARGEST_SHARD = 32, 4096
 _PART_ITEMS = 20_000
 _PART_SECONDS = 5.0
 _ASK_CLOCK_EVERY = 256
-PLANNED_KINDS = (ShardKind.INFER, ShardKind.RENDER)
+PLANNED_KINDS = (ShardKind.INFER, ShardKind.RENDER, ShardKind.COMPACT)
 """The kinds of jobs that this planner plans."""
 
 _MOST_WALKS = 4  # each needs a turn before its lease ends
@@ -114,7 +116,7 @@ class Planner:
         self._owner = owner
         self._lease_seconds = lease_seconds
         self._monotonic = monotonic
-        self._walks: deque[_Walk | DrawnParts] = deque()
+        self._walks: deque[_Walk | PlannedParts] = deque()
         self._troubles = Troubles(monotonic)
         self._left: set[str] = set()  # jobs that only a newer version can plan
 
@@ -156,7 +158,7 @@ class Planner:
             if isinstance(walk, _Walk):
                 walk.close()
 
-    def _release(self, walk: _Walk | DrawnParts, error: str | None = None) -> None:
+    def _release(self, walk: _Walk | PlannedParts, error: str | None = None) -> None:
         def release(session: Session) -> None:
             if planning.release_plan(session, walk.hold) and error is not None:
                 note_trouble(session, walk.job.id, error)
@@ -169,7 +171,7 @@ class Planner:
         self._walks.remove(longest)
         self._release(longest)
 
-    def _claim(self, *, only_new: bool) -> _Walk | DrawnParts | None:
+    def _claim(self, *, only_new: bool) -> _Walk | PlannedParts | None:
         hold = self._db.write(
             lambda s: planning.claim_plan(
                 s,
@@ -194,9 +196,11 @@ class Planner:
         _log.info("planning", job=job.id, source=job.source, after=job.plan_cursor)
         return walk
 
-    def _begin(self, hold: planning.PlanHold, job: Job) -> _Walk | DrawnParts:
+    def _begin(self, hold: planning.PlanHold, job: Job) -> _Walk | PlannedParts:
         if job.kind == ShardKind.RENDER:
-            return DrawnParts.of(self._db, hold, job)
+            return drawn_parts(self._db, hold, job)
+        if job.kind == ShardKind.COMPACT:
+            return compacted_parts(self._db, hold, job)
         selection = Selection.from_json(job.selection)
         sources = tuple(sources_by_prefix(job.source, selection.sources).values())
         return _Walk(
@@ -226,9 +230,9 @@ class Planner:
             return FIRST_SHARD_ITEMS
         return round(min(_LARGEST_SHARD, max(_SMALLEST_SHARD, rate * SHARD_SECONDS)))
 
-    def _advance(self, walk: _Walk | DrawnParts) -> bool:
+    def _advance(self, walk: _Walk | PlannedParts) -> bool:
         """Plan the next part; False when the walk is over or somebody else has it."""
-        goes_on = self._draw(walk) if isinstance(walk, DrawnParts) else self._list(walk)
+        goes_on = self._take(walk) if isinstance(walk, PlannedParts) else self._list(walk)
         if goes_on is None:
             _log.info("planning was taken over or stopped", job=walk.job.id)
             return False
@@ -236,7 +240,7 @@ class Planner:
             self._finish(walk)
         return goes_on
 
-    def _finish(self, walk: _Walk | DrawnParts) -> None:
+    def _finish(self, walk: _Walk | PlannedParts) -> None:
         if isinstance(walk, _Walk) and not walk.planned:
             why = why_empty(walk.job.source, walk.selection, walk.passed_over)
             if why is not None:
@@ -270,8 +274,8 @@ class Planner:
             return None
         return not part.is_last
 
-    def _draw(self, walk: DrawnParts) -> bool | None:
-        """Plan the next parts to draw; return whether there are more, None if overtaken."""
+    def _take(self, walk: PlannedParts) -> bool | None:
+        """Plan shards for another job's next parts; return as `_list` does."""
         found = next(walk.found, None)
         if found is None:
             return False
@@ -383,7 +387,7 @@ class Planner:
             )
         )
 
-    def _fail(self, walk: _Walk | DrawnParts, error: RegattaError, what: str = "") -> None:
+    def _fail(self, walk: _Walk | PlannedParts, error: RegattaError, what: str = "") -> None:
         why = f"{what}{text_of(error)}"
         self._db.write(lambda s: planning.fail_plan(s, walk.hold, now=self._db.now(s), error=why))
 

@@ -4,22 +4,24 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from core.errors import BadInputError, UsageError
+from core.kinds import ShardKind
 from core.layout import is_ours
 from core.states import ENDED_JOBS
 from scheduler.places import places_of_all, places_of_schedules, real_folder
+from store.compactions import only_read_by
 from store.database import Database
 from store.fires import keep_outcome
 from store.jobs import forget, get_job, list_jobs, tally
 from store.locations import open_store
 from store.objects import ObjectInfo
 from store.outcome import outcome
-from store.references import referring_to
+from store.references import COMPACTS, referring_to
 from store.s3.location import is_s3
 from store.tables import Job
 
@@ -34,6 +36,10 @@ class Removed:
     size: int = 0
     left: int = 0
 
+    def __add__(self, other: "Removed") -> "Removed":
+        """Return what became of both."""
+        return Removed(self.objects + other.objects, self.size + other.size, self.left + other.left)
+
 
 def remove_job(
     db: Database,
@@ -42,7 +48,7 @@ def remove_job(
     with_output: bool,
     progress: Callable[[int], object] = lambda _: None,
 ) -> Removed:
-    """Remove a job that has ended; with its output, if asked.
+    """Remove a job that has ended; with its output, if asked. Its compactions go with it.
 
     The output goes first: whoever is interrupted can remove the job again. Of what lies in it only
     what the job may have written is removed: by its name, not in another job's output, not behind
@@ -56,16 +62,27 @@ def remove_job(
     job = db.read(lambda s: get_job(s, job_id))
     if why := why_kept(db, job, with_output=with_output):
         raise UsageError(f"job {job_id} must stay: {why}")
-    removed = _remove_output(db, job, progress) if with_output else Removed()
-    db.write(lambda s: _forget(s, job))
+    compactions = db.read(lambda s: only_read_by(s, job_id))
+    removed = Removed()
+    if with_output:
+        for one in (*compactions, job):
+            removed += _remove_output(db, one, partial(_count_on, progress, removed.objects))
+    db.write(lambda s: _forget(s, job, compactions))
     return removed
 
 
-def _forget(session: Session, job: Job) -> None:
+def _count_on(progress: Callable[[int], object], before: int, objects: int) -> None:
+    progress(before + objects)
+
+
+def _forget(session: Session, job: Job, compactions: Sequence[Job]) -> None:
     """Remove a job's rows; the history of its schedule keeps what it did."""
     did = outcome(job, tally(session, [job])[job.id])
     if forget(session, job.id):
         keep_outcome(session, job.id, did)
+    for one in compactions:
+        if not referring_to(session, one.id):
+            forget(session, one.id)
 
 
 def why_kept(db: Database, job: Job, *, with_output: bool) -> str | None:
@@ -73,6 +90,9 @@ def why_kept(db: Database, job: Job, *, with_output: bool) -> str | None:
     if job.state not in ENDED_JOBS:
         return f"it has not ended (it is {job.state}; `regatta cancel {job.id}` ends it)"
     others = db.read(lambda s: referring_to(s, job.id))
+    if COMPACTS in others.values():
+        [one] = [other for other, why in others.items() if why == COMPACTS]
+        return f"{one}, which compacts it, has not ended (`regatta cancel {one}` ends it)"
     if others:
         return f"{', '.join(others)} {'refer' if len(others) > 1 else 'refers'} to it"
     readers = _readers(db, job) if with_output else []
@@ -118,8 +138,12 @@ def _remove_output(db: Database, job: Job, progress: Callable[[int], object]) ->
         if error.reason != "source_missing":  # somebody removed it before
             raise
     if not is_s3(job.output):
-        with suppress(OSError):  # something else may lie in it
-            Path(job.output).rmdir()
+        folder = Path(job.output)
+        # That of a compaction lies in that of its job, which may be gone.
+        places = [folder, *folder.parents[:2]] if job.kind == ShardKind.COMPACT else [folder]
+        for place in places:
+            with suppress(OSError):  # something else may lie in it
+                place.rmdir()
     return Removed(objects, size, left)
 
 

@@ -4,7 +4,6 @@ Every step may be repeated: copies write the same bytes, and moves compare first
 """
 
 import hashlib
-import json
 import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -18,9 +17,9 @@ from core.options import ModelRef
 from core.repeats import Repeats
 from core.states import JobMoves, JobState, Move, ShardState
 from core.work import Hold
-from scheduler.manifest import job_manifest
+from scheduler.manifest import write_manifest
 from scheduler.troubles import Troubles
-from store import leases, references, settling
+from store import leases, settling
 from store.artefacts import artefacts_of, part_of
 from store.carried import carried_manifests
 from store.database import Database
@@ -225,21 +224,7 @@ class Settler:
         if missing := _missing(output, shards):
             self._lose(job, missing, len(shards))
             return False
-        carried = carried_manifests(self._db, job)
-        for place, key in carried:  # else a FatalError says so, and the job fails
-            own_object(job.id, place, key)
-        refers_to = self._db.read(lambda s: references.references_of(s, job.id))
-        manifest = job_manifest(
-            job,
-            move.target,
-            counts,
-            shards,
-            carried,
-            finished=now,
-            error=error,
-            refers_to=refers_to,
-        )
-        output.put(MANIFEST, json.dumps(manifest, indent=2).encode() + b"\n", durable=True)
+        write_manifest(self._db, job, move.target, finished=now, error=error)
         self._sweep(job, output)
         return self._ended(job, move, now, error)
 
@@ -270,6 +255,8 @@ class Settler:
             lambda s: (settling.items_keys(s, job.id), settling.stands(s, job))
         )
         committed |= {key for _, key in carried_manifests(self._db, job)}
+        made = self._db.read(lambda s: settling.results_of(s, job.id))
+        committed |= {one.key for shard in made for one in artefacts_of(shard)}
         if not stands:
             return
         for key in found:

@@ -4,22 +4,23 @@ Each row names the part that holds the item's rows: the origin, never a job that
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from core.errors import FatalError
-from store.database import Database
-from store.jobs import get_job
 from store.locations import absolute, open_store
-from store.parquet import encode_tables, open_table, read_groups
-from store.part_files import read_part
+from store.parquet import Readable, encode_tables, open_table, read_groups, rows_with
+from store.part_files import part_columns, read_part
 from store.parts import read_table
-from store.tables import Job
+
+if TYPE_CHECKING:
+    from store.database import Database
+    from store.tables import Job
 
 SCHEMA = pa.schema(
     [
@@ -50,6 +51,7 @@ _SCHEMA_KEY = "regatta.carried"
 _VERSION = "1"
 _ROW_GROUP_ROWS = 20_000
 _SORT_MEMORY = "200MB"
+_ORDER = ("job", "output", "part", "index", "key")
 
 
 def encode_carried(table: pa.Table) -> bytes:
@@ -76,8 +78,18 @@ def decode_carried(data: bytes) -> pa.Table:
     return table.select(SCHEMA.names)
 
 
-def carried_manifests(db: Database, job: Job) -> list[tuple[str, str]]:
-    """Return where a job's carried manifests lie: their outputs, and their keys there."""
+def carried_manifests(db: "Database", job: "Job") -> list[tuple[str, str]]:
+    """Return where a job's carried manifests lie: their outputs, and their keys there.
+
+    They are those that planning wrote, until a compaction has moved results.
+    """
+    # Who only reads manifests needs no database.
+    from store.compactions import moved_manifests  # noqa: PLC0415
+    from store.jobs import get_job  # noqa: PLC0415
+
+    moved = db.read(lambda s: moved_manifests(s, job.id))
+    if moved:
+        return moved
     said = db.read(lambda s: get_job(s, job.id)).comparison or {}
     return [(job.output, key) for key in said.get(MANIFESTS, ())]
 
@@ -111,17 +123,32 @@ def origins(manifests: Sequence[tuple[str, str]]) -> Iterator[Origin]:
         yield from _grouped(_sorted(files, Path(folder)))
 
 
-def rows_from(origin: Origin) -> tuple[pa.Table, pa.Table]:
+def origins_of(source: Readable, keys: Collection[str]) -> Iterator[Origin]:
+    """Yield the parts from which a carried manifest takes the items with these keys, as texts.
+
+    Raises:
+        FatalError: the manifest is damaged or of another version.
+    """
+    with open_table(source, schema_key=_SCHEMA_KEY, version=_VERSION) as file:
+        rows = rows_with(file, "key", keys, SCHEMA.names).select(SCHEMA.names).cast(SCHEMA)
+    yield from _grouped([rows.sort_by([(name, "ascending") for name in _ORDER])])
+
+
+def rows_from(origin: Origin, columns: Collection[str] | None = None) -> tuple[pa.Table, pa.Table]:
     """Return the rows of the items taken over from a part, and the manifest's row for each.
 
     Both tables have the same length: an item has several rows under several models. The first has
     the columns of `store.part_schema.SCHEMA`, with the items' present keys; `index` is that in the
     listing of the job that made the rows, and `mask`, `cutout` and `annotated` lie in its output.
+    `columns` limits it to some, as in `store.parts.read_columns`; `index` and `item` are needed.
 
     Raises:
         FatalError: the part, or a row of it, is gone.
     """
-    made = read_table(read_part(open_store(origin.output), origin.key, origin.output))
+    if columns is None:
+        made = read_table(read_part(open_store(origin.output), origin.key, origin.output))
+    else:
+        made = part_columns(origin.output, origin.key, None, columns)
     places = made["index"].to_numpy()
     order = np.argsort(places, kind="stable")
     wanted = origin.rows["index"].to_numpy()

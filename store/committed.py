@@ -15,7 +15,6 @@ from store.artefacts import artefacts_of
 from store.carried import Origin, carried_manifests, origins, rows_from
 from store.database import Database
 from store.locations import absolute, open_store
-from store.objects import ObjectStore
 from store.part_files import printed_rows, read_part
 from store.parts import print_rows, read_table
 from store.settling import parts_of
@@ -42,11 +41,10 @@ def committed_rows(
 def own_rows(db: Database, job: Job, *, quarantined_only: bool = False) -> Iterator[dict[str, Any]]:
     """Yield the rows that the job made itself; see `committed_rows`."""
     shards = db.read(lambda s: parts_of(s, job.id))
-    output = open_store(job.output)
     for shard in shards:
         if shard.quarantined or not quarantined_only:
-            rows = _rows_of(shard)
-            yield from printed_rows(_read(output, rows, shard, job), rows.key, job.output)
+            key = _rows_of(shard).key
+            yield from printed_rows(committed_part(shard, job), key, job.output)
 
 
 def carried_rows(origin: Origin, *, quarantined_only: bool = False) -> Iterator[dict[str, Any]]:
@@ -99,10 +97,9 @@ def quarantined_items(db: Database, job: Job) -> Iterator[tuple[Shard, Sequence[
     Raises:
         FatalError: a part is not where it was written, or is damaged.
     """
-    output = open_store(job.output)
     for shard in db.read(lambda s: parts_of(s, job.id)):
         if shard.quarantined:
-            yield shard, _items_of(read_table(_read(output, _rows_of(shard), shard, job)))
+            yield shard, _items_of(read_table(committed_part(shard, job)))
 
 
 def _items_of(table: pa.Table) -> list[QuarantinedItem]:
@@ -119,7 +116,13 @@ def _items_of(table: pa.Table) -> list[QuarantinedItem]:
     ]
 
 
-def _read(output: ObjectStore, rows: Artefact, shard: Shard, job: Job) -> bytes:
+def committed_part(shard: Shard, job: Job) -> bytes:
+    """Return the part that a shard has committed, published or not.
+
+    Raises:
+        FatalError: it is not where it was written.
+    """
+    output, rows = open_store(job.output), _rows_of(shard)
     if shard.state is ShardState.COMMITTED:
         try:
             return output.get(rows.staged)

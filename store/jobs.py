@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from core.errors import NewerError, UsageError
-from core.kinds import COUNT
+from core.kinds import COUNT, ShardKind
 from core.near import did_you_mean
 from core.options import JobOptions, ModelRef
 from core.schedule import FireState
@@ -48,6 +48,9 @@ from store.tables import (
     Shard,
     ShardDependency,
 )
+
+_IS_ASKED_FOR = Job.kind != ShardKind.COMPACT.value
+"""What people mean by jobs: compactions come by themselves, and go with what they compact."""
 
 # This does not block the insertion of new shards, which refer to their job.
 _LOCK = {"key_share": True}
@@ -146,7 +149,8 @@ def find_job(session: Session, ref: str) -> Job:
         UsageError: no job matches, or several do.
     """
     if ref == "latest":
-        latest = session.scalars(select(Job).order_by(Job.created_at.desc()).limit(1)).first()
+        newest = select(Job).where(_IS_ASKED_FOR).order_by(Job.created_at.desc())
+        latest = session.scalars(newest.limit(1)).first()
         if latest is None:
             raise UsageError("there are no jobs yet", hint="regatta submit SOURCE --model M")
         return latest
@@ -176,8 +180,8 @@ def newest_named(session: Session, name: str) -> Job | None:
 
 def job_names(session: Session, *, limit: int = 200) -> list[str]:
     """Return the ids and the different names of the newest jobs."""
-    newest = select(Job.id, Job.name).order_by(Job.created_at.desc(), Job.id).limit(limit)
-    rows = session.execute(newest).all()
+    newest = select(Job.id, Job.name).where(_IS_ASKED_FOR)
+    rows = session.execute(newest.order_by(Job.created_at.desc(), Job.id).limit(limit)).all()
     return list(dict.fromkeys([*(row.id for row in rows), *(row.name for row in rows)]))
 
 
@@ -187,10 +191,16 @@ def any_under_way(session: Session) -> bool:
 
 
 def list_jobs(
-    session: Session, *, states: Iterable[JobState] = (), limit: int | None = None
+    session: Session,
+    *,
+    states: Iterable[JobState] = (),
+    limit: int | None = None,
+    compactions: bool = False,
 ) -> Sequence[Job]:
-    """Return jobs, newest first."""
+    """Return jobs, newest first; compactions only if asked for."""
     query = select(Job).order_by(Job.created_at.desc(), Job.id)
+    if not compactions:
+        query = query.where(_IS_ASKED_FOR)
     if wanted := tuple(states):
         query = query.where(Job.state.in_(wanted))
     return session.scalars(query.limit(limit)).all()

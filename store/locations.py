@@ -4,6 +4,7 @@ import os
 import re
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from core.errors import UsageError
@@ -11,6 +12,10 @@ from store.files import FileObjects
 from store.objects import ObjectStore
 from store.s3.location import S3Location, is_s3
 from store.s3.options import S3Options
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyarrow import fs
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
@@ -37,6 +42,35 @@ def open_store(url: str) -> ObjectStore:
 
         return S3Objects(S3Location.parse(url), _s3_options)
     return FileObjects(Path(_local_path(url)))
+
+
+def ranged(location: str, key: str) -> "pa.NativeFile | None":
+    """Return an object of a bucket, of which only the ranges that pyarrow reads are fetched.
+
+    None if objects of this bucket can only be had as a whole.
+
+    Raises:
+        FatalError: it cannot be opened.
+    """
+    from store.s3.ranges import ranged_object  # noqa: PLC0415 - as above
+
+    return ranged_object(S3Location.parse(location), key, _s3_options)
+
+
+def arrow_place(location: str) -> "tuple[str, fs.FileSystem]":
+    """Return a location as pyarrow knows it: a path, without a slash at its end, and what has it.
+
+    Raises:
+        BlockedError: there are no credentials for its bucket.
+    """
+    if not is_s3(location):
+        from pyarrow import fs  # noqa: PLC0415 - few commands need it
+
+        return absolute(location).rstrip("/"), fs.LocalFileSystem(use_mmap=True)
+    from store.s3.ranges import s3_filesystem  # noqa: PLC0415 - as above
+
+    place = S3Location.parse(location)
+    return f"{place.bucket}/{place.folder}".rstrip("/"), s3_filesystem(_s3_options)
 
 
 def absolute(location: str) -> str:

@@ -1,13 +1,13 @@
 """Item manifests: the items of a job, as Parquet."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from operator import attrgetter
 
 import pyarrow as pa
 
 from core.items import ItemRef
 from core.keys import key_to_text, text_to_key
-from store.parquet import encode_tables, open_table, read_groups
+from store.parquet import Readable, encode_tables, open_table, read_groups, rows_with
 
 SCHEMA = pa.schema(
     [
@@ -73,6 +73,19 @@ def decode_items(data: bytes, start: int = 0, stop: int | None = None) -> list[I
     index, key, uri, size, etag, modified, kind = (table[name].to_pylist() for name in SCHEMA.names)
     keys = map(text_to_key, key)
     return list(map(ItemRef, index, keys, uri, size, etag, modified, kind))
+
+
+def find_items(source: Readable, keys: Collection[str]) -> list[int]:
+    """Return in which rows of a manifest part items with these keys are, from 0.
+
+    Keys are texts, as `core.keys.key_to_text` makes them. Little else is read.
+
+    Raises:
+        FatalError: the part is damaged or of another version.
+    """
+    with open_table(source, schema_key=_SCHEMA_KEY, version=_VERSION) as file:
+        rows: list[int] = rows_with(file, "key", keys, ["key"])["row"].to_pylist()
+    return rows
 
 
 def read_items(data: bytes, *, with_why: bool = False) -> pa.Table:

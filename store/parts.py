@@ -1,7 +1,7 @@
 """Result parts: rows as Parquet, written, read, merged, counted and printed."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from core.errors import FatalError
 from core.states import ItemState
-from store.parquet import encode_tables, open_table, read_groups
+from store.parquet import Readable, encode_tables, open_table, read_groups
 from store.part_columns import table_of
 from store.part_rows import rows_of
 from store.part_schema import ROW_GROUP_ROWS, SCHEMA, SCHEMA_KEY, VERSION, WARNING
@@ -24,10 +24,12 @@ __all__ = [
     "count_states",
     "decode_rows",
     "encode_rows",
+    "encode_table",
     "iter_rows",
     "merge_rows",
     "outcomes",
     "print_rows",
+    "read_columns",
     "read_table",
     "unsucceeded",
 ]
@@ -89,10 +91,15 @@ def merge_rows(old: bytes, new: Sequence[ResultRow]) -> bytes:
     # The sort is stable, so the frames of an item stay in order.
     order = np.argsort(merged["index"].to_numpy(), kind="stable")
     merged = merged.take(pa.array(order))
-    slices = range(0, len(merged), ROW_GROUP_ROWS)
+    return encode_table(merged)
+
+
+def encode_table(table: pa.Table) -> bytes:
+    """Return the part of rows that are a table of `store.part_schema.SCHEMA`."""
+    slices = range(0, len(table), ROW_GROUP_ROWS)
     return _encode(
-        (merged.slice(start, ROW_GROUP_ROWS) for start in slices),
-        has_warnings=merged[WARNING].null_count < len(merged),
+        (table.slice(start, ROW_GROUP_ROWS) for start in slices),
+        has_warnings=table[WARNING].null_count < len(table),
     )
 
 
@@ -167,7 +174,7 @@ def iter_rows(source: bytes | Path) -> Iterator[dict[str, Any]]:
             yield from print_rows(_completed(read_groups(file, [group])))
 
 
-def read_table(source: bytes | Path) -> pa.Table:
+def read_table(source: Readable) -> pa.Table:
     """Return all rows of a part as a table that has every column of `store.part_schema.SCHEMA`.
 
     Raises:
@@ -175,6 +182,26 @@ def read_table(source: bytes | Path) -> pa.Table:
     """
     with open_table(source, schema_key=SCHEMA_KEY, version=VERSION) as file:
         return _completed(read_groups(file, list(range(file.num_row_groups))))
+
+
+def read_columns(source: Readable, columns: Collection[str]) -> pa.Table:
+    """Return some columns of all rows of a part; nothing else of it is read.
+
+    `detections.score` is a field of the structs in a list: that column then has lists of structs
+    with such fields only. Columns and fields that the part does not have are left out.
+
+    Raises:
+        FatalError: the part is damaged or of another version.
+    """
+    leaves = [_leaf(column) for column in columns]
+    with open_table(source, schema_key=SCHEMA_KEY, version=VERSION) as file:
+        return read_groups(file, list(range(file.num_row_groups)), leaves)
+
+
+def _leaf(column: str) -> str:
+    """Return the name of a column in Parquet's own schema."""
+    name, dot, field = column.partition(".")
+    return f"{name}.list.element.{field}" if dot and name in _LISTS else column
 
 
 def _completed(table: pa.Table) -> pa.Table:

@@ -9,6 +9,12 @@ from store.tables import JobReference
 REDRAWS = "redraws"
 """Why a job refers to that whose pictures it draws again."""
 
+COMPACTS = "compacts"
+"""Why a compaction refers to the job that it compacts, as long as it has not ended."""
+
+COMPACTED = "compacted"
+"""Why a job refers to its compaction, from then on."""
+
 CARRIES = "carries"
 """Why a job refers to those whose results are part of its own view."""
 
@@ -30,6 +36,15 @@ def drop(session: Session, job_id: str, why: str) -> None:
     """Forget the references of a job for this reason."""
     session.execute(
         delete(JobReference).where(JobReference.job_id == job_id, JobReference.why == why)
+    )
+
+
+def let_go(session: Session, job_id: str, refers_to: str) -> None:
+    """Record that a job no longer reads what another made."""
+    session.execute(
+        delete(JobReference).where(
+            JobReference.job_id == job_id, JobReference.refers_to == refers_to
+        )
     )
 
 

@@ -3,7 +3,7 @@
 from sqlalchemy import inspect, text
 from sqlalchemy.orm import Session
 
-NEWEST = "0012"
+NEWEST = "0013"
 """The revision that this version's tables are at; the migrations make it."""
 
 _TABLE = "alembic_version"

@@ -141,6 +141,20 @@ class JobReference(Base):
     why: Mapped[str]
 
 
+class JobCompaction(Base):
+    """A job that compacts the results of another, as they were in one of its generations.
+
+    Nobody reads what it made before it is adopted.
+    """
+
+    __tablename__ = "compactions"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    of_job: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    generation: Mapped[int]
+    adopted_at: Mapped[float | None]
+
+
 class Shard(Base):
     """A slice of a job's items: rows `start:stop` of the item manifest `items_key`."""
 

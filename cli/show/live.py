@@ -22,6 +22,7 @@ from cli.show.wording import (
     worker_line,
 )
 from core.escape import printable
+from core.kinds import ShardKind
 from core.states import JobState
 from core.wording import count, duration, speed
 from report.snapshot import Snapshot
@@ -61,12 +62,14 @@ def render(snapshot: Snapshot, *, is_warm: bool) -> Group:
     """Return a job's progress as a few lines for a terminal."""
     items, state = snapshot["items"], snapshot["state"]
     planning = state == JobState.PLANNING
-    listed, done = items["listed"], done_of(snapshot)
+    listed, done, what = items["listed"], done_of(snapshot), "items"
+    if snapshot.get("kind") == ShardKind.COMPACT:
+        listed, done, what = sum(snapshot["shards"].values()), snapshot["shards"]["done"], "shards"
     line = Table.grid(padding=(0, 2))
     line.add_row(
         Text(state, style=_STYLES.get(state, "cyan")),
         ProgressBar(total=max(1, listed), completed=done, width=_BAR_WIDTH, pulse=not listed),
-        Text(f"{done:,}/{listed:,}{'+' if planning else ''} items" if listed else "listing"),
+        Text(f"{done:,}/{listed:,}{'+' if planning else ''} {what}" if listed else "listing"),
         Text(speed(snapshot["rate"])),
         Text(f"ETA {duration(snapshot['eta_seconds'])}"),
         Text(f"{items['quarantined']:,} quarantined", style="red" if items["quarantined"] else ""),

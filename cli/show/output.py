@@ -1,7 +1,5 @@
 """Prints records the way people or programs want them: table, JSON, NDJSON, CSV."""
 
-import csv
-import io
 import json
 import shutil
 import sys
@@ -11,9 +9,9 @@ from typing import Any
 
 import click
 
+from core.csv_text import csv_cell, csv_line, guarded
 from core.escape import printable, printable_json
 
-_CRLF = "\r\n"  # whatever is in a line's end gets quotes elsewhere
 FIRST_ROWS = 200
 """The rows that decide the columns and widths of a streamed table."""
 
@@ -28,9 +26,6 @@ _NAMES = frozenset({"id", "name"})
 """Columns of what people type again: not shortened, if a third of the room is enough."""
 
 _NOTHING = "-"
-
-# https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 Record = Mapping[str, Any]
 
@@ -94,39 +89,10 @@ def _dump(record: Record, indent: int | None = None) -> str:
 def _print_csv(records: Iterable[Record], columns: Sequence[str], *, raw: bool) -> None:
     tame = printable if sys.stdout.isatty() else str
     guard = str if raw else guarded
-    sys.stdout.write(_csv_line(columns))
+    sys.stdout.write(csv_line(columns))
     for record in records:
-        cells = (_csv_cell(record.get(name), tame) for name in columns)
-        sys.stdout.write(_csv_line([guard(c) if isinstance(c, str) else c for c in cells]))
-
-
-def _csv_line(cells: Sequence[Any]) -> str:
-    """Return a line of CSV. Quotes keep carriage returns from beginning another one."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator=_CRLF).writerow(cells)
-    return line.getvalue().removesuffix(_CRLF) + "\n"
-
-
-def guarded(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula: one gets an apostrophe in front.
-
-    Numbers stay as they are.
-    """
-    if not text.startswith(_FORMULA_SIGNS):
-        return text
-    try:
-        float(text)
-    except ValueError:
-        return f"'{text}"
-    return text
-
-
-def _csv_cell(value: Any, tame: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return tame(" ".join(map(str, value)))
-    if isinstance(value, Mapping):
-        return tame(_dump(value))
-    return tame(value) if isinstance(value, str) else value
+        cells = (csv_cell(record.get(name), tame) for name in columns)
+        sys.stdout.write(csv_line([guard(c) if isinstance(c, str) else c for c in cells]))
 
 
 def _print_table(records: Iterable[Record], columns: Sequence[str]) -> None:

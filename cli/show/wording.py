@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.kinds import NEED_ENGINE
+from core.kinds import NEED_ENGINE, ShardKind
 from core.states import RESTING_JOBS, JobState, ShardState
 from core.times import to_the_second
 from core.ways import Way
@@ -37,6 +37,8 @@ def done_of(snapshot: Snapshot) -> int:
 def progress_line(snapshot: Snapshot) -> str:
     """Return a job's progress as one line."""
     items = snapshot["items"]
+    if snapshot.get("kind") == ShardKind.COMPACT:
+        return f"{snapshot['state']}, shards: {tallied(snapshot['shards'])}"
     if snapshot["state"] == JobState.PLANNING and not items["listed"]:
         return "planning: nothing is listed yet"
     more = "+" if snapshot["state"] == JobState.PLANNING else ""
@@ -91,6 +93,12 @@ def worker_line(worker: Mapping[str, Any]) -> str:
     if worker["rate"] is not None:
         said += f", {speed(worker['rate'])}"
     return said + (", draining" if worker["draining"] else "")
+
+
+def compacted(snapshot: Snapshot) -> str | None:
+    """Say which job compacts the results of this one, or has done so, and how far that is."""
+    said = snapshot.get("compaction")
+    return None if said is None else f"by job {said['job']}, {said['state']}"
 
 
 def profile_without_worker(job_id: str, profile: str, offered: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from tests.databases import SqliteDatabases
 
 WIDTHS = (390, 900, 1600)
 SCHEMES = ("light", "dark")
+EVALUATED = ("sailed", "odd")
 JOBS = ("sailed", "hostile", "bare", "running", "new", "nothing", "several")
 
 expect.set_options(timeout=30_000)  # milliseconds: a busy machine may take its time
@@ -67,12 +68,17 @@ def reports(
     bench = Bench(sqlite_databases.new(home), home)
     fill(bench)
     bench.db.close()
-    return {job: _report(home, job) for job in JOBS}
+    pages = {job: _written(home, "report", job) for job in JOBS}
+    for job in EVALUATED:  # against themselves, with a higher threshold
+        words = ("eval", job, "--truth", job, "--truth-score", "0", "--min-score", "0.7")
+        _written(home, *words, "--name", "page", "--output", str(home / job))
+        pages[f"evaluated {job}"] = home / job / "page.html"
+    return pages
 
 
-def _report(home: Path, job: str) -> Path:
+def _written(home: Path, *words: str) -> Path:
     done = subprocess.run(
-        [Path(sys.executable).parent / "regatta", "report", job],
+        [Path(sys.executable).parent / "regatta", *words],
         env={**os.environ, "REGATTA_HOME": str(home)},
         capture_output=True,
         text=True,

@@ -61,6 +61,7 @@ def fill(bench: Bench) -> None:
     """Add the jobs of all tests, each named for what is special about it."""
     _sailed(bench)
     _hostile(bench)
+    _odd(bench)
     _without_pictures(bench)
     _running(bench)
     _several(bench)
@@ -116,6 +117,17 @@ def _hostile(bench: Bench) -> None:
     )
     _commit(bench, "hostile", rows, [len(rows)], rng)
     _end(bench, "hostile", JobState.FAILED)
+
+
+def _odd(bench: Bench) -> None:
+    """A job that can be measured against itself, although its names and labels are hostile."""
+    rng = np.random.default_rng(6)
+    rows = [
+        _seen(bench, "odd", n, name, rng, labels=HOSTILE_LABELS) for n, name in enumerate(HOSTILE)
+    ]
+    bench.job("odd", [len(rows)], **_about(HOSTILE[3]))
+    _commit(bench, "odd", rows, [len(rows)], rng)
+    _end(bench, "odd", JobState.SUCCEEDED)
 
 
 def _without_pictures(bench: Bench) -> None:

@@ -10,7 +10,7 @@ from tests.browser.conftest import JOBS, SCHEMES, Visitor
 
 # The contrast (WCAG 2) of every text with what is painted behind it, charts included: axe looks
 # at HTML only. Backgrounds are plain colours, some with alpha.
-_CONTRASTS = """() => {
+CONTRASTS = """() => {
   const context = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
   const rgba = (colour) => {
     context.clearRect(0, 0, 1, 1); context.fillStyle = colour; context.fillRect(0, 0, 1, 1);
@@ -49,7 +49,7 @@ _CONTRASTS = """() => {
 @pytest.mark.parametrize("job", JOBS)
 def test_every_text_stands_out_from_its_ground(visit: Visitor, job: str, scheme: str) -> None:
     page = visit(job, 900, scheme).page
-    contrasts: list[tuple[str, float]] = page.evaluate(_CONTRASTS)
+    contrasts: list[tuple[str, float]] = page.evaluate(CONTRASTS)
     assert len(contrasts) > 40
     assert [one for one in contrasts if one[1] < 4.5] == []
 
@@ -57,7 +57,7 @@ def test_every_text_stands_out_from_its_ground(visit: Visitor, job: str, scheme:
 def test_the_open_pictures_texts_stand_out(visit: Visitor) -> None:
     page = visit("sailed").page
     page.locator("[data-zoom]").first.click()
-    contrasts = page.evaluate(_CONTRASTS)
+    contrasts = page.evaluate(CONTRASTS)
     assert any(text == "Full picture" for text, _ in contrasts)
     assert [one for one in contrasts if one[1] < 4.5] == []
 

@@ -124,7 +124,7 @@ def nightly(bench: Bench, model: Path) -> Nightly:
 
 
 @pytest.fixture
-def nightly_sqlite(sqlite_bench: Bench, model: Path) -> Nightly:
+def alone(sqlite_bench: Bench, model: Path) -> Nightly:
     """For what does not depend on the kind of database."""
     return Nightly(sqlite_bench, model)
 
@@ -149,14 +149,14 @@ def test_a_schedule_fires_at_its_times(nightly: Nightly) -> None:
     assert found.name == "nightly"
 
 
-def test_each_run_has_a_folder_in_the_schedules_output(nightly_sqlite: Nightly) -> None:
-    output = nightly_sqlite.bench.root / "results"
-    nightly_sqlite.add(request=nightly_sqlite.request.but(output=str(output)), overlap="queue")
-    nightly_sqlite.tick_at(TWO)
-    nightly_sqlite.end(0)
-    nightly_sqlite.tick_at(TWO + DAY)
-    assert [job.output for job in nightly_sqlite.jobs()] == [
-        f"{output}/{fire.job_id}" for fire in nightly_sqlite.fires()
+def test_each_run_has_a_folder_in_the_schedules_output(alone: Nightly) -> None:
+    output = alone.bench.root / "results"
+    alone.add(request=alone.request.but(output=str(output)), overlap="queue")
+    alone.tick_at(TWO)
+    alone.end(0)
+    alone.tick_at(TWO + DAY)
+    assert [job.output for job in alone.jobs()] == [
+        f"{output}/{fire.job_id}" for fire in alone.fires()
     ]
 
 
@@ -202,15 +202,15 @@ def test_a_scheduler_that_wakes_up_late_writes_no_second_job(nightly: Nightly) -
     assert [each.id for each in nightly.jobs()] == [job.id]
 
 
-def test_a_schedule_that_was_removed_meanwhile_brings_no_job(nightly: Nightly) -> None:
-    schedule = nightly.add()
-    nightly.bench.clock.now = TWO
-    nightly.firing.fire(schedule.id)
+def test_a_schedule_that_was_removed_meanwhile_brings_no_job(alone: Nightly) -> None:
+    schedule = alone.add()
+    alone.bench.clock.now = TWO
+    alone.firing.fire(schedule.id)
     key = (schedule.id, TWO)
-    assert nightly.firing.take(key)
-    assert nightly.db.write(lambda s: rows.remove(s, schedule.id))
-    assert nightly.firing.write_job(key) is None
-    assert nightly.jobs() == []
+    assert alone.firing.take(key)
+    assert alone.db.write(lambda s: rows.remove(s, schedule.id))
+    assert alone.firing.write_job(key) is None
+    assert alone.jobs() == []
 
 
 def test_schedulers_that_race_fire_each_time_once(nightly: Nightly) -> None:
@@ -248,26 +248,26 @@ def test_a_clock_that_is_set_back_fires_nothing_twice(nightly: Nightly) -> None:
     assert nightly.read().next_at == TWO + DAY
 
 
-def test_a_clock_that_was_far_ahead_keeps_no_schedule_from_firing(nightly: Nightly) -> None:
-    nightly.add(catch_up=CatchUp.NONE)
-    nightly.tick_at(TWO + 400 * DAY + HOUR)
-    assert set(nightly.states()) == {"skipped"}
-    nightly.bench.clock.now = TWO - 1
-    assert nightly.firing.pull_back() == 1
-    nightly.tick_at(TWO)
-    assert nightly.fires()[0].due_at == TWO
-    assert nightly.states()[0] == "submitted"
+def test_a_clock_that_was_far_ahead_keeps_no_schedule_from_firing(alone: Nightly) -> None:
+    alone.add(catch_up=CatchUp.NONE)
+    alone.tick_at(TWO + 400 * DAY + HOUR)
+    assert set(alone.states()) == {"skipped"}
+    alone.bench.clock.now = TWO - 1
+    assert alone.firing.pull_back() == 1
+    alone.tick_at(TWO)
+    assert alone.fires()[0].due_at == TWO
+    assert alone.states()[0] == "submitted"
 
 
-def test_a_clock_that_is_set_back_leaves_no_job_unwritten(nightly_sqlite: Nightly) -> None:
-    schedule = nightly_sqlite.add()
-    nightly_sqlite.bench.clock.now = TWO
-    nightly_sqlite.firing.fire(schedule.id)
-    assert nightly_sqlite.firing.take((schedule.id, TWO))
-    nightly_sqlite.bench.clock.now = TWO - DAY
-    nightly_sqlite.firing.pull_back()
-    nightly_sqlite.tick_at(TWO - DAY + 301)
-    assert nightly_sqlite.states() == ["submitted"]
+def test_a_clock_that_is_set_back_leaves_no_job_unwritten(alone: Nightly) -> None:
+    schedule = alone.add()
+    alone.bench.clock.now = TWO
+    alone.firing.fire(schedule.id)
+    assert alone.firing.take((schedule.id, TWO))
+    alone.bench.clock.now = TWO - DAY
+    alone.firing.pull_back()
+    alone.tick_at(TWO - DAY + 301)
+    assert alone.states() == ["submitted"]
 
 
 # What was missed.
@@ -300,53 +300,51 @@ def missed(nightly: Nightly, catch_up: CatchUp, hours: float, cron: str = "0 * *
     ],
 )
 def test_missed_times_are_made_up_for_as_asked(
-    nightly_sqlite: Nightly, catch_up: CatchUp, late: list[str], just: list[str]
+    alone: Nightly, catch_up: CatchUp, late: list[str], just: list[str]
 ) -> None:
-    assert missed(nightly_sqlite, catch_up, 2.5) == late
-    other = nightly_sqlite.add("just", "0 * * * *", catch_up=catch_up)
-    nightly_sqlite.db.write(
-        lambda s: fires.pull_back(s, nightly_sqlite.read("just"), next_at=MIDNIGHT + HOUR)
-    )
-    nightly_sqlite.bench.clock.now = MIDNIGHT + 2 * HOUR + 5
-    nightly_sqlite.firing.fire(other.id)
-    nightly_sqlite.firing.tick()
-    found = nightly_sqlite.fires("just")
+    assert missed(alone, catch_up, 2.5) == late
+    other = alone.add("just", "0 * * * *", catch_up=catch_up)
+    alone.db.write(lambda s: fires.pull_back(s, alone.read("just"), next_at=MIDNIGHT + HOUR))
+    alone.bench.clock.now = MIDNIGHT + 2 * HOUR + 5
+    alone.firing.fire(other.id)
+    alone.firing.tick()
+    found = alone.fires("just")
     assert [f"{(f.due_at - MIDNIGHT) / HOUR:g} {f.cause} {f.state}" for f in found] == just
     skipped = [fire.why for fire in found if fire.state == "skipped"]
     assert set(skipped) <= {"missed: no scheduler saw it in time"}
 
 
-def test_a_month_that_was_missed_is_no_flood(nightly_sqlite: Nightly) -> None:
-    found = missed(nightly_sqlite, CatchUp.ALL, 30 * 24 + 0.5)
+def test_a_month_that_was_missed_is_no_flood(alone: Nightly) -> None:
+    found = missed(alone, CatchUp.ALL, 30 * 24 + 0.5)
     assert len(found) == firing.MOST_CAUGHT_UP + 1
     assert [each.split()[-1] for each in found] == ["skipped", "submitted", *["queued"] * 23]
-    assert "only the last 24" in (nightly_sqlite.fires()[0].why or "")
+    assert "only the last 24" in (alone.fires()[0].why or "")
 
 
-def test_missed_runs_follow_one_another(nightly_sqlite: Nightly) -> None:
-    missed(nightly_sqlite, CatchUp.ALL, 3.5)
+def test_missed_runs_follow_one_another(alone: Nightly) -> None:
+    missed(alone, CatchUp.ALL, 3.5)
     for number in range(3):
-        assert nightly_sqlite.states() == [
+        assert alone.states() == [
             *["submitted"] * (number + 1),
             *["queued"] * (2 - number),
         ]
-        nightly_sqlite.end(number)
-        nightly_sqlite.firing.tick()
+        alone.end(number)
+        alone.firing.tick()
 
 
 # While the previous run has not ended.
 
 
-def test_a_time_is_skipped_while_the_previous_run_goes_on(nightly: Nightly) -> None:
-    nightly.add()
-    nightly.tick_at(TWO)
-    nightly.tick_at(TWO + DAY)
-    assert nightly.states() == ["submitted", "skipped"]
-    assert nightly.fires()[1].why == "the run of 2026-01-05T02:00:00.000Z has not ended"
-    assert nightly.fires()[1].job_id is None
-    nightly.end(0)
-    nightly.tick_at(TWO + 2 * DAY)
-    assert nightly.states() == ["submitted", "skipped", "submitted"]
+def test_a_time_is_skipped_while_the_previous_run_goes_on(alone: Nightly) -> None:
+    alone.add()
+    alone.tick_at(TWO)
+    alone.tick_at(TWO + DAY)
+    assert alone.states() == ["submitted", "skipped"]
+    assert alone.fires()[1].why == "the run of 2026-01-05T02:00:00.000Z has not ended"
+    assert alone.fires()[1].job_id is None
+    alone.end(0)
+    alone.tick_at(TWO + 2 * DAY)
+    assert alone.states() == ["submitted", "skipped", "submitted"]
 
 
 def test_a_run_is_queued_until_the_previous_one_has_ended(nightly: Nightly) -> None:
@@ -360,12 +358,12 @@ def test_a_run_is_queued_until_the_previous_one_has_ended(nightly: Nightly) -> N
     assert nightly.states() == ["submitted", "submitted"]
 
 
-def test_a_queue_has_an_end(nightly_sqlite: Nightly) -> None:
-    nightly_sqlite.add(cron="* * * * *", overlap=Overlap.QUEUE)
+def test_a_queue_has_an_end(alone: Nightly) -> None:
+    alone.add(cron="* * * * *", overlap=Overlap.QUEUE)
     for minute in range(1, 27):
-        nightly_sqlite.tick_at(MIDNIGHT + 60 * minute)
-    assert nightly_sqlite.states() == ["submitted", *["queued"] * 24, "skipped"]
-    assert "24 runs are queued" in (nightly_sqlite.fires()[-1].why or "")
+        alone.tick_at(MIDNIGHT + 60 * minute)
+    assert alone.states() == ["submitted", *["queued"] * 24, "skipped"]
+    assert "24 runs are queued" in (alone.fires()[-1].why or "")
 
 
 def test_the_previous_run_is_cancelled(nightly: Nightly) -> None:
@@ -405,139 +403,139 @@ def test_a_run_is_paused_when_its_window_closes_and_goes_on_in_the_next(nightly:
     assert nightly.states() == ["held", "skipped"]
 
 
-def test_a_job_that_is_still_planned_is_paused_and_planned_on(nightly_sqlite: Nightly) -> None:
-    nightly_sqlite.add(until="06:00")
-    nightly_sqlite.tick_at(TWO)
-    nightly_sqlite.tick_at(TWO + 4 * HOUR)
-    assert nightly_sqlite.job_of(0).state is JobState.PAUSED
-    nightly_sqlite.tick_at(TWO + DAY)
-    assert nightly_sqlite.job_of(0).state is JobState.PLANNING
+def test_a_job_that_is_still_planned_is_paused_and_planned_on(alone: Nightly) -> None:
+    alone.add(until="06:00")
+    alone.tick_at(TWO)
+    alone.tick_at(TWO + 4 * HOUR)
+    assert alone.job_of(0).state is JobState.PAUSED
+    alone.tick_at(TWO + DAY)
+    assert alone.job_of(0).state is JobState.PLANNING
 
 
-def test_what_a_person_has_paused_stays_so(nightly: Nightly) -> None:
-    nightly.add(until="06:00")
-    nightly.tick_at(TWO)
-    nightly.plan(0)
-    job = nightly.job_of(0).id
-    nightly.db.write(lambda s: jobs.pause(s, job, now=TWO + HOUR))
-    nightly.tick_at(TWO + 5 * HOUR)
-    nightly.tick_at(TWO + DAY)
-    assert nightly.job_of(0).state is JobState.PAUSED
-    nightly.db.write(lambda s: jobs.resume(s, job))
-    nightly.tick_at(TWO + DAY + 5 * HOUR)
-    assert nightly.job_of(0).state is JobState.RUNNING
+def test_what_a_person_has_paused_stays_so(alone: Nightly) -> None:
+    alone.add(until="06:00")
+    alone.tick_at(TWO)
+    alone.plan(0)
+    job = alone.job_of(0).id
+    alone.db.write(lambda s: jobs.pause(s, job, now=TWO + HOUR))
+    alone.tick_at(TWO + 5 * HOUR)
+    alone.tick_at(TWO + DAY)
+    assert alone.job_of(0).state is JobState.PAUSED
+    alone.db.write(lambda s: jobs.resume(s, job))
+    alone.tick_at(TWO + DAY + 5 * HOUR)
+    assert alone.job_of(0).state is JobState.RUNNING
 
 
-def test_what_a_person_has_resumed_is_not_paused_again(nightly: Nightly) -> None:
-    nightly.add(until="06:00")
-    nightly.tick_at(TWO)
-    nightly.plan(0)
-    nightly.tick_at(TWO + 4 * HOUR)
-    job = nightly.job_of(0).id
-    assert nightly.db.write(lambda s: jobs.resume(s, job))
-    assert nightly.job_of(0).max_quarantined is None  # its quarantined items were not the reason
+def test_what_a_person_has_resumed_is_not_paused_again(alone: Nightly) -> None:
+    alone.add(until="06:00")
+    alone.tick_at(TWO)
+    alone.plan(0)
+    alone.tick_at(TWO + 4 * HOUR)
+    job = alone.job_of(0).id
+    assert alone.db.write(lambda s: jobs.resume(s, job))
+    assert alone.job_of(0).max_quarantined is None  # its quarantined items were not the reason
     for moment in (TWO + 5 * HOUR, TWO + DAY, TWO + DAY + 5 * HOUR):
-        nightly.tick_at(moment)
-        assert nightly.job_of(0).state is JobState.RUNNING
+        alone.tick_at(moment)
+        assert alone.job_of(0).state is JobState.RUNNING
 
 
-def test_what_a_person_has_paused_in_between_does_not_go_on(nightly_sqlite: Nightly) -> None:
-    nightly_sqlite.add(until="06:00")
-    nightly_sqlite.tick_at(TWO)
-    nightly_sqlite.plan(0)
-    nightly_sqlite.tick_at(TWO + 4 * HOUR)
-    job = nightly_sqlite.job_of(0).id
-    nightly_sqlite.db.write(lambda s: jobs.resume(s, job))
-    nightly_sqlite.db.write(lambda s: jobs.pause(s, job, now=TWO + 5 * HOUR))
-    nightly_sqlite.tick_at(TWO + DAY)
-    assert nightly_sqlite.job_of(0).state is JobState.PAUSED
+def test_what_a_person_has_paused_in_between_does_not_go_on(alone: Nightly) -> None:
+    alone.add(until="06:00")
+    alone.tick_at(TWO)
+    alone.plan(0)
+    alone.tick_at(TWO + 4 * HOUR)
+    job = alone.job_of(0).id
+    alone.db.write(lambda s: jobs.resume(s, job))
+    alone.db.write(lambda s: jobs.pause(s, job, now=TWO + 5 * HOUR))
+    alone.tick_at(TWO + DAY)
+    assert alone.job_of(0).state is JobState.PAUSED
 
 
-def test_what_is_tried_again_after_its_window_is_left_alone(nightly_sqlite: Nightly) -> None:
-    nightly_sqlite.add(until="06:00")
-    nightly_sqlite.tick_at(TWO)
-    nightly_sqlite.end(0, JobState.PARTIAL)
-    nightly_sqlite.tick_at(TWO + 5 * HOUR)
-    job = nightly_sqlite.job_of(0).id
-    nightly_sqlite.db.write(lambda s: jobs.reopen(s, job, now=TWO + 6 * HOUR))
-    nightly_sqlite.tick_at(TWO + 7 * HOUR)
-    assert nightly_sqlite.job_of(0).state is JobState.RUNNING
+def test_what_is_tried_again_after_its_window_is_left_alone(alone: Nightly) -> None:
+    alone.add(until="06:00")
+    alone.tick_at(TWO)
+    alone.end(0, JobState.PARTIAL)
+    alone.tick_at(TWO + 5 * HOUR)
+    job = alone.job_of(0).id
+    alone.db.write(lambda s: jobs.reopen(s, job, now=TWO + 6 * HOUR))
+    alone.tick_at(TWO + 7 * HOUR)
+    assert alone.job_of(0).state is JobState.RUNNING
 
 
-def test_a_queued_run_waits_for_a_window(nightly_sqlite: Nightly) -> None:
-    nightly_sqlite.add(until="06:00", overlap=Overlap.QUEUE)
-    nightly_sqlite.tick_at(TWO)
-    nightly_sqlite.plan(0)
-    nightly_sqlite.tick_at(TWO + 4 * HOUR)
-    nightly_sqlite.tick_at(TWO + DAY)
-    assert nightly_sqlite.states() == ["submitted", "queued"]
-    nightly_sqlite.bench.clock.now = TWO + DAY + 5 * HOUR  # nobody was up when the window closed
-    nightly_sqlite.end(0)
-    nightly_sqlite.firing.tick()
-    assert nightly_sqlite.states() == ["submitted", "queued"]
-    nightly_sqlite.tick_at(TWO + 2 * DAY)
-    assert nightly_sqlite.states() == ["submitted", "submitted", "queued"]
-    assert nightly_sqlite.fires()[1].pause_at == TWO + 2 * DAY + 4 * HOUR
+def test_a_queued_run_waits_for_a_window(alone: Nightly) -> None:
+    alone.add(until="06:00", overlap=Overlap.QUEUE)
+    alone.tick_at(TWO)
+    alone.plan(0)
+    alone.tick_at(TWO + 4 * HOUR)
+    alone.tick_at(TWO + DAY)
+    assert alone.states() == ["submitted", "queued"]
+    alone.bench.clock.now = TWO + DAY + 5 * HOUR  # nobody was up when the window closed
+    alone.end(0)
+    alone.firing.tick()
+    assert alone.states() == ["submitted", "queued"]
+    alone.tick_at(TWO + 2 * DAY)
+    assert alone.states() == ["submitted", "submitted", "queued"]
+    assert alone.fires()[1].pause_at == TWO + 2 * DAY + 4 * HOUR
 
 
-def test_a_time_whose_window_has_closed_is_not_made_up_for(nightly_sqlite: Nightly) -> None:
-    nightly_sqlite.add(until="06:00")
-    nightly_sqlite.tick_at(TWO + 5 * HOUR)
-    assert nightly_sqlite.states() == ["skipped"]
-    assert "its window closed at" in (nightly_sqlite.fires()[0].why or "")
+def test_a_time_whose_window_has_closed_is_not_made_up_for(alone: Nightly) -> None:
+    alone.add(until="06:00")
+    alone.tick_at(TWO + 5 * HOUR)
+    assert alone.states() == ["skipped"]
+    assert "its window closed at" in (alone.fires()[0].why or "")
 
 
 # Trouble.
 
 
-def test_what_cannot_be_submitted_says_why(nightly: Nightly) -> None:
-    nightly.add()
-    (nightly.photos / "a.jpg").unlink()
-    nightly.photos.rmdir()
-    nightly.tick_at(TWO)
-    [fire] = nightly.fires()
-    assert (fire.state, nightly.jobs()) == ("failed", [])
+def test_what_cannot_be_submitted_says_why(alone: Nightly) -> None:
+    alone.add()
+    (alone.photos / "a.jpg").unlink()
+    alone.photos.rmdir()
+    alone.tick_at(TWO)
+    [fire] = alone.fires()
+    assert (fire.state, alone.jobs()) == ("failed", [])
     assert "photos" in (fire.why or "")
-    nightly.photos.mkdir()
-    (nightly.photos / "b.jpg").write_bytes(b"x")
-    nightly.tick_at(TWO + DAY)
-    assert nightly.states() == ["failed", "submitted"]
+    alone.photos.mkdir()
+    (alone.photos / "b.jpg").write_bytes(b"x")
+    alone.tick_at(TWO + DAY)
+    assert alone.states() == ["failed", "submitted"]
 
 
-def test_a_model_that_is_gone_fails_the_fire(nightly_sqlite: Nightly) -> None:
-    nightly_sqlite.add()
-    nightly_sqlite.db.write(lambda s: models.remove_model(s, "boats"))
-    nightly_sqlite.tick_at(TWO)
-    assert nightly_sqlite.states() == ["failed"]
-    assert "no model 'boats'" in (nightly_sqlite.fires()[0].why or "")
+def test_a_model_that_is_gone_fails_the_fire(alone: Nightly) -> None:
+    alone.add()
+    alone.db.write(lambda s: models.remove_model(s, "boats"))
+    alone.tick_at(TWO)
+    assert alone.states() == ["failed"]
+    assert "no model 'boats'" in (alone.fires()[0].why or "")
 
 
 def test_passing_trouble_is_tried_again_until_the_next_time(
-    nightly: Nightly, monkeypatch: pytest.MonkeyPatch
+    alone: Nightly, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object, **__: object) -> None:
         raise RetryableError("the bucket is away")
 
-    schedule = nightly.add()
+    schedule = alone.add()
     with monkeypatch.context() as patch:
         patch.setattr(firing, "check", away)
-        nightly.tick_at(TWO)
-        nightly.tick_at(TWO + 2)
-        [fire] = nightly.fires()
+        alone.tick_at(TWO)
+        alone.tick_at(TWO + 2)
+        [fire] = alone.fires()
         assert (fire.state, fire.tries, fire.why) == ("firing", 2, "the bucket is away")
         assert fire.try_at == TWO + 4
-        nightly.tick_at(TWO + 3)
-        assert nightly.fires()[0].tries == 2
-        nightly.tick_at(TWO + DAY)
-        assert nightly.states() == ["failed", "firing"]
-        assert nightly.fires()[0].why == "the bucket is away"
-    nightly.tick_at(TWO + DAY + 60)
-    assert nightly.states() == ["failed", "submitted"]
-    assert nightly.read().id == schedule.id
+        alone.tick_at(TWO + 3)
+        assert alone.fires()[0].tries == 2
+        alone.tick_at(TWO + DAY)
+        assert alone.states() == ["failed", "firing"]
+        assert alone.fires()[0].why == "the bucket is away"
+    alone.tick_at(TWO + DAY + 60)
+    assert alone.states() == ["failed", "submitted"]
+    assert alone.read().id == schedule.id
 
 
 def test_a_source_that_hangs_holds_up_no_other_schedule(
-    nightly_sqlite: Nightly, monkeypatch: pytest.MonkeyPatch
+    alone: Nightly, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away = threading.Event()
     checked = firing.check
@@ -548,31 +546,31 @@ def test_a_source_that_hangs_holds_up_no_other_schedule(
         return checked(db, request, *rest, **more)
 
     monkeypatch.setattr(firing, "check", hanging)
-    nightly_sqlite.add("first")
-    nightly_sqlite.add("second")
-    nightly_sqlite.bench.clock.now = TWO
+    alone.add("first")
+    alone.add("second")
+    alone.bench.clock.now = TWO
     with ThreadPoolExecutor(2) as pool:
-        beside = Firing(nightly_sqlite.db, nightly_sqlite.defaults, pool=pool)
+        beside = Firing(alone.db, alone.defaults, pool=pool)
         for _ in range(500):
             beside.tick()
-            if nightly_sqlite.states("second") == ["submitted"]:
+            if alone.states("second") == ["submitted"]:
                 break
-        assert nightly_sqlite.states("first") == ["firing"]
+        assert alone.states("first") == ["firing"]
         away.set()
-    assert nightly_sqlite.states("first") == nightly_sqlite.states("second") == ["submitted"]
+    assert alone.states("first") == alone.states("second") == ["submitted"]
 
 
-def test_trouble_with_one_schedule_stops_no_other(nightly_sqlite: Nightly) -> None:
-    first = nightly_sqlite.add("first")
-    nightly_sqlite.add("second")
+def test_trouble_with_one_schedule_stops_no_other(alone: Nightly) -> None:
+    first = alone.add("first")
+    alone.add("second")
 
     def spoil(session: Any) -> None:
         session.get_one(tables.Schedule, first.id).definition = {"cron": "x", "frequency": 7}
 
-    nightly_sqlite.db.write(spoil)
-    nightly_sqlite.tick_at(TWO)
-    assert nightly_sqlite.states("first") == []  # it is left to a newer scheduler
-    assert nightly_sqlite.states("second") == ["submitted"]
+    alone.db.write(spoil)
+    alone.tick_at(TWO)
+    assert alone.states("first") == []  # it is left to a newer scheduler
+    assert alone.states("second") == ["submitted"]
 
 
 # By hand, paused, edited.
@@ -589,26 +587,26 @@ def test_a_schedule_is_fired_by_hand(nightly: Nightly) -> None:
     assert nightly.read().next_at == TWO
 
 
-def test_by_hand_as_often_as_one_likes(nightly_sqlite: Nightly) -> None:
-    schedule = nightly_sqlite.add(overlap=Overlap.QUEUE)
-    nightly_sqlite.db.write(lambda s: rows.pause(s, schedule.id, now=MIDNIGHT))
+def test_by_hand_as_often_as_one_likes(alone: Nightly) -> None:
+    schedule = alone.add(overlap=Overlap.QUEUE)
+    alone.db.write(lambda s: rows.pause(s, schedule.id, now=MIDNIGHT))
     for _ in range(2):
-        schedules.fire_by_hand(nightly_sqlite.db, schedule)
-    nightly_sqlite.firing.tick()
-    nightly_sqlite.end(0)
-    nightly_sqlite.firing.tick()
-    assert nightly_sqlite.states() == ["submitted", "submitted"]
+        schedules.fire_by_hand(alone.db, schedule)
+    alone.firing.tick()
+    alone.end(0)
+    alone.firing.tick()
+    assert alone.states() == ["submitted", "submitted"]
 
 
-def test_a_paused_schedule_makes_up_for_nothing(nightly: Nightly) -> None:
-    schedule = nightly.add()
-    assert nightly.db.write(lambda s: rows.pause(s, schedule.id, now=MIDNIGHT))
-    assert not nightly.db.write(lambda s: rows.pause(s, schedule.id, now=MIDNIGHT))
-    nightly.tick_at(TWO + DAY + HOUR)
-    assert schedules.resume(nightly.db, nightly.read())
-    assert not schedules.resume(nightly.db, nightly.read())
-    nightly.firing.tick()
-    assert (nightly.states(), nightly.read().next_at) == ([], TWO + 2 * DAY)
+def test_a_paused_schedule_makes_up_for_nothing(alone: Nightly) -> None:
+    schedule = alone.add()
+    assert alone.db.write(lambda s: rows.pause(s, schedule.id, now=MIDNIGHT))
+    assert not alone.db.write(lambda s: rows.pause(s, schedule.id, now=MIDNIGHT))
+    alone.tick_at(TWO + DAY + HOUR)
+    assert schedules.resume(alone.db, alone.read())
+    assert not schedules.resume(alone.db, alone.read())
+    alone.firing.tick()
+    assert (alone.states(), alone.read().next_at) == ([], TWO + 2 * DAY)
 
 
 def test_an_edit_keeps_history_and_moves_the_next_time(nightly: Nightly) -> None:
@@ -640,18 +638,18 @@ def test_names_are_unique_and_near_ones_proposed(nightly: Nightly) -> None:
 # What is new.
 
 
-def test_new_only_goes_on_from_the_last_run_that_knows_its_source(nightly: Nightly) -> None:
-    nightly.add(mode=Mode.NEW_ONLY, overlap=Overlap.QUEUE)
-    nightly.tick_at(TWO)
-    nightly.end(0)
-    nightly.tick_at(TWO + DAY)
-    first, second = nightly.job_of(0), nightly.job_of(1)
+def test_new_only_goes_on_from_the_last_run_that_knows_its_source(alone: Nightly) -> None:
+    alone.add(mode=Mode.NEW_ONLY, overlap=Overlap.QUEUE)
+    alone.tick_at(TWO)
+    alone.end(0)
+    alone.tick_at(TWO + DAY)
+    first, second = alone.job_of(0), alone.job_of(1)
     assert (first.since_job, second.since_job) == (None, first.id)
     job = second.id
-    nightly.db.write(lambda s: jobs.stop(s, job, JobMoves.FAIL, now=TWO + DAY))
-    nightly.db.write(lambda s: jobs.move_job(s, job, JobMoves.END_FAILED))
-    nightly.tick_at(TWO + 2 * DAY)
-    assert nightly.job_of(2).since_job == first.id  # the second was never listed to its end
+    alone.db.write(lambda s: jobs.stop(s, job, JobMoves.FAIL, now=TWO + DAY))
+    alone.db.write(lambda s: jobs.move_job(s, job, JobMoves.END_FAILED))
+    alone.tick_at(TWO + 2 * DAY)
+    assert alone.job_of(2).since_job == first.id  # the second was never listed to its end
 
 
 def test_a_reason_to_do_more_than_what_is_new_holds_from_the_second_run_on(
@@ -669,38 +667,38 @@ def test_a_reason_to_do_more_than_what_is_new_holds_from_the_second_run_on(
 # Models.
 
 
-def test_a_fire_takes_the_digest_that_the_name_has_then(nightly: Nightly, model: Path) -> None:
-    nightly.add(overlap=Overlap.QUEUE)
-    nightly.tick_at(TWO)
-    before = nightly.job_of(0).model["digest"]
-    nightly.end(0)
+def test_a_fire_takes_the_digest_that_the_name_has_then(alone: Nightly, model: Path) -> None:
+    alone.add(overlap=Overlap.QUEUE)
+    alone.tick_at(TWO)
+    before = alone.job_of(0).model["digest"]
+    alone.end(0)
 
     def exchange(session: Any) -> None:
         session.get_one(Model, "boats").digest = "e" * 64
 
-    nightly.db.write(exchange)
-    nightly.tick_at(TWO + DAY)
-    assert nightly.job_of(1).model["digest"] == "e" * 64
-    assert nightly.job_of(0).model["digest"] == before != "e" * 64
+    alone.db.write(exchange)
+    alone.tick_at(TWO + DAY)
+    assert alone.job_of(1).model["digest"] == "e" * 64
+    assert alone.job_of(0).model["digest"] == before != "e" * 64
 
 
-def test_a_model_named_by_its_path_is_registered(nightly_sqlite: Nightly, model: Path) -> None:
-    schedule = nightly_sqlite.add()
+def test_a_model_named_by_its_path_is_registered(alone: Nightly, model: Path) -> None:
+    schedule = alone.add()
     assert rows.definition_of(schedule).request.terms.model == ("boats",)
-    row = nightly_sqlite.db.read(lambda s: models.find_model(s, "boats"))
+    row = alone.db.read(lambda s: models.find_model(s, "boats"))
     assert (row.location, row.card["labels"]) == (str(model.resolve()), ["boat", "buoy"])
-    nightly_sqlite.add("again")  # which finds it there
+    alone.add("again")  # which finds it there
     (model / "model.pdiparams").write_bytes(b"other weights")
     with pytest.raises(UsageError, match="stands for another model"):
-        nightly_sqlite.add("third")
+        alone.add("third")
 
 
 def test_firing_reads_no_model_and_imports_no_opencv(
-    nightly_sqlite: Nightly, model: Path, tmp_path: Path
+    alone: Nightly, model: Path, tmp_path: Path
 ) -> None:
-    said = nightly_sqlite.request.but(model=("boats", "regatta_rowers"), threshold=0.5)
-    nightly_sqlite.add("before")
-    nightly_sqlite.add(request=said)
+    said = alone.request.but(model=("boats", "regatta_rowers"), threshold=0.5)
+    alone.add("before")
+    alone.add(request=said)
     for file in model.iterdir():
         file.unlink()
     program = tmp_path / "fire.py"
@@ -712,8 +710,8 @@ import scheduler.__main__
 from scheduler.firing import Firing
 from scheduler.submit import Draft, JobDefaults
 from store.database import Database
-db = Database({nightly_sqlite.db.url!r}, clock=lambda: {TWO})
-Firing(db, JobDefaults({nightly_sqlite.defaults.objects!r}, 10, 20, 90)).tick()
+db = Database({alone.db.url!r}, clock=lambda: {TWO})
+Firing(db, JobDefaults({alone.defaults.objects!r}, 10, 20, 90)).tick()
 print([name for name in ("cv2", "paddle") if name in sys.modules])
 print(*(name for name in opened if name.endswith((".pdiparams", ".json", ".yml"))))
 """)
@@ -728,6 +726,6 @@ print(*(name for name in opened if name.endswith((".pdiparams", ".json", ".yml")
     loaded, opened = done.stdout.splitlines()[-2:]
     assert loaded == "[]"
     assert [Path(each).name for each in opened.split()] == ["exports.json"]  # facts of shipped ones
-    assert nightly_sqlite.states() == ["submitted"]
-    job = nightly_sqlite.job_of(0)
+    assert alone.states() == ["submitted"]
+    job = alone.job_of(0)
     assert set(job.effective or {}) == {"boats", "regatta_rowers"}

@@ -22,6 +22,7 @@ from store.tables import Base, Job, Process, Rate, Shard
 OURS = {
     *("job_references", "jobs", "models", "processes", "rates", "sick_devices"),
     *("shard_dependencies", "shards", "verdicts"),
+    "compactions",
     "dismissals",
     "estimates",
     "notifications",

@@ -9,7 +9,7 @@ from core.errors import FatalError
 from core.items import ItemRef
 from core.layout import carried_part, is_ours
 from core.states import ItemState
-from store.carried import SCHEMA, decode_carried, encode_carried, origins, rows_from
+from store.carried import SCHEMA, decode_carried, encode_carried, origins, origins_of, rows_from
 from store.locations import open_store
 from store.parts import encode_rows
 from store.results import ResultRow
@@ -96,6 +96,20 @@ def test_rows_come_from_their_origins(outputs: dict[str, str]) -> None:
         (9, "new/y", "m", "annotated/m/y.jpg", "moved"),
         (9, "new/y", "n", "annotated/n/y.jpg", "moved"),
     ]
+
+
+def test_a_few_items_are_found_in_a_manifest(outputs: dict[str, str]) -> None:
+    """By their present keys."""
+    one, two, first = outputs["one"], outputs["two"], "results/part-000000.parquet"
+    held = manifest(
+        ("new/y", two, first, 9, "y"), ("c", one, first, 2, "c"), ("a", one, first, 0, "a")
+    )
+    found = list(origins_of(held, {"new/y", "a", "y"}))
+    assert [(each.job, each.rows["key"].to_pylist()) for each in found] == [
+        ("one", ["a"]),
+        ("two", ["new/y"]),
+    ]
+    assert list(origins_of(held, {"y"})) == []
 
 
 def test_a_row_that_is_gone_is_said(outputs: dict[str, str]) -> None:

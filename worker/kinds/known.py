@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from core.kinds import ShardKind
 from store.database import Database
+from worker.kinds.compact import Compact
 from worker.kinds.infer import Infer
 from worker.kinds.kind import KindRunner
 from worker.kinds.render import Render
@@ -19,4 +20,5 @@ def known_kinds(
     return {
         ShardKind.INFER: Infer(db, pipeline, chooser, stall_seconds),
         ShardKind.RENDER: Render(db, drawing, stall_seconds),
+        ShardKind.COMPACT: Compact(db),
     }

@@ -23,6 +23,7 @@ from core.work import Hold
 from predictions.answer import ClassScore
 from predictions.detections import Detections
 from report.snapshot import snapshot
+from store.manifests import encode_items
 from store.parts import encode_rows
 from store.results import ResultRow
 from tests.bench import Bench
@@ -112,6 +113,47 @@ def test_filters(regatta: Regatta, job: Hold) -> None:
     assert items(regatta, "--label", "boat", "--min-score", "0.6") == []
     [row] = rows(regatta, "--min-score", "0.6")
     assert [d["label"] for d in row["detections"]] == ["buoy"]
+
+
+def test_an_item_is_found_without_reading_other_parts(
+    bench: Bench, regatta: Regatta, job: Hold
+) -> None:
+    output = bench.output("abc")
+    keys = ["a.jpg", "b\n.jpg", "c.jpg", "d[1].jpg", "e.jpg"]
+    listed = encode_items([ItemRef(index, key) for index, key in enumerate(keys)])
+    output.put("items/part-00000-1.parquet", listed)
+    output.delete("results/part-000000.parquet")
+    assert items(regatta, "--item", "c.jpg") == ["c.jpg"]
+    assert items(regatta, "--item", "e.jpg", "--item", "z.jpg") == []
+    assert regatta("results", "abc", "--item", "a.jpg").exit_code == 1
+    output.delete("items/part-00000-1.parquet")  # then all parts have to be read
+    assert "part-000000.parquet is missing" in regatta("results", "abc", "--item", "c.jpg").stderr
+
+
+def test_filters_of_boxes_models_and_times(regatta: Regatta, job: Hold) -> None:
+    assert items(regatta, "--min-area", "72") == ["a.jpg", "c.jpg"]
+    assert items(regatta, "--min-area", "72.3") == []
+    assert items(regatta, "--text", "x") == items(regatta, "--track", "1") == []
+    assert items(regatta, "--model", "other") == items(regatta, "--from", "0.5") == []
+    assert len(items(regatta, "--model", "m")) == 4
+    assert "'(' is not a regular expression" in regatta("results", "abc", "--text", "(").stderr
+
+
+def test_order(regatta: Regatta, job: Hold) -> None:
+    assert items(regatta, "--sort", "-score") == ["a.jpg", "c.jpg", "b\n.jpg", "d[1].jpg"]
+    assert items(regatta, "--sort", "score", "--limit", "1") == ["c.jpg"]
+    assert items(regatta, "--sort", "-item") == ["d[1].jpg", "c.jpg", "b\n.jpg", "a.jpg"]
+
+
+def test_some_columns(regatta: Regatta, job: Hold) -> None:
+    assert rows(regatta, "--columns", "item,state", "--limit", "1") == [
+        {"item": "a.jpg", "state": "succeeded"}
+    ]
+    out = regatta("results", "abc", "--columns", "item, label,area", "--format", "csv").stdout
+    assert out.splitlines()[:3] == ["item,label,area", "a.jpg,boat,72.25", "a.jpg,buoy,72.25"]
+    failed = regatta("results", "abc", "--columns", "lable")
+    assert failed.exit_code == 2
+    assert "there is no column 'lable': did you mean 'label'?" in failed.stderr
 
 
 def test_csv_has_a_line_per_detection_and_no_silent_item(regatta: Regatta, job: Hold) -> None:

@@ -1,0 +1,451 @@
+"""Compactions: from a job's end to flat tables, a retry that discards them, and their removal."""
+
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from core.comparison import Comparison
+from core.errors import UsageError
+from core.items import ItemRef
+from core.kinds import ShardKind
+from core.layout import part_name, results_part
+from core.retry import Failure
+from core.states import ItemState, JobState, ShardState
+from core.work import Hold, WorkUnit
+from predictions.answer import ClassScore
+from scheduler.compact import Compactor, accept
+from scheduler.origins import Origins
+from scheduler.plan import PLANNED_KINDS, Planner
+from scheduler.removal import remove_job, superfluous, why_kept
+from scheduler.settle import Settler
+from store import carried, jobs, references
+from store.compactions import Compaction, compaction_of
+from store.devices import Device
+from store.locations import open_store
+from store.output import Output
+from store.parts import encode_rows
+from store.processes import WORKER, Heartbeat
+from store.results import ResultRow
+from store.tables import Job, Shard
+from store.view import view_tables
+from tables.columns import CLASSES, DETECTIONS, ITEMS, SCHEMAS
+from tests.bench import OFFER, PROFILE, Bench
+from worker.health import DeviceHealth
+from worker.kinds.compact import Compact
+from worker.lease_keeper import LeaseKeeper
+from worker.run import ShardRun
+from worker.shard import ShardRunner
+from worker.staging import stage
+
+
+class Yard:
+    """Jobs with results that were written by hand, and a worker that only compacts."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.seconds = 0.0
+        self.compactor = Compactor(bench.db, least_parts=2, monotonic=lambda: self.seconds)
+        self.planner = Planner(bench.db, "p", lease_seconds=30)
+        keeper = LeaseKeeper(
+            bench.db,
+            Heartbeat("w", WORKER, "h", 1, "0"),
+            lease_seconds=30.0,
+            heartbeat_seconds=1000.0,
+            stall_seconds=60.0,
+        )
+        self.worker = ShardRunner(
+            db=bench.db,
+            kinds={ShardKind.COMPACT: Compact(bench.db)},
+            keeper=keeper,
+            worker_id="w",
+            offers=(),
+            lease_seconds=30.0,
+            max_tries=3,
+            draining=lambda: False,
+            health=DeviceHealth(bench.db, Device("h", "cpu"), end=lambda: None),
+        )
+
+    def job(self, job_id: str, *parts: list[str], **values: Any) -> Job:
+        """An ended job with parts of these items, which have classes; `bad.jpg` is quarantined."""
+        bench = self.bench
+        bench.job(
+            job_id,
+            [len(part) for part in parts],
+            **{"state": JobState.SUCCEEDED, "task": "classify", "finished_at": 1000.0} | values,
+        )
+        index = 0
+        for seq, part in enumerate(parts):
+            rows = [row(index + place, name) for place, name in enumerate(part)]
+            index += len(part)
+            data = encode_rows(rows)
+            open_store(bench.read_job(job_id).output).put(results_part(part_name(seq)), data)
+            bad = part.count("bad.jpg")
+            written = {
+                "state": ShardState.DONE,
+                "part_attempt": 0,
+                "part_digest": sha256(data).hexdigest(),
+                "part_size": len(data),
+                "succeeded": len(part) - bad,
+                "quarantined": bad,
+            }
+            which = update(Shard).where(Shard.job_id == job_id, Shard.seq == seq)
+            bench.db.write(partial(Session.execute, statement=which.values(**written)))
+        return bench.read_job(job_id)
+
+    def compactions(self) -> list[Job]:
+        return [
+            job
+            for job in self.bench.db.read(lambda s: jobs.list_jobs(s, compactions=True))
+            if job.kind == ShardKind.COMPACT
+        ]
+
+    def look(self) -> int:
+        """Let the compactor look, as it does every few seconds."""
+        self.seconds += 10.0
+        self.bench.clock.now += 1.0
+        return self.compactor.tick()
+
+    def plan(self) -> None:
+        while self.planner.tick():
+            pass
+
+    def holds(self) -> list[Hold]:
+        return [
+            hold
+            for job in self.compactions()
+            for hold in self.bench.queue(job.id, 100, kind=ShardKind.COMPACT)
+        ]
+
+    def run(self) -> None:
+        """Plan and run what there is, and end it."""
+        self.plan()
+        for hold in self.holds():
+            assert self.worker.run(hold) == "done"
+        Settler(self.bench.db).tick()
+
+    def compact(self, job: Job) -> Compaction:
+        accept(self.bench.db, job)
+        self.run()
+        self.look()
+        found = self.of(job.id)
+        assert found is not None
+        return found
+
+    def of(self, job_id: str) -> Compaction | None:
+        return self.bench.db.read(lambda s: compaction_of(s, jobs.get_job(s, job_id)))
+
+    def refers(self, job_id: str) -> dict[str, str]:
+        return self.bench.db.read(lambda s: references.references_of(s, job_id))
+
+    def retry(self, job_id: str) -> None:
+        assert self.bench.db.write(lambda s: jobs.reopen(s, job_id, now=1.0)) is not None
+
+
+def row(index: int, name: str, **values: Any) -> ResultRow:
+    item = ItemRef(index, name, size=9)
+    if name == "bad.jpg":
+        return ResultRow.quarantined(item, task="classify", model="m", reason="decode_failed: no")
+    classes = (ClassScore("cat", 0, 0.75), ClassScore("dog", 1, 0.25))
+    made = {"width": 8, "height": 6, "classes": classes, "annotated": f"annotated/{name}"} | values
+    return ResultRow(item, "classify", "m", ItemState.SUCCEEDED, **made)
+
+
+@pytest.fixture
+def yard(bench: Bench) -> Yard:
+    return Yard(bench)
+
+
+def read(compaction: Compaction, table: str) -> pa.Table:
+    store = open_store(compaction.output)
+    files = [pq.read_table(pa.BufferReader(store.get(key))) for key in compaction.tables[table]]
+    return pa.concat_tables(files)
+
+
+def test_an_ended_job_gets_flat_tables_sorted_by_item(yard: Yard) -> None:
+    job = yard.job("a", ["c.jpg", "b.jpg"], ["a.jpg", "bad.jpg"], state=JobState.PARTIAL)
+    assert yard.look() == 1
+    [compaction] = yard.compactions()
+    assert (compaction.state, compaction.priority) == (JobState.PLANNING, 0)
+    assert yard.refers(compaction.id) == {"a": references.COMPACTS}
+    assert yard.of("a") is None
+    yard.run()
+    assert yard.bench.read_job(compaction.id).state is JobState.SUCCEEDED
+    assert yard.of("a") is None  # not before it is adopted
+    assert yard.look() == 1
+    found = yard.of("a")
+    assert found is not None
+    assert (found.job, yard.refers("a")) == (compaction.id, {compaction.id: references.COMPACTED})
+    assert yard.refers(compaction.id) == {}
+    assert set(found.tables) == set(SCHEMAS)
+    assert found.tables[ITEMS] == ["tables/part-000000.items.parquet"]
+    items = read(found, ITEMS)
+    assert items["item"].to_pylist() == ["a.jpg", "b.jpg", "bad.jpg", "c.jpg"]
+    assert items["index"].to_pylist() == [2, 1, 3, 0]
+    assert items["annotated"][0].as_py() == f"{job.output}/annotated/a.jpg"
+    assert read(found, CLASSES)["label"].to_pylist() == ["cat", "dog"] * 3
+    assert read(found, DETECTIONS).num_rows == 0
+    assert yard.look() == 0  # once is enough
+
+
+def test_small_jobs_are_only_compacted_when_asked(yard: Yard) -> None:
+    yard.job("a", ["a.jpg"])
+    assert yard.look() == 0
+    found = yard.compact(yard.bench.read_job("a"))
+    assert accept(yard.bench.db, yard.bench.read_job("a")).id == found.job
+    assert read(found, ITEMS).num_rows == 1
+
+
+def test_what_cannot_be_compacted_is_refused(yard: Yard) -> None:
+    db = yard.bench.db
+    with pytest.raises(UsageError, match="has not ended"):
+        accept(db, yard.job("a", ["a.jpg"], state=JobState.RUNNING))
+    with pytest.raises(UsageError, match="no results"):
+        accept(db, yard.job("b"))
+    compaction = accept(db, yard.job("c", ["a.jpg"]))
+    with pytest.raises(UsageError, match="kind 'compact'"):
+        accept(db, compaction)
+
+
+def test_a_retry_discards_it_and_its_files(yard: Yard) -> None:
+    job = yard.job("a", ["a.jpg", "bad.jpg"], state=JobState.PARTIAL)
+    found = yard.compact(job)
+    yard.retry("a")
+    assert yard.of("a") is None
+    yard.look()
+    assert (yard.compactions(), yard.refers("a")) == ([], {})
+    assert not Path(found.output).parent.exists()
+    assert open_store(job.output).exists(results_part(part_name(0)))
+
+
+def test_a_retry_while_it_runs_calls_it_off(yard: Yard) -> None:
+    yard.job("a", ["a.jpg", "bad.jpg"], state=JobState.PARTIAL)
+    accept(yard.bench.db, yard.bench.read_job("a"))
+    yard.plan()
+    [hold] = yard.holds()
+    yard.retry("a")
+    assert yard.worker.run(hold) == "fatal"
+    yard.look()
+    Settler(yard.bench.db).tick()
+    yard.look()
+    yard.look()
+    assert yard.compactions() == []
+    assert yard.refers("a") == {}
+
+
+def test_one_that_was_called_off_is_not_tried_for_ever(yard: Yard) -> None:
+    yard.job("a", ["a.jpg"], ["b.jpg"])
+    yard.look()
+    [first] = yard.compactions()
+    yard.bench.db.write(lambda s: jobs.stop(s, first.id, jobs.JobMoves.CANCEL, now=1.0))
+    Settler(yard.bench.db).tick()
+    for _ in range(3):
+        yard.look()
+    assert [(one.id, one.state) for one in yard.compactions()] == [(first.id, JobState.CANCELLED)]
+    assert why_kept(yard.bench.db, yard.bench.read_job("a"), with_output=True) is None
+    yard.compact(yard.bench.read_job("a"))  # a person may ask again
+    assert len(yard.compactions()) == 2
+    remove_job(yard.bench.db, "a", with_output=True)
+    assert yard.compactions() == []
+
+
+def test_a_worker_killed_between_staging_and_commit_changes_nothing(yard: Yard) -> None:
+    bench, job = yard.bench, yard.job("a", ["b.jpg", "a.jpg"])
+    compaction = accept(bench.db, job)
+    yard.plan()
+    [hold] = yard.holds()
+    unit = bench.claim(hold, "killed")
+    assert isinstance(unit, WorkUnit)
+    run = ShardRun(unit, lease_seconds=30.0, margin=5.0)
+    staged = stage(unit, Compact(bench.db).run(run).products)
+    bench.fail(hold, Failure.PROCESS_DIED)
+    bench.clock.now += 100.0
+    assert yard.worker.run(hold) == "stale"  # its message comes again
+    yard.run()
+    yard.look()
+    found = yard.of("a")
+    assert found is not None
+    store = open_store(compaction.output)
+    made = {sha256(store.get(one.key)).hexdigest() for one in staged}
+    assert made == {one.digest for one in staged}
+    assert {one.key for one in staged} == {key for keys in found.tables.values() for key in keys}
+    assert not list(store.list("_attempts/"))
+
+
+def test_it_is_removed_with_its_job(yard: Yard) -> None:
+    job = yard.job("a", ["a.jpg"], ["b.jpg"])
+    accept(yard.bench.db, job)
+    with pytest.raises(UsageError, match="which compacts it, has not ended"):
+        remove_job(yard.bench.db, "a", with_output=True)
+    found = yard.compact(job)
+    assert why_kept(yard.bench.db, yard.bench.read_job(found.job), with_output=True) is not None
+    assert [one.id for one in superfluous(yard.bench.db, keep=0, ended_before=None)] == ["a"]
+    removed = remove_job(yard.bench.db, "a", with_output=True)
+    assert (removed.left, yard.compactions()) == (0, [])
+    assert not Path(job.output).exists()
+
+
+def test_people_do_not_meet_compactions_among_their_jobs(yard: Yard) -> None:
+    yard.job("a", ["a.jpg"])
+    yard.bench.clock.now += 5.0
+    compaction = accept(yard.bench.db, yard.bench.read_job("a"))
+    db = yard.bench.db
+    assert db.read(lambda s: jobs.find_job(s, "latest")).id == "a"
+    assert [job.id for job in db.read(jobs.list_jobs)] == ["a"]
+    assert compaction.id not in db.read(jobs.job_names)
+    assert db.read(lambda s: jobs.find_job(s, compaction.id)).kind == ShardKind.COMPACT
+    assert ShardKind.COMPACT in PLANNED_KINDS
+
+
+def heir(yard: Yard, taken: dict[str, list[tuple[int, str]]], **values: Any) -> Job:
+    """Job `z`, which has taken these items of other jobs over: their places there, and names."""
+    job = yard.job("z", ["own.jpg"], since_job="old", **values)
+    rows = [
+        {
+            "key": "renamed.jpg" if name == "moved.jpg" else name,
+            "kind": "plain",
+            "job": origin,
+            "output": yard.bench.read_job(origin).output,
+            "part": results_part(part_name(0)),
+            "index": index,
+            "item": name,
+            "state": "succeeded",
+            "why": "unchanged",
+        }
+        for origin, items in taken.items()
+        for index, name in items
+    ]
+    listed = pa.Table.from_pylist(rows, schema=carried.SCHEMA)
+    open_store(job.output).put("carried/part-00000-1.parquet", carried.encode_carried(listed))
+    counts = Comparison(unchanged=len(rows), manifests=("carried/part-00000-1.parquet",))
+    said = update(Job).where(Job.id == "z")
+    said = said.values(carried=len(rows), comparison=counts.to_json())
+    yard.bench.db.write(partial(Session.execute, statement=said))
+    for origin in taken:
+        yard.bench.db.write(partial(references.add, job_id="z", refers_to=origin, why="carries"))
+    return yard.bench.read_job("z")
+
+
+def seen(yard: Yard, job_id: str) -> dict[str, tuple[str, bytes | None, str]]:
+    """By item: the job that has its row now, the content of its picture, and what was found."""
+    found = {}
+    for table in view_tables(yard.bench.db, yard.bench.read_job(job_id)):
+        for one in table.to_pylist():
+            store, key = open_store(one["output"]), one["annotated"]
+            picture = store.get(key) if key and store.exists(key) else None
+            found[one["item"]] = (one["job"], picture, one["classes"][0]["label"])
+    return found
+
+
+def picture(yard: Yard, job_id: str, name: str) -> bytes:
+    data = f"{job_id} {name}".encode()
+    open_store(yard.bench.read_job(job_id).output).put(f"annotated/{name}", data)
+    return data
+
+
+def test_what_is_mostly_dead_moves_and_its_job_can_go(yard: Yard) -> None:
+    db = yard.bench.db
+    yard.job("old", ["a.jpg", "moved.jpg", "c.jpg", "d.jpg", "e.jpg"])
+    yard.job("odd", ["x.jpg", "a.jpg", "y.jpg", "z.jpg", "moved.jpg"])
+    yard.job("new", ["n.jpg", "o.jpg"])
+    pictures = {
+        "a.jpg": picture(yard, "old", "a.jpg"),
+        "renamed.jpg": picture(yard, "old", "moved.jpg"),
+        "n.jpg": picture(yard, "new", "n.jpg"),
+    }
+    picture(yard, "odd", "a.jpg")  # the same name in two outputs
+    old = [(0, "a.jpg"), (1, "moved.jpg")]
+    job = heir(yard, {"old": old, "odd": [(0, "x.jpg")], "new": [(0, "n.jpg")]})
+    before = seen(yard, "z")
+    assert {name: one[0] for name, one in before.items()} == {
+        "own.jpg": "z",
+        "a.jpg": "old",
+        "renamed.jpg": "old",
+        "x.jpg": "odd",
+        "n.jpg": "new",
+    }
+    assert yard.look() == 1  # it has few parts, but most of what two jobs made is dead
+    yard.run()
+    yard.look()
+    found = yard.of("z")
+    assert found is not None
+    assert yard.refers("z") == {"new": "carries", found.job: "carries"}
+    after = seen(yard, "z")
+    assert {name: one[1:] for name, one in after.items()} == {
+        name: one[1:] for name, one in before.items()
+    }
+    assert {name: one[0] for name, one in after.items()} == {
+        "own.jpg": "z",
+        "a.jpg": found.job,
+        "renamed.jpg": found.job,
+        "x.jpg": found.job,
+        "n.jpg": "new",
+    }
+    assert {name: after[name][1] for name in ("a.jpg", "renamed.jpg", "n.jpg")} == {
+        name: pictures[name] for name in ("a.jpg", "renamed.jpg", "n.jpg")
+    }
+    for origin in ("old", "odd"):
+        remove_job(db, origin, with_output=True)
+    assert seen(yard, "z") == after
+    assert {one["item"] for one in Output(job.output).rows()} == set(after)
+    items = read(found, ITEMS)
+    assert set(items["item"].to_pylist()) == set(after)
+    places = dict(zip(items["item"].to_pylist(), items["annotated"].to_pylist(), strict=True))
+    assert Path(places["renamed.jpg"]).read_bytes() == pictures["renamed.jpg"]
+    with pytest.raises(UsageError, match="must stay"):
+        remove_job(db, "new", with_output=True)
+
+
+def test_a_retry_discards_tables_but_not_what_was_moved(yard: Yard) -> None:
+    yard.job("old", ["a.jpg", "b.jpg", "c.jpg"])
+    heir(yard, {"old": [(0, "a.jpg")]})
+    yard.look()
+    yard.run()
+    yard.look()
+    [first] = yard.compactions()
+    remove_job(yard.bench.db, "old", with_output=True)
+    after = seen(yard, "z")
+    again = update(Job).where(Job.id == "z").values(generation=1)
+    yard.bench.db.write(partial(Session.execute, statement=again))
+    assert yard.of("z") is None
+    for _ in range(3):
+        yard.look()
+    assert (seen(yard, "z"), yard.refers("z")) == (after, {first.id: "carries"})
+    second = yard.compact(yard.bench.read_job("z"))
+    assert (second.job != first.id, seen(yard, "z")) == (True, after)
+    assert set(read(second, ITEMS)["item"].to_pylist()) == {"own.jpg", "a.jpg"}
+    remove_job(yard.bench.db, "z", with_output=True)
+    assert yard.compactions() == []
+
+
+def test_nothing_moves_while_another_job_is_compared(yard: Yard) -> None:
+    yard.job("old", ["a.jpg", "b.jpg", "c.jpg"])
+    heir(yard, {"old": [(0, "a.jpg")]})
+    yard.look()
+    yard.run()
+    yard.bench.job("y", state=JobState.PLANNING, kind="infer", plan_lease_until=1e12)
+    yard.bench.db.write(partial(references.add, job_id="y", refers_to="z", why="compares"))
+    yard.look()
+    assert (yard.of("z"), yard.refers("z")) == (None, {"old": "carries"})
+    yard.bench.db.write(partial(references.drop, job_id="y", why="compares"))
+    yard.look()
+    assert yard.of("z") is not None
+    assert "old" not in yard.refers("z")
+
+
+def test_the_next_run_takes_over_from_the_compaction(yard: Yard) -> None:
+    yard.job("old", ["a.jpg", "b.jpg", "c.jpg"])
+    job = heir(yard, {"old": [(0, "a.jpg")]})
+    compaction = yard.compact(job)
+    [row] = yard.bench.db.read(lambda s: [s.get_one(Job, compaction.job)])
+    assert row.past_profiles == [PROFILE.to_json()]
+    origins = Origins(yard.bench.db)
+    number = origins.number((compaction.job, compaction.output, "results/part-000001.parquet"))
+    assert origins.part(number).sha256
+    assert origins.offers(number) == {OFFER}

@@ -1,10 +1,12 @@
 """A worker that is real except for its pipeline: every shard is done as soon as it is claimed.
 
 It takes messages, claims, renews, commits and publishes as `worker.shard` does, but stages a part
-of a few bytes.
+of a few bytes. `REGATTA_NULL_SECONDS` is how long an item takes.
 """
 
+import os
 import sys
+import time
 
 from core.kinds import ArtefactRole
 from core.layout import results_part, staged_results_part
@@ -16,6 +18,7 @@ from worker.run import ShardRun
 from worker.shard import ShardRunner, StagedRun
 
 _PART = b"nothing"
+_SECONDS = float(os.environ.pop("REGATTA_NULL_SECONDS", "0"))
 
 
 class NullRunner(ShardRunner):
@@ -23,6 +26,9 @@ class NullRunner(ShardRunner):
 
     def _result(self, run: ShardRun) -> StagedRun:
         unit = run.unit
+        seconds = _SECONDS * (unit.stop - unit.start)
+        time.sleep(seconds)
+        run.moved("null", seconds)
         staged = staged_results_part(unit.part, unit.hold.attempt)
         open_store(unit.output).put(staged, _PART)
         rows = Artefact(ArtefactRole.ROWS, staged, results_part(unit.part), "0" * 64, len(_PART))

@@ -1,6 +1,8 @@
 """Runs a job again: on what it was frozen to, or on what workers offer now."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
@@ -21,16 +23,22 @@ from core.wording import count
 from scheduler.profiles import profile_for
 from store import jobs, processes, settling
 from store.database import Database
+from store.dismissals import dismissals_of, forget_dismissals
 from store.locations import open_store
 from store.profiles import leave_profile
 from store.tables import Job, Process
 
+if TYPE_CHECKING:
+    from store.committed import QuarantinedItem
 
-def run_again(ref: str) -> None:
-    """Reopen a job that has ended.
+
+def run_again(ref: str, *, with_dismissed: bool = False, items: Sequence[str] = ()) -> None:
+    """Reopen a job that has ended: what it left undone, without what was dismissed.
+
+    With `items` (names or globs), only these quarantined items run again, dismissed or not.
 
     Raises:
-        UsageError: it has not ended, or left nothing undone.
+        UsageError: it has not ended, or left nothing undone; or there are no such items.
     """
     with opened() as (settings, db):
         job = job_of(db, ref)
@@ -45,13 +53,84 @@ def run_again(ref: str) -> None:
                 hint=f"wait for it (`regatta status {job.id} --watch`), or cancel it first",
             )
         _check_items(db, job)
-        shards = db.write(lambda s: jobs.reopen(s, job.id, now=db.now(s)))
+        anew, choice = _chosen(db, job, items, with_dismissed=with_dismissed)
+        shards = db.write(lambda s: _reopen(s, job.id, choice, anew, now=db.now(s)))
         if shards is None:
-            raise _held_by_others(db, job) or _nothing_to_retry(job)
-        say(f"job {job.id} runs again: {_reopened(job, shards)}")
+            held = None if items else _held_by_others(db, job)
+            raise held or _nothing_to_retry(job, but_dismissed=choice is not None)
+        what = f"{count(len(anew or ()), 'item')} in " if items else ""
+        say(f"job {job.id} runs again: {what}{_reopened(job, shards)}")
         if stranded := _stranded(job, live_processes(db, settings, processes.WORKER)):
             say(stranded)
         warn_if_nobody_schedules(db, settings)
+
+
+def _chosen(
+    db: Database, job: Job, items: Sequence[str], *, with_dismissed: bool
+) -> tuple[Collection[int] | None, jobs.Choice | None]:
+    """Return whose dismissals a retry takes back, None for all, and what runs again if not all."""
+    from store.committed import quarantined_items  # noqa: PLC0415 - it imports PyArrow
+
+    if items:
+        if job.state is not JobState.PARTIAL:
+            raise UsageError(
+                f"job {job.id} ended as {job.state}: single items can only be chosen of a job that "
+                "went on to its end",
+                hint=f"`regatta retry {job.id}` runs again all that it left undone",
+            )
+        found = [(shard.id, select_items(of, items)) for shard, of in quarantined_items(db, job)]
+        check_found(job, items, [item for _, of in found for item in of])
+        chosen = {shard: [item.index for item in of] for shard, of in found}
+        anew = {index for of in chosen.values() for index in of}
+        return anew, jobs.Choice(job.generation, chosen, is_all=False)
+    dismissed = db.read(lambda s: dismissals_of(s, job.id))
+    if with_dismissed or not dismissed:
+        return None, None
+    left = {}
+    for shard, of in quarantined_items(db, job):
+        rest = [item.index for item in of if item.index not in dismissed]
+        if len(rest) < len(of):
+            left[shard.id] = rest
+    return (), jobs.Choice(job.generation, left, is_all=True)
+
+
+def _reopen(
+    session: Session,
+    job_id: str,
+    choice: jobs.Choice | None,
+    anew: Collection[int] | None,
+    *,
+    now: float,
+) -> int | None:
+    shards = jobs.reopen(session, job_id, now=now, choice=choice)
+    if shards is not None and (anew is None or anew):
+        forget_dismissals(session, job_id, anew)
+    return shards
+
+
+def select_items(
+    found: Sequence["QuarantinedItem"], patterns: Sequence[str]
+) -> list["QuarantinedItem"]:
+    """Return the items that are named so, or that a glob matches."""
+    return [
+        each
+        for each in found
+        if any(each.item == one or fnmatchcase(each.item, one) for one in patterns)
+    ]
+
+
+def check_found(job: Job, patterns: Sequence[str], found: Sequence["QuarantinedItem"]) -> None:
+    """Refuse names and globs that mean no quarantined item.
+
+    Raises:
+        UsageError: one means none.
+    """
+    for one in patterns:
+        if not select_items(found, [one]):
+            raise UsageError(
+                f"no quarantined item of job {job.id} is called {one!r}",
+                hint=f"`regatta quarantine list {job.id} --all` shows them",
+            )
 
 
 def _held_by_others(db: Database, job: Job) -> UsageError | None:
@@ -90,7 +169,7 @@ def _check_items(db: Database, job: Job) -> None:
         )
 
 
-def move_to_new_profile(ref: str) -> None:
+def move_to_new_profile(ref: str, *, with_dismissed: bool = False) -> None:
     """Move the rest of a job, ended or not, onto what workers offer now.
 
     Raises:
@@ -98,9 +177,12 @@ def move_to_new_profile(ref: str) -> None:
     """
     with opened() as (settings, db):
         job = job_of(db, ref)
+        anew: Collection[int] | None = ()
+        choice = None
         if job.state in ENDED_JOBS:
             _check_items(db, job)
-        shards = db.write(lambda s: _moved(s, job, now=db.now(s)))
+            anew, choice = _chosen(db, job, (), with_dismissed=with_dismissed)
+        shards = db.write(lambda s: _moved(s, job, choice, anew, now=db.now(s)))
         if job.state in ENDED_JOBS:
             say(f"job {job.id} runs again: {_reopened(job, shards)}")
         workers = live_processes(db, settings, processes.WORKER)
@@ -113,15 +195,22 @@ def move_to_new_profile(ref: str) -> None:
         warn_if_nobody_schedules(db, settings)
 
 
-def _moved(session: Session, job: Job, *, now: float) -> int:
+def _moved(
+    session: Session,
+    job: Job,
+    choice: jobs.Choice | None,
+    anew: Collection[int] | None,
+    *,
+    now: float,
+) -> int:
     """Reopen a job if it has ended, and free it from its profile; return the shards reopened."""
     if job.kind not in NEED_ENGINE:
         raise UsageError(f"job {job.id} runs on no engine that it could be moved from")
     shards = 0
     if job.state in ENDED_JOBS:
-        reopened = jobs.reopen(session, job.id, now=now)
+        reopened = _reopen(session, job.id, choice, anew, now=now)
         if reopened is None:
-            raise _nothing_to_retry(job)
+            raise _nothing_to_retry(job, but_dismissed=choice is not None)
         shards = reopened
     if not leave_profile(session, job.id, now=now):
         raise UsageError(
@@ -159,5 +248,10 @@ def _reopened(job: Job, shards: int) -> str:
     return f"{count(shards, 'shard')}{planning}"
 
 
-def _nothing_to_retry(job: Job) -> UsageError:
+def _nothing_to_retry(job: Job, *, but_dismissed: bool = False) -> UsageError:
+    if but_dismissed:
+        return UsageError(
+            f"job {job.id} left nothing to retry but what was dismissed",
+            hint=f"`regatta retry {job.id} --all` runs it again, too",
+        )
     return UsageError(f"job {job.id} left nothing to retry: it ended as {job.state}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from core import notices
 from core.digests import Digests
 from core.errors import UsageError
 from core.job_file import SCHEDULE, SOURCE, SUFFIX, parse_job
@@ -123,7 +124,11 @@ def _like_manifest(ref: str) -> Inherited:
         with naming(f"the manifest {place!r} cannot be read"):
             manifest = json.loads(open_store(folder).get(key))
         about = manifest["job"]
-        return _inherited({**manifest, "priority": about["priority"], "tags": about["tags"]})
+        asked = manifest.get("request")
+        if asked is not None:  # a file from anywhere must neither tell anybody nor run commands
+            asked = {name: value for name, value in asked.items() if name not in notices.OPTIONS}
+        about = {"priority": about["priority"], "tags": about["tags"], "request": asked}
+        return _inherited({**manifest, **about})
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(
             f"{place!r} is not a job's manifest",

@@ -10,7 +10,7 @@ from cli.dryrun import print_plan
 from cli.exit_codes import INTERRUPTED, exit_code
 from cli.interrupt import terminate_as_interrupt
 from cli.options import click_option, format_option, job_argument
-from cli.request import typed
+from cli.request import check_commands, typed
 from cli.session import (
     check_schedulers,
     job_of,
@@ -22,6 +22,7 @@ from cli.show.output import chosen
 from cli.show.summary import print_summary
 from cli.work import work
 from config.settings import load_settings
+from core import notices
 from core.kinds import ShardKind
 from scheduler.redraw import ABOUT, DRAWING, Redrawing, accept, check
 from store.jobs import source_texts
@@ -30,9 +31,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _redraw_options(command: F) -> F:
-    inherited = [replace(each, default=None, otherwise="as in JOB") for each in (*ABOUT, *DRAWING)]
-    for each in reversed(inherited):
-        own = replace(each, otherwise="in the home") if each.key == "output" else each
+    for each in reversed((*ABOUT, *DRAWING)):
+        own = each
+        if each.key not in notices.OPTIONS:
+            otherwise = "in the home" if each.key == "output" else "as in JOB"
+            own = replace(each, default=None, otherwise=otherwise)
         command = click_option(own)(command)
     return command
 
@@ -61,7 +64,9 @@ def redraw(
     """
     settings = load_settings()
     with terminate_as_interrupt(), open_database(settings) as db:
-        redrawing = check(db, job_of(db, job), typed(ctx))
+        said = typed(ctx)
+        check_commands(said, settings)
+        redrawing = check(db, job_of(db, job), said)
         if dry_run:
             print_plan(_plan(redrawing), chosen(form))
             return

@@ -18,6 +18,7 @@ from report.snapshot import speeds
 from report.statistics import read_statistics
 from store.committed import committed_rows
 from store.database import Database
+from store.dismissals import dismissals_of
 from store.jobs import tally
 from store.locations import absolute, is_folder, open_store, split_location
 from store.s3.location import is_s3
@@ -85,6 +86,7 @@ def write_report(db: Database, job: Job, file: str | None = None) -> str:
         now=db.read(db.now),
         speed=db.read(lambda s: speeds(s, [job], counts, now=db.now(s))).get(job.id),
         unread=len(gallery) - len(embedded),
+        dismissed=len(db.read(lambda s: dismissals_of(s, job.id))),
     )
     page = render(content, _seen_from(folder, job.output) if file else relative_url)
     target = open_store(folder)

@@ -15,7 +15,7 @@ from core.digests import Digests
 from core.errors import UsageError
 from core.job_file import SUFFIX, located, render_job
 from core.option import Option
-from core.request import OPTIONS, JobRequest
+from core.request import OPTIONS, JobRequest, Said
 from scheduler.submit import Draft, JobDefaults, check
 from store.database import Database
 
@@ -36,6 +36,7 @@ def drafted(
         UsageError: the model is missing, or the request cannot be carried out as it stands.
     """
     asked = asked_for(ctx, db, sources, like)
+    check_commands(asked.request.said, settings)
     draft = check(db, asked.request, job_defaults(settings))
     for why in draft.dropped:
         say(f"left out: {why}")
@@ -123,6 +124,20 @@ def typed(ctx: click.Context, options: Mapping[str, Option] = OPTIONS) -> dict[s
         for name, each in options.items()
         if name in ctx.params and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
     }
+
+
+def check_commands(said: Said, settings: Settings) -> None:
+    """Refuse a command that no scheduler with these settings would run.
+
+    Raises:
+        UsageError: there is one.
+    """
+    if "notify_command" in said and not settings.notify_commands:
+        raise UsageError(
+            "--notify-command: schedulers run no commands for jobs here",
+            hint="a webhook (--notify) needs no permission; the setting notify_commands, here and "
+            "of the schedulers, allows commands",
+        )
 
 
 def _say_changes(like: str, before: Digests, now: Digests) -> None:

@@ -14,11 +14,13 @@ from cli.show.progress import watch as wait_for
 from cli.show.wording import (
     compacted,
     device_left_out,
+    dismissed_of,
     eta,
     plain_networks,
     queue_line,
     stages_line,
     tallied,
+    told,
     waiting_for,
     worker_line,
 )
@@ -94,6 +96,7 @@ def _print(seen: Snapshot, form: str) -> None:
     words = {
         **{name: seen[name] for name in ("id", "name", "model", "source", "output", "state")},
         "items": tallied(seen["items"]),
+        "dismissed": dismissed_of(seen),
         "since": seen["since"],
         "compared": seen["comparison"] and seen["comparison"]["words"],
         "passed over": list(in_words(seen["passed_over"])),
@@ -105,6 +108,7 @@ def _print(seen: Snapshot, form: str) -> None:
         "eta": eta(seen).removeprefix("ETA "),
         "runs plain": plain_networks(seen),
         **{name: seen[name] for name in ("priority", "created", "started", "finished")},
+        "told": [told(each) for each in seen["notifications"]],
         "paused" if seen["state"] == JobState.PAUSED else "error": seen["error"],
     }
     width = max(map(len, words))

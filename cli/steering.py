@@ -68,17 +68,21 @@ def resume(*, job: str, max_quarantined: str | None) -> None:
 @click.command(epilog="Example: regatta retry latest --reprofile")
 @job_argument
 @click.option("--reprofile", is_flag=True, help="Move what is left onto what workers offer now.")
-def retry(*, job: str, reprofile: bool) -> None:
+@click.option("--all", "is_all", is_flag=True, help="Also run items again that were dismissed.")
+def retry(*, job: str, reprofile: bool, is_all: bool) -> None:
     """Run again what JOB left quarantined, failed or cancelled; what succeeded stays.
+
+    Quarantined items that were dismissed (`regatta quarantine dismiss`) stay as they are, unless
+    --all is given.
 
     A job keeps the engine and class of machines that it began on. If no worker offers them any
     more, --reprofile moves what is left onto what workers offer now, even if the job has not
     ended; the manifest says which part was made on what.
     """
     if reprofile:
-        move_to_new_profile(job)
+        move_to_new_profile(job, with_dismissed=is_all)
     else:
-        run_again(job)
+        run_again(job, with_dismissed=is_all)
 
 
 @click.command(epilog="Example: regatta priority latest 9")

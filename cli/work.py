@@ -11,9 +11,12 @@ from core.errors import RegattaError
 from core.repeats import Repeats
 from core.states import JobState
 from report.snapshot import Snapshot
+from store import notifications
 from store.database import Database
 
 _LOOK_SECONDS = 2.0
+_TELL_SECONDS = 20.0
+_TELL_LOOK_SECONDS = 0.1
 
 
 def work(db: Database, settings: Settings, job_id: str) -> Snapshot | None:
@@ -34,6 +37,7 @@ def work(db: Database, settings: Settings, job_id: str) -> Snapshot | None:
                         between=_Look(stack).now_and_then,
                         until_rest=True,
                     )
+                _let_tell(db, job_id)
             except KeyboardInterrupt:
                 hand_back(db, job_id, patience=settings.drain_seconds)
                 return None
@@ -46,6 +50,19 @@ def work(db: Database, settings: Settings, job_id: str) -> Snapshot | None:
         say(f"job {job_id} was paused; go on with: regatta run --resume {job_id}")
         return None
     return end
+
+
+def _let_tell(db: Database, job_id: str) -> None:
+    """Let the scheduler tell those who asked for it that the job ended, before the stack goes."""
+    until = time.monotonic() + _TELL_SECONDS
+    while db.read(lambda s: notifications.untried(s, job_id)) and time.monotonic() < until:
+        time.sleep(_TELL_LOOK_SECONDS)
+    for each in db.read(lambda s: notifications.notifications_of(s, job_id)):
+        if each.state == notifications.PENDING:
+            why = f": {each.error}" if each.error else ""
+            say(f"{each.receiver} is not told yet{why}; the next scheduler of this home will try")
+        elif each.state != notifications.DELIVERED:
+            say(f"{each.receiver} was not told: {each.error}")
 
 
 class _Look:

@@ -3,6 +3,7 @@
 import logging
 import re
 import sys
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import structlog
@@ -46,12 +47,13 @@ class StderrHandler(logging.Handler):
             self.handleError(record)
 
 
-def configure_logs(settings: LogSettings) -> None:
+def configure_logs(settings: LogSettings, *, keep: Processor | None = None) -> None:
     """Send the log of this process to stderr, structlog's and the standard library's alike.
 
     A line says what happened in its `event`, a dotted name such as `shard.claimed`, and to what in
     further keys. Credentials in URLs are struck out and control characters escaped, wherever they
-    come from. May be called again: the last call wins.
+    come from. May be called again: the last call wins. `keep` sees every event of structlog's,
+    whatever its level.
     """
     shared: list[Processor] = [
         merge_contextvars,
@@ -62,6 +64,7 @@ def configure_logs(settings: LogSettings) -> None:
     ]
     structlog.configure(
         processors=[
+            *((merge_contextvars, keep) if keep is not None else ()),
             structlog.stdlib.filter_by_level,
             *shared,
             ProcessorFormatter.wrap_for_formatter,
@@ -88,6 +91,10 @@ def configure_logs(settings: LogSettings) -> None:
     root.setLevel(settings.log_level.upper())
 
 
+def _make_safe(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return safe(event)
+
+
 def _renderer(log_format: str) -> Processor:
     on_terminal = sys.stderr.isatty()
     if log_format == "json" or (log_format == "auto" and not on_terminal):
@@ -98,7 +105,8 @@ def _renderer(log_format: str) -> Processor:
     )
 
 
-def _make_safe(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def safe(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event without credentials and unprintable characters."""
     return {key: _safe(value, multiline=key in _MULTILINE) for key, value in event.items()}
 
 

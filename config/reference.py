@@ -36,6 +36,7 @@ _COMPUTED = {
     "database_url": "`sqlite:///<home>/regatta.db`",
     "objects": "`<home>/outputs`",
     "models_directory": "`<home>/models`",
+    "notify_commands": "`True` with SQLite",
 }
 
 

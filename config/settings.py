@@ -210,6 +210,17 @@ class Settings(BaseSettings):
         "ones make room, the least recently used first.",
     )
 
+    notify_commands: bool = Field(
+        default_factory=lambda values: values["database_url"].startswith("sqlite"),
+        description="Whether schedulers run what jobs name as `--notify-command`. By default only "
+        "with SQLite: on PostgreSQL, whoever may submit jobs could run anything there.",
+    )
+    notify_private: bool = Field(
+        default=True,
+        description="Whether schedulers call webhooks at private addresses, such as 10.0.0.1. "
+        "Link-local ones are never called.",
+    )
+
     @model_validator(mode="after")
     def _renew_in_time(self) -> Self:
         if self.heartbeat_seconds * 3 > self.lease_seconds:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from core import tasks
+from core import notices, tasks
 from core.errors import NewerError, UsageError
 from core.option import OPTION, Kind, Option, option, options_of
 from core.options import (
@@ -66,6 +66,35 @@ class Terms:
         most=9,
     )
     tag: tuple[str, ...] = option("tag", (), "A word by which to find the job.", is_repeated=True)
+    notify: tuple[str, ...] = option(
+        "notify",
+        (),
+        "A webhook that is told when the job has ended: https://host/path.",
+        metavar="URL",
+        is_repeated=True,
+        is_later=True,
+    )
+    notify_on: str = option(
+        "notify-on",
+        notices.FINISH,
+        "Tell whenever it ends, or only if it failed or left items in quarantine.",
+        choices=(notices.FINISH, notices.FAILURE),
+        is_later=True,
+    )
+    notify_secret_env: str | None = option(
+        "notify-secret-env",
+        None,
+        "The variable in the scheduler's environment that holds the secret to sign webhooks with.",
+        metavar="NAME",
+        is_later=True,
+    )
+    notify_command: str | None = option(
+        "notify-command",
+        None,
+        "A command that the scheduler runs, without a shell, when the job has ended.",
+        metavar="COMMAND",
+        is_later=True,
+    )
     since_job: str | None = option(
         "since-job",
         None,
@@ -162,6 +191,7 @@ class JobRequest:
                 each.check(one)
                 if name in {"name", "tag"}:
                     _check_line(name, one)
+        notices.check_notices(self.said)
         smallest, largest = self.said.get("min_size", 0), self.said.get("max_size", float("inf"))
         if smallest > largest:
             raise UsageError("--min-size is above --max-size: nothing would be left")

@@ -32,7 +32,8 @@ class WorkUnit:
     generation: only what did not succeed there is run again. `frozen_profile` is None for kinds
     that need no engine. `profile_number` is the number of profiles that the job had before this
     one; `ways` says how its networks run, by digest, as far as that is frozen. `listed` is how many
-    items the job has so far.
+    items the job has so far. `again` are the positions of the items that a retry runs, None for all
+    that did not succeed.
     """
 
     hold: Hold
@@ -55,6 +56,11 @@ class WorkUnit:
     ways: Mapping[str, Way] = field(default_factory=dict)
     spec: Mapping[str, Any] = field(default_factory=dict)
     listed: int = 0
+    again: frozenset[int] | None = None
+
+    def chosen(self, undone: set[int]) -> set[int]:
+        """Return those of the positions of items without a success that this run is about."""
+        return undone if self.again is None else undone & self.again
 
     @property
     def profile(self) -> ExecutionProfile:

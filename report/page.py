@@ -63,7 +63,7 @@ class Content:
     """Everything that a page shows. `now` is the time of a look at a job that is still going.
 
     `speed` is in items a second (`report.snapshot.speeds`); `unread` pictures should be among
-    `pictures` but could not be read.
+    `pictures` but could not be read. `dismissed` of the quarantined items were dismissed.
     """
 
     job: Job
@@ -74,6 +74,7 @@ class Content:
     now: float
     speed: float | None = None
     unread: int = 0
+    dismissed: int = 0
 
 
 def relative_url(key: str) -> str:
@@ -135,6 +136,7 @@ def render(content: Content, picture_url: PictureUrl) -> str:
             has_texts=any(one.has_texts for one in sections),
             pictures_at=unquote(picture_url("annotated")),
             unread=content.unread,
+            dismissed=min(content.dismissed, content.counts.quarantined),
             reasons=bars(top(statistics.reasons, _REASONS_SHOWN)),
             provenance=provenance(job),
             style=style,

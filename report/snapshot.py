@@ -17,10 +17,12 @@ from core.times import iso
 from store import devices, processes
 from store.compactions import newest_of
 from store.database import Database
+from store.dismissals import dismissed
 from store.jobs import Tally, get_job, source_texts, tally, troubles_of, why_newer
+from store.notifications import PENDING, notifications_of
 from store.rates import deviation, pace, stage_seconds
 from store.room import is_full
-from store.tables import Job, Process, SickDevice
+from store.tables import Job, Notification, Process, SickDevice
 
 Snapshot = dict[str, Any]
 
@@ -29,6 +31,7 @@ def snapshot(db: Database, settings: Settings, job_id: str) -> Snapshot:
     """Return one job's snapshot, with what each stage did lately and how sure the ETA is.
 
     `stages` are shares of the work, `stage_rates` the items a second that one thread of each does.
+    `notifications` say who was told of its end, or is to be.
     """
 
     def take(s: Session) -> Snapshot:
@@ -48,6 +51,7 @@ def snapshot(db: Database, settings: Settings, job_id: str) -> Snapshot:
             "eta_between": between,
             "stages": _shares(busy),
             "stage_rates": rates,
+            "notifications": [_notification(row) for row in notifications_of(s, job_id)],
             "compaction": compaction,
         }
 
@@ -74,10 +78,13 @@ def _take(s: Session, db: Database, settings: Settings, jobs: Sequence[Job]) -> 
     workers = processes.live(s, processes.WORKER, now=now, within=settings.lease_seconds)
     out = [_device(row) for row in devices.left_out(s, {worker.host for worker in workers})]
     troubles = _troubles(s, settings, jobs)
+    looked_at = dismissed(s, jobs)
     return [
         {
             **_describe(job, counts[job.id], rates.get(job.id), workers, out),
             "trouble": troubles.get(job.id),
+            # Of the quarantined ones; what was dismissed before its rows were lost runs again.
+            "dismissed": min(looked_at.get(job.id, 0), counts[job.id].quarantined),
         }
         for job in jobs
     ]
@@ -131,6 +138,20 @@ def _device(row: SickDevice) -> dict[str, Any]:
         "failures": row.failures,
         "error": row.error,
         "since": iso(row.left_out_at),
+    }
+
+
+def _notification(row: Notification) -> dict[str, Any]:
+    """Return who was told of what, or is to be."""
+    return {
+        "id": row.id,
+        "event": row.event,
+        "receiver": row.receiver,
+        "state": row.state,
+        "tries": row.tries,
+        "error": row.error,
+        "next_try": iso(row.next_at) if row.state == PENDING else None,
+        "ended": iso(row.ended_at),
     }
 
 

@@ -18,6 +18,7 @@ from scheduler.doorbell import Doorbell
 from scheduler.loop import Scheduler, Timing
 from scheduler.plan import PLANNED_KINDS
 from scheduler.submit import JobDefaults
+from scheduler.webhooks import Rules
 from store import processes
 from store.database import Database
 from store.locations import use_s3
@@ -55,13 +56,14 @@ def main() -> int:
         max_tries=settings.max_tries,
         compact_parts=settings.compact_parts,
     )
+    rules = Rules(commands=settings.notify_commands, private=settings.notify_private)
     stop = threading.Event()
     defaults = JobDefaults.of(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
         _look_into(db)
-        Scheduler(db, doorbell, heartbeat, timing, defaults).run(stop)
+        Scheduler(db, doorbell, heartbeat, timing, defaults, rules).run(stop)
     except UsageError as error:
         return _refuse(error)
     finally:

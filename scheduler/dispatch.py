@@ -17,19 +17,23 @@ from core.work import Hold
 from scheduler.doorbell import Doorbell
 from store import processes
 from store.database import Database
-from store.queueing import Demand, demands, overdue, queue_next, queued
+from store.queueing import Demand, demands, overdue, queue_next, queued, take_back
 from store.tables import Process
 
 
 @dataclass(frozen=True, slots=True)
 class Claimant:
-    """A job with `ready` shards, of which it may have at most `room` more outstanding."""
+    """A job with `ready` shards, of which it may have at most `room` more outstanding.
+
+    Of its outstanding shards, `queued` have not begun.
+    """
 
     job_id: str
     priority: int
     ready: int
     outstanding: int
     room: int
+    queued: int = 0
 
 
 def allocate(free: int, claimants: Sequence[Claimant]) -> dict[str, int]:
@@ -50,6 +54,30 @@ def allocate(free: int, claimants: Sequence[Claimant]) -> dict[str, int]:
         )
         given[poorest.job_id] += 1
     return {job_id: slots for job_id, slots in given.items() if slots}
+
+
+def to_take_back(claimants: Sequence[Claimant], given: Mapping[str, int]) -> dict[str, int]:
+    """Return how many queued shards of jobs make way for jobs that have nothing outstanding.
+
+    `given` are the slots that jobs get now. Without this, a job that comes late would wait for a
+    slot first, and then behind all that is queued. A job only gives up what it has beyond what the
+    other would have for its weight; what runs goes on.
+    """
+    load = {c.job_id: c.outstanding + given.get(c.job_id, 0) for c in claimants}
+    taken = dict.fromkeys(load, 0)
+    waiting = [c for c in claimants if not load[c.job_id] and min(c.ready, c.room) > 0]
+    for poor in sorted(waiting, key=lambda c: -c.priority):
+        rich = [
+            c
+            for c in claimants
+            if taken[c.job_id] < c.queued
+            and (load[c.job_id] - 1) / 2.0**c.priority >= 1 / 2.0**poor.priority
+        ]
+        if rich:
+            richest = max(rich, key=lambda c: load[c.job_id] / 2.0**c.priority)
+            load[richest.job_id] -= 1
+            taken[richest.job_id] += 1
+    return {job_id: number for job_id, number in taken.items() if number}
 
 
 _DEPTH = 2  # outstanding shards per slot: one running, one waiting in the queue
@@ -84,7 +112,10 @@ class Dispatcher:
         if not serving or not wanted:
             return 0
         rooms = {(d.job_id, d.kind): _room(d, queue, serving) for d in wanted}
-        shares = allocate(_free(serving, wanted), _claimants(wanted, rooms))
+        claimants = _claimants(wanted, rooms)
+        shares = allocate(_free(serving, wanted), claimants)
+        for job_id, number in to_take_back(claimants, shares).items():
+            self._take_back(job_id, queue, number)  # the next turn gives their slots away
         fresh = 0
         for demand in wanted:
             slots = min(shares.get(demand.job_id, 0), _usable(demand, rooms))
@@ -98,6 +129,10 @@ class Dispatcher:
         return self._db.write(
             lambda s: queue_next(s, demand.job_id, queue, demand.kind, limit, now=self._db.now(s))
         )
+
+    def _take_back(self, job_id: str, queue: str, number: int) -> None:
+        taken = self._db.write(lambda s: take_back(s, job_id, queue, number, now=self._db.now(s)))
+        _log.debug("taken back for others", queue=queue, job=job_id, shards=taken)
 
     def _publish(self, queue: str, kind: ShardKind, holds: Sequence[Hold]) -> int:
         if not holds:
@@ -162,5 +197,8 @@ def _claimants(wanted: Iterable[Demand], rooms: _Rooms) -> list[Claimant]:
         demands_ = list(group)
         usable = sum(_usable(demand, rooms) for demand in demands_)
         outstanding = sum(demand.outstanding for demand in demands_)
-        claimants.append(Claimant(job_id, demands_[0].priority, usable, outstanding, room=usable))
+        queued = sum(demand.queued for demand in demands_)
+        claimants.append(
+            Claimant(job_id, demands_[0].priority, usable, outstanding, usable, queued)
+        )
     return claimants

@@ -1,8 +1,9 @@
-"""The scheduler's loop: one process, five threads, any number of them side by side.
+"""The scheduler's loop: one process, six threads, any number of them side by side.
 
 Planning reads listings, the guard rows, settling reads and writes outputs, and firing looks at
 sources: any of these may take a while, so planning and firing have a thread each, and the other two
-share one. Removing old runs may take hours, and has one, too. Everything else is short.
+share one. Removing old runs may take hours, and has one, too; so has telling others what happened.
+Everything else is short.
 """
 
 import threading
@@ -20,12 +21,14 @@ from scheduler.dispatch import Dispatcher
 from scheduler.doorbell import Doorbell
 from scheduler.firing import Firing
 from scheduler.guard import Guard
+from scheduler.notices import Notifier
 from scheduler.plan import Planner
 from scheduler.profiles import Profiler
 from scheduler.reap import Reaper
 from scheduler.retention import Retention
 from scheduler.settle import Settler
 from scheduler.submit import JobDefaults
+from scheduler.webhooks import Rules
 from store import processes
 from store.database import Database
 from store.jobs import any_under_way
@@ -70,6 +73,7 @@ class Scheduler:
         heartbeat: processes.Heartbeat,
         timing: Timing,
         defaults: JobDefaults,
+        rules: Rules,
     ) -> None:
         self._db = db
         self._heartbeat = heartbeat
@@ -90,6 +94,7 @@ class Scheduler:
         )
         self.settler = Settler(db)
         self.guard = Guard(db)
+        self.notifier = Notifier(db, heartbeat.id, rules)
         self._pool = ThreadPoolExecutor(_SUBMITTING, "submit")
         self.firing = Firing(db, defaults, pool=self._pool)
         self.compactor = Compactor(db, least_parts=timing.compact_parts)
@@ -109,6 +114,7 @@ class Scheduler:
         threads = [
             threading.Thread(target=self._plan, args=(stop,), name="planner"),
             threading.Thread(target=self._settle, args=(stop,), name="settler"),
+            threading.Thread(target=self.notifier.run, args=(stop,), name="notifier"),
             threading.Thread(target=self._fire, args=(stop,), name="firing"),
             threading.Thread(target=self._clear, args=(stop,), name="retention"),
         ]

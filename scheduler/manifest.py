@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from core import notices
 from core.comparison import Comparison
 from core.digests import Digests
 from core.errors import NewerError
@@ -88,7 +89,7 @@ def job_manifest(
         "selection": job.selection,
         "model": job.model,
         "options": job.options,
-        "request": job.request,
+        "request": _request(job),
         "effective": job.effective,
         "digests": _digests(job),
         **({"legends": legends} if legends else {}),
@@ -123,6 +124,13 @@ def job_manifest(
             if artefact.role is not ArtefactRole.ROWS or not is_result(shard)
         ],
     }
+
+
+def _request(job: Job) -> dict[str, Any] | None:
+    """Return what was asked for, without who is told: addresses of webhooks often are secrets."""
+    if job.request is None:
+        return None
+    return {name: value for name, value in job.request.items() if name not in notices.OPTIONS}
 
 
 def _compared(job: Job, carried: Sequence[tuple[str, str]]) -> dict[str, Any]:

@@ -122,8 +122,11 @@ class Planner:
 
     def tick(self) -> bool:
         """Plan one part of one job, taking turns; return whether there was anything to plan."""
-        if len(self._walks) < _MOST_WALKS and (claimed := self._claim()) is not None:
-            self._walks.append(claimed)
+        is_full = len(self._walks) >= _MOST_WALKS
+        if (claimed := self._claim(only_new=is_full)) is not None:
+            if is_full:  # four long listings must not keep a job from its first shard
+                self._make_room()
+            self._walks.appendleft(claimed)
         if not self._walks:
             return False
         # It comes back only if it goes on. A broken listing must not pass for one that ended: after
@@ -162,7 +165,13 @@ class Planner:
 
         self._db.write(release)
 
-    def _claim(self) -> _Walk | PlannedParts | None:
+    def _make_room(self) -> None:
+        """Leave the listing that has had most turns; it goes on later, from its cursor."""
+        longest = max(self._walks, key=lambda w: w.parts if isinstance(w, _Walk) else 0)
+        self._walks.remove(longest)
+        self._release(longest)
+
+    def _claim(self, *, only_new: bool) -> _Walk | PlannedParts | None:
         hold = self._db.write(
             lambda s: planning.claim_plan(
                 s,
@@ -171,6 +180,7 @@ class Planner:
                 now=self._db.now(s),
                 lease_seconds=self._lease_seconds,
                 without=self._left | self._troubles.resting(),
+                only_new=only_new,
             )
         )
         if hold is None:
@@ -182,7 +192,7 @@ class Planner:
             _log.warning("left to a newer scheduler", job=job.id, why=str(error))
             self._left.add(job.id)
             self._db.write(lambda s: planning.release_plan(s, hold))
-            return self._claim()
+            return self._claim(only_new=only_new)
         _log.info("planning", job=job.id, source=job.source, after=job.plan_cursor)
         return walk
 

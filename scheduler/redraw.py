@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from core import notices
 from core.errors import UsageError
 from core.ids import new_id
 from core.kinds import ShardKind
@@ -37,7 +38,7 @@ ANNOTATE = "annotate"
 DRAWING = options_of(DrawOptions)
 """The options for drawing, which a redrawing takes."""
 
-ABOUT = tuple(OPTIONS[name] for name in ("output", "name", "priority", "tag"))
+ABOUT = tuple(OPTIONS[name] for name in ("output", "name", "priority", "tag", *notices.OPTIONS))
 """What else may be said of it."""
 
 
@@ -179,7 +180,8 @@ def _request(old: Job, said: Said) -> dict[str, Any] | None:
     if old.request is None:
         return None
     asked = JobRequest.from_json(old.request)
-    asked = asked.without("output")
+    for name in ("output", *notices.OPTIONS):
+        asked = asked.without(name)
     if not isinstance(asked.said.get(ANNOTATE), Sample):
         asked = asked.without(ANNOTATE)
     return asked.but(**said).to_json()
@@ -208,6 +210,7 @@ def _write(session: Session, redrawing: Redrawing, job_id: str, output: str, now
             state=JobState.PLANNING,
             priority=said.get("priority", old.priority),
             created_at=now,
+            notify=notices.notices_of(said),
         )
         session.add(job)
         session.flush()

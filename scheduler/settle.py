@@ -201,6 +201,8 @@ class Settler:
         else:  # a failed retry: what succeeded before stands
             before = own_object(job.id, job.output, key)
             redone = unsucceeded(before)
+            if shard.again is not None:
+                redone &= set(shard.again)
             part = merge_rows(before, [row for row in rows if row.item.index in redone])
         output.put(key, part, durable=True)
         digest = hashlib.sha256(part).hexdigest()

@@ -17,6 +17,7 @@ from core.batching import NetworkTraits
 from core.errors import UsageError
 from core.ids import new_id
 from core.layout import ATTEMPTS, MANIFEST
+from core.notices import notices_of
 from core.options import JobOptions, ModelRef
 from core.request import JobRequest
 from core.selection import Selection
@@ -252,6 +253,7 @@ def _write(session: Session, draft: Draft, job_id: str, output: str, now: float)
         priority=terms.priority,
         created_at=now,
         since_job=draft.since,
+        notify=notices_of(draft.request.said),
     )
     session.add(job)
     session.flush()

@@ -3,9 +3,11 @@
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from core import notices
 from core.retry import LONGEST_DELAY
 from core.states import JobState, ShardState
-from store.tables import Job, Process, Shard
+from store.notifications import PENDING
+from store.tables import Job, Notification, Process, Shard
 
 
 def pull_back(session: Session, *, now: float, lease_seconds: float) -> None:
@@ -24,5 +26,14 @@ def pull_back(session: Session, *, now: float, lease_seconds: float) -> None:
     ):
         session.execute(
             update(Shard).where(Shard.state == state, column > latest).values({column: latest})
+        )
+    for column, latest in (
+        (Notification.next_at, now + notices.LONGEST_DELAY),
+        (Notification.lease_until, now + notices.LEASE_SECONDS),
+    ):
+        session.execute(
+            update(Notification)
+            .where(Notification.state == PENDING, column > latest)
+            .values({column: latest})
         )
     session.execute(update(Process).where(Process.heartbeat_at > now).values(heartbeat_at=now))

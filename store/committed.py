@@ -1,9 +1,10 @@
 """The rows of a job's results as they are printed, one part in memory at a time."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.errors import BadInputError
@@ -15,7 +16,7 @@ from store.carried import Origin, carried_manifests, origins, rows_from
 from store.database import Database
 from store.locations import absolute, open_store
 from store.part_files import printed_rows, read_part
-from store.parts import print_rows
+from store.parts import print_rows, read_table
 from store.settling import parts_of
 from store.tables import Job, Shard
 
@@ -75,6 +76,44 @@ def own_quarantined_rows(db: Database, job: Job) -> Iterator[dict[str, Any]]:
 
 def _quarantined(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     return (row for row in rows if row["state"] == ItemState.QUARANTINED)
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedItem:
+    """An item in quarantine: its position in the listing, its name as text, and why.
+
+    `reasons` are those of its rows, of one for each model that has no result.
+    """
+
+    index: int
+    item: str
+    size: int | None
+    reasons: tuple[str, ...]
+
+
+def quarantined_items(db: Database, job: Job) -> Iterator[tuple[Shard, Sequence[QuarantinedItem]]]:
+    """Yield the shards of a job that have quarantined items, with these, in listing order.
+
+    Raises:
+        FatalError: a part is not where it was written, or is damaged.
+    """
+    for shard in db.read(lambda s: parts_of(s, job.id)):
+        if shard.quarantined:
+            yield shard, _items_of(read_table(committed_part(shard, job)))
+
+
+def _items_of(table: pa.Table) -> list[QuarantinedItem]:
+    reasons: dict[int, list[str]] = {}
+    about: dict[int, tuple[str, int | None]] = {}
+    columns = [table[name].to_pylist() for name in ("index", "state", "item", "source", "reason")]
+    for index, state, item, source, reason in zip(*columns, strict=True):
+        if state == ItemState.QUARANTINED:
+            about[index] = item, (source or {}).get("size")
+            reasons.setdefault(index, []).append(reason or "no reason")
+    return [
+        QuarantinedItem(index, item, size, tuple(dict.fromkeys(reasons[index])))
+        for index, (item, size) in about.items()
+    ]
 
 
 def committed_part(shard: Shard, job: Job) -> bytes:

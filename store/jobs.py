@@ -362,15 +362,37 @@ def recall(session: Session, job_id: str, *, now: float) -> None:
     )
 
 
-def reopen(session: Session, job_id: str, *, now: float) -> int | None:
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which quarantined items a retry runs again, as seen in this `generation` of the job.
+
+    `items` are their positions, by the ids of the shards that have quarantined items and are not to
+    run all of them; shards with none of these stay as they are. With `is_all`, shards that are not
+    named run what they left undone; otherwise they stay, too.
+    """
+
+    generation: int
+    items: Mapping[int, Sequence[int]]
+    is_all: bool
+
+
+def reopen(
+    session: Session, job_id: str, *, now: float, choice: Choice | None = None
+) -> int | None:
     """Open a new generation: run again what was quarantined, failed or cancelled.
 
-    Whatever needs the new results runs again as well, and waits for them.
+    Of the quarantined items, `choice` may leave some as they are. Whatever needs the new results
+    runs again as well, and waits for them.
 
     Returns:
         How many shards run again, or None if the job has not ended or has nothing to retry.
     """
     job = lock_job(session, job_id)
+    if choice is not None:
+        left = exists().where(Shard.job_id == job_id, _undone_but(choice))
+        is_stale = choice.generation != job.generation
+        if is_stale or (job.planned_at is not None and not session.scalar(select(left))):
+            return None
     # Nothing was listed so far: what has come since may sort before the cursor.
     anew: dict[str, Any] = (
         {}
@@ -392,7 +414,14 @@ def reopen(session: Session, job_id: str, *, now: float) -> int | None:
     )
     if not reopened:
         return None
-    shards = _reopen(session, job_id, left_undone(), now=now)
+    shards = _reopen(session, job_id, _undone_but(choice), now=now)
+    for shard, items in {} if choice is None else choice.items.items():
+        session.execute(
+            update(Shard)
+            .where(Shard.id == shard, Shard.state == ShardMoves.REOPEN.target)
+            .values(again=sorted(items))
+            .execution_options(synchronize_session=False)
+        )
     if shards:
         while more := _reopen(session, job_id, _needs(_is_open), now=now):
             shards += more
@@ -403,6 +432,15 @@ def reopen(session: Session, job_id: str, *, now: float) -> int | None:
 def left_undone() -> ColumnElement[bool]:
     """Return the condition that a retry of a job runs a shard again, whatever others it needs."""
     return (Shard.quarantined > 0) | (Shard.state != ShardState.DONE)
+
+
+def _undone_but(choice: Choice | None) -> ColumnElement[bool]:
+    if choice is None:
+        return left_undone()
+    run = [shard for shard, items in choice.items.items() if items]
+    if not choice.is_all:
+        return Shard.id.in_(run)
+    return left_undone() & Shard.id.not_in([shard for shard in choice.items if shard not in run])
 
 
 def _reopen(session: Session, job_id: str, which: ColumnElement[bool], *, now: float) -> int:
@@ -421,6 +459,7 @@ def _reopen(session: Session, job_id: str, which: ColumnElement[bool], *, now: f
             error=None,
             finished_at=None,
             progress=0,
+            again=None,
         ),
     )
 

@@ -4,7 +4,7 @@ Every write compares the attempt, which only ever counts up: whoever was overtak
 and is told so. Everything here may be repeated after a lost connection.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -18,12 +18,14 @@ from core.options import JobOptions, ModelRef
 from core.profile import EngineOffer, ExecutionProfile
 from core.retry import Failure, GiveUp, decide
 from core.states import LIVE_JOBS, JobState, Move, ShardMoves, ShardState
+from core.times import iso
 from core.work import Directive, Hold, ShardResult, WorkUnit
 from store.artefacts import artefact_columns, part_of
 from store.jobs import call_off, lock_job, sources_of, why_newer
 from store.planning import NewShard, add_children
 from store.profiles import part_profiles_after, present_number, profiles_of, ways_of
 from store.rows import changed, column_text
+from store.shard_log import Line, longer
 from store.tables import UNHELD, Job, Shard
 
 
@@ -145,6 +147,7 @@ def _work_unit(session: Session, shard: Shard, hold: Hold, number: int) -> WorkU
         ways={} if profile is None else ways_of(profile),
         spec=shard.spec or {},
         listed=job.listed,
+        again=None if shard.again is None else frozenset(shard.again),
     )
 
 
@@ -198,13 +201,14 @@ def commit(
     result: ShardResult,
     *,
     children: Mapping[int, NewShard] = MappingProxyType({}),
+    lines: Sequence[Line] = (),
     now: float,
 ) -> bool:
     """Make what this attempt staged the shard's result; False if overtaken.
 
     The shard's children are added with it, by number: items that the shard did not settle itself
     are theirs from now on. Repeating a commit that happened succeeds: nobody else can have had
-    this attempt.
+    this attempt. `lines` were logged about it; they are kept if anything is in quarantine.
     """
     shard = session.get(Shard, hold.shard, populate_existing=True)
     if shard is None:
@@ -229,6 +233,7 @@ def commit(
         finished_at=now,
         error=None,
         suspect=False,
+        log=longer(shard.log, lines) if counts.quarantined else None,
     )
     if done and children:
         add_children(session, shard, children)
@@ -286,12 +291,23 @@ def accuse(session: Session, hold: Hold, suspects: Collection[int], *, now: floa
 
 
 def fail(
-    session: Session, hold: Hold, failure: Failure, error: str, *, now: float, max_tries: int
+    session: Session,
+    hold: Hold,
+    failure: Failure,
+    error: str,
+    *,
+    lines: Sequence[Line] = (),
+    now: float,
+    max_tries: int,
 ) -> bool:
-    """End a run without a result: back to pending after a delay, or out of tries."""
+    """End a run without a result: back to pending after a delay, or out of tries.
+
+    `lines` were logged about it.
+    """
     shard = session.get(Shard, hold.shard, populate_existing=True)
     if shard is None:
         return False
+    log = longer(shard.log, [*lines, _how_it_ended(shard, failure, error, now)])
     verdict = decide(failure, tries=shard.tries, max_tries=max_tries)
     if isinstance(verdict, GiveUp):
         return _move(
@@ -304,6 +320,7 @@ def fail(
             # What the overtaken run staged can't collide with the tombstone then.
             attempt=Shard.attempt + 1,
             quarantined=Shard.items - Shard.succeeded - Shard.skipped,
+            log=log,
         )
     lost_lease = failure in {Failure.LEASE_LOST, Failure.PROCESS_DIED}
     return _move(
@@ -315,7 +332,21 @@ def fail(
         suspect=shard.suspect or verdict.as_suspect,
         available_at=now + verdict.delay,
         error=column_text(error),
+        **({"log": log} if verdict.counts else {}),  # what is blocked is repeated for hours
     )
+
+
+def _how_it_ended(shard: Shard, failure: Failure, error: str, now: float) -> Line:
+    return {
+        "timestamp": iso(now),
+        "level": "warning",
+        "event": "run failed",
+        "attempt": shard.attempt,
+        "try": shard.tries,
+        "worker": shard.worker_id,
+        "failure": failure.value,
+        "error": column_text(error),
+    }
 
 
 def cancel(session: Session, hold: Hold, *, now: float) -> None:

@@ -71,10 +71,11 @@ def claim_plan(
     now: float,
     lease_seconds: float,
     without: Collection[str] = (),
+    only_new: bool = False,
 ) -> PlanHold | None:
     """Take the planning of the most urgent job of these kinds that nobody plans, if any.
 
-    `without` are jobs to leave to others.
+    `without` are jobs to leave to others; `only_new` takes one only if nothing of it is planned.
     """
     job = session.scalars(
         select(Job)
@@ -82,6 +83,7 @@ def claim_plan(
             Job.kind.in_(kinds),
             Job.state == JobState.PLANNING,
             Job.id.not_in(without),
+            *((Job.plan_parts == 0,) if only_new else ()),
             or_(Job.plan_lease_until.is_(None), Job.plan_lease_until <= now),
         )
         .order_by(Job.priority.desc(), Job.created_at)

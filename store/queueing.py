@@ -19,7 +19,8 @@ from store.tables import Job, Shard
 class Demand:
     """A live job's shards of one kind on one queue: how many are ready, how many outstanding.
 
-    `profile` is what a worker must offer to run them, if anything.
+    Of the outstanding ones, `queued` have not begun. `profile` is what a worker must offer to run
+    them, if anything.
     """
 
     job_id: str
@@ -27,6 +28,7 @@ class Demand:
     priority: int
     ready: int
     outstanding: int
+    queued: int
     profile: ExecutionProfile | None
 
 
@@ -38,8 +40,10 @@ def demands(session: Session, queue: str, *, now: float) -> list[Demand]:
     """
     ready = case(((Shard.state == ShardState.PENDING) & (Shard.available_at <= now), 1), else_=0)
     out = case((Shard.state.in_(OUTSTANDING_SHARDS), 1), else_=0)
+    queued = case((Shard.state == ShardState.QUEUED, 1), else_=0)
+    sums = (func.sum(ready), func.sum(out), func.sum(queued))
     rows = session.execute(
-        select(Job.id, Shard.kind, Job.priority, func.sum(ready), func.sum(out), Job.profile)
+        select(Job.id, Shard.kind, Job.priority, *sums, Job.profile)
         .join(Shard, Shard.job_id == Job.id)
         .where(
             Job.state.in_(LIVE_JOBS),
@@ -58,9 +62,10 @@ def demands(session: Session, queue: str, *, now: float) -> list[Demand]:
             priority,
             int(ready),
             int(outstanding),
+            int(waiting),
             ExecutionProfile.from_json(profile) if kind in NEED_ENGINE else None,
         )
-        for job, word, priority, ready, outstanding, profile in rows
+        for job, word, priority, ready, outstanding, waiting, profile in rows
     ]
 
 
@@ -94,6 +99,30 @@ def queue_next(
     return [
         Hold(shard, attempt + 1) for shard, attempt in ready if _queue(session, shard, attempt, now)
     ]
+
+
+def take_back(session: Session, job_id: str, queue: str, limit: int, *, now: float) -> int:
+    """Take back up to `limit` queued shards of a job, the last ones first; return how many.
+
+    Their messages find another state, and are dropped.
+    """
+    rows = session.execute(
+        select(Shard.id, Shard.attempt)
+        .where(Shard.job_id == job_id, _queued_on(queue))
+        .order_by(Shard.queued_at.desc(), Shard.seq.desc())
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    move = ShardMoves.RECALL
+    return sum(
+        changed(
+            session,
+            update(Shard)
+            .where(Shard.id == shard, Shard.attempt == attempt, Shard.state.in_(move.sources))
+            .values(state=move.target, available_at=now),
+        )
+        for shard, attempt in rows
+    )
 
 
 def _queue(session: Session, shard: int, attempt: int, now: float) -> bool:

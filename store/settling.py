@@ -10,6 +10,7 @@ from core.kinds import COUNT, KNOWN
 from core.layout import part_order
 from core.states import ENDED_SHARDS, JobState, Move, ShardMoves, ShardState
 from core.work import Hold
+from store import notifications
 from store.artefacts import is_result, part_of
 from store.jobs import call_off, left_undone, unblocked
 from store.profiles import part_profiles_after
@@ -211,15 +212,19 @@ def end(
 ) -> bool:
     """End a job as it was read; False if it has moved, or was retried, meanwhile.
 
-    `error` is what it is to say from now on.
+    `error` is what it is to say from now on. Whoever is to be told that it ended will be: that is
+    noted in the same transaction.
     """
-    return changed(
+    ended = changed(
         session,
         update(Job)
         .where(*_as_read(job), Job.state.in_(move.sources), not_(_UNFINISHED))
         .values(state=move.target, finished_at=now, error=error)
         .execution_options(synchronize_session=False),
     )
+    if ended:
+        notifications.announce(session, job.id, now=now)
+    return ended
 
 
 def stands(session: Session, job: Job) -> bool:

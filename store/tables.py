@@ -211,6 +211,10 @@ class Shard(Base):
     # How many items of the part succeeded or were skipped, by the number of the job's profile.
     # Null: all under the first, as before jobs could be moved.
     part_profiles: Mapped[dict[str, Any] | None]
+    # The positions of the items that a retry runs again. Null: all that did not succeed.
+    again: Mapped[list[Any] | None]
+    # The last lines that were logged about it (`store.shard_log`), while anything is wrong with it.
+    log: Mapped[list[Any] | None] = mapped_column(deferred=True)
 
 
 class Dismissal(Base):
@@ -247,6 +251,8 @@ class Notification(Base):
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
     event: Mapped[str] = mapped_column(String(16))
     target: Mapped[dict[str, Any]]
+    receiver: Mapped[str]  # who it is, as it may be shown; one that hangs holds up no other
+    payload: Mapped[dict[str, Any]]  # what they are told, as it was when it happened
     state: Mapped[str] = mapped_column(String(16))
     tries: Mapped[int] = mapped_column(default=0)
     next_at: Mapped[float]

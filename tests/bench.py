@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.orm import undefer
+
 from core.items import ItemRef
 from core.kinds import KNOWN, ArtefactRole, ShardKind
 from core.layout import part_name, results_part, staged_results_part
@@ -137,8 +139,8 @@ class Bench:
         return self.db.read(lambda s: jobs.get_job(s, job_id))
 
     def read_shard(self, shard: int) -> Shard:
-        """The shard's row."""
-        return self.db.read(lambda s: s.get_one(Shard, shard))
+        """The shard's whole row."""
+        return self.db.read(lambda s: s.get_one(Shard, shard, options=[undefer(Shard.log)]))
 
     def states(self, job_id: str) -> list[str]:
         """The states of the job's shards, in order."""
@@ -220,6 +222,13 @@ class Bench:
             if not output.exists(artefact.key):
                 output.put(artefact.key, bytes(artefact.size))
         return self.db.write(lambda s: leases.published(s, hold))
+
+    def publish_all(self, job_id: str, *, quarantined: int = 0) -> None:
+        """Run every shard that is ready to its end, each with so many quarantined items."""
+        for hold in self.queue(job_id, 100):
+            assert isinstance(self.claim(hold), WorkUnit)
+            assert self.commit(hold, quarantined=quarantined)
+            assert self.publish(hold)
 
     def fail(self, hold: Hold, failure: Failure = Failure.RETRYABLE, *, max_tries: int = 3) -> bool:
         """End a run without a result."""

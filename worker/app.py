@@ -22,6 +22,7 @@ from config.settings import load_settings
 from core.errors import RegattaError, UsageError
 from core.messages import QUEUES
 from worker import runtime
+from worker.kept_lines import KEPT
 
 _MISCONFIGURED = 2  # the command line's exit code too: restarting would change nothing
 
@@ -44,7 +45,7 @@ def _leave_logs_alone(**_: Any) -> None:
 
 @worker_init.connect
 def _begin(sender: Any, **_: Any) -> None:
-    configure_logs(_settings)
+    configure_logs(_settings, keep=KEPT)
     # In C, so it works even when Python hangs: a supervisor asks for the stacks before it kills.
     faulthandler.register(signal.SIGUSR2, file=sys.__stderr__ or sys.stderr, all_threads=True)
     # Celery handles SIGTERM only after this, but the worker is already visible and must sign off.

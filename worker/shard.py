@@ -38,6 +38,7 @@ from store.planning import NewShard
 from store.tables import Shard
 from worker.engines.protocol import LoadError, SickEngineError
 from worker.health import DeviceHealth
+from worker.kept_lines import KEPT
 from worker.kinds.kind import KindRunner
 from worker.lease_keeper import LeaseKeeper
 from worker.run import ShardRun, StoppedError
@@ -86,12 +87,14 @@ class ShardRunner:
             # here.
             if self.draining():
                 run.stop(Directive.HAND_BACK)
+            KEPT.begin(hold.shard)
             try:
                 return self._end(run, self._result(run))
             except RetryableError:  # the database can't be told how it ended
                 self.keeper.give_back(hold)
                 raise
             finally:
+                KEPT.end(hold.shard)
                 self.keeper.let_go(run)
 
     def _claim(self, session: Session, hold: Hold) -> ShardRun | leases.Refusal:
@@ -158,12 +161,14 @@ class ShardRunner:
             _log.warning("shard failed", error=text)
         elif (times := _repeats.due(run.unit.job, "blocked")) is not None:
             _log.warning("shard blocked", error=text, times=times)
+        lines = KEPT.of(hold.shard)
         self.db.write(
             lambda s: leases.fail(
                 s,
                 hold,
                 Failure.BLOCKED if blocked else Failure.RETRYABLE,
                 text,
+                lines=lines,
                 now=self.db.now(s),
                 max_tries=self.max_tries,
             )
@@ -172,8 +177,11 @@ class ShardRunner:
 
     def _commit(self, run: ShardRun, finished: StagedRun) -> str:
         hold, result = run.unit.hold, finished.result
+        lines = KEPT.of(hold.shard)
         if not self.db.write(
-            lambda s: leases.commit(s, hold, result, children=finished.children, now=self.db.now(s))
+            lambda s: leases.commit(
+                s, hold, result, children=finished.children, lines=lines, now=self.db.now(s)
+            )
         ):
             _log.warning("shard lost", error="somebody else had it before it was committed")
             return "stale"

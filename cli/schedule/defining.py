@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from cli.request import asked_for, job_defaults, typed
+from cli.request import asked_for, check_commands, job_defaults, typed
 from cli.schedule.timing import TIMING, as_fields, as_said, read_table, split_overlap
 from cli.session import say
 from config.settings import Settings
@@ -85,6 +85,7 @@ def _checked(db: Database, settings: Settings, schedule: Schedule) -> Drafted:
     Raises:
         UsageError: it cannot be as it stands.
     """
+    check_commands(schedule.request.said, settings)
     drafted = schedules.drafted(db, schedule, job_defaults(settings))
     for why in drafted.draft.dropped:
         say(f"left out: {why}")

@@ -8,7 +8,7 @@ import click
 
 from cli.show.output import print_object
 from cli.show.pipe import for_a_reader
-from cli.show.wording import done_of, plain_networks
+from cli.show.wording import dismissed_of, done_of, plain_networks
 from core.errors import RegattaError
 from core.escape import printable
 from core.options import ModelRef
@@ -20,6 +20,7 @@ from report.snapshot import Snapshot
 from report.statistics import Statistics, read_statistics
 from store.committed import committed_rows, quarantined_rows
 from store.database import Database
+from store.dismissals import dismissals_of
 from store.jobs import get_job
 from store.locations import is_folder
 from store.tables import Job
@@ -72,7 +73,7 @@ def summary(db: Database, end: Snapshot) -> Iterator[str]:
     for title, folder in _FOLDERS.items():
         if _is_there(place := f"{job.output}/{folder}/"):
             yield f"  {title:<12} {printable(place)}"
-    yield from _quarantined(db, job, items["quarantined"])
+    yield from _quarantined(db, job, end)
     yield from _next(end)
 
 
@@ -172,13 +173,18 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _TEXT_SHOWN else text[: _TEXT_SHOWN - 1] + "…"
 
 
-def _quarantined(db: Database, job: Job, total: int) -> Iterator[str]:
+def _quarantined(db: Database, job: Job, end: Snapshot) -> Iterator[str]:
+    if dismissed := dismissed_of(end):
+        yield f"  dismissed    {dismissed}"
+    total = end["items"]["quarantined"] - end["dismissed"]
     if not total:
         return
     yield f"  quarantined  {count(total, 'item')}:"
+    gone = {one.item for one in db.read(lambda s: dismissals_of(s, job.id)).values()}
     try:
         # Rows of one item, under several models, follow each other.
-        items = groupby(quarantined_rows(db, job), key=itemgetter("item"))
+        rows = (row for row in quarantined_rows(db, job) if row["item"] not in gone)
+        items = groupby(rows, key=itemgetter("item"))
         for row in islice((next(rows) for _, rows in items), _QUARANTINED_SHOWN):
             yield f"    {printable(row['item'])}: {printable(row['reason'] or 'no reason')}"
     except RegattaError as error:
@@ -203,5 +209,5 @@ def _next_commands(end: Snapshot) -> Iterator[str]:
         yield f"  regatta quarantine list {end['id']}"
     if end["state"] in {JobState.FAILED, JobState.CANCELLED}:
         yield f"  regatta retry {end['id']}"
-    elif end["items"]["quarantined"]:
+    elif end["items"]["quarantined"] > end["dismissed"]:
         yield f"  regatta quarantine retry {end['id']}"

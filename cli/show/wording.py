@@ -5,6 +5,7 @@ from typing import Any
 
 from core.kinds import NEED_ENGINE, ShardKind
 from core.states import RESTING_JOBS, JobState, ShardState
+from core.times import to_the_second
 from core.ways import Way
 from core.wording import count, duration, speed
 from report.snapshot import Snapshot
@@ -16,6 +17,14 @@ WARM_UP_SECONDS = 20.0
 def tallied(counts: Mapping[str, int]) -> str:
     """Return the counts that are not zero: `3 done, 1 running`."""
     return ", ".join(f"{number:,} {name}" for name, number in counts.items() if number) or "none"
+
+
+def dismissed_of(snapshot: Snapshot) -> str | None:
+    """Say how many of the quarantined items were dismissed, if any."""
+    number, of = snapshot["dismissed"], snapshot["items"]["quarantined"]
+    if not number:
+        return None
+    return f"all {of:,} quarantined items" if number == of else f"{number:,} of {of:,} quarantined"
 
 
 def done_of(snapshot: Snapshot) -> int:
@@ -150,3 +159,13 @@ def waiting_for(snapshot: Snapshot) -> str | None:
         out = "; ".join(map(device_left_out, snapshot["left_out"]))
         return f"no worker is left for this job: {out}"
     return f"no live worker serves the queue {queue!r} for this job; the worker's log may say why"
+
+
+def told(notification: Mapping[str, Any]) -> str:
+    """Say whether somebody was told of a job's end, and why not."""
+    words = f"{notification['receiver']} {notification['state']} ({notification['event']})"
+    if notification["error"]:
+        words += f": {notification['error']}"
+    if notification["next_try"] and notification["tries"]:
+        words += f"; try {notification['tries'] + 1} at {to_the_second(notification['next_try'])}"
+    return words

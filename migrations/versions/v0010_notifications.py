@@ -16,6 +16,8 @@ def upgrade() -> None:
         sa.Column("job_id", sa.String(), nullable=False),
         sa.Column("event", sa.String(16), nullable=False),
         sa.Column("target", sa.JSON(), nullable=False),
+        sa.Column("receiver", sa.String(), nullable=False),
+        sa.Column("payload", sa.JSON(), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("next_at", sa.Double(), nullable=False),

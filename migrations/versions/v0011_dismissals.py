@@ -22,7 +22,11 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("job_id", "item_index", name=op.f("pk_dismissals")),
     )
+    op.add_column("shards", sa.Column("again", sa.JSON(), nullable=True))
+    op.add_column("shards", sa.Column("log", sa.JSON(), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column("shards", "log")
+    op.drop_column("shards", "again")
     op.drop_table("dismissals")

@@ -12,7 +12,7 @@ from core.profile import EngineOffer
 from core.work import Hold, WorkUnit
 from scheduler.dispatch import Dispatcher
 from scheduler.doorbell import Doorbell
-from store import jobs
+from store import jobs, leases
 from tests.bench import Bench
 
 NewDispatcher = Callable[[], Dispatcher]
@@ -116,6 +116,27 @@ def test_a_job_that_comes_later_gets_the_next_slots(
     bench.commit(hold)
     dispatcher.tick()
     assert bench.states("small") == ["queued"]
+
+
+def test_a_job_that_comes_later_need_not_wait_for_what_is_queued(
+    bench: Bench, dispatcher: Dispatcher, read: Read
+) -> None:
+    bench.job("big", [1] * 50)
+    bench.worker("w", slots=2)
+    dispatcher.tick()
+    *running, _, last = read()
+    for hold in running:
+        bench.claim(hold)
+    bench.job("small", [1], created_at=bench.clock.now + 1)
+    bench.job("weak", [1], created_at=bench.clock.now + 2, priority=-5)
+    assert dispatcher.tick() == 0
+    assert bench.states("big")[:5] == ["running", "running", "queued", "pending", "pending"]
+    assert dispatcher.tick() == 1
+    assert bench.states("small") == ["queued"]
+    assert isinstance(bench.claim(last), leases.Refusal)
+    assert dispatcher.tick() == 0  # what is left belongs to its job
+    assert bench.states("big").count("queued") == 1
+    assert bench.states("weak") == ["pending"]
 
 
 def test_a_changed_priority_counts_for_the_next_slots(

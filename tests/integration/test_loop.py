@@ -16,6 +16,7 @@ from core.work import Hold, WorkUnit
 from scheduler.doorbell import Doorbell
 from scheduler.loop import Scheduler, Timing
 from scheduler.submit import JobDefaults
+from scheduler.webhooks import Rules
 from store import processes
 from store.processes import SCHEDULER, Heartbeat
 from store.tables import Job, Shard
@@ -30,7 +31,7 @@ HEARTBEAT = Heartbeat(id="s1", role=SCHEDULER, host="h", pid=1, version="0")
 @pytest.fixture
 def turning(bench: Bench, broker: str) -> Iterator[Scheduler]:
     doorbell = Doorbell(celery_settings(broker))
-    yield Scheduler(bench.db, doorbell, HEARTBEAT, TIMING, DEFAULTS)
+    yield Scheduler(bench.db, doorbell, HEARTBEAT, TIMING, DEFAULTS, Rules())
     doorbell.close()
 
 

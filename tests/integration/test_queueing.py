@@ -19,8 +19,8 @@ def test_demands_are_what_live_jobs_could_do_now(bench: Bench) -> None:
     bench.run("late")
     bench.queue("late")
     assert demands(bench) == [
-        Demand("early", ShardKind.INFER, 0, ready=2, outstanding=0, profile=PROFILE),
-        Demand("late", ShardKind.INFER, 3, ready=1, outstanding=2, profile=PROFILE),
+        Demand("early", ShardKind.INFER, 0, ready=2, outstanding=0, queued=0, profile=PROFILE),
+        Demand("late", ShardKind.INFER, 3, ready=1, outstanding=2, queued=1, profile=PROFILE),
     ]
     assert demands(bench, "media") == []
 

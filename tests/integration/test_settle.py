@@ -270,9 +270,10 @@ def test_a_retry_that_fails_leaves_what_had_succeeded(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.job("a", [3])
-    finish(bench, bench.run("a"), bad=(1,))
+    finish(bench, bench.run("a"), bad=(1, 2))
     settler(bench).tick()
-    assert bench.db.write(lambda s: jobs.reopen(s, "a", now=1.0)) == 1
+    only = jobs.Choice(0, {1: [1]}, is_all=False)
+    assert bench.db.write(lambda s: jobs.reopen(s, "a", now=1.0, choice=only)) == 1
     bench.fail(bench.run("a"), Failure.PROCESS_DIED, max_tries=1)
 
     def die(*_: object, **__: object) -> bool:
@@ -288,10 +289,10 @@ def test_a_retry_that_fails_leaves_what_had_succeeded(
     assert result(bench, 0) == [
         ("0.jpg", "succeeded", None),
         ("1.jpg", "quarantined", "shard_failed: it broke"),
-        ("2.jpg", "succeeded", None),
+        ("2.jpg", "quarantined", "decode_failed: bad"),  # it was not tried again
     ]
     tally = bench.tally("a")
-    assert (tally.succeeded, tally.quarantined, tally.pending) == (2, 1, 0)
+    assert (tally.succeeded, tally.quarantined, tally.pending) == (1, 2, 0)
     assert manifest(bench)["job"]["generation"] == 1
 
 

@@ -1,9 +1,10 @@
+from dataclasses import replace
 from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.dispatch import Claimant, allocate
+from scheduler.dispatch import Claimant, allocate, to_take_back
 
 
 @st.composite
@@ -73,3 +74,17 @@ def test_a_single_slot_goes_to_the_higher_priority_then_to_the_earlier_job() -> 
 
 def test_everybody_gets_a_slot_before_anybody_gets_its_whole_share() -> None:
     assert allocate(2, [endless("low"), endless("high", 10)]) == {"low": 1, "high": 1}
+
+
+@given(claimants(), st.data())
+def test_only_what_is_more_than_fair_makes_way(jobs: list[Claimant], data: st.DataObject) -> None:
+    jobs = [replace(c, queued=data.draw(st.integers(0, c.outstanding))) for c in jobs]
+    taken = to_take_back(jobs, {})
+    poor = [c for c in jobs if not c.outstanding and capacity(c)]
+    assert sum(taken.values()) <= len(poor)
+    for rich in jobs:
+        number = taken.get(rich.job_id, 0)
+        assert number <= rich.queued
+        if number:
+            left = (rich.outstanding - number) / Fraction(2) ** rich.priority
+            assert any(left >= 1 / Fraction(2) ** one.priority for one in poor)

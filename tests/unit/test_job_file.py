@@ -50,7 +50,7 @@ def test_values_are_written_as_people_write_them() -> None:
     [
         ("treshold = 0.5", "'treshold' is not an option", "'threshold'"),
         ("batch_sise = 2", "'batch_sise' is not an option", "'batch-size'"),
-        ("[options]\nthreshold = 0.5", "'options' is not an option", "threshold"),
+        ("[everything]\nthreshold = 0.5", "'everything' is not an option", "threshold"),
         ("zzzzzz = 1", "is not an option", "there are source, model"),
         ("threshold = '0.5'", "threshold: '0.5' is not a number", None),
         ("annotate = 1", "annotate: 1 is neither true nor false", None),

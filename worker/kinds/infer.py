@@ -55,7 +55,7 @@ class Infer(KindRunner):
         if unit.previous_part is None:
             return encode_rows(self._rows(run, items))
         before = own_object(unit.job, unit.output, unit.previous_part)
-        failed = unsucceeded(before)
+        failed = unit.chosen(unsucceeded(before))
         again = [as_it_is_now(item, unit.sources) for item in items if item.index in failed]
         return merge_rows(before, self._rows(run, again))
 

@@ -36,7 +36,7 @@ class Render(KindRunner):
         if unit.previous_part is not None:
             # What a person may have mended since is tried again, as it was when it was seen.
             before = own_object(unit.job, unit.output, unit.previous_part)
-            again = unsucceeded(before)
+            again = unit.chosen(unsucceeded(before))
             by_item = {place: rows for place, rows in source.by_item.items() if place in again}
             source = replace(source, by_item=by_item)
         rows = self._rows(run, source)

@@ -229,8 +229,16 @@ class Ticket:
     def quarantine(self, reason: str, message: str) -> None:
         """Leave with rows that say why there is no result."""
         self._miss()
-        models = self.run.unit.model.members
-        text = f"{reason}: {message}"
+        unit, text = self.run.unit, f"{reason}: {message}"
+        _log.debug(
+            "item quarantined",
+            job=unit.job,
+            shard=unit.hold.shard,
+            item=self.item.key,
+            reason=text,
+            attempt=unit.hold.attempt,
+        )
+        models = unit.model.members
         self._leave([self.quarantined(model.name, model.task, text) for model in models])
 
     def drop(self) -> None:

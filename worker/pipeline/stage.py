@@ -112,7 +112,13 @@ class Stage(Generic[Given, Made]):
     def _quarantine(self, ticket: Ticket, error: Exception) -> None:
         # A bug that one picture brings out must not cost its neighbours their results.
         run = ticket.run
-        _log.exception("unexpected", job=run.unit.job, shard=run.unit.hold.shard, stage=self.name)
+        _log.exception(
+            "unexpected",
+            job=run.unit.job,
+            shard=run.unit.hold.shard,
+            stage=self.name,
+            item=ticket.item.key,
+        )
         ticket.quarantine("internal_error", f"{self.name}: {type(error).__name__}: {error}")
 
     @contextmanager

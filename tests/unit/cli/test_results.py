@@ -297,7 +297,7 @@ def test_quarantined_items_with_their_reasons(regatta: Regatta, job: Hold) -> No
     [row] = [json.loads(line) for line in result.stdout.splitlines()]
     assert (row["item"], row["reason"]) == ("b\n.jpg", "decode_failed: no\x07pe")
     table = regatta("quarantine", "list", "abc", "--format", "table").stdout
-    assert table.splitlines()[1] == r"b\n.jpg  decode_failed: no\x07pe"
+    assert table.splitlines()[3] == r"b\n.jpg  decode_failed: no\x07pe"
 
 
 def test_the_summary_says_what_was_found_and_where(

@@ -45,10 +45,10 @@ def fill(db: Database, output: Path, items: int, boxes: int, part: int) -> None:
         stop = min(start + part, items)
         content = _part(rng, start, stop, boxes)
         (output / results_part(part_name(seq))).write_bytes(content)
-        shards.append(_shard(seq, start, stop, len(content)))
+        shards.append(shard_row(seq, start, stop, len(content)))
 
     def write(s: Session) -> None:
-        s.execute(insert(Job), [_job(output, items, len(shards))])
+        s.execute(insert(Job), [job_row(output, items, len(shards))])
         s.execute(insert(Shard), shards)
 
     db.write(write)
@@ -104,7 +104,8 @@ def _table(rng: np.random.Generator, start: int, stop: int, boxes: int) -> pa.Ta
     return pa.table(arrays, schema=schema)
 
 
-def _job(output: Path, items: int, shards: int) -> dict[str, Any]:
+def job_row(output: Path, items: int, shards: int) -> dict[str, Any]:
+    """Return the row of an ended job."""
     now = time.time()
     return {
         "id": JOB,
@@ -132,7 +133,8 @@ def _job(output: Path, items: int, shards: int) -> dict[str, Any]:
     }
 
 
-def _shard(seq: int, start: int, stop: int, size: int) -> dict[str, Any]:
+def shard_row(seq: int, start: int, stop: int, size: int) -> dict[str, Any]:
+    """Return the row of one of its shards, whose part has so many bytes."""
     return {
         "job_id": JOB,
         "seq": seq,

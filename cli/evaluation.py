@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 import click
 
 from cli import complete
-from cli.options import Written, job_argument
+from cli.options import Number, Written, job_argument
 from cli.session import job_of, opened, say
 from cli.show.output import cell, shortened
 from core.errors import UsageError
@@ -86,7 +86,7 @@ def _sigmas(text: str) -> tuple[float, ...]:
 )
 @click.option(
     "--min-score",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     help="Score from which on a detection counts in precision, recall, F1 and confusion.  "
     "[default: where F1 is best; of several classes a picture 0.5; of text 0]",
 )
@@ -113,7 +113,7 @@ def _sigmas(text: str) -> tuple[float, ...]:
 )
 @click.option(
     "--truth-score",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     default=0.5,
     show_default=True,
     help="Of another job as the truth, the score from which on its detections are true.",
@@ -124,7 +124,7 @@ def _sigmas(text: str) -> tuple[float, ...]:
 )
 @click.option(
     "--fail-under",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     metavar="NUMBER",
     help="Exit with code 1 if the first measure is below this.",
 )

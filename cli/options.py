@@ -1,5 +1,6 @@
 """Options that several commands share, and the values that are typed for them."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,6 +36,19 @@ class Written(click.ParamType[Any]):
             return self._read(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class Number(click.FloatRange):
+    """A number within bounds: NaN, which no bound stops, and infinity are none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number that the text stands for."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no number", param, ctx)
+        return number
 
 
 def _checked_since(text: str) -> str:
@@ -146,7 +160,7 @@ _MORE_JOB_OPTIONS = (
     click.option(
         "--price-per-hour",
         "price",
-        type=click.FloatRange(min=0),
+        type=Number(min=0),
         help="What a worker costs an hour: --dry-run says what the job would.",
     ),
 )

@@ -21,7 +21,7 @@ from cli.narrowing import (
     is_pattern,
     narrowing,
 )
-from cli.options import format_option, raw_option
+from cli.options import Number, format_option, raw_option
 from cli.session import job_of, opened, say
 from cli.show.output import FIRST_ROWS, chosen, print_records
 from config.settings import load_settings
@@ -54,12 +54,10 @@ _LABELS_SHOWN = 4
     "--item", "items", multiple=True, metavar="GLOB", help="Only items whose names match."
 )
 @click.option("--label", "labels", multiple=True, help="Only detections with this label.")
-@click.option(
-    "--min-score", type=click.FloatRange(0, 1), help="Only detections that score this or more."
-)
+@click.option("--min-score", type=Number(0, 1), help="Only detections that score this or more.")
 @click.option(
     "--min-area",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     help="Only detections whose boxes have this many pixels or more.",
 )
 @click.option(
@@ -68,10 +66,18 @@ _LABELS_SHOWN = 4
 @click.option("--track", "tracks", multiple=True, type=int, help="Only detections of this track.")
 @click.option("--model", "models", multiple=True, help="Only results of this model.")
 @click.option(
-    "--from", "start", type=float, metavar="SECONDS", help="Only pictures of videos from here on."
+    "--from",
+    "start",
+    type=Number(min=0),
+    metavar="SECONDS",
+    help="Only pictures of videos from here on.",
 )
 @click.option(
-    "--to", "stop", type=float, metavar="SECONDS", help="Only pictures of videos before this."
+    "--to",
+    "stop",
+    type=Number(min=0),
+    metavar="SECONDS",
+    help="Only pictures of videos before this.",
 )
 @click.option(
     "--state",

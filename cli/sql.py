@@ -9,7 +9,7 @@ from typing import Any
 import click
 import pyarrow as pa
 
-from cli.options import SIZE
+from cli.options import SIZE, Number
 from cli.session import say
 from cli.show.output import print_records
 from config.machine import available_cores, available_memory
@@ -37,7 +37,7 @@ def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--timeout",
-            type=click.FloatRange(min=0, min_open=True),
+            type=Number(min=0, min_open=True),
             default=SECONDS,
             show_default=True,
             metavar="SECONDS",

@@ -75,6 +75,11 @@ def evaluate(
         UsageError: the truth is not about such results, or about other pictures altogether.
     """
     _check_fit(answers, truth)
+    if question.takes_all and answers.task in {CLASSIFY, SEGMENT}:
+        raise UsageError(
+            f"--all means nothing to results of the task {answers.task}",
+            hint="without a truth, what a whole picture shows is neither right nor wrong",
+        )
     found = match(truth.names, answers.items, has_stems=truth.has_stems)
     rows = np.unique(found.rows[found.rows >= 0])
     if not len(rows):
@@ -270,6 +275,8 @@ def _label_places(
     places = paired(truth.labels, said, question.mapping)
     counted = truth.things if true is None else true
     occurs = set(np.unique(counted.label).tolist())
+    if lost := [name for name in question.mapping if name not in said]:
+        notes.append(f"--map: no result has the class {some(lost)}")
     unfound = [
         name for n, name in enumerate(truth.labels) if n in occurs and n not in set(places.tolist())
     ]

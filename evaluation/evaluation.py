@@ -69,18 +69,31 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Worst:
-    """A picture that shows what goes wrong, and the marks that say so.
+class MapPair:
+    """The stores and keys of a picture's two label maps, and how they are compared.
 
-    `row` is its place in the results; `true_map` and `found_map` the stores and keys of label maps.
+    True pixels of the value `ignored` do not count; `values` are the truth's numbers by those of
+    the results, where they differ.
+    """
+
+    true: tuple[str, str]
+    found: tuple[str, str]
+    ignored: int
+    values: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """A picture that shows what goes wrong, and the marks or label maps that say so.
+
+    `row` is its place in the results.
     """
 
     item: str
     row: int
     words: str
     marks: tuple[Mark, ...] = ()
-    true_map: tuple[str, str] | None = None
-    found_map: tuple[str, str] | None = None
+    maps: MapPair | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from core.keys import text_to_key
 from core.wording import count
 from evaluation.answers import Answers
 from evaluation.evaluation import Confusion, Evaluation, Mark, Worst
-from evaluation.metrics.segments import read_label_map
+from evaluation.metrics.segments import wrong_pixels
 from report.charts import LineChart, line_chart
 from report.html import asset, environment, policy
 from report.marked import draw_marks, paint_errors
@@ -89,7 +89,7 @@ def render_evaluation(found: Evaluation, answers: Answers, job: Job) -> str:
             cells=[] if scores.confusion is None else _cells(scores.confusion),
             cards=cards,
             has_marks=any(one.marks for one in shown),
-            has_maps=any(one.true_map for one in shown),
+            has_maps=any(one.maps for one in shown),
             unseen=sum(card.url is None for card in cards),
             protocol=scores.protocol or {},
             style=style,
@@ -166,8 +166,8 @@ def _image(one: Worst, answers: Answers, job: Job) -> NDArray[np.uint8] | None:
         else:
             folder, key = split_location(text_to_key(rows["uri"][one.row].as_py()))
             base = read_pixels(open_store(folder).get(key))
-        if one.true_map is not None and one.found_map is not None:
-            return paint_errors(base, read_label_map(one.true_map) != read_label_map(one.found_map))
+        if one.maps is not None:
+            return paint_errors(base, wrong_pixels(one.maps))
     except (BadInputError, UsageError):
         return None
     height = rows["height"][one.row].as_py()

@@ -16,6 +16,7 @@ from evaluation.case import Case, Protocol, item_of
 from evaluation.evaluation import (
     Cell,
     Confusion,
+    MapPair,
     Measure,
     Scores,
     Table,
@@ -37,9 +38,7 @@ def measure(case: Case, protocol: Protocol, values: Mapping[int, int]) -> Scores
     Raises:
         UsageError: a map of the truth is no label map, or has another size than its picture.
     """
-    swap = np.arange(_CLASSES)
-    for model, truth in values.items():
-        swap[model] = truth
+    swap = _swapped(values)
     whole = np.zeros((_CLASSES, _CLASSES + 1), np.int64)  # the last column: no result
     wrong = np.zeros(len(case.answers.items))
     right = np.zeros(len(case.answers.items))
@@ -76,13 +75,32 @@ def measure(case: Case, protocol: Protocol, values: Mapping[int, int]) -> Scores
         measures,
         (Table("Classes", ("class", "truth", "found", "IoU", "accuracy"), tuple(rows)),),
         confusion=_shares(whole, labels),
-        worst=_worst(case, wrong, right),
+        worst=_worst(case, wrong, right, protocol.ignored, values),
         protocol={
             "measures": "mIoU over the pixels of all pictures; classes that occur in truth or "
             "results",
             "ignored": f"pixels of value {protocol.ignored}: {ignored:,}",
         },
     )
+
+
+def wrong_pixels(maps: MapPair) -> NDArray[np.bool_]:
+    """Return which pixels [H,W] count as wrong.
+
+    Raises:
+        UsageError: a map cannot be read.
+    """
+    true, found = read_label_map(maps.true), read_label_map(maps.found)
+    wrong: NDArray[np.bool_] = (_swapped(maps.values)[found] != true) & (true != maps.ignored)
+    return wrong
+
+
+def _swapped(values: Mapping[int, int]) -> NDArray[np.int64]:
+    """Return the truth's number for each number of the model."""
+    swap = np.arange(_CLASSES)
+    for model, truth in values.items():
+        swap[model] = truth
+    return swap
 
 
 def read_label_map(place: tuple[str, str]) -> NDArray[np.uint8]:
@@ -163,14 +181,18 @@ def _shares(counts: NDArray[np.int64], labels: Mapping[int, str]) -> Confusion |
     )
 
 
-def _worst(case: Case, wrong: NDArray[np.float64], right: NDArray[np.float64]) -> tuple[Worst, ...]:
+def _worst(
+    case: Case,
+    wrong: NDArray[np.float64],
+    right: NDArray[np.float64],
+    ignored: int,
+    values: Mapping[int, int],
+) -> tuple[Worst, ...]:
+    def maps(row: int) -> MapPair | None:
+        found = _found_map(case, row)
+        return None if found is None else MapPair(case.masks[row], found, ignored, values)
+
     return tuple(
-        Worst(
-            item_of(case, row),
-            row,
-            f"{right[row]:.1%} of the pixels are right",
-            true_map=case.masks[row],
-            found_map=_found_map(case, row),
-        )
+        Worst(item_of(case, row), row, f"{right[row]:.1%} of the pixels are right", maps=maps(row))
         for row in worst_first(wrong.tolist(), right.tolist())
     )

@@ -21,6 +21,7 @@ from evaluation.truths.text import text_at
 _BOX = 4
 _POINT = 3
 _LEAST_POLYGON = 6  # x and y of three corners
+_FAR = 1e9  # pixels: no picture reaches as far, and sums of such numbers stay exact
 
 
 def read_coco(location: str, wanted: Wanted) -> Truth:
@@ -87,6 +88,10 @@ class _Reading:
         said = f" (id {record['id']})" if "id" in record else ""
         raise UsageError(f"{self._location}: annotation {place + 1}{said} {what}", hint=hint)
 
+    def _refuse_far(self, what: str, place: int, record: Mapping[str, Any]) -> NoReturn:
+        what = f"{what} a number that is not finite, or beyond a billion pixels"
+        self._refuse(what, place, record, "correct it, or remove it")
+
     def _take_annotation(self, record: dict[str, Any]) -> None:
         place = len(self._images)
         box = record.get("bbox")
@@ -122,7 +127,7 @@ class _Reading:
             points = np.concatenate([np.asarray(one, np.float64) for one in polygons]).reshape(
                 -1, 2
             )
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             self._refuse("has a `segmentation` that is no polygons", place, record, "correct it")
         low, high = points.min(axis=0), points.max(axis=0)
         return [*low.tolist(), *(high - low).tolist()]
@@ -131,8 +136,10 @@ class _Reading:
         points = record.get("keypoints") or []
         try:
             self._points.append(array("d", points))
-        except TypeError:
+        except (TypeError, OverflowError):
             self._refuse("has `keypoints` that are not numbers", place, record, "correct them")
+        if not _is_near(self._points[-1]):
+            self._refuse_far("has `keypoints` with", place, record)
         if len(points) % _POINT:
             self._refuse("has `keypoints` not in threes", place, record, "write x, y, visibility")
 
@@ -152,8 +159,10 @@ class _Reading:
             outline = [(x, y), (x + wide, y), (x + wide, y + high), (x, y + high)]
         try:
             self._outlines.append(np.asarray(outline, np.float64).reshape(-1, 2))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             self._refuse("has an outline that is no pairs of numbers", place, record, "correct it")
+        if not _is_near(self._outlines[-1]):
+            self._refuse_far("has an outline with", place, record)
 
     def truth(self, data: Any) -> Truth:
         """Return the truth, once the whole file was read."""
@@ -244,9 +253,10 @@ class _Reading:
     ) -> Things:
         boxes = np.frombuffer(self._boxes, np.float64).reshape(-1, _BOX)
         areas = np.array(self._areas, np.float64)
-        bad = ~(np.isfinite(boxes).all(axis=1) & np.isfinite(areas))
+        bad = ~((np.abs(boxes) <= _FAR).all(axis=1) & (np.abs(areas) <= _FAR**2))
         if bad.any():
-            self._refuse_row(bad, "has a number that is not finite", "correct it, or remove it")
+            place = int(np.flatnonzero(bad)[0])
+            self._refuse_far("has", place, {"id": self._ids[place]})
         image = self._places(self._images, images, "image_id", "images")
         label = self._places(self._categories, classes, "category_id", "categories")
         unknown = areas < 0
@@ -330,6 +340,11 @@ class _Reading:
         return notes
 
 
+def _is_near(numbers: Any) -> bool:
+    """Return whether numbers are finite, and none is farther away than pixels are."""
+    return bool((np.abs(np.asarray(numbers)) <= _FAR).all())
+
+
 def _run_lengths(mask: Any, high: int, wide: int) -> Any:
     """Return a mask in any of COCO's forms as compressed run lengths."""
     if isinstance(mask, dict):
@@ -338,7 +353,9 @@ def _run_lengths(mask: Any, high: int, wide: int) -> Any:
             raise ValueError(f"its size is {size}, the picture's {[high, wide]}")
         counts = mask["counts"]
         if isinstance(counts, str):
-            return {"size": size, "counts": counts.encode("ascii")}
+            encoded = {"size": size, "counts": counts.encode("ascii")}
+            masks.area(encoded)  # refuses what is no run lengths
+            return encoded
         if sum(counts) != size[0] * size[1] or min(counts, default=0) < 0:
             raise ValueError("its runs do not add up to the picture")
         return masks.frPyObjects({"size": size, "counts": counts}, *size)
@@ -346,4 +363,6 @@ def _run_lengths(mask: Any, high: int, wide: int) -> Any:
         raise ValueError("the image has no `width` and `height`")
     if any(len(one) < _LEAST_POLYGON or len(one) % 2 for one in mask):
         raise ValueError("a polygon has fewer than three corners")
+    if not all(map(_is_near, mask)):
+        raise ValueError("a number is not finite, or beyond a billion pixels")
     return masks.merge(masks.frPyObjects(mask, high, wide))

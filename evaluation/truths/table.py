@@ -6,7 +6,6 @@ Columns are `item`, and `label` or `text`; boxes have `x1,y1,x2,y2`, outlines of
 
 import csv
 import io
-import math
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
@@ -21,6 +20,7 @@ _ITEM = ("item", "image", "file", "file_name", "filename", "path")
 _TEXT = ("text",)
 _LABEL = ("label", "class", "category")
 _BOX = ("x1", "y1", "x2", "y2")
+_FAR = 1e9  # pixels: no picture reaches as far
 _QUAD = (*_BOX, "x3", "y3", "x4", "y4")
 
 
@@ -103,16 +103,17 @@ def _outline(words: Sequence[str], where: str) -> np.ndarray[tuple[int, ...], np
         values = [float(word) for word in words]
     except ValueError as error:
         raise UsageError(f"{where}: {error}", hint="coordinates are numbers of pixels") from error
-    if not all(map(math.isfinite, values)):
-        _refuse_infinite(where)
+    if not all(abs(value) <= _FAR for value in values):
+        _refuse_far(where)
     if len(values) == len(_BOX):
         x1, y1, x2, y2 = values
         values = [x1, y1, x2, y1, x2, y2, x1, y2]
     return np.array(values).reshape(-1, 2)
 
 
-def _refuse_infinite(where: str) -> NoReturn:
-    raise UsageError(f"{where}: a coordinate is not finite", hint="correct it")
+def _refuse_far(where: str) -> NoReturn:
+    what = "a coordinate is not finite, or beyond a billion pixels"
+    raise UsageError(f"{where}: {what}", hint="correct it")
 
 
 def _around(outline: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> list[float]:

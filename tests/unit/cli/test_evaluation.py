@@ -152,3 +152,10 @@ def test_what_was_exported_is_a_truth_that_is_met(regatta: Regatta, job: Hold, f
     measures = json.loads(done.stdout)["measures"]
     assert measures["AP"] == pytest.approx(1.0)
     assert (measures["precision"], measures["recall"]) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("option", ["--fail-under", "--min-score", "--truth-score"])
+def test_nan_is_no_threshold(regatta: Regatta, job: Hold, truth: str, option: str) -> None:
+    done = regatta("eval", "abc", "--truth", truth, option, "nan")
+    assert done.exit_code == 2
+    assert f"Invalid value for '{option}': 'nan' is no number" in done.stderr

@@ -59,6 +59,11 @@ IMAGES = [{"id": 1, "file_name": "a.jpg"}]
         ({"annotations": one(bbox=[1, 2, 3, "4"])}, "annotation 1 .* not numbers"),
         ({"annotations": one(bbox=[1, 2, 3, float("nan")])}, "annotation 1 .* not finite"),
         ({"annotations": one(bbox=[1, 2, 3, 1e999])}, "annotation 1 .* not finite"),
+        ({"annotations": one(bbox=[1, 2, 3, 1e300])}, "annotation 1 .* beyond a billion pixels"),
+        (
+            {"annotations": one(bbox=None, segmentation=[[10**400] * 6])},
+            "annotation 1 .* no polygons",
+        ),
         ({"annotations": one() + one(image_id=99)}, "annotation 2 .* image_id 99, which `images`"),
         ({"annotations": one(category_id=2)}, "category_id 2, which `categories` lacks"),
         ({"annotations": one(image_id=[1])}, "`image_id` is no number"),
@@ -78,6 +83,23 @@ def test_what_does_not_fit_is_named(tmp_path: Path, parts: dict[str, Any], says:
     with pytest.raises(UsageError, match=says) as refused:
         read_coco(coco(tmp_path, **parts), PLAIN)
     assert "truth.json" in str(refused.value)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), 1e300, 10**400])
+@pytest.mark.parametrize(
+    ("wanted", "fields"),
+    [
+        (Wanted(keypoints=True), lambda n: {"keypoints": [n, 1, 2]}),
+        (Wanted(texts=True), lambda n: {"text": "a", "segmentation": [[n, 1, 2, 3, 4, 5]]}),
+        (Wanted(texts=True), lambda n: {"name": {"text": "a", "quad": [[n, 1], [2, 3], [4, 5]]}}),
+        (Wanted(segments=True), lambda n: {"segmentation": [[n, 1, 2, 3, 4, 5]]}),
+    ],
+)
+def test_numbers_that_no_place_has_are_refused_wherever_they_stand(
+    tmp_path: Path, wanted: Wanted, fields: Any, number: float
+) -> None:
+    with pytest.raises(UsageError, match=r"annotation 1 \(id 5\)"):
+        read_coco(coco(tmp_path, annotations=one(**fields(number))), wanted)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +128,7 @@ def test_a_file_that_is_no_such_json_is_refused(tmp_path: Path, content: bytes, 
         ({"size": [80, 100], "counts": [1, 2]}, "do not add up"),
         ({"size": [8, 8], "counts": [64]}, "its size is"),
         ({"counts": [1]}, "cannot be read"),
+        ({"size": [80, 100], "counts": "\x01"}, "cannot be read"),
     ],
 )
 def test_a_mask_that_does_not_fit_is_named(tmp_path: Path, mask: Any, says: str) -> None:

@@ -12,6 +12,7 @@ from evaluation.answers import Answers, read_answers
 from evaluation.case import Protocol
 from evaluation.evaluate import Question, evaluate, wanted_of
 from evaluation.evaluation import Evaluation
+from evaluation.metrics.segments import wrong_pixels
 from evaluation.truth import Wanted
 from evaluation.truths.answers import truth_of
 from evaluation.truths.coco import read_coco
@@ -84,6 +85,13 @@ def test_unknown_pictures_and_classes_are_named_and_counted(tmp_path: Path) -> N
     assert values(result)["recall"] == 0
     mapped = measured(found, coco(tmp_path), mapping={"Boot": "boat"})
     assert values(mapped)["recall"] == 0.5
+
+
+def test_a_label_that_no_result_has_is_not_mapped_in_silence(
+    found: Answers, tmp_path: Path
+) -> None:
+    result = measured(found, coco(tmp_path), mapping={"boaat": "boat"})
+    assert "--map: no result has the class boaat" in result.notes
 
 
 def test_a_truth_about_other_pictures_is_refused(found: Answers, tmp_path: Path) -> None:
@@ -202,6 +210,15 @@ def test_label_maps_are_compared_pixel_by_pixel(tmp_path: Path) -> None:
     assert values(mapped)["pixel_accuracy"] == pytest.approx((2 + 1) / 9)
     with pytest.raises(UsageError, match="--map sky=1"):
         measured(found, truth, mapping={"sky": "1"})
+    with pytest.raises(UsageError, match="--all means nothing to results of the task segment"):
+        measured(found, truth, takes_all=True)
+
+
+def test_pixels_are_wrong_in_a_picture_where_they_count_as_wrong(tmp_path: Path) -> None:
+    found, truth = _segmented(tmp_path, [[0, 3, 255, 1]], [[0, 1, 1, 0]])
+    [_, worst] = measured(found, truth, mapping={"1": "3"}).scores.worst
+    assert worst.maps is not None
+    assert wrong_pixels(worst.maps).tolist() == [[False, False, False, True]]
 
 
 @pytest.mark.parametrize(
@@ -239,6 +256,8 @@ def test_classes_of_pictures(tmp_path: Path) -> None:
     assert result.scores.confusion.counts == ((1, 0, 0), (1, 0, 1))
     assert result.scores.worst[0].words == "sun 0.80; it is rain"
     table.write_text("item,label\na.jpg,sun\na.jpg,rain\nb.jpg,sun\nc.jpg,rain\n")
+    with pytest.raises(UsageError, match="--all means nothing"):
+        measured(answers(rows), str(table), takes_all=True)
     several = measured(answers(rows), str(table), protocol=Protocol(score=0.15))
     assert values(several)["macro_F1"] == pytest.approx((1.0 + 2 * 1 / (2 + 2)) / 2)
 

@@ -60,6 +60,7 @@ def test_columns_of_places_may_be_empty(tmp_path: Path) -> None:
         ('item,label\n"a,b\n', "line 2: unexpected end"),
         ("item,label,x1,y1,x2,y2\na,b,1,2,3,x\n", "line 2: could not convert"),
         ("item,label,x1,y1,x2,y2\na,b,1,2,3,inf\n", "line 2: a coordinate is not finite"),
+        ("item,label,x1,y1,x2,y2\na,b,1,2,3,1e300\n", "line 2: .* beyond a billion pixels"),
         (f"item,label\na,{'x' * 200_000}\n", "line 2: field larger"),
     ],
 )

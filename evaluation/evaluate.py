@@ -275,8 +275,8 @@ def _label_places(
     places = paired(truth.labels, said, question.mapping)
     counted = truth.things if true is None else true
     occurs = set(np.unique(counted.label).tolist())
-    if lost := [name for name in question.mapping if name not in said]:
-        notes.append(f"--map: no result has the class {some(lost)}")
+    if absent := [name for name in question.mapping if name not in said]:
+        notes.append(f"--map: no result has the class {some(absent)}")
     unfound = [
         name for n, name in enumerate(truth.labels) if n in occurs and n not in set(places.tolist())
     ]

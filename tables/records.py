@@ -7,7 +7,8 @@ from math import isfinite
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
+
+_NO_TIME = "<value out of range: "  # what pyarrow says instead of it
 
 
 def unique(names: Iterable[str]) -> list[str]:
@@ -24,8 +25,8 @@ def unique(names: Iterable[str]) -> list[str]:
 def records(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
     """Yield each row of the batches, by the `unique` names of their columns.
 
-    32-bit numbers get the fewest digits that identify them. What is no number (NaN, infinity) is
-    None; times are in ISO 8601, bytes in hex.
+    32-bit numbers get the fewest digits that identify them. What is no number (NaN, infinity) and
+    no time of the years 1 to 9999 is None; times are in ISO 8601, bytes in hex.
     """
     for batch in batches:
         names = unique(batch.schema.names)
@@ -35,14 +36,66 @@ def records(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
 
 def _plain(column: pa.Array) -> list[Any]:
     kind = column.type
-    if pa.types.is_list(kind) and pa.types.is_float32(kind.value_type):
-        column = pc.cast(pc.cast(column, pa.list_(pa.string())), pa.list_(pa.float64()))
-    elif pa.types.is_float32(kind):
-        column = pc.cast(pc.cast(column, pa.string()), pa.float64())
-    values: list[Any] = column.to_pylist()
+    texts, doubles = _replaced(kind, _short_text), _replaced(kind, _double)
+    if texts != kind:
+        column = column.cast(texts).cast(doubles)
+    try:
+        values: list[Any] = column.to_pylist()
+    except (OverflowError, ValueError):  # Python has no such times
+        values = _of_times(column)
     if pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return values
     return [_value(value) for value in values]
+
+
+def _replaced(kind: pa.DataType, new: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
+    """Return a type in which `new` has replaced those that hold no others."""
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_replaced(field.type, new)) for field in kind])
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_replaced(kind.value_type, new)))
+    if pa.types.is_fixed_size_list(kind):
+        inner = kind.value_field.with_type(_replaced(kind.value_type, new))
+        return pa.list_(inner, kind.list_size)
+    if pa.types.is_map(kind):
+        return pa.map_(_replaced(kind.key_type, new), _replaced(kind.item_type, new))
+    return new(kind)
+
+
+def _short_text(kind: pa.DataType) -> pa.DataType:
+    return pa.string() if pa.types.is_float32(kind) else kind
+
+
+def _double(kind: pa.DataType) -> pa.DataType:
+    return pa.float64() if pa.types.is_float32(kind) else kind
+
+
+def _of_times(column: pa.Array) -> list[Any]:
+    """Return values among which are times to the nanosecond, or beyond the years of Python's."""
+    in_utc = column.cast(_replaced(column.type, _without_zone))
+    texts = in_utc.cast(_replaced(in_utc.type, _time_text))
+    return [_known(value) for value in texts.to_pylist()]
+
+
+def _known(value: Any) -> Any:
+    """Return a value with None for the times in it that there is no text for."""
+    if isinstance(value, dict):
+        return {key: _known(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known(one) for one in value]
+    return None if isinstance(value, str) and value.startswith(_NO_TIME) else value
+
+
+def _without_zone(kind: pa.DataType) -> pa.DataType:
+    return pa.timestamp(kind.unit) if pa.types.is_timestamp(kind) else kind
+
+
+def _time_text(kind: pa.DataType) -> pa.DataType:
+    return pa.string() if pa.types.is_timestamp(kind) or _is_time_or_date(kind) else kind
+
+
+def _is_time_or_date(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_time(kind) or pa.types.is_date(kind))
 
 
 def _value(value: Any) -> Any:

@@ -62,6 +62,11 @@ class Sandbox:
                 hint="write one SELECT",
             )
         statement = statements[0]
+        if statement.type is duckdb.StatementType.MULTI:  # it would have to look for them first
+            raise UsageError(
+                "a PIVOT has to name its values",
+                hint="as in: pivot items on state in ('succeeded', 'quarantined') using count(*)",
+            )
         if statement.type is not duckdb.StatementType.SELECT:
             raise UsageError(
                 f"{statement.type.name.replace('_', ' ')} is not possible: a query only reads",
@@ -77,7 +82,10 @@ class Sandbox:
 
     def _check(self, sql: str) -> None:
         found = self._connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
-        for name in _functions_of_rows(json.loads(found[0][0])):
+        tree = json.loads(found[0][0])
+        if tree["error"]:  # what cannot be looked at is not run
+            raise UsageError(tree["error_message"], hint="write one SELECT")
+        for name in _functions_of_rows(tree):
             if name not in _ROWS_OF_THEIR_OWN:
                 raise UsageError(
                     f"{name}() is not possible: a query reads the views of its jobs only",

@@ -203,6 +203,11 @@ def test_a_query_only_reads_its_views(sandbox: Sandbox) -> None:
         ("select 1; select 2", "2 statements", "write one SELECT"),
         ("copy items to 'x'", "COPY is not possible: a query only reads", "write one SELECT"),
         ("from glob('*')", "glob() is not possible", "lists the views"),
+        (
+            "pivot items on state using count(*)",
+            "PIVOT has to name its values",
+            "pivot items on state in (",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(sandbox: Sandbox, sql: str, message: str, hint: str) -> None:
@@ -227,7 +232,11 @@ def test_values_are_plain() -> None:
     connection = duckdb.connect()
     sql = (
         "select 0.1::float as a, 'nan'::float as b, [0.1::float] as c, {'x': 'inf'::double} as d, "
-        "sum(2) as e, 1.5 as f, date '2026-01-02' as g, 'a'::blob as h, 1 as a"
+        "sum(2) as e, 1.5 as f, date '2026-01-02' as g, 'a'::blob as h, 1 as a, "
+        "[{'x': 0.1::float, 'y': map{'z': 0.1::float}}] as i, date 'infinity' as j, "
+        "timestamp_ns '2026-01-02 03:04:05.123456789' as k, "
+        "{'x': [timestamp '290000-01-01']} as l, "
+        "timestamptz '-infinity' as m, time_ns '10:00:00.123456789' as n"
     )
     [row] = records(connection.sql(sql).to_arrow_reader(10))
     assert row == {
@@ -240,6 +249,12 @@ def test_values_are_plain() -> None:
         "g": "2026-01-02",
         "h": "61",
         "a_1": 1,
+        "i": [{"x": 0.1, "y": [["z", 0.1]]}],
+        "j": None,
+        "k": "2026-01-02 03:04:05.123456789",
+        "l": {"x": [None]},
+        "m": None,
+        "n": "10:00:00.123456789",
     }
     assert unique(["a", "a", "a_1"]) == ["a", "a_1", "a_1_1"]
 

@@ -15,7 +15,7 @@ from pycocotools import mask as coco
 from annotations.class_list import ClassList
 from annotations.document import Records, text_of, write_document
 from annotations.pictures import Objects, Page, Picture, seen_joints
-from annotations.regions import Ring, Shape, outlines_of, surface
+from annotations.regions import Ring, Shape, rings_of, surface
 from annotations.target import Target
 from predictions.run_lengths import RunLengths
 from vision.rle import as_coco
@@ -105,13 +105,19 @@ class CocoWriter:
             )
 
     def _shapes(self, objects: Objects) -> Iterator[tuple[float, str]]:
-        """Yield the area and the segmentation of each object; nothing if none has pixels."""
-        if objects.polygons is not None:
-            yield from (_of_rings(rings or []) for rings in objects.polygons)
-        elif objects.masks is not None and self._shape is Shape.OUTLINES:
-            yield from (_of_rings(outlines_of(mask) if mask else []) for mask in objects.masks)
-        elif objects.masks is not None:
-            yield from map(_of_runs, objects.masks)
+        """Yield the area and the segmentation of each object; nothing if none has pixels.
+
+        An object without an outline has none: readers fail on an empty one.
+        """
+        if objects.polygons is None and objects.masks is None:
+            return
+        for place, area in enumerate(_box_areas(objects)):
+            mask = None if objects.masks is None else objects.masks[place]
+            if objects.polygons is None and mask is not None and self._shape is Shape.RUNS:
+                yield _of_runs(mask)
+            else:
+                rings = rings_of(objects, place)
+                yield _of_rings(rings) if rings else (area, "")
 
     def _extras(self, page: Page) -> Iterator[str]:
         """Yield what else each object has, as members that follow others."""
@@ -184,9 +190,7 @@ def _parted(shape: float | tuple[float, str]) -> tuple[float, str]:
     return shape if isinstance(shape, tuple) else (shape, "")
 
 
-def _of_runs(mask: RunLengths | None) -> tuple[float, str]:
-    if mask is None:
-        return 0, ""
+def _of_runs(mask: RunLengths) -> tuple[float, str]:
     text = text_of({"size": list(mask.size), "counts": mask.counts})
     return int(coco.area(as_coco(mask))), f', "segmentation": {text}'
 

@@ -109,6 +109,8 @@ def export_job(
         target.commit(run.about(counts))
     doubts = [known.doubt] if known.doubt else []
     doubts += [f"no row has the label {label!r}" for label in classes.unseen]
+    if job.options.get("redact") and images is not Images.LEAVE:
+        doubts.append("the job blurs what it draws; the images here are the sources, unblurred")
     return Exported(counts, classes.names, images, run.noun, doubts)
 
 
@@ -211,7 +213,8 @@ class _Run:
         form, regions = self._wish.form, self._segmentations()
         writer = self._picture_writer(target, regions)
         as_items = self._images is Images.LEAVE and not form.by_stem
-        names = Names(by_stem=form.by_stem, as_items=as_items)
+        reserved = form.pictures if form.is_swapped else ""
+        names = Names(by_stem=form.by_stem, as_items=as_items, reserved=reserved)
         likely = None if _is_scored(self._wish.thresholds) else LIKELY
         pages = Pages(names, counts, likely=likely if self._model.task == CLASSIFY else None)
         placer = Placer(target, form.pictures, self._images, counts)

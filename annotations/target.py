@@ -142,6 +142,8 @@ class _Folder:
 
     def __init__(self, place: Path, *, overwrite: bool) -> None:
         _check_free(str(place), _kind_of(place), overwrite=overwrite)
+        if place.is_mount():  # nothing can be renamed to it
+            raise UsageError(f"{str(place)!r} is a mount point", hint="name a folder in it")
         self._place = place
         self._overwrite = overwrite
         self._staged = place.parent / f".regatta-{uuid4().hex}.tmp"

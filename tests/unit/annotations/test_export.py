@@ -27,10 +27,11 @@ from sample.shipped import DETECTOR
 from store.results import ResultRow
 from store.tables import Job
 from tests import found
-from tests.bench import MODEL, Bench
+from tests.bench import MODEL, OPTIONS, Bench
 from tests.found import HEIGHT, KEYS, LABELS, WIDTH, ended_job
 from vision.draw.panoptic import decode_panoptic
 from vision.draw.segments import decode_mask
+from vision.rle import runs_of
 
 Export = Callable[..., Exported]
 
@@ -127,6 +128,18 @@ def test_masks_keep_their_pixels_and_outlines_their_area(
         assert (rings.annToMask(outlined) | pixels == rings.annToMask(outlined)).all()
     assert [len(one["segmentation"]) for one in rings.loadAnns([1, 2])] == [1, 2]
     assert rings.loadAnns(1)[0]["area"] == 30 * 20  # its hole is filled
+    capsys.readouterr()
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation")  # pycocotools
+def test_an_object_without_a_pixel_has_no_empty_outline(
+    bench: Bench, export: Export, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nothing = runs_of(np.zeros((HEIGHT, WIDTH), bool))
+    rows = [found.row(0, "a.jpg", found.boxes([[1, 1, 9, 5]], [0], masks=(nothing,)))]
+    export(ended_job(bench, rows), "coco", "rings.json", shape=Shape.OUTLINES)
+    [one] = COCO(str(tmp_path / "rings.json")).loadAnns([1])
+    assert (one["area"], "segmentation" in one) == (32, False)
     capsys.readouterr()
 
 
@@ -412,6 +425,26 @@ def test_only_an_export_is_replaced(bench: Bench, export: Export, tmp_path: Path
     with pytest.raises(UsageError, match="is a file already"):
         export(job, "csv", "x.csv")
     export(job, "csv", "x.csv", overwrite=True)
+
+
+def test_a_mount_point_is_refused_before_anything_is_read(
+    bench: Bench, export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "volume").mkdir()
+    monkeypatch.setattr(Path, "is_mount", lambda path: path.name == "volume")
+    with pytest.raises(UsageError, match="is a mount point") as refused:
+        export(ended_job(bench, found.hostile()), "coco", "volume")
+    assert refused.value.hint == "name a folder in it"
+    export(bench.read_job("abc"), "coco", "volume/set")
+
+
+def test_sources_of_a_job_that_blurs_are_said_to_be_unblurred(
+    bench: Bench, export: Export, tmp_path: Path
+) -> None:
+    options = OPTIONS.to_json() | {"redact": ["person"]}
+    job = ended_job(bench, found.hostile(), options=options)
+    assert "unblurred" not in " ".join(export(job, "coco", "left").doubts)
+    assert "unblurred" in export(job, "coco", "linked", images=Images.LINK).doubts[-1]
 
 
 def test_what_fails_leaves_nothing(bench: Bench, export: Export, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from pathlib import PurePosixPath
 
+import pytest
+
 from annotations.names import Names, safe_path, without_suffix
 from tests.found import KEYS
 
@@ -35,3 +37,21 @@ def test_frames_of_one_item_have_names_of_their_own() -> None:
 
 def test_pictures_that_stay_are_called_what_their_items_are() -> None:
     assert Names(by_stem=False, as_items=True).name_of("a/100%\n.jpg") == "a/100%\n.jpg"
+
+
+@pytest.mark.parametrize("by_stem", [False, True])
+def test_no_file_and_folder_have_one_name(by_stem: bool) -> None:
+    names = Names(by_stem=by_stem)
+    keys = ["a.jpg", "a.jpg/b.jpg", "a.jpg/c.jpg", "d.png/e.jpg", "d.png", "a/f.jpg", "d/g.jpg"]
+    assert [names.name_of(key) for key in keys] == [
+        *("a.jpg", "a.jpg_/b.jpg", "a.jpg_/c.jpg", "d.png/e.jpg", "d_png.png"),
+        *("a/f.jpg", "d/g.jpg"),
+    ]
+
+
+def test_a_reserved_name_is_no_folders() -> None:
+    names = Names(by_stem=True, reserved="images")
+    keys = ["images/a.jpg", "images_/a.png", "images_/images/images.jpg", "images.jpg"]
+    assert [names.name_of(key) for key in keys] == [
+        *("images_/a.jpg", "images_/a_png.png", "images_/images_/images.jpg", "images.jpg")
+    ]

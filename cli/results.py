@@ -139,6 +139,9 @@ def results(
     """
     form = chosen(form)
     if sql is not None:
+        others = (items, states, models, start, stop, order, columns, *wanted.values())
+        if any(one not in (None, ()) for one in others):
+            raise click.UsageError("--sql goes with --format, --limit and --raw only")
         _query(job, sql, form, limit=limit, raw=raw)
         return
     keep = Filter(items, states, models, start, stop).keeps

@@ -24,6 +24,7 @@ from tables.records import records, unique
 ROWS_ON_A_TERMINAL = 50
 
 SECONDS = 300.0
+_MOST_SECONDS = 7 * 86_400
 _LEAST_MEMORY = 1 << 30
 
 
@@ -37,7 +38,7 @@ def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--timeout",
-            type=Number(min=0, min_open=True),
+            type=Number(min=0, max=_MOST_SECONDS, min_open=True),
             default=SECONDS,
             show_default=True,
             metavar="SECONDS",

@@ -14,6 +14,7 @@ _NO_COLUMN = re.compile(
 )
 _NO_TABLE = re.compile(r"Table with name (.+?) does not exist")
 _UNREADABLE = re.compile(r"registered as '(.+?)' failed: (.+)")
+_NO_ROOM = re.compile("failed to allocate|bad_alloc")
 _PREFIX = re.compile(r"^[A-Za-z ]+ Error: ")
 
 
@@ -21,12 +22,13 @@ def complaint(error: BaseException, memory: str) -> RegattaError:
     """Return what is wrong, and what to do about it; `memory` is what the query may use."""
     if isinstance(error, RegattaError):
         return error
-    if isinstance(error, MemoryError | duckdb.OutOfMemoryException):
+    text = str(error).strip()
+    is_short = isinstance(error, MemoryError | duckdb.OutOfMemoryException)
+    if is_short or _NO_ROOM.search(text):
         return UsageError(
             f"the query needs more memory than the {memory} that it may use",
             hint="group or filter more, or give it more: --memory",
         )
-    text = str(error).strip()
     if found := _UNREADABLE.search(text):
         return FatalError(f"the {found[1]} cannot be read: {found[2]}")
     return _about_sql(text, is_forbidden=isinstance(error, duckdb.PermissionException))

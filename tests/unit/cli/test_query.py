@@ -287,6 +287,23 @@ def test_what_a_query_may_use_is_bounded(bench: Bench, job: Hold) -> None:
     assert b"memory" in large.stderr
     assert b"--memory" in large.stderr
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < max(before, 1_500_000)
+    wide = run(bench, "--memory", "200MB", "select repeat('x', 1000000) from range(10000)")
+    assert wide.returncode == 2
+    assert b"--memory" in wide.stderr
     slow = run(bench, "--timeout", "0.7", "select len(range(200000000 + count(*))) from items")
     assert slow.returncode == 2
     assert b"the query took longer than 0.7s" in slow.stderr
+
+
+def test_a_query_may_not_take_for_ever(regatta: Regatta, job: Hold) -> None:
+    for limit in ("1e308", "inf", "nan"):
+        done = regatta("query", "abc", "select 1", "--timeout", limit)
+        assert done.exit_code == 2
+        assert "--timeout" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("--label", "boat"), ("--min-score", "0"), ("--sort", "item")])
+def test_sql_has_no_filters_beside_it(regatta: Regatta, job: Hold, words: tuple[str, str]) -> None:
+    done = regatta("results", "abc", "--sql", "select 1", *words)
+    assert done.exit_code == 2
+    assert "--sql goes with --format, --limit and --raw only" in done.stderr

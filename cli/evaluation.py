@@ -66,8 +66,10 @@ def _sigmas(text: str) -> tuple[float, ...]:
 
 
 @click.command(
-    epilog="Example: regatta eval latest --truth annotations.json --open; "
-    "regatta eval 4k2 --truth labels/ --iou 0.5 --fail-under 0.6; regatta eval new --truth old",
+    epilog="""\b
+Example: regatta eval latest --truth annotations.json --open
+Example: regatta eval 4k2 --truth labels/ --iou 0.5 --fail-under 0.6
+Example: regatta eval new --truth old""",
 )
 @job_argument
 @click.option(

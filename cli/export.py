@@ -30,9 +30,10 @@ _LINE_SECONDS = 10.0
 
 
 @click.command(
-    epilog="Example: regatta export latest --to coco dataset; "
-    "regatta export photos --to yolo s3://bucket/set --images copy --min-score 0.6; "
-    "regatta export latest --to csv found.csv --map person=human,car=vehicle",
+    epilog="""\b
+Example: regatta export latest dataset --to coco
+Example: regatta export latest s3://bucket/set --to yolo --images copy
+Example: regatta export latest found.csv --to csv --map person=human,car=vehicle""",
 )
 @job_argument
 @click.argument("destination", metavar="DEST", shell_complete=complete.paths)

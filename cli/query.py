@@ -20,7 +20,9 @@ _PARQUET = "parquet"
 
 
 @click.command(
-    epilog='Example: regatta query latest "select label, count(*) from detections group by label"'
+    epilog="""\b
+Example: regatta query latest "from detections where score > 0.9" --limit 20
+Example: regatta query night-1 night-2 --file question.sql --format csv"""
 )
 @click.argument("words", metavar="JOB... [SQL]", nargs=-1, shell_complete=complete.jobs)
 @click.option(

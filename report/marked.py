@@ -19,6 +19,7 @@ COLOURS: dict[str, Colour] = {
 
 _DASHED = frozenset({"hit", "missed"})
 _BLACK: Colour = (0, 0, 0)
+_SLIM = 12  # the side of what is marked, to the line: thicker ones would cover a line of text
 _MOST_MARKS = 400  # on one picture; more cover it
 
 
@@ -36,8 +37,9 @@ def draw_marks(
     for mark in ordered[-_MOST_MARKS:]:
         corners = np.array(mark.outline, np.float64).reshape(-1, 2) * scale
         corners = np.clip(corners, -1e4, 1e5)
+        slim = max(1, min(thick, round(float(np.ptp(corners, axis=0).min()) / _SLIM)))
         for begin, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-            _draw_side(canvas, begin, end, mark.kind, thick)
+            _draw_side(canvas, begin, end, mark.kind, slim)
     return canvas
 
 

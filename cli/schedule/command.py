@@ -42,8 +42,9 @@ name_argument = click.argument("called", metavar="NAME", shell_complete=complete
 
 
 @click.group(
-    epilog="Example: regatta schedule add nightly photos/ --model picodet --cron '0 2 * * *' "
-    "--tz Europe/Berlin --mode new-only"
+    epilog="""\b
+Example: regatta schedule add nightly photos/ --model picodet --cron "0 2 * * *"
+Example: regatta schedule history nightly"""
 )
 def schedule() -> None:
     """Submit a job again and again, by the clock.

@@ -181,20 +181,10 @@ def runs_of(session: Session, schedule_id: str, *, limit: int | None = None) -> 
     return session.scalars(query.execution_options(populate_existing=True)).all()
 
 
-def last_run(session: Session, schedule_id: str) -> Job | None:
-    """Return the newest job that a schedule has brought and that is still there."""
-    return next(iter(runs_of(session, schedule_id, limit=1)), None)
-
-
 def last_end(session: Session) -> float | None:
     """Return when a run of any schedule last ended, in seconds since the epoch."""
     query = select(func.max(Job.finished_at)).join(ScheduleFire, ScheduleFire.job_id == Job.id)
     return session.scalar(query)
-
-
-def schedule_with(session: Session, schedule_id: str) -> tables.Schedule | None:
-    """Return the schedule with this id; None if it was removed."""
-    return session.get(tables.Schedule, schedule_id, populate_existing=True)
 
 
 def _move(

@@ -181,10 +181,12 @@ def runs_of(session: Session, schedule_id: str, *, limit: int | None = None) -> 
     return session.scalars(query.execution_options(populate_existing=True)).all()
 
 
-def last_end(session: Session) -> float | None:
-    """Return when a run of any schedule last ended, in seconds since the epoch."""
-    query = select(func.max(Job.finished_at)).join(ScheduleFire, ScheduleFire.job_id == Job.id)
-    return session.scalar(query)
+def last_ends(session: Session) -> dict[str, float]:
+    """Return when a run of each schedule last ended, in seconds since the epoch, by id."""
+    query = select(ScheduleFire.schedule_id, func.max(Job.finished_at))
+    query = query.join(Job, Job.id == ScheduleFire.job_id).where(Job.finished_at.is_not(None))
+    rows = session.execute(query.group_by(ScheduleFire.schedule_id))
+    return {row[0]: row[1] for row in rows}
 
 
 def _move(

@@ -144,8 +144,14 @@ def test_it_looks_rarely_and_after_a_run_has_ended(bench: Bench, nightly: str) -
     assert retention.tick() == 0
     now[0] += 301
     assert retention.tick() == 1, "it is time"
-    ran(bench, nightly, ("c", DONE))
-    assert retention.tick() == 1, "a run has ended"
+    other = scheduled(bench, "other", keep_runs=1)
+    bench.clock.now -= 9 * DAY
+    ran(bench, nightly, ("y", DONE))
+    bench.clock.now += 9 * DAY
+    ran(bench, other, ("c", DONE))
+    assert retention.tick() == 0, "no run of that schedule has ended"
+    ran(bench, nightly, ("d", DONE))
+    assert retention.tick() == 2, "a run has ended"
 
 
 def test_a_removal_goes_on_where_a_stopped_one_was(bench: Bench, nightly: str) -> None:

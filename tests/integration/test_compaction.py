@@ -308,6 +308,16 @@ def test_it_is_removed_with_its_job(yard: Yard) -> None:
     assert not Path(job.output).exists()
 
 
+def test_a_job_stays_for_each_of_its_compactions(sqlite_yard: Yard) -> None:
+    yard = sqlite_yard
+    accept(yard.bench.db, yard.job("a", ["a.jpg", "bad.jpg"], state=JobState.PARTIAL))
+    yard.retry("a")
+    yard.bench.db.write(lambda s: s.execute(update(Job).values(state=JobState.PARTIAL)))
+    accept(yard.bench.db, yard.bench.read_job("a"))
+    with pytest.raises(UsageError, match="which compacts it, has not ended"):
+        remove_job(yard.bench.db, "a", with_output=True)
+
+
 def test_people_do_not_meet_compactions_among_their_jobs(sqlite_yard: Yard) -> None:
     yard = sqlite_yard
     yard.job("a", ["a.jpg"])

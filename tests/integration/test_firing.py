@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy import update
 
 from core.errors import RetryableError, UsageError
 from core.options import JobOptions
@@ -527,6 +528,9 @@ def test_passing_trouble_is_tried_again_until_the_next_time(
         assert fire.try_at == TWO + 4
         alone.tick_at(TWO + 3)
         assert alone.fires()[0].tries == 2
+        alone.db.write(lambda s: s.execute(update(ScheduleFire).values(tries=5000)))  # for weeks
+        alone.tick_at(TWO + HOUR)
+        assert (alone.fires()[0].tries, alone.fires()[0].try_at) == (5001, TWO + HOUR + 300)
         alone.tick_at(TWO + DAY)
         assert alone.states() == ["failed", "firing"]
         assert alone.fires()[0].why == "the bucket is away"

@@ -176,6 +176,12 @@ def notifications_of(session: Session, job_id: str) -> Sequence[Notification]:
     return session.scalars(_of(job_id).order_by(Notification.created_at, Notification.id)).all()
 
 
+def pending(session: Session) -> set[str]:
+    """Return the jobs of which somebody is still to be told."""
+    query = select(Notification.job_id).where(Notification.state == PENDING)
+    return set(session.scalars(query.distinct()))
+
+
 def untried(session: Session, job_id: str) -> bool:
     """Return whether a notification of a job was neither delivered nor refused so far."""
     waits = (Notification.state == PENDING, Notification.error.is_(None))

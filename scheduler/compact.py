@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 import structlog
+from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
 from core.errors import RegattaError, UsageError, text_of
@@ -166,6 +167,8 @@ class Compactor:
     def _adopt(self, job_id: str) -> bool:
         try:
             holds = adopt(self._db, job_id)
+        except NoResultFound:  # another scheduler was faster, and has removed it
+            return False
         except RegattaError as error:
             self._put_off("compaction not adopted", job_id, error)
             return False
@@ -177,6 +180,8 @@ class Compactor:
     def _remove(self, job_id: str) -> None:
         try:
             removed = remove_job(self._db, job_id, with_output=True)
+        except NoResultFound:  # as above
+            return
         except RegattaError as error:
             self._put_off("compaction not removed", job_id, error)
         else:
@@ -207,9 +212,12 @@ class Compactor:
 
     def _begin_one(self, job_id: str, generation: int) -> bool:
         new = new_id(random.SystemRandom())
-        begun = self._db.write(
-            lambda s: _write(s, job_id, generation, new, anew=False, now=self._db.now(s))
-        )
+        try:
+            begun = self._db.write(
+                lambda s: _write(s, job_id, generation, new, anew=False, now=self._db.now(s))
+            )
+        except NoResultFound:
+            return False
         if begun is None or begun.id != new:
             return False
         _log.info("compaction begins", job=new, of=job_id)
@@ -223,6 +231,8 @@ class Compactor:
             try:
                 job = self._db.read(lambda s: get_job(s, job_id))
                 self._worth[job_id, generation] = bool(mostly_dead(self._db, job))
+            except NoResultFound:  # it has been removed just now
+                return False
             except RegattaError as error:  # its output is away, or gone: others are not
                 self._put_off("cannot tell whether to compact", job_id, error)
                 return False

@@ -29,7 +29,7 @@ from scheduler.origins import Origins
 from scheduler.plan import PLANNED_KINDS, Planner
 from scheduler.removal import remove_job, superfluous, why_kept
 from scheduler.settle import Settler
-from store import carried, jobs, references
+from store import carried, compactions, jobs, references
 from store.compactions import Compaction, compaction_of
 from store.devices import Device
 from store.locations import open_store, use_s3
@@ -495,6 +495,18 @@ def test_a_job_that_was_retried_just_then_is_not_compacted(sqlite_yard: Yard) ->
     with pytest.raises(UsageError, match="was retried meanwhile"):
         accept(yard.bench.db, seen)
     assert yard.compactions() == []
+
+
+def test_what_another_scheduler_has_removed_is_no_trouble(
+    sqlite_yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yard = sqlite_yard
+    for step in ("ended", "unneeded"):  # as they were a moment ago
+        monkeypatch.setattr(compactions, step, lambda *_, **__: ["gone"])
+    monkeypatch.setattr(compactions, "compactable", lambda *_, **__: [("gone", 0, 9)])
+    with capture_logs() as logs:
+        assert yard.look() == 0
+    assert logs == []
 
 
 def test_trouble_with_a_removal_is_said_ever_more_rarely(sqlite_yard: Yard) -> None:

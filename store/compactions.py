@@ -89,6 +89,11 @@ def made_by(session: Session, job_id: str) -> tuple[str, int]:
     return kind, session.scalar(select(items).where(Shard.job_id == job_id)) or 0
 
 
+def spec_of(session: Session, compaction_id: str) -> dict[str, Any] | None:
+    """Return what the shards of a compaction are told; None if none is planned yet."""
+    return session.scalar(select(Shard.spec).where(Shard.job_id == compaction_id).limit(1))
+
+
 def moved_by(session: Session, compaction_id: str) -> set[str]:
     """Return the jobs whose results a compaction has written anew."""
     specs = session.scalars(select(Shard.spec).where(Shard.job_id == compaction_id))

@@ -184,9 +184,9 @@ def runs_of(session: Session, schedule_id: str, *, limit: int | None = None) -> 
 def last_ends(session: Session) -> dict[str, float]:
     """Return when a run of each schedule last ended, in seconds since the epoch, by id."""
     query = select(ScheduleFire.schedule_id, func.max(Job.finished_at))
-    query = query.join(Job, Job.id == ScheduleFire.job_id).where(Job.finished_at.is_not(None))
+    query = query.join(Job, Job.id == ScheduleFire.job_id)
     rows = session.execute(query.group_by(ScheduleFire.schedule_id))
-    return {row[0]: row[1] for row in rows}
+    return {schedule_id: end for schedule_id, end in rows if end is not None}
 
 
 def _move(

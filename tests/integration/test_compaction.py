@@ -471,6 +471,27 @@ def test_nothing_moves_while_another_job_is_compared(sqlite_yard: Yard) -> None:
     assert "old" not in yard.refers("z")
 
 
+def test_what_moves_is_decided_once(sqlite_yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another planner goes on, and meanwhile retries have made more of what was taken over dead."""
+    yard = sqlite_yard
+    monkeypatch.setattr("scheduler.compacted_parts._SHARD_ITEMS", 1)
+    for old, name in (("old", "a.jpg"), ("other", "b.jpg")):
+        yard.job(old, [name])
+    job = heir(yard, {"old": [(0, "a.jpg")], "other": [(0, "b.jpg")]})
+    before = seen(yard, "z")
+    accept(yard.bench.db, job)
+    for _ in range(2):
+        yard.planner.tick()
+    yard.planner.close()
+    more = update(Shard).where(Shard.job_id.in_(["old", "other"])).values(succeeded=9)
+    yard.bench.db.write(lambda s: s.execute(more))
+    yard.run()
+    yard.look()
+    assert yard.of("z") is not None
+    assert seen(yard, "z") == before
+    assert {"old", "other"} <= set(yard.refers("z"))
+
+
 def test_one_job_whose_output_is_gone_keeps_no_other_from_being_compacted(
     sqlite_yard: Yard,
 ) -> None:

@@ -17,7 +17,7 @@ from core.repeats import Repeats
 from core.states import ENDED_JOBS, JobMoves, JobState
 from scheduler.compacted_parts import mostly_dead
 from scheduler.manifest import write_manifest
-from scheduler.removal import remove_job
+from scheduler.removal import StoppedError, remove_job, unless
 from scheduler.troubles import Troubles
 from store import compactions
 from store.database import Database
@@ -126,7 +126,8 @@ class Compactor:
     """Sees compactions through, from a job's end to their removal (`tick`).
 
     Any number may run at once. A job gets one by itself if it has at least `least_parts` parts, or
-    none does if that is 0. One at a time is begun: they are not urgent. `monotonic` is the clock.
+    none does if that is 0. One at a time is begun: they are not urgent. `is_stopped` is asked while
+    one is removed, which may take long. `monotonic` is the clock.
     """
 
     def __init__(
@@ -134,10 +135,12 @@ class Compactor:
         db: Database,
         *,
         least_parts: int = 0,
+        is_stopped: Callable[[], bool] = lambda: False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._db = db
         self._least_parts = least_parts
+        self._is_stopped = is_stopped
         # Of jobs with few parts, and their generations: it takes a while to tell.
         self._worth: dict[tuple[str, int], bool] = {}
         self._troubles = Troubles(monotonic)
@@ -179,8 +182,9 @@ class Compactor:
 
     def _remove(self, job_id: str) -> None:
         try:
-            removed = remove_job(self._db, job_id, with_output=True)
-        except NoResultFound:  # as above
+            go_on = unless(self._is_stopped)
+            removed = remove_job(self._db, job_id, with_output=True, progress=go_on)
+        except (StoppedError, NoResultFound):  # the rest later; or as above
             return
         except RegattaError as error:
             self._put_off("compaction not removed", job_id, error)

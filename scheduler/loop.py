@@ -98,7 +98,6 @@ class Scheduler:
         self.notifier = Notifier(db, heartbeat.id, rules)
         self._pool = ThreadPoolExecutor(_SUBMITTING, "submit")
         self.firing = Firing(db, defaults, pool=self._pool)
-        self.compactor = Compactor(db, least_parts=timing.compact_parts)
 
     def tick(self) -> None:
         """Run everything short once; trouble in one part doesn't stop the others."""
@@ -158,8 +157,10 @@ class Scheduler:
                 last = time.monotonic()
 
     def _compact(self, stop: threading.Event) -> None:
+        least = self._timing.compact_parts
+        compactor = Compactor(self._db, least_parts=least, is_stopped=stop.is_set)
         while not stop.wait(_COMPACT_SECONDS):
-            self._quietly(self.compactor.tick)
+            self._quietly(compactor.tick)
 
     def _clear(self, stop: threading.Event) -> None:
         retention = Retention(self._db, is_stopped=stop.is_set)

@@ -71,6 +71,20 @@ def remove_job(
     return removed
 
 
+class StoppedError(Exception):
+    """A removal was stopped on its way; whoever removes the job again goes on with it."""
+
+
+def unless(is_stopped: Callable[[], bool]) -> Callable[[int], object]:
+    """Return a `progress` for `remove_job` that raises `StoppedError` once that says so."""
+
+    def go_on(_: int) -> None:
+        if is_stopped():
+            raise StoppedError
+
+    return go_on
+
+
 def _count_on(progress: Callable[[int], object], before: int, objects: int) -> None:
     progress(before + objects)
 

@@ -8,7 +8,7 @@ from sqlalchemy.exc import NoResultFound
 
 from core.errors import RegattaError
 from scheduler.old_runs import excess, limits_of
-from scheduler.removal import remove_job, why_kept
+from scheduler.removal import StoppedError, remove_job, unless, why_kept
 from store import schedules
 from store.database import Database
 from store.tables import Job, Schedule
@@ -63,9 +63,9 @@ class Retention:
             why = why_kept(self._db, job, with_output=True)
             if why is None:
                 removed = remove_job(
-                    self._db, job.id, with_output=True, progress=lambda _: self._go_on()
+                    self._db, job.id, with_output=True, progress=unless(self._is_stopped)
                 )
-        except (_StoppedError, NoResultFound):  # the rest later; somebody else was faster
+        except (StoppedError, NoResultFound):  # the rest later; somebody else was faster
             return False
         except RegattaError as error:  # a bucket that is away keeps no other run
             why = str(error)
@@ -82,11 +82,3 @@ class Retention:
             self._said.add(job.id)
             _log.info("run stays beyond its time", schedule=row.name, job=job.id, why=why)
         return False
-
-    def _go_on(self) -> None:
-        if self._is_stopped():
-            raise _StoppedError
-
-
-class _StoppedError(Exception):
-    """The process ends; the removal goes on when another one looks."""

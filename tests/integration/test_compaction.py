@@ -518,6 +518,17 @@ def test_a_job_that_was_retried_just_then_is_not_compacted(sqlite_yard: Yard) ->
     assert yard.compactions() == []
 
 
+def test_a_removal_is_stopped_with_its_scheduler(sqlite_yard: Yard) -> None:
+    yard = sqlite_yard
+    yard.job("a", ["a.jpg", "bad.jpg"], state=JobState.PARTIAL)
+    yard.compact(yard.bench.read_job("a"))
+    yard.retry("a")
+    Compactor(yard.bench.db, is_stopped=lambda: True).tick()
+    assert len(yard.compactions()) == 1
+    yard.look()
+    assert yard.compactions() == []
+
+
 def test_what_another_scheduler_has_removed_is_no_trouble(
     sqlite_yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
-from core.errors import RegattaError, UsageError, text_of
+from core.errors import BadInputError, FatalError, RegattaError, UsageError, text_of
 from core.ids import new_id
 from core.kinds import COUNT, ShardKind
 from core.layout import compaction_output
@@ -110,14 +110,18 @@ def adopt(db: Database, job_id: str) -> bool | None:
         Whether it counts; None if that is not settled yet (`store.compactions.adopt`).
 
     Raises:
-        RegattaError: that manifest cannot be written.
+        RegattaError: that manifest cannot be written for the moment.
     """
     adopted = db.write(lambda s: compactions.adopt(s, job_id, now=db.now(s)))
     if adopted is None:
         return None
     if adopted and db.read(lambda s: compactions.moved_by(s, job_id)):
         of = db.read(lambda s: get_job(s, compactions.recorded(s, job_id).of_job))
-        write_manifest(db, of, of.state, finished=of.finished_at or of.created_at, error=of.error)
+        try:
+            finished = of.finished_at or of.created_at
+            write_manifest(db, of, of.state, finished=finished, error=of.error)
+        except (BadInputError, FatalError) as error:  # waiting will not bring its output back
+            _log.warning("manifest not written", job=of.id, error=text_of(error))
     db.write(lambda s: compactions.finish(s, job_id))
     return adopted
 

@@ -518,6 +518,18 @@ def test_a_job_that_was_retried_just_then_is_not_compacted(sqlite_yard: Yard) ->
     assert yard.compactions() == []
 
 
+def test_a_job_whose_output_is_gone_can_be_removed(sqlite_yard: Yard) -> None:
+    yard = sqlite_yard
+    yard.job("old", ["a.jpg", "b.jpg", "c.jpg"])
+    heir(yard, {"old": [(0, "a.jpg")]})
+    yard.look()
+    yard.run()
+    rmtree(yard.bench.read_job("z").output)
+    yard.look()
+    remove_job(yard.bench.db, "z", with_output=True)
+    assert yard.compactions() == []
+
+
 def test_a_removal_is_stopped_with_its_scheduler(sqlite_yard: Yard) -> None:
     yard = sqlite_yard
     yard.job("a", ["a.jpg", "bad.jpg"], state=JobState.PARTIAL)

@@ -97,17 +97,23 @@ def edit(
     schedule: Schedule,
     *,
     revision: int,
+    state: str,
     next_at: float | None,
     now: float,
 ) -> bool:
     """Give a schedule a new definition; the old one stays in its history.
 
-    `revision` is that which was edited. False: somebody else was faster, or removed it.
+    `revision` is that which was edited, and `state` the one for which `next_at` was worked out.
+    False: somebody else was faster, or removed it.
     """
     edited = changed(
         session,
         update(tables.Schedule)
-        .where(tables.Schedule.id == schedule_id, tables.Schedule.revision == revision)
+        .where(
+            tables.Schedule.id == schedule_id,
+            tables.Schedule.revision == revision,
+            tables.Schedule.state == state,
+        )
         .values(
             definition=schedule.to_json(), revision=revision + 1, next_at=next_at, changed_at=now
         ),

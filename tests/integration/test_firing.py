@@ -1,5 +1,6 @@
 """Schedules fire: each time once, whoever fires it, and whatever happens in between."""
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -620,8 +621,17 @@ def test_an_edit_keeps_history_and_moves_the_next_time(nightly: Nightly) -> None
         nightly.db, replace(rows.definition_of(before), cron="0 5 * * *"), nightly.defaults
     )
     schedules.edit(nightly.db, before, drafted)
+    other = nightly.bench.root / "other"
+    shutil.copytree(nightly.request.terms.model[0], other)
+    (other / "model.json").write_text("{ }")
+    late = schedules.drafted(
+        nightly.db,
+        Schedule("0 6 * * *", "UTC", nightly.request.but(model=(str(other),))),
+        nightly.defaults,
+    )
     with pytest.raises(UsageError, match="somebody else"):
-        schedules.edit(nightly.db, before, drafted)
+        schedules.edit(nightly.db, before, late)
+    assert [one.name for one in nightly.db.read(models.list_models)] == ["boats"]
     after = nightly.read()
     assert (after.revision, after.next_at) == (2, MIDNIGHT + 5 * HOUR)
     known = nightly.db.read(lambda s: rows.revisions_of(s, after.id))
@@ -629,6 +639,17 @@ def test_an_edit_keeps_history_and_moves_the_next_time(nightly: Nightly) -> None
         (2, "0 5 * * *"),
         (1, "0 2 * * *"),
     ]
+
+
+def test_an_edit_while_somebody_resumes_the_schedule_does_not_stop_it(alone: Nightly) -> None:
+    schedule = alone.add()
+    alone.db.write(lambda s: rows.pause(s, schedule.id, now=MIDNIGHT))
+    paused = alone.read()
+    drafted = schedules.drafted(alone.db, rows.definition_of(paused), alone.defaults)
+    assert schedules.resume(alone.db, paused)
+    with pytest.raises(UsageError, match="somebody else has changed"):
+        schedules.edit(alone.db, paused, drafted)
+    assert (alone.read().state, alone.read().next_at) == ("active", TWO)
 
 
 def test_names_are_unique_and_near_ones_proposed(nightly: Nightly) -> None:

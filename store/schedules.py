@@ -170,15 +170,6 @@ def fires_of(
     return session.scalars(query.execution_options(populate_existing=True)).all()
 
 
-def schedule_of(session: Session, job_id: str) -> tables.Schedule | None:
-    """Return the schedule that brought a job; None if none did, or it was removed."""
-    return session.scalars(
-        select(tables.Schedule)
-        .join(ScheduleFire, ScheduleFire.schedule_id == tables.Schedule.id)
-        .where(ScheduleFire.job_id == job_id)
-    ).first()
-
-
 def runs_of(session: Session, schedule_id: str, *, limit: int | None = None) -> Sequence[Job]:
     """Return the jobs that a schedule has brought and that are still there, newest first."""
     query = select(Job).join(ScheduleFire, ScheduleFire.job_id == Job.id)

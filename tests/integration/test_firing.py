@@ -146,9 +146,8 @@ def test_a_schedule_fires_at_its_times(nightly: Nightly) -> None:
     assert nightly.read().next_at == TWO + DAY
     nightly.tick_at(TWO + 10)
     assert len(nightly.jobs()) == 1
-    found = nightly.db.read(lambda s: rows.schedule_of(s, job.id))
-    assert found is not None
-    assert found.name == "nightly"
+    [run] = nightly.db.read(lambda s: rows.runs_of(s, schedule.id))
+    assert run.id == job.id
 
 
 def test_each_run_has_a_folder_in_the_schedules_output(alone: Nightly) -> None:

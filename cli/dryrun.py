@@ -169,7 +169,10 @@ def _expected_in_words(expected: Mapping[str, Any]) -> dict[str, str]:
 def _record_in_words(last: Mapping[str, Any] | None) -> str:
     if last is None:
         return "none was checked against a job yet"
+    off = percent(last["typical_error"])
+    if last["number"] == 1:
+        return f"off by {off} in the last job of this model"
     return (
-        f"off by {percent(last['typical_error'])} in the last {count(last['number'], 'job')} of "
-        f"this model (at most {percent(last['worst_error'])})"
+        f"off by {off} in the last {last['number']:,} jobs of this model "
+        f"(at most {percent(last['worst_error'])})"
     )

@@ -20,7 +20,8 @@ _PARQUET = "parquet"
 
 
 @click.command(
-    epilog='Example: regatta query latest "select label, count(*) from detections group by label"'
+    epilog="Example: regatta query latest "
+    '"select label, count(*) as boxes from detections group by label"'
 )
 @click.argument("words", metavar="JOB... [SQL]", nargs=-1, shell_complete=complete.jobs)
 @click.option(
@@ -92,8 +93,10 @@ def _read(file: str) -> str:
     try:
         with click.open_file(file, encoding="utf-8") as opened_file:
             return str(opened_file.read())
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file!r} cannot be read: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{file!r} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file!r} is no text in UTF-8: {error}") from error
 
 
 def _print_views(form: str) -> None:

@@ -138,7 +138,7 @@ def check_found(
 
 
 def check_origins(db: Database, job: Job, patterns: Sequence[str]) -> None:
-    """Refuse names and globs of quarantined items that were taken over from earlier jobs.
+    """Refuse names and globs of quarantined items that were carried over from earlier jobs.
 
     Raises:
         UsageError: one means such an item; it names the job whose item it is.
@@ -154,13 +154,13 @@ def check_origins(db: Database, job: Job, patterns: Sequence[str]) -> None:
                 key == one or fnmatchcase(key, one) for one in patterns
             ):
                 raise UsageError(
-                    f"{key!r} of job {job.id} was taken over from job {origin.job}",
+                    f"{key!r} of job {job.id} was carried over from job {origin.job}",
                     hint=f"name that job instead: it has it as {item!r}",
                 )
 
 
 def _held_by_others(db: Database, job: Job) -> UsageError | None:
-    """Return what to say if all that a job has in quarantine was taken over from others."""
+    """Return what to say if all that a job has in quarantine was carried over from others."""
     if not (job.comparison or {}).get("quarantined"):
         return None
     from store.carried import carried_manifests, origins  # noqa: PLC0415 - loads Arrow

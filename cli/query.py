@@ -105,7 +105,7 @@ def _print_views(form: str) -> None:
         return
     with for_a_reader():
         for view, columns in VIEWS.items():
-            click.echo(f"{view}: {MEANINGS[view]}")
+            click.echo(f"{view}: each row is {MEANINGS[view]}")
             width = max(len(one.name) for one in columns)
             for one in columns:
                 click.echo(f"  {one.name.ljust(width)}  {one.meaning}")

@@ -147,7 +147,7 @@ def test_what_was_taken_over_is_its_origins(bench: Bench, regatta: Regatta, job:
     assert [row["item"] for row in listed(regatta, of="new")] == ["moved.jpg"]
     for words in (["show"], ["retry"], ["dismiss", "--reason", "x"]):
         said = refused(regatta, "quarantine", words[0], "new", "moved.jpg", *words[1:])
-        assert "was taken over from job abc" in said
+        assert "was carried over from job abc" in said
         assert "hint: name that job instead: it has it as '0.jpg'" in said
     header, *rows = regatta("jobs", "--format", "table").stdout.splitlines()
     assert header.split()[4:8] == ["ITEMS", "DONE", "CARRIED", "QUARANTINED"]

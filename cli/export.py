@@ -143,7 +143,8 @@ def _summary(exported: Exported, wish: Wish) -> Iterator[str]:
     )
     if counts.clipped or counts.empty:
         yield (
-            f"{_counted(counts.clipped, 'box')} clipped to their images, "
+            f"{_counted(counts.clipped, 'box')} clipped to "
+            f"{'its image' if counts.clipped == 1 else 'their images'}, "
             f"{counts.empty:,} dropped as empty"
         )
     if counts.unfinished:

@@ -5,7 +5,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain, islice, zip_longest
 from typing import Any
 
 import click
@@ -22,8 +22,8 @@ _ELLIPSIS = "…"
 _KEEP_THEIR_END = frozenset({"item", "annotated", "source", "output", "location", "where"})
 """Columns of paths, whose ends tell them apart."""
 
-_SENTENCES = frozenset({"outcome"})
-"""Columns that go on in the lines below if they are the last of a row and have no room."""
+_SENTENCES = frozenset({"when", "outcome"})
+"""Columns that go on in the lines below if there is no room for them."""
 
 _MOST_LINES = 6
 _LEAST_OF_PATHS = 24  # less of a path says nothing, and the room is better spent
@@ -116,8 +116,8 @@ def _print_table(
     """Print a table whose widths come from its first rows.
 
     On a terminal it is as wide as the terminal at most: long cells are shortened, or go on below
-    if they are sentences at the end of a row; and if that is not enough, columns that are empty,
-    or else the last ones, are left out. Elsewhere nothing is cut, and later rows may stick out.
+    if they are sentences; and if that is not enough, columns that are empty, or else the last
+    ones, are left out. Elsewhere nothing is cut, and later rows may stick out.
     """
     from rich.cells import cell_len  # noqa: PLC0415 - only tables need it
 
@@ -132,17 +132,16 @@ def _print_table(
     rows = ([cell(each.get(columns[place])) for place in shown] for each in records)
     known = ([row[place] for place in shown] for row in (titles, *first))
     for row in chain(known, rows):
-        below: list[str] = []
-        if room is not None:
-            if columns[shown[-1]] in _SENTENCES:
-                row[-1], *below = _folded(row[-1], widths[-1])
-            row = [  # noqa: PLW2901
-                shortened(text, width, keep_end=columns[place] in _KEEP_THEIR_END)
+        if room is None:
+            lines = [row]
+        else:
+            fitted = [
+                _fitted(columns[place], text, width)
                 for text, width, place in zip(row, widths, shown, strict=True)
             ]
-        click.echo((" " * _GAP).join(_padded(row, widths, cell_len)).rstrip())
-        for text in below:
-            click.echo(" " * (sum(widths[:-1]) + _GAP * (len(widths) - 1)) + text)
+            lines = [list(line) for line in zip_longest(*fitted, fillvalue="")]
+        for line in lines:
+            click.echo((" " * _GAP).join(_padded(line, widths, cell_len)).rstrip())
     if hidden := [titles[place] for place in range(len(titles)) if place not in {*shown, *empty}]:
         them = "it" if len(hidden) == 1 else "them"
         click.echo(f"no room for {', '.join(hidden)}: --format json shows {them}", err=True)
@@ -220,8 +219,10 @@ def shortened(text: str, width: int, *, keep_end: bool = False) -> str:
     return _ELLIPSIS + kept
 
 
-def _folded(text: str, width: int) -> list[str]:
-    """Return text as lines of `width` columns, which break between words; at most a few lines."""
+def _fitted(column: str, text: str, width: int) -> list[str]:
+    """Return a cell as lines of at most `width` columns: one, or a few if it is a sentence."""
+    if column not in _SENTENCES:
+        return [shortened(text, width, keep_end=column in _KEEP_THEIR_END)]
     lines = textwrap.wrap(text, width, max_lines=_MOST_LINES, placeholder=f" {_ELLIPSIS}")
     return [shortened(each, width) for each in lines] or [""]
 

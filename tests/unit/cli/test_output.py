@@ -104,7 +104,7 @@ def test_later_rows_are_shortened_as_well() -> None:
     assert lines[-1] == "…ong  lon…"
 
 
-def test_a_sentence_at_the_end_goes_on_below() -> None:
+def test_a_sentence_goes_on_below() -> None:
     rows = [
         {"job": "4k2", "outcome": "24 unchanged, 0 new, 0 changed, 6 still quarantined, 7 gone"},
         {"job": "4k3", "outcome": "word " * 99},

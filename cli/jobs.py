@@ -21,8 +21,8 @@ _COLUMNS = (
     "state",
     "items",
     "done",
-    "carried",
     "quarantined",
+    "carried",
     "priority",
     "created",
 )

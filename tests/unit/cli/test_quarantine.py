@@ -150,9 +150,9 @@ def test_what_was_taken_over_is_its_origins(bench: Bench, regatta: Regatta, job:
         assert "was carried over from job abc" in said
         assert "hint: name that job instead: it has it as '0.jpg'" in said
     header, *rows = regatta("jobs", "--format", "table").stdout.splitlines()
-    assert header.split()[4:8] == ["ITEMS", "DONE", "CARRIED", "QUARANTINED"]
+    assert header.split()[4:8] == ["ITEMS", "DONE", "QUARANTINED", "CARRIED"]
     [new] = [row for row in rows if row.startswith("new ")]
-    assert new.split()[4:8] == ["0", "0", "1", "0"]
+    assert new.split()[4:8] == ["0", "0", "0", "1"]
 
 
 def test_a_choice_of_another_generation_reopens_nothing(bench: Bench, job: str) -> None:

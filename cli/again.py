@@ -73,13 +73,14 @@ def _chosen(
 
     if items:
         if job.state is not JobState.PARTIAL:
+            check_origins(db, job, items)
             raise UsageError(
                 f"job {job.id} ended as {job.state}: single items can only be chosen of a job that "
                 "went on to its end",
                 hint=f"`regatta retry {job.id}` runs again all that it left undone",
             )
         found = [(shard.id, select_items(of, items)) for shard, of in quarantined_items(db, job)]
-        check_found(job, items, [item for _, of in found for item in of])
+        check_found(db, job, items, [item for _, of in found for item in of])
         chosen = {shard: [item.index for item in of] for shard, of in found}
         anew = {index for of in chosen.values() for index in of}
         return anew, jobs.Choice(job.generation, chosen, is_all=False)
@@ -119,22 +120,47 @@ def select_items(
     ]
 
 
-def check_found(job: Job, patterns: Sequence[str], found: Sequence["QuarantinedItem"]) -> None:
-    """Refuse names and globs that mean no quarantined item.
+def check_found(
+    db: Database, job: Job, patterns: Sequence[str], found: Sequence["QuarantinedItem"]
+) -> None:
+    """Refuse names and globs that mean no quarantined item of the job's own.
 
     Raises:
         UsageError: one means none.
     """
     for one in patterns:
         if not select_items(found, [one]):
+            check_origins(db, job, [one])
             raise UsageError(
                 f"no quarantined item of job {job.id} is called {one!r}",
                 hint=f"`regatta quarantine list {job.id} --all` shows them",
             )
 
 
+def check_origins(db: Database, job: Job, patterns: Sequence[str]) -> None:
+    """Refuse names and globs of quarantined items that were carried over from earlier jobs.
+
+    Raises:
+        UsageError: one means such an item; it names the job whose item it is.
+    """
+    if not (job.comparison or {}).get("quarantined"):
+        return
+    from store.carried import carried_manifests, origins  # noqa: PLC0415 - loads Arrow
+
+    for origin in origins(carried_manifests(db, job)):
+        columns = (origin.rows[name].to_pylist() for name in ("key", "item", "state"))
+        for key, item, state in zip(*columns, strict=True):
+            if state == ItemState.QUARANTINED and any(
+                key == one or fnmatchcase(key, one) for one in patterns
+            ):
+                raise UsageError(
+                    f"{key!r} of job {job.id} was carried over from job {origin.job}",
+                    hint=f"name that job instead: it has it as {item!r}",
+                )
+
+
 def _held_by_others(db: Database, job: Job) -> UsageError | None:
-    """Return what to say if all that a job has in quarantine was taken over from others."""
+    """Return what to say if all that a job has in quarantine was carried over from others."""
     if not (job.comparison or {}).get("quarantined"):
         return None
     from store.carried import carried_manifests, origins  # noqa: PLC0415 - loads Arrow

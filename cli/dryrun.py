@@ -20,6 +20,7 @@ from store.estimates import record_of
 from store.rates import rates_of
 
 _HOUR = 3600.0
+_LEAST_COST = 0.01
 
 
 def dry_run(
@@ -148,28 +149,34 @@ def _expected(
 
 
 def _expected_in_words(expected: Mapping[str, Any]) -> dict[str, str]:
-    unmeasured = count(expected["workers_unmeasured"], "worker")
+    unmeasured = expected["workers_unmeasured"]
     if expected["seconds"] is None:
-        why = "no worker is up, and" if not expected["is_up"] else f"{unmeasured} up, but"
-        said = f"unknown: {why} this model was never measured; running it measures it"
+        up = f"{count(unmeasured, 'worker')} up, but"
+        why = up if expected["is_up"] else "no worker is up, and"
+        said = f"unknown: {why} this model has never been measured; running it measures it"
         return {"takes": said}
     on = count(expected["workers"], "worker")
     said = f"{duration(expected['seconds'])} on {on}" + (
         "" if expected["is_up"] else " like those that ran it before (none is up)"
     )
     said += ", once they have loaded it"
-    if expected["workers_unmeasured"]:
-        said += f"; less, since {unmeasured} more did not run it yet"
+    if unmeasured:
+        has = "worker has" if unmeasured == 1 else "workers have"
+        said += f"; less, since {unmeasured:,} more {has} not run it yet"
     words = {"takes": said, "estimates": _record_in_words(expected["last_estimates"])}
     if expected["cost"] is not None:
-        words["costs"] = f"{expected['cost']:,.2f}"
+        is_little = 0 < expected["cost"] < _LEAST_COST
+        words["costs"] = f"less than {_LEAST_COST}" if is_little else f"{expected['cost']:,.2f}"
     return words
 
 
 def _record_in_words(last: Mapping[str, Any] | None) -> str:
     if last is None:
-        return "none was checked against a job yet"
+        return "none has been checked against a job yet"
+    off = percent(last["typical_error"])
+    if last["number"] == 1:
+        return f"off by {off} in the last job of this model"
     return (
-        f"off by {percent(last['typical_error'])} in the last {count(last['number'], 'job')} of "
-        f"this model (at most {percent(last['worst_error'])})"
+        f"off by {off} in the last {last['number']:,} jobs of this model "
+        f"(at most {percent(last['worst_error'])})"
     )

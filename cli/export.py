@@ -20,6 +20,7 @@ from cli.options import job_argument, raw_option
 from cli.session import job_of, opened, say
 from core.errors import UsageError
 from core.escape import printable
+from core.options import ModelRef
 from core.states import ENDED_JOBS
 from core.toml import LARGEST_BYTES, parse_toml
 from core.wording import count
@@ -116,7 +117,8 @@ def export(
     )
     with opened() as (_, db):
         found = job_of(db, job)
-        total = db.read(lambda s: tally(s, [found]))[found.id].listed
+        items = db.read(lambda s: tally(s, [found]))[found.id].listed + found.carried
+        total = items * (1 if model else len(ModelRef.from_json(found.model).members))
         with _shown(total) as progress:
             exported = export_job(db, found, destination, wish, progress)
     if found.state not in ENDED_JOBS:
@@ -142,7 +144,8 @@ def _summary(exported: Exported, wish: Wish) -> Iterator[str]:
     )
     if counts.clipped or counts.empty:
         yield (
-            f"{_counted(counts.clipped, 'box')} clipped to their images, "
+            f"{_counted(counts.clipped, 'box')} clipped to "
+            f"{'its image' if counts.clipped == 1 else 'their images'}, "
             f"{counts.empty:,} dropped as empty"
         )
     if counts.unfinished:

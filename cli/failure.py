@@ -44,5 +44,6 @@ def _explain_click(error: click.ClickException) -> int:
         return USAGE
     usage = error if isinstance(error, click.UsageError) else None
     path = usage.ctx.command_path if usage and usage.ctx else None
-    say_error(error.format_message(), f"`{path} --help` shows what there is" if path else None)
+    message = " ".join(error.format_message().split())  # choices are a line each
+    say_error(message, f"`{path} --help` shows what there is" if path else None)
     return FAILED if usage is None else USAGE

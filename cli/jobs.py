@@ -14,7 +14,18 @@ from report.snapshot import Snapshot, snapshots
 from scheduler.removal import remove_job
 from store.jobs import list_jobs
 
-_COLUMNS = ("id", "name", "model", "state", "items", "done", "quarantined", "priority", "created")
+_COLUMNS = (
+    "id",
+    "name",
+    "model",
+    "state",
+    "items",
+    "done",
+    "quarantined",
+    "carried",
+    "priority",
+    "created",
+)
 
 
 @click.group(
@@ -52,7 +63,13 @@ def jobs(
         found = db.read(lambda s: list_jobs(s, states=wanted, limit=most, compactions=all_))
         if tag:
             found = [job for job in found if tag in job.tags][:limit]
-        print_jobs(snapshots(db, settings, found), chosen(form))
+        form = chosen(form)
+        if form == "table" and not found:
+            none = "there are no such jobs"
+            first = "there are no jobs yet: regatta submit SOURCE --model M"
+            say(none if states or tag else first)
+            return
+        print_jobs(snapshots(db, settings, found), form)
 
 
 @jobs.command(epilog="Example: regatta jobs rm 4k2; regatta jobs rm latest --with-output")
@@ -89,6 +106,7 @@ def _flat(job: Snapshot) -> Snapshot:
         **job,
         "items": items["listed"],
         "done": done_of(job),
+        "carried": items.get("carried") or None,
         "quarantined": items["quarantined"],
         "created": to_the_second(job["created"]),
     }

@@ -94,8 +94,10 @@ def _read(file: str) -> str:
     try:
         with click.open_file(file, encoding="utf-8") as opened_file:
             return str(opened_file.read())
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file!r} cannot be read: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{file!r} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file!r} is no text in UTF-8: {error}") from error
 
 
 def _print_views(form: str) -> None:
@@ -104,7 +106,7 @@ def _print_views(form: str) -> None:
         return
     with for_a_reader():
         for view, columns in VIEWS.items():
-            click.echo(f"{view}: {MEANINGS[view]}")
+            click.echo(f"{view}: each row is {MEANINGS[view]}")
             width = max(len(one.name) for one in columns)
             for one in columns:
                 click.echo(f"  {one.name.ljust(width)}  {one.meaning}")

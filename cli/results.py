@@ -146,6 +146,8 @@ def results(
         return
     keep = Filter(items, states, models, start, stop).keeps
     narrow = narrowing(**wanted)
+    narrowed_by = (*wanted.values(), items, states, models, start, stop)
+    is_narrowed = any(value not in {None, ()} for value in narrowed_by)
     if limit is None and form == "table" and sys.stdout.isatty():
         limit = _ROWS_ON_A_TERMINAL
     with _rows_of(job, items) as found:
@@ -153,6 +155,11 @@ def results(
         rows: Iterator[Row] = (row for row in kept if row is not None)
         if order is not None:
             rows = in_order(rows, order, limit + _COUNTED + 1 if limit else None)
+        first = list(islice(rows, 1))
+        if not first and form == "table":
+            say("there are no results that fit" if is_narrowed else "there are no results")
+            return
+        rows = chain(first, rows)
         _print(islice(rows, limit or None), form, columns, raw=raw)
         if limit and (more := _more(rows)):
             say(f"… {more} more: --limit 0 or --format csv")

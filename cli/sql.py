@@ -87,7 +87,7 @@ def print_answer(answer: Answer, form: str, *, raw: bool, limit: int | None) -> 
     rows = records(answer.batches())
     # What goes wrong at once is said before anything is printed.
     first = list(islice(rows, 1))
-    print_records(islice(chain(first, rows), limit or None), names, form, raw=raw)
+    print_records(islice(chain(first, rows), limit or None), names, form, raw=raw, named=True)
     if limit and next(rows, None) is not None:
         say("… more rows: --limit 0 or --format csv")
 
@@ -100,9 +100,6 @@ def write_parquet(answer: Answer) -> None:
     schema = pa.schema(
         [field.with_name(name) for field, name in zip(answer.schema, names, strict=True)]
     )
-    with (
-        pa.PythonFile(sys.stdout.buffer, mode="w") as file,
-        parquet.ParquetWriter(file, schema, compression="zstd") as writer,
-    ):
+    with parquet.ParquetWriter(sys.stdout.buffer, schema, compression="zstd") as writer:
         for batch in answer.batches():
             writer.write_batch(batch.rename_columns(names))

@@ -98,7 +98,7 @@ class Terms:
     since_job: str | None = option(
         "since-job",
         None,
-        "Do only what is new or has changed since this job, and take over its other results.",
+        "Do only what is new or has changed since this job, and carry over its other results.",
         metavar="JOB",
         otherwise="do everything",
         is_later=True,

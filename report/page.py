@@ -27,8 +27,10 @@ from store.jobs import Tally
 from store.tables import Job, Shard
 
 
-def outcome(state: JobState, counts: Tally, *, listing_ended: bool = True) -> str:
+def outcome(state: JobState, counts: Tally, *, listing_ended: bool = True, carried: int = 0) -> str:
     """Say what people want to know first: how many items of how many succeeded."""
+    if carried and not counts.listed and listing_ended:
+        return f"Nothing was new: {count(carried, 'result')} carried over from earlier jobs."
     if not counts.listed:
         return "No items were listed." if state in ENDED_JOBS else "No items are listed yet."
     items = count(counts.listed, "item")
@@ -116,7 +118,12 @@ def render(content: Content, picture_url: PictureUrl) -> str:
             is_planning=job.state is JobState.PLANNING,
             as_of=None if job.state in ENDED_JOBS else iso(content.now),
             took=took(job),
-            outcome=outcome(job.state, content.counts, listing_ended=job.planned_at is not None),
+            outcome=outcome(
+                job.state,
+                content.counts,
+                listing_ended=job.planned_at is not None,
+                carried=job.carried,
+            ),
             counts=counts,
             parts=parts,
             compared=None if comparison is None else comparison.words,

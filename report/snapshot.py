@@ -41,14 +41,9 @@ def snapshot(db: Database, settings: Settings, job_id: str) -> Snapshot:
         compaction = None if last is None else {"job": last.id, "state": last.state.value}
         busy, items = stage_seconds(s, job_id)
         rates = {stage: round(items / seconds, 3) for stage, seconds in busy.items() if items}
-        eta = seen["eta_seconds"]
-        off = None if eta is None else deviation(s, job_id, seen["items"]["pending"])
-        between = (
-            None if off is None else [round(eta * max(0, 1 - off), 1), round(eta * (1 + off), 1)]
-        )
         return {
             **seen,
-            "eta_between": between,
+            "eta_between": _between(s, seen),
             "stages": _shares(busy),
             "stage_rates": rates,
             "notifications": [_notification(row) for row in notifications_of(s, job_id)],

@@ -72,7 +72,7 @@ def check(db: Database, old: Job, said: Said) -> Redrawing:
         )
     if old.carried:
         raise UsageError(
-            f"job {old.id} has taken over results of earlier jobs: a new job draws all of them",
+            f"job {old.id} carries results of earlier jobs: a new job draws all of them",
             hint=f"`regatta run --like {old.id} --since-job {old.id}` with the options for drawing",
         )
     parts = db.read(lambda s: parts_of(s, old.id))

@@ -148,7 +148,7 @@ async def _vetted(url: "httpx.URL", rules: Rules) -> str:
     addresses = [str(one[4][0]) for one in found]
     for each in addresses:
         if why := _why_not(each, rules):
-            raise ValueError(f"{url.host} is {each}, {why}")
+            raise ValueError(f"{each} is {why}" + (f" ({url.host})" if each != url.host else ""))
     return addresses[0]
 
 
@@ -157,9 +157,9 @@ def _why_not(text: str, rules: Rules) -> str | None:
     if isinstance(address, ipaddress.IPv6Address):
         address = address.ipv4_mapped or address
     if address.is_link_local or address.is_multicast or address.is_unspecified:
-        return "which is never called"
+        return "a link-local, multicast or unspecified address, which is never called"
     if not rules.private and not address.is_global:
-        return "a private address, which the setting notify_private forbids to call"
+        return "a private address, which the setting notify_private forbids"
     return None
 
 

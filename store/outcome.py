@@ -21,4 +21,6 @@ def _done(job: Job, counts: Tally) -> str:
         words = count(counts.listed, "item")
     else:
         words = f"{counts.succeeded + counts.skipped:,} of {count(counts.listed, 'item')}"
-    return words + (f", {counts.quarantined:,} quarantined" if counts.quarantined else "")
+    if not counts.quarantined:
+        return words
+    return f"{words}{', ' if job.comparison is None else '; '}{counts.quarantined:,} quarantined"

@@ -30,13 +30,13 @@ VIEWS: Mapping[str, Sequence[Column]] = {
 """The columns of each view."""
 
 MEANINGS = {
-    ITEMS: "a row an item and model",
-    DETECTIONS: "a row a box",
-    "keypoints": "a row a point of a pose",
-    "classes": "a row a class of a whole picture",
-    "segments": "a row a segment of a panoptic map",
-    TEXTS: "the detections that are lines of text",
-    QUARANTINED: "the items that could not be processed",
+    ITEMS: "an item; with several models, an item under one of them",
+    DETECTIONS: "a box",
+    "keypoints": "a point of a pose",
+    "classes": "a class of a whole picture",
+    "segments": "a segment of a panoptic map",
+    TEXTS: "a detection that is a line of text",
+    QUARANTINED: "an item that could not be processed",
 }
 """What a row of each view is."""
 

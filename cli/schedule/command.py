@@ -97,7 +97,6 @@ def add(
         row = setting_up.add(db, called, asked)
         _say_registered(asked)
         _say_when(f"schedule {called}", asked.schedule, now=row.created_at)
-        click.echo(called)
         _warn_if_nobody_fires(db, settings)
 
 
@@ -112,6 +111,9 @@ def list_(*, form: str | None) -> None:
                 schedule_record(s, row, now=db.now(s)) for row in schedules.list_schedules(s)
             ]
         )
+    if form == "table" and not found:
+        say("there are no schedules yet: regatta schedule add NAME SOURCE --model M --cron @daily")
+        return
     if form == "table":
         columns: tuple[str, ...] = ("name", "when", "next", "last", "outcome")
         found = [line(each) for each in found]

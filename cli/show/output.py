@@ -3,8 +3,9 @@
 import json
 import shutil
 import sys
+import textwrap
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain, islice, zip_longest
 from typing import Any
 
 import click
@@ -21,6 +22,10 @@ _ELLIPSIS = "…"
 _KEEP_THEIR_END = frozenset({"item", "annotated", "source", "output", "location", "where"})
 """Columns of paths, whose ends tell them apart."""
 
+_SENTENCES = frozenset({"when", "outcome"})
+"""Columns that go on in the lines below if there is no room for them."""
+
+_MOST_LINES = 6
 _LEAST_OF_PATHS = 24  # less of a path says nothing, and the room is better spent
 _NAMES = frozenset({"id", "name"})
 """Columns of what people type again: not shortened, if a third of the room is enough."""
@@ -48,14 +53,20 @@ def print_object(record: Record, form: str) -> None:
 
 
 def print_records(
-    records: Iterable[Record], columns: Sequence[str], form: str, *, raw: bool = False
+    records: Iterable[Record],
+    columns: Sequence[str],
+    form: str,
+    *,
+    raw: bool = False,
+    named: bool = False,
 ) -> None:
     """Print records as they come, `columns` in tables and CSV, all fields in JSON.
 
     In CSV, text that a spreadsheet would take for a formula gets an apostrophe, unless `raw`.
+    Tables have headings in capitals, unless somebody else `named` the columns.
     """
     if form == "table":
-        _print_table(records, columns)
+        _print_table(records, columns, titles=list(map(printable if named else _title, columns)))
     elif form == "csv":
         _print_csv(records, columns, raw=raw)
     elif form == "ndjson":
@@ -95,19 +106,24 @@ def _print_csv(records: Iterable[Record], columns: Sequence[str], *, raw: bool) 
         sys.stdout.write(csv_line([guard(c) if isinstance(c, str) else c for c in cells]))
 
 
-def _print_table(records: Iterable[Record], columns: Sequence[str]) -> None:
+def _title(column: str) -> str:
+    return printable(column.replace("_", " ").upper())
+
+
+def _print_table(
+    records: Iterable[Record], columns: Sequence[str], *, titles: Sequence[str]
+) -> None:
     """Print a table whose widths come from its first rows.
 
-    On a terminal it is as wide as the terminal at most: long cells are shortened, and if that is
-    not enough, columns that are empty, or else the last ones, are left out. Elsewhere nothing is
-    cut, and later rows may stick out.
+    On a terminal it is as wide as the terminal at most: long cells are shortened, or go on below
+    if they are sentences; and if that is not enough, columns that are empty, or else the last
+    ones, are left out. Elsewhere nothing is cut, and later rows may stick out.
     """
     from rich.cells import cell_len  # noqa: PLC0415 - only tables need it
 
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     records = iter(records)
     first = [[cell(each.get(name)) for name in columns] for each in islice(records, FIRST_ROWS)]
-    titles = [name.replace("_", " ").upper() for name in columns]
     widths = [max(map(cell_len, texts)) for texts in zip(titles, *first, strict=True)]
     shown = list(range(len(columns)))
     empty = {place for place in shown if first and all(row[place] == _NOTHING for row in first)}
@@ -116,12 +132,16 @@ def _print_table(records: Iterable[Record], columns: Sequence[str]) -> None:
     rows = ([cell(each.get(columns[place])) for place in shown] for each in records)
     known = ([row[place] for place in shown] for row in (titles, *first))
     for row in chain(known, rows):
-        if room is not None:
-            row = [  # noqa: PLW2901
-                shortened(text, width, keep_end=columns[place] in _KEEP_THEIR_END)
+        if room is None:
+            lines = [row]
+        else:
+            fitted = [
+                _fitted(columns[place], text, width)
                 for text, width, place in zip(row, widths, shown, strict=True)
             ]
-        click.echo((" " * _GAP).join(_padded(row, widths, cell_len)).rstrip())
+            lines = [list(line) for line in zip_longest(*fitted, fillvalue="")]
+        for line in lines:
+            click.echo((" " * _GAP).join(_padded(line, widths, cell_len)).rstrip())
     if hidden := [titles[place] for place in range(len(titles)) if place not in {*shown, *empty}]:
         them = "it" if len(hidden) == 1 else "them"
         click.echo(f"no room for {', '.join(hidden)}: --format json shows {them}", err=True)
@@ -197,6 +217,14 @@ def shortened(text: str, width: int, *, keep_end: bool = False) -> str:
     while kept and cell_len(kept) > width - 1:
         kept = kept[max(1, (cell_len(kept) - width + 1) // 2) :]
     return _ELLIPSIS + kept
+
+
+def _fitted(column: str, text: str, width: int) -> list[str]:
+    """Return a cell as lines of at most `width` columns: one, or a few if it is a sentence."""
+    if column not in _SENTENCES:
+        return [shortened(text, width, keep_end=column in _KEEP_THEIR_END)]
+    lines = textwrap.wrap(text, width, max_lines=_MOST_LINES, placeholder=f" {_ELLIPSIS}")
+    return [shortened(each, width) for each in lines] or [""]
 
 
 def _padded(row: Sequence[str], widths: Sequence[int], length: Any) -> Iterator[str]:

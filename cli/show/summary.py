@@ -100,7 +100,7 @@ def _counts(end: Snapshot) -> str:
     items = end["items"]
     kinds = ("succeeded", "skipped", "quarantined", "cancelled", "pending")
     rest = ", ".join(f"{items[kind]:,} {kind}" for kind in kinds if items[kind])
-    carried = f"; {items['carried']:,} taken over" if items.get("carried") else ""
+    carried = f"; {items['carried']:,} carried over" if items.get("carried") else ""
     return f"{items['listed']:,} listed" + (f": {rest}" if rest else "") + carried
 
 

@@ -41,12 +41,16 @@ def progress_line(snapshot: Snapshot) -> str:
         return f"{snapshot['state']}, shards: {tallied(snapshot['shards'])}"
     if snapshot["state"] == JobState.PLANNING and not items["listed"]:
         return "planning: nothing is listed yet"
+    carried = items.get("carried")
+    if carried and not items["listed"] and snapshot["listing_ended"]:
+        return f"{snapshot['state']}: nothing is new, {carried:,} carried over"
     more = "+" if snapshot["state"] == JobState.PLANNING else ""
     parts = [
         f"{snapshot['state']}: {done_of(snapshot):,}/{items['listed']:,}{more} items",
         speed(snapshot["rate"]),
         eta(snapshot),
         f"{items['quarantined']:,} quarantined",
+        *([f"{carried:,} carried over"] if carried else []),
         f"shards: {tallied(snapshot['shards'])}",
     ]
     if stages := stages_line(snapshot):

@@ -200,3 +200,8 @@ def test_a_connection_that_breaks_is_a_failure(
     result = regatta("jobs")
     assert result.exit_code == 1
     assert "BrokenPipeError: the broker went away" in result.stderr
+
+
+def test_choices_are_named_in_one_line(regatta: Regatta) -> None:
+    said = regatta("export", "latest", "there").stderr
+    assert said.startswith("error: Missing option '--to'. Choose from: coco, yolo, voc, ")

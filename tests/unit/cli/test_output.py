@@ -104,6 +104,26 @@ def test_later_rows_are_shortened_as_well() -> None:
     assert lines[-1] == "…ong  lon…"
 
 
+def test_a_sentence_goes_on_below() -> None:
+    rows = [
+        {"job": "4k2", "outcome": "24 unchanged, 0 new, 0 changed, 6 still quarantined, 7 gone"},
+        {"job": "4k3", "outcome": "word " * 99},
+    ]
+    lines, _ = on_a_terminal(40, rows, ("job", "outcome"))
+    assert lines[1:3] == [
+        "4k2  24 unchanged, 0 new, 0 changed, 6",
+        "     still quarantined, 7 gone",
+    ]
+    assert len(lines) == 9
+    assert lines[-1].endswith(" word …")
+    assert max(map(cell_len, lines)) <= 40
+
+
+def test_headings_that_somebody_else_chose_stay_as_they_are(capsys: Captured) -> None:
+    print_records([{"my_x\x1b": 1}], ("my_x\x1b",), "table", named=True)
+    assert capsys.readouterr().out == "my_x\\x1b\n1\n"
+
+
 def test_nothing_is_cut_off_for_programs(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     print_records(WIDE, tuple(WIDE[0]), "table")

@@ -44,6 +44,15 @@ def test_a_line_says_it_all() -> None:
     assert progress_line(seen(state="planning")).startswith("planning: 6/10+ items")
 
 
+def test_what_was_carried_over_is_said() -> None:
+    items = {"listed": 0, "quarantined": 0, "carried": 1200}
+    assert progress_line(seen(items=items, state="succeeded", listing_ended=True)) == (
+        "succeeded: nothing is new, 1,200 carried over"
+    )
+    some = seen(items=seen()["items"] | {"carried": 1200})
+    assert ", 1 quarantined, 1,200 carried over, shards: " in progress_line(some)
+
+
 def test_cancelled_items_are_not_done() -> None:
     items = {"listed": 1200, "succeeded": 70, "skipped": 4, "quarantined": 6, "cancelled": 1120}
     ended = seen(state="cancelled", items=items | {"pending": 0}, in_progress=0)

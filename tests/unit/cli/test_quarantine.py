@@ -2,13 +2,17 @@ import json
 import time
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from core.items import ItemRef
+from core.layout import carried_part
 from core.retry import Failure
-from core.states import ItemState, JobMoves
+from core.states import ItemState, JobMoves, JobState
 from core.work import Counts, ShardResult, WorkUnit
 from store import leases
+from store.carried import SCHEMA as CARRIED
+from store.carried import encode_carried
 from store.jobs import Choice, move_job, reopen
 from store.parts import ResultRow, encode_rows
 from store.shard_log import MOST_ITEM_LINES, MOST_LINES, log_of, longer
@@ -52,8 +56,8 @@ def job(bench: Bench) -> str:
     return "abc"
 
 
-def listed(regatta: Regatta, *words: str) -> list[dict[str, Any]]:
-    result = regatta("quarantine", "list", "abc", *words)
+def listed(regatta: Regatta, *words: str, of: str = "abc") -> list[dict[str, Any]]:
+    result = regatta("quarantine", "list", of, *words)
     assert result.exit_code == 0, result.stderr
     return [json.loads(line) for line in result.stdout.splitlines()]
 
@@ -130,6 +134,25 @@ def test_single_items_run_again_dismissed_or_not(bench: Bench, regatta: Regatta,
     assert "1 item in 1 shard" in done(regatta, "quarantine", "retry", job, "1.jpg")
     assert again(bench) == [("pending", [1]), ("done", None), ("done", None)]
     assert [row["item"] for row in listed(regatta)] == ["1.jpg"]
+
+
+def test_what_was_taken_over_is_its_origins(bench: Bench, regatta: Regatta, job: str) -> None:
+    taken = {"kind": "image", "job": job, "output": bench.read_job(job).output, "index": 0}
+    taken |= {"part": "results/part-000000.parquet", "item": "0.jpg", "state": "quarantined"}
+    key = carried_part(0, 1)
+    compared = {"manifests": [key], "quarantined": 1}
+    bench.job("new", state=JobState.SUCCEEDED, since_job=job, carried=1, comparison=compared)
+    manifest = pa.Table.from_pylist([taken | {"key": "moved.jpg", "why": "quarantined"}], CARRIED)
+    bench.output("new").put(key, encode_carried(manifest))
+    assert [row["item"] for row in listed(regatta, of="new")] == ["moved.jpg"]
+    for words in (["show"], ["retry"], ["dismiss", "--reason", "x"]):
+        said = refused(regatta, "quarantine", words[0], "new", "moved.jpg", *words[1:])
+        assert "was carried over from job abc" in said
+        assert "hint: name that job instead: it has it as '0.jpg'" in said
+    header, *rows = regatta("jobs", "--format", "table").stdout.splitlines()
+    assert header.split()[4:8] == ["ITEMS", "DONE", "QUARANTINED", "CARRIED"]
+    [new] = [row for row in rows if row.startswith("new ")]
+    assert new.split()[4:8] == ["0", "0", "0", "1"]
 
 
 def test_a_choice_of_another_generation_reopens_nothing(bench: Bench, job: str) -> None:

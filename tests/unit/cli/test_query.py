@@ -272,6 +272,7 @@ def test_the_command_prints_what_was_found(bench: Bench, regatta: Regatta, job: 
         'item,label\na.jpg,boat\na.jpg,"\'=SUM(A1),\n<b>"\nc.jpg,boat\n'
     ), out.stderr
     parquet = run(bench, "--format", "parquet", "select item, score from detections order by 2, 1")
+    assert parquet.returncode == 0, parquet.stderr
     table = pq.read_table(pa.BufferReader(parquet.stdout))
     assert table["item"].to_pylist() == ["a.jpg", "c.jpg", "a.jpg"]
     lines = regatta("query", "abc").stdout.splitlines()

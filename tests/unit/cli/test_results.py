@@ -111,6 +111,8 @@ def test_filters(regatta: Regatta, job: Hold) -> None:
     assert items(regatta, "--label", "buoy") == ["a.jpg", "c.jpg"]
     assert items(regatta, "--min-score", "0.6") == ["a.jpg"]
     assert items(regatta, "--label", "boat", "--min-score", "0.6") == []
+    none = regatta("results", "abc", "--label", "ship", "--format", "table")
+    assert (none.stdout, none.stderr) == ("", "there are no results that fit\n")
     [row] = rows(regatta, "--min-score", "0.6")
     assert [d["label"] for d in row["detections"]] == ["buoy"]
 

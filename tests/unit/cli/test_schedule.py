@@ -32,7 +32,6 @@ def add(regatta: Regatta, photos: Path, model: Path) -> Any:
     def run(*words: str, name: str = "nightly") -> str:
         result = regatta("schedule", "add", name, *words)
         assert result.exit_code == 0, result.stderr
-        assert result.stdout == f"{name}\n"
         return result.stderr
 
     return run
@@ -310,6 +309,13 @@ def test_show_says_what_stays_beyond_its_limits(bench: Bench, regatta: Regatta, 
     assert regatta("schedule", "edit", "nightly", "--unset", "keep").exit_code == 0
     result = regatta("prune", "--schedule", "nightly")
     assert "keeps all its runs\nhint: say --keep" in result.stderr
+
+
+def test_no_schedules_are_no_empty_table(regatta: Regatta) -> None:
+    result = regatta("schedule", "list", "--format", "table")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "there are no schedules yet: regatta schedule add" in result.stderr
+    assert regatta("schedule", "list", "--format", "json").stdout == "[]\n"
 
 
 def test_prune_leaves_what_a_schedule_goes_on_from(

@@ -49,6 +49,14 @@ def test_the_outcome_in_a_sentence(state: JobState, counts: Tally, words: str) -
     assert outcome(state, counts) == words
 
 
+def test_a_job_that_found_nothing_new_says_so() -> None:
+    said = outcome(JobState.SUCCEEDED, tally(0), carried=1200)
+    assert said == "Nothing was new: 1,200 results carried over from earlier jobs."
+    assert outcome(JobState.SUCCEEDED, tally(1, succeeded=1), carried=2) == (
+        "The only item succeeded."
+    )
+
+
 def test_a_listing_that_was_cut_short_is_no_whole() -> None:
     words = outcome(JobState.CANCELLED, tally(240, succeeded=240), listing_ended=False)
     assert words == "All 240 items succeeded. The source was not listed to its end."

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,7 +19,7 @@ from core.items import ItemRef
 from core.kinds import ArtefactRole, ShardKind
 from core.layout import MANIFEST, results_part, staged_results_part
 from core.options import ModelRef
-from core.profile import ExecutionProfile
+from core.profile import EngineOffer, ExecutionProfile, Offered
 from core.states import ItemState, JobMoves, JobState
 from core.work import Artefact, Counts, ShardResult, WorkUnit
 from scheduler.plan import Planner
@@ -360,6 +361,25 @@ def test_numerics_and_engines(
     words = night(bench, "e", source, "d", profile=PROFILE.to_json())
     assert words == ("26 unchanged, 0 new, 0 changed, 0 gone; numerics revision changed -> 25")
     assert {maker for maker, _ in view(bench, "e").values()} == {"d", "e"}
+
+
+def test_numerics_of_an_engine_that_is_not_ours_are_those_of_live_workers(
+    sqlite_bench: Bench, source: Path
+) -> None:
+    """It does not depend on whether the profile is settled before the comparison."""
+    bench = sqlite_bench
+    theirs = EngineOffer("theirs", "1", "cpu-any", "fp32")
+    profile = {**PROFILE.to_json(), **theirs.to_json()}
+    night(bench, "a", source, None, profile=profile)
+    bench.worker(offers=(Offered(replace(theirs, version="2")),))
+    submit(bench, "b", source, "a", profile=None)
+    plan(bench)
+    assert compared(bench.read_job("b")).words == "25 unchanged, 0 new, 0 changed, 0 gone"
+    bench.worker(offers=(Offered(replace(theirs, numerics=2)),))
+    submit(bench, "c", source, "a", profile=None)
+    plan(bench)
+    words = compared(bench.read_job("c")).words
+    assert words == "25 unchanged, 0 new, 0 changed, 0 gone; numerics revision changed -> all"
 
 
 def test_the_comparison_waits_for_a_profile(sqlite_bench: Bench, source: Path) -> None:

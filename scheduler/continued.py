@@ -28,6 +28,7 @@ from core.profile import EngineOffer, ExecutionProfile
 from core.reasons import OF_DRAWING, TRANSIENT
 from core.rendering import Drawn
 from core.request import JobRequest
+from core.sources import Source
 from core.states import ENDED_JOBS, ItemState
 from scheduler.earlier_view import EarlierView
 from store import carried, processes
@@ -281,6 +282,16 @@ class Continued:
             stop = start + len(indexes)
             yield NewShard(ShardKind.RENDER, queue, items_key, start, stop, spec=drawn.to_json())
             start = stop
+
+    def known_of(self, source: Source) -> int:
+        """Return how many items of one of several sources the earlier job has."""
+        assert self._view is not None
+        own, below = source.prefix, f"{source.prefix}/"
+        [[known]] = self._view.connection.execute(
+            "SELECT count(DISTINCT key) FROM known WHERE key = ? OR starts_with(key, ?)",
+            [own, below],
+        ).fetchall()
+        return int(known)
 
     def finished(self) -> Comparison:
         """Return the comparison with what the listing lacks, once all of it was sorted."""

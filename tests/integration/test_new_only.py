@@ -20,6 +20,7 @@ from core.kinds import ArtefactRole, ShardKind
 from core.layout import MANIFEST, results_part, staged_results_part
 from core.options import ModelRef
 from core.profile import EngineOffer, ExecutionProfile, Offered
+from core.selection import Selection
 from core.states import ItemState, JobMoves, JobState
 from core.work import Artefact, Counts, ShardResult, WorkUnit
 from scheduler.plan import Planner
@@ -238,6 +239,42 @@ def test_an_empty_listing_fails(sqlite_bench: Bench, source: Path) -> None:
     plan(bench)
     assert bench.read_job("b").state is JobState.FAILING
     assert "is empty" in (bench.read_job("b").error or "")
+
+
+def test_one_of_several_sources_that_is_empty_fails(
+    sqlite_bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor must it wipe its part of the view; what was listed before a planner died counts, too."""
+    bench = sqlite_bench
+    monkeypatch.setattr(scheduler.plan, "_PART_ITEMS", 2)
+    folders = [tmp_path / name for name in ("one", "two", "three")]
+    for folder in folders:
+        for number in range(3):
+            write(folder / f"{number}.jpg")
+    several = tuple((folder.name, f"{folder}/") for folder in folders)
+    values: dict[str, Any] = {"options": OPTIONS.but(shard_items=1).to_json()}
+    values["selection"] = Selection(sources=several).to_json()
+    night(bench, "a", "for people", None, **values)
+    for number in range(3):
+        (folders[1] / f"{number}.jpg").unlink()
+    submit(bench, "b", "for people", "a", **values)
+    frozen = Planner(bench.db, "frozen", lease_seconds=30)
+    frozen.tick()
+    bench.clock.now += 31
+    plan(bench)
+    frozen.close()
+    error = bench.read_job("b").error or ""
+    assert bench.read_job("b").state is JobState.FAILING
+    assert f"'{folders[1]}/' is empty: job a had 3 items of it" in error
+    assert "add --allow-empty" in error
+
+    values["selection"] = Selection(sources=several, allow_empty=True).to_json()
+    words = night(bench, "c", "for people", "a", **values)
+    assert words == "6 unchanged, 0 new, 0 changed, 3 gone"
+    values["selection"] = Selection(sources=several).to_json()
+    assert night(bench, "d", "for people", "c", **values).startswith("6 unchanged")
+    values["selection"] = Selection(sources=several, limit=2).to_json()
+    assert night(bench, "e", "for people", "d", **values).startswith("2 unchanged")
 
 
 CHANGES: dict[str, tuple[dict[str, Any], str]] = {

@@ -1,6 +1,7 @@
 """Runs a job again: on what it was frozen to, or on what workers offer now."""
 
-from collections.abc import Collection, Sequence
+import shlex
+from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -73,13 +74,14 @@ def _chosen(
 
     if items:
         if job.state is not JobState.PARTIAL:
-            raise UsageError(
+            held = next((held for one in items if (held := _held_by_others(db, job, one))), None)
+            raise held or UsageError(
                 f"job {job.id} ended as {job.state}: single items can only be chosen of a job that "
                 "went on to its end",
                 hint=f"`regatta retry {job.id}` runs again all that it left undone",
             )
         found = [(shard.id, select_items(of, items)) for shard, of in quarantined_items(db, job)]
-        check_found(job, items, [item for _, of in found for item in of])
+        check_found(db, job, items, [item for _, of in found for item in of])
         chosen = {shard: [item.index for item in of] for shard, of in found}
         anew = {index for of in chosen.values() for index in of}
         return anew, jobs.Choice(job.generation, chosen, is_all=False)
@@ -119,38 +121,55 @@ def select_items(
     ]
 
 
-def check_found(job: Job, patterns: Sequence[str], found: Sequence["QuarantinedItem"]) -> None:
-    """Refuse names and globs that mean no quarantined item.
+def check_found(
+    db: Database, job: Job, patterns: Sequence[str], found: Sequence["QuarantinedItem"]
+) -> None:
+    """Refuse names and globs that mean no quarantined item of a job's own.
 
     Raises:
         UsageError: one means none.
     """
     for one in patterns:
         if not select_items(found, [one]):
-            raise UsageError(
+            raise _held_by_others(db, job, one) or UsageError(
                 f"no quarantined item of job {job.id} is called {one!r}",
                 hint=f"`regatta quarantine list {job.id} --all` shows them",
             )
 
 
-def _held_by_others(db: Database, job: Job) -> UsageError | None:
-    """Return what to say if all that a job has in quarantine was taken over from others."""
+def _held_by_others(db: Database, job: Job, pattern: str | None = None) -> UsageError | None:
+    """Return what to say of quarantined items that a job took over from others; None without any.
+
+    They are those of a name, or that a glob matches, or all that it has.
+    """
     if not (job.comparison or {}).get("quarantined"):
         return None
     from store.carried import carried_manifests, origins  # noqa: PLC0415 - loads Arrow
 
-    others = {
-        origin.job
-        for origin in origins(carried_manifests(db, job))
-        if ItemState.QUARANTINED.value in origin.rows["state"].to_pylist()
-    }
-    if not others:
+    names: dict[str, str] = {}  # an item of each job, as it is called there
+    for origin in origins(carried_manifests(db, job)):
+        columns = (origin.rows[name].to_pylist() for name in ("key", "item", "state"))
+        for key, item, state in zip(*columns, strict=True):
+            meant = pattern is None or key == pattern or fnmatchcase(key, pattern)
+            if meant and state == ItemState.QUARANTINED:
+                names.setdefault(origin.job, item)
+    if not names:
         return None
-    commands = ", ".join(f"`regatta retry {other}`" for other in sorted(others))
-    return UsageError(
-        f"job {job.id} left nothing undone: what it has in quarantine are results of earlier jobs",
-        hint=f"{commands} tries them again, for this job's view as well",
-    )
+    what = f"job {job.id} left nothing undone: what it has in quarantine are"
+    if pattern is not None:
+        what = f"job {job.id} only took {pattern!r} over: such are"
+    return UsageError(f"{what} results of earlier jobs", hint=_how_tried_again(db, names))
+
+
+def _how_tried_again(db: Database, names: Mapping[str, str]) -> str:
+    """Return how quarantined items are tried again of which each of these jobs has one."""
+    kinds = db.read(lambda s: jobs.kinds_of(s, names))
+    theirs = sorted(name for name in names if kinds.get(name) != ShardKind.COMPACT)
+    if not theirs:  # the jobs that made them are gone, or may be
+        return "they are tried again once they change, or by a job without --since-job"
+    commands = ", ".join(f"`regatta retry {name}`" for name in theirs)
+    shown = f"regatta quarantine show {theirs[0]} {shlex.quote(names[theirs[0]])}"
+    return f"{commands} tries them again, for this job's view as well; `{shown}` shows one"
 
 
 def _check_items(db: Database, job: Job) -> None:

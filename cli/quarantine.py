@@ -136,7 +136,7 @@ def _named(db: Database, job: Job, name: str) -> Iterator[tuple[Shard, Quarantin
     )
     first = next(found, None)
     if first is None:
-        check_found(job, [name], [])
+        check_found(db, job, [name], [])
     else:
         yield from chain([first], found)
 
@@ -205,7 +205,7 @@ def dismiss(*, job: str, items: tuple[str, ...], reason: str) -> None:
     with opened() as (_, db):
         found = job_of(db, job)
         some = [one for _, of in quarantined_items(db, found) for one in select_items(of, items)]
-        check_found(found, items, some)
+        check_found(db, found, items, some)
         names = {one.index: one.item for one in some}
         db.write(lambda s: dismiss_items(s, found.id, names, reason, now=db.now(s)))
         say(f"{count(len(names), 'item')} of job {found.id} dismissed")

@@ -27,6 +27,7 @@ from scheduler.origins import Origins
 from scheduler.plan import PLANNED_KINDS, Planner
 from scheduler.removal import remove_job, superfluous, why_kept
 from scheduler.settle import Settler
+from scheduler.since import why_not_since
 from store import carried, jobs, references
 from store.compactions import Compaction, compaction_of
 from store.devices import Device
@@ -317,6 +318,8 @@ def test_people_do_not_meet_compactions_among_their_jobs(sqlite_yard: Yard) -> N
     assert compaction.id not in db.read(jobs.job_names)
     assert db.read(lambda s: jobs.find_job(s, compaction.id)).kind == ShardKind.COMPACT
     assert ShardKind.COMPACT in PLANNED_KINDS
+    why = why_not_since(compaction)
+    assert why == f"job {compaction.id} compacts another one, and has no results of its own"
 
 
 def heir(yard: Yard, taken: dict[str, list[tuple[int, str]]], **values: Any) -> Job:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from core.keys import text_to_key
@@ -43,71 +42,78 @@ class Night:
         tables = [read_items(store.get(each.key), with_why=True) for each in store.list("items/")]
         return {row["key"]: row["why"] for table in tables for row in table.to_pylist()}
 
+    @property
+    def found(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """The rows without what they say of the runs that made them."""
+        return {key: _found(row) for key, row in self.rows.items()}
+
+    def place(self, row: Mapping[str, Any]) -> str | None:
+        """Where the picture of a row lies."""
+        shown = row["annotated"]
+        return shown if shown is None or "job" in row else f"{self.output}/{shown}"
+
     def made_by(self, item: str) -> str:
         """The job whose rows are this item's."""
         [row, *_] = (row for (name, _), row in self.rows.items() if name == item)
         return str(row.get("job", self.id))
 
 
-def night(prompt: Prompt, ref: str) -> Night:
-    """Look at a run that has ended in every way that there is; all have to say the same."""
+def night(prompt: Prompt, ref: str, *, is_asked: bool = True) -> Night:
+    """Look at a run that has ended in every way that there is; all have to say the same.
+
+    Unless `is_asked`, SQL is left out: a process for it takes as long as all the rest.
+    """
     status = json.loads(prompt.does("status", ref, "--format", "json"))
-    job, output = status["id"], status["output"]
+    job = status["id"]
     rows = _rows(prompt, "results", job)
-    assert _rows(prompt, "results", output) == rows
-    found = _rows(prompt, "query", job, "select * from items")
-    listed = sorted((row["item"], row["model"] or "", row["state"]) for row in rows)
-    assert sorted((row["item"], row["model"] or "", row["state"]) for row in found) == listed
+    assert _rows(prompt, "results", status["output"]) == rows
+    held = _rows(prompt, "quarantine", "list", job)
+    assert held == [row for row in rows if row["state"] == "quarantined"]
     by_item = {(row["item"], row["model"] or ""): row for row in rows}
     assert len(by_item) == len(rows)
-
-    asked = {(row["item"], row["model"] or ""): row for row in found}
-    for key, row in by_item.items():
-        one = asked[key]
-        assert one["job"] == job
-        assert one["made_by"] == row.get("job", job), (key, one, row)
-        assert (one["etag"], one["size"]) == (row["source"]["etag"], row["source"]["size"])
-        assert one["found"] == (None if row["detections"] is None else len(row["detections"]))
-        if row["state"] == "succeeded":
-            assert _read(one["uri"]), one
-        if row["annotated"] is not None:
-            drawn = one["annotated"]
-            assert _read(drawn), drawn
-            shown = row["annotated"]
-            assert drawn == (shown if "job" in row else f"{output}/{shown}"), (drawn, shown)
-    held = _rows(prompt, "quarantine", "list", job)
-    assert {row["item"] for row in held} == {
-        row["item"] for row in rows if row["state"] == "quarantined"
-    }
-    items = status["items"]
-    assert items["pending"] == 0
-    names = {name for name, _ in by_item}
-    assert len(names) == items["listed"] - items["cancelled"] + items.get("carried", 0)
-    return Night(prompt, status, by_item)
+    counts = status["items"]
+    assert counts["pending"] == 0
+    items = counts["listed"] - counts["cancelled"] + counts.get("carried", 0)
+    assert len({item for item, _ in by_item}) == items
+    looked_at = Night(prompt, status, by_item)
+    if is_asked:
+        _check_query(looked_at)
+    return looked_at
 
 
-def compare_with_full(one: Night, *words: str | Path) -> None:
-    """Run the same job over the same data from scratch; a night's view has to equal it."""
-    said = one.prompt.run("submit", "--like", one.id, "--name", "full", "--watch", *words)
-    assert said.code in (0, 3), said.err
-    full = night(one.prompt, said.out.strip())
-    assert full.status.get("since") is None
-    assert one.rows.keys() == full.rows.keys()
+def _check_query(one: Night) -> None:
+    """Ask for the same in SQL, and look whether all that its addresses name is there."""
+    rows = _rows(one.prompt, "query", one.id, "select * from items")
+    asked = {(row["item"], row["model"] or ""): row for row in rows}
+    assert len(asked) == len(rows)
+    assert asked.keys() == one.rows.keys()
     for key, row in one.rows.items():
-        other = full.rows[key]
-        assert _found(row) == _found(other), key
-        if row["annotated"] is not None:
-            mine, its = (_picture(each, each.rows[key]) for each in (one, full))
-            assert mine == its, f"the picture of {key} is another"
+        said = asked[key]
+        assert (said["job"], said["made_by"]) == (one.id, row.get("job", one.id))
+        assert said["state"] == row["state"]
+        assert {"etag": said["etag"], "size": said["size"]} == row["source"]
+        assert said["found"] == (None if row["detections"] is None else len(row["detections"]))
+        assert said["annotated"] == one.place(row)
+        if row["state"] == "succeeded":
+            assert _read(said["uri"])
+            assert _read(said["annotated"])
+
+
+def compare_with_full(one: Night) -> None:
+    """Run the same job over the same data from scratch; a night's view has to equal it."""
+    said = one.prompt.run("submit", "--like", one.id, "--name", "full", "--watch")
+    assert said.code in {0, 3}, said.err
+    full = night(one.prompt, said.out.strip(), is_asked=False)
+    assert full.status.get("since") is None
+    assert one.found == full.found
+    for key, row in one.rows.items():
+        drawn = [each.place(each.rows[key]) for each in (one, full)]
+        if row["state"] == "succeeded":
+            assert _read(str(drawn[0])) == _read(str(drawn[1])), f"the picture of {key} is another"
 
 
 def _found(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in _OF_A_RUN}
-
-
-def _picture(one: Night, row: Mapping[str, Any]) -> bytes:
-    shown = row["annotated"]
-    return _read(shown if "job" in row else f"{one.output}/{shown}")
 
 
 def _read(place: str) -> bytes:

@@ -64,7 +64,7 @@ def test_schedulers_that_race_and_are_killed_bring_one_job_for_each_time(
     prompt = add(fleet, photo, model, "--catch-up", "all", "--overlap", "queue")
     first = pull_back(fleet, MISSED)
     fleet.start(schedulers=0)
-    rng = random.Random(15)  # noqa: S311 - nothing secret
+    rng = random.Random(15)
     racing = [fleet.start_scheduler() for _ in range(2)]
     for turn in range(10):
         time.sleep(rng.uniform(0.2, 1.2))

@@ -2,7 +2,7 @@
 
 from setuptools import find_packages, setup
 
-PACKAGES = find_packages(exclude=["benchmarks*", "regatta", "tests*", "training*"])
+PACKAGES = find_packages(exclude=["benchmarks*", "build*", "regatta", "tests*", "training*"])
 
 setup(
     packages=["regatta", *(f"regatta.{name}" for name in PACKAGES)],

@@ -179,6 +179,7 @@ async def _run(notice: Notice, rules: Rules) -> Outcome:
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()  # if its time was up: what is left of it is to be closed
     if code == 0:
         return Outcome()
     last = said.decode(errors="replace").strip().rpartition("\n")[2]

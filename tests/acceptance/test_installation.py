@@ -17,7 +17,7 @@ from sample.dataset import dataset_at
 from sample.shipped import EXPORTS
 
 ROOT = Path(__file__).parents[2]
-STAYS = {"benchmarks", "tests", "training"}
+STAYS = {"benchmarks", "build", "tests", "training"}
 SCENES = 2
 
 

@@ -48,7 +48,7 @@ def test_a_worker_without_engines_says_what_it_can_do(bench: Bench) -> None:
         [row] = bench.db.read(lambda s: s.scalars(select(Process)).all())
     finally:
         runtime.end()
-    assert (row.queues, row.offers, row.kinds) == (["media"], [], ["infer", "render"])
+    assert (row.queues, row.offers, row.kinds) == (["media"], [], ["compact", "infer", "render"])
 
 
 @dataclass

@@ -37,6 +37,7 @@ def compact(ctx: click.Context, /, *, job: str, no_wait: bool) -> None:
                 warn_if_nobody_schedules(db, settings)
             return
         if compaction.state in ENDED_JOBS:
+            adopt(db, compaction.id)  # it may have ended a moment ago
             say(f"job {of.id} is compacted already")
             return
         say(f"job {compaction.id} compacts job {of.id}")

@@ -108,6 +108,13 @@ def folder(path: Path) -> Dataset:
     return Dataset(str(path), open_store(str(path)))
 
 
+@pytest.fixture
+def fleet(fleet: Fleet) -> Fleet:
+    """One in which nothing is compacted by itself: that changes where rows lie at any moment."""
+    fleet.settings |= {"COMPACT_PARTS": "0"}
+    return fleet
+
+
 @pytest.fixture(params=["folder", "bucket"])
 def dataset(request: pytest.FixtureRequest, fleet: Fleet, tmp_path: Path) -> Iterator[Dataset]:
     """The pictures in a folder, and in a bucket, in which the results lie as well."""

@@ -14,7 +14,7 @@ from core.messages import queue_for
 from core.states import ENDED_JOBS
 from scheduler.planned_parts import Found, PlannedParts
 from store.carried import Origin, carried_manifests, decode_carried, encode_carried, origins
-from store.compactions import made_by, recorded
+from store.compactions import made_by, recorded, spec_of
 from store.database import Database
 from store.jobs import get_job
 from store.locations import open_store
@@ -49,7 +49,10 @@ def _found(db: Database, job: Job, attempt: int) -> Iterator[Found]:
     of = db.read(lambda s: get_job(s, record.of_job))
     if of.generation != record.generation or of.state not in ENDED_JOBS:
         raise UsageError(f"job {of.id} was retried meanwhile")
-    spec = Compacted(of.id, of.generation, mostly_dead(db, of)).to_json()
+    # All shards must have the same: another planner may go on, and what is dead grows.
+    spec = db.read(lambda s: spec_of(s, job.id))
+    if spec is None:
+        spec = Compacted(of.id, of.generation, mostly_dead(db, of)).to_json()
     kind = ShardKind.COMPACT
     queue = queue_for(job.task, kind)
     done = -1 if job.plan_cursor is None else int(job.plan_cursor["pieces"])

@@ -38,6 +38,7 @@ MOST_CAUGHT_UP = 24
 
 _TAKEN_SECONDS = 10.0  # so soon somebody else goes on with what a dead scheduler has begun
 _LONGEST_PAUSE = 300.0
+_DOUBLINGS = 9  # more than enough to get there
 _LOOK_SECONDS = 30.0
 
 _MOST_RUNS = 100  # to look for one that the next can be compared with
@@ -279,7 +280,7 @@ class Firing:
         )
 
     def _put_off(self, row: tables.ScheduleFire, why: str) -> None:
-        pause = min(_LONGEST_PAUSE, 2.0**row.tries)
+        pause = min(_LONGEST_PAUSE, 2.0 ** min(row.tries, _DOUBLINGS))
 
         def work(session: Session) -> bool:
             try_at = self._db.now(session) + pause

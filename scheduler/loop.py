@@ -1,9 +1,9 @@
-"""The scheduler's loop: one process, six threads, any number of them side by side.
+"""The scheduler's loop: one process, seven threads, any number of them side by side.
 
 Planning reads listings, the guard rows, settling reads and writes outputs, and firing looks at
 sources: any of these may take a while, so planning and firing have a thread each, and the other two
-share one. Removing old runs may take hours, and has one, too; so has telling others what happened.
-Everything else is short.
+share one. Removing old runs may take hours, and has one, too; so have the compactor, which reads
+manifests and removes compactions, and telling others what happened. Everything else is short.
 """
 
 import threading
@@ -36,6 +36,7 @@ from store.jobs import any_under_way
 _TICK_SECONDS = 0.25
 _IDLE_SECONDS = 0.25
 _FIRE_SECONDS = 0.5
+_COMPACT_SECONDS = 2.0
 _SUBMITTING = 4  # schedules whose sources are looked at at the same time
 _REST_SECONDS = 5.0  # at least so often everything is looked at, even if no job is under way
 
@@ -97,7 +98,6 @@ class Scheduler:
         self.notifier = Notifier(db, heartbeat.id, rules)
         self._pool = ThreadPoolExecutor(_SUBMITTING, "submit")
         self.firing = Firing(db, defaults, pool=self._pool)
-        self.compactor = Compactor(db, least_parts=timing.compact_parts)
 
     def tick(self) -> None:
         """Run everything short once; trouble in one part doesn't stop the others."""
@@ -117,6 +117,7 @@ class Scheduler:
             threading.Thread(target=self.notifier.run, args=(stop,), name="notifier"),
             threading.Thread(target=self._fire, args=(stop,), name="firing"),
             threading.Thread(target=self._clear, args=(stop,), name="retention"),
+            threading.Thread(target=self._compact, args=(stop,), name="compactor"),
         ]
         for thread in threads:
             thread.start()
@@ -153,8 +154,13 @@ class Scheduler:
             if rested or self._quietly(lambda: self._db.read(any_under_way)):
                 self._quietly(self.guard.tick)
                 self._quietly(self.settler.tick)
-                self._quietly(self.compactor.tick)
                 last = time.monotonic()
+
+    def _compact(self, stop: threading.Event) -> None:
+        least = self._timing.compact_parts
+        compactor = Compactor(self._db, least_parts=least, is_stopped=stop.is_set)
+        while not stop.wait(_COMPACT_SECONDS):
+            self._quietly(compactor.tick)
 
     def _clear(self, stop: threading.Event) -> None:
         retention = Retention(self._db, is_stopped=stop.is_set)

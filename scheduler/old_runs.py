@@ -9,7 +9,7 @@ from core.errors import NewerError
 from core.schedule import FireState, Mode
 from core.states import ENDED_JOBS, JobState
 from scheduler.since import why_not_since
-from store import schedules
+from store import notifications, schedules
 from store.database import Database
 from store.tables import Job, Schedule
 
@@ -31,23 +31,24 @@ def excess(
 
     The newest `runs` stay, and those that ended within `seconds`; None keeps none for that reason.
     What the next run may go on from always stays (`bases_of`), and, while a fire is under way which
-    may have chosen one already, all of them.
+    may have chosen one already, all of them. So does a run of which somebody is still to be told.
     """
-    jobs, is_firing, now = db.read(
+    jobs, is_firing, untold, now = db.read(
         lambda s: (
             schedules.runs_of(s, schedule_id),
             schedules.fires_of(s, schedule_id, states=(FireState.FIRING,), limit=1),
+            notifications.pending(s),
             db.now(s),
         )
     )
     if is_firing:
         return []
     ended = [job for job in jobs if job.state in ENDED_JOBS]
-    bases = {job.id for job in bases_of(ended)}
+    stay = {job.id for job in bases_of(ended)} | untold
     return [
         job
         for job in ended[runs or 0 :]
-        if job.id not in bases
+        if job.id not in stay
         and (seconds is None or now - (job.finished_at or job.created_at) > seconds)
     ]
 

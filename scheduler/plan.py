@@ -126,9 +126,11 @@ class Planner:
     def tick(self) -> bool:
         """Plan one part of one job, taking turns; return whether there was anything to plan."""
         is_full = len(self._walks) >= _MOST_WALKS
-        if (claimed := self._claim(only_new=is_full)) is not None:
-            if is_full:  # four long listings must not keep a job from its first shard
-                self._make_room()
+        longest = self._longest() if is_full else None
+        may_claim = not is_full or longest is not None
+        if may_claim and (claimed := self._claim(only_new=is_full)) is not None:
+            if longest is not None:  # four long listings must not keep a job from its first shard
+                self._leave(longest)
             self._walks.appendleft(claimed)
         if not self._walks:
             return False
@@ -168,11 +170,20 @@ class Planner:
 
         self._db.write(release)
 
-    def _make_room(self) -> None:
-        """Leave the listing that has had most turns; it goes on later, from its cursor."""
-        longest = max(self._walks, key=lambda w: w.parts if isinstance(w, _Walk) else 0)
-        self._walks.remove(longest)
-        self._release(longest)
+    def _longest(self) -> _Walk | None:
+        """Return the listing that may make room for another job; None if none may.
+
+        It is one that has had its first shards, so that two jobs never drive each other out, and
+        the one with most turns; a comparison, which would have to begin anew, only if need be.
+        """
+        walks = [walk for walk in self._walks if isinstance(walk, _Walk) and walk.parts]
+        return max(walks, key=lambda w: (w.continued is None, w.parts), default=None)
+
+    def _leave(self, walk: _Walk) -> None:
+        """Leave a listing; it goes on later, from its cursor."""
+        self._walks.remove(walk)
+        self._release(walk)
+        walk.close()
 
     def _claim(self, *, only_new: bool) -> _Walk | PlannedParts | None:
         hold = self._db.write(

@@ -71,6 +71,20 @@ def remove_job(
     return removed
 
 
+class StoppedError(Exception):
+    """A removal was stopped on its way; whoever removes the job again goes on with it."""
+
+
+def unless(is_stopped: Callable[[], bool]) -> Callable[[int], object]:
+    """Return a `progress` for `remove_job` that raises `StoppedError` once that says so."""
+
+    def go_on(_: int) -> None:
+        if is_stopped():
+            raise StoppedError
+
+    return go_on
+
+
 def _count_on(progress: Callable[[int], object], before: int, objects: int) -> None:
     progress(before + objects)
 
@@ -90,8 +104,8 @@ def why_kept(db: Database, job: Job, *, with_output: bool) -> str | None:
     if job.state not in ENDED_JOBS:
         return f"it has not ended (it is {job.state}; `regatta cancel {job.id}` ends it)"
     others = db.read(lambda s: referring_to(s, job.id))
-    if COMPACTS in others.values():
-        [one] = [other for other, why in others.items() if why == COMPACTS]
+    one = next((other for other, why in others.items() if why == COMPACTS), None)
+    if one is not None:
         return f"{one}, which compacts it, has not ended (`regatta cancel {one}` ends it)"
     if others:
         return f"{', '.join(others)} {'refer' if len(others) > 1 else 'refers'} to it"

@@ -101,11 +101,18 @@ def edit(db: Database, before: tables.Schedule, drafted: Drafted) -> None:
     def write(session: Session) -> bool:
         now = db.now(session)
         next_at = timetable.next(now) if before.state == ScheduleState.ACTIVE else None
-        for model in drafted.models:
-            model.write(session, now=now)
-        return schedules.edit(
-            session, before.id, schedule, revision=before.revision, next_at=next_at, now=now
+        edited = schedules.edit(
+            session,
+            before.id,
+            schedule,
+            revision=before.revision,
+            state=before.state,
+            next_at=next_at,
+            now=now,
         )
+        for model in drafted.models if edited else ():
+            model.write(session, now=now)
+        return edited
 
     if not db.write(write):
         raise UsageError(

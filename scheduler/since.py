@@ -1,7 +1,7 @@
 """The job with which another one is compared, so that only what is new is done."""
 
 from core.errors import UsageError
-from core.kinds import ShardKind
+from core.kinds import COUNT
 from core.request import JobRequest
 from core.sample import Sample
 from core.states import ENDED_JOBS
@@ -12,8 +12,8 @@ from store.tables import Job
 
 def why_not_since(job: Job) -> str | None:
     """Return why no job can be compared with this one; None if one can."""
-    if job.kind == ShardKind.COMPACT:
-        return f"job {job.id} compacts another one, and has no results of its own"
+    if job.kind not in COUNT:
+        return f"job {job.id} is of the kind {job.kind!r}, which has no items of its own"
     if job.state not in ENDED_JOBS:
         return f"job {job.id} has not ended: it is {job.state}"
     if job.planned_at is None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 WEBHOOK_SECONDS = 15.0
 COMMAND_SECONDS = 60.0
+_END_SECONDS = 1.0
 
 _GONE = 410
 _MOST_SAID = 64 * 1024  # bytes of what a command says
@@ -177,13 +178,21 @@ async def _run(notice: Notice, rules: Rules) -> Outcome:
         said = await _talk(process, json.dumps(notice.payload).encode())
         code = await process.wait()
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()  # if its time was up: what is left of it is to be closed
+        await _end(process)
     if code == 0:
         return Outcome()
     last = said.decode(errors="replace").strip().rpartition("\n")[2]
     return Outcome(_brief(f"it ended with {code}" + (f": {last}" if last else "")))
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill a process with all that it has started, and leave nothing of it behind."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    # Whatever went to a session of its own may hold the pipe for ever.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_END_SECONDS):
+            await process.communicate()
 
 
 async def _talk(process: asyncio.subprocess.Process, text: bytes) -> bytes:
@@ -197,11 +206,11 @@ async def _talk(process: asyncio.subprocess.Process, text: bytes) -> bytes:
             await to.drain()
         to.close()
 
-    writing = asyncio.create_task(write(process.stdin))
     said = b""
-    while piece := await process.stdout.read(4096):
-        said = (said + piece)[-_MOST_SAID:]
-    await writing
+    async with asyncio.TaskGroup() as group:
+        group.create_task(write(process.stdin))
+        while piece := await process.stdout.read(4096):
+            said = (said + piece)[-_MOST_SAID:]
     return said
 
 

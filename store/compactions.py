@@ -89,6 +89,11 @@ def made_by(session: Session, job_id: str) -> tuple[str, int]:
     return kind, session.scalar(select(items).where(Shard.job_id == job_id)) or 0
 
 
+def spec_of(session: Session, compaction_id: str) -> dict[str, Any] | None:
+    """Return what the shards of a compaction are told; None if none is planned yet."""
+    return session.scalar(select(Shard.spec).where(Shard.job_id == compaction_id).limit(1))
+
+
 def moved_by(session: Session, compaction_id: str) -> set[str]:
     """Return the jobs whose results a compaction has written anew."""
     specs = session.scalars(select(Shard.spec).where(Shard.job_id == compaction_id))
@@ -180,7 +185,7 @@ def adopt(session: Session, compaction_id: str, *, now: float) -> bool | None:
     if found.adopted_at is not None:
         return True
     moved = moved_by(session, compaction_id)
-    if moved and references.COMPARES in references.referring_to(session, job.id).values():
+    if moved and _is_compared(session, job.id):
         return None
     references.drop(session, job.id, references.COMPACTED)
     for origin in moved:
@@ -192,6 +197,15 @@ def adopt(session: Session, compaction_id: str, *, now: float) -> bool | None:
         update(JobCompaction).where(JobCompaction.job_id == compaction_id).values(adopted_at=now)
     )
     return True
+
+
+def _is_compared(session: Session, job_id: str) -> bool:
+    """Return whether another job is just being compared with this one.
+
+    Its row says so, and not its reference, of which the reason changes with what it takes over.
+    """
+    compared = exists().where(Job.since_job == job_id, Job.state == JobState.PLANNING)
+    return bool(session.scalar(select(compared)))
 
 
 def _profiles(session: Session, jobs: Collection[str]) -> list[dict[str, Any]]:
@@ -211,25 +225,32 @@ def finish(session: Session, compaction_id: str) -> None:
     references.drop(session, compaction_id, references.COMPACTS)
 
 
-def discard_overtaken(session: Session) -> None:
+_IS_STALE = and_(
+    JobReference.why == references.COMPACTED,
+    exists()
+    .where(JobCompaction.job_id == JobReference.refers_to)
+    .where(JobCompaction.of_job == JobReference.job_id)
+    .where(_of.id == JobReference.job_id, JobCompaction.generation != _of.generation),
+)
+
+
+def any_stale(session: Session) -> bool:
+    """Return whether a job that was retried since refers to flat tables as they were before."""
+    return bool(session.scalar(select(exists().where(_IS_STALE))))
+
+
+def discard_stale(session: Session) -> None:
     """Let go the flat tables of jobs that were retried since."""
-    stale = (
-        exists()
-        .where(JobCompaction.job_id == JobReference.refers_to)
-        .where(JobCompaction.of_job == JobReference.job_id)
-        .where(_of.id == JobReference.job_id, JobCompaction.generation != _of.generation)
-    )
     session.execute(
-        delete(JobReference)
-        .where(JobReference.why == references.COMPACTED, stale)
-        .execution_options(synchronize_session=False)
+        delete(JobReference).where(_IS_STALE).execution_options(synchronize_session=False)
     )
 
 
-def unneeded(session: Session, *, limit: int = 10) -> Sequence[str]:
+def unneeded(session: Session, *, without: Collection[str] = (), limit: int = 10) -> Sequence[str]:
     """Return the compactions that have ended and that nobody reads, nor ever will.
 
     One that failed stays as long as its job is what it was: it must not be tried for ever.
+    `without` are some to leave alone.
     """
     is_read = exists().where(JobReference.refers_to == Job.id)
     is_recorded = exists().where(JobCompaction.job_id == Job.id)
@@ -241,29 +262,30 @@ def unneeded(session: Session, *, limit: int = 10) -> Sequence[str]:
     return session.scalars(
         select(Job.id)
         .where(Job.kind == ShardKind.COMPACT.value, Job.state.in_(ENDED_JOBS))
-        .where(not_(is_read), or_(not_(is_recorded), not_(has_failed)))
+        .where(not_(is_read), or_(not_(is_recorded), not_(has_failed)), Job.id.not_in(without))
         .order_by(Job.created_at)
         .limit(limit)
     ).all()
 
 
 def compactable(
-    session: Session, *, ended_after: float, parts: int, without: Sequence[str] = ()
-) -> Sequence[Job]:
+    session: Session, *, ended_after: float, parts: int
+) -> Sequence[tuple[str, int, int]]:
     """Return jobs that ended lately, the newest first, and that nobody has compacted as they are.
 
-    They have at least so many parts, or results carried over from other jobs. `ended_after` is in
-    seconds since the epoch; `without` are jobs to leave alone.
+    They have at least so many parts, or results carried over from other jobs. Each is an id, the
+    generation, and the number of parts. `ended_after` is in seconds since the epoch.
     """
     tried = exists().where(
         JobCompaction.of_job == Job.id, JobCompaction.generation == Job.generation
     )
-    return session.scalars(
-        select(Job)
+    rows = session.execute(
+        select(Job.id, Job.generation, Job.shards)
         .where(Job.kind.in_(COUNT), Job.state.in_(_COMPACTED), Job.finished_at > ended_after)
-        .where(or_(Job.shards >= parts, Job.carried > 0), not_(tried), Job.id.not_in(without))
+        .where(or_(Job.shards >= parts, Job.carried > 0), not_(tried))
         .order_by(Job.finished_at.desc())
-    ).all()
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 def only_read_by(session: Session, job_id: str) -> Sequence[Job]:

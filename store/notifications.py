@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.comparison import Comparison
@@ -102,6 +102,11 @@ def _payload(session: Session, job: Job, now: float) -> dict[str, Any]:
     }
 
 
+def any_due(session: Session, *, now: float, busy: Collection[str] = ()) -> bool:
+    """Return whether `lease_due` would lease any."""
+    return bool(session.scalar(select(exists().where(*_due(now, busy)))))
+
+
 def lease_due(
     session: Session,
     owner: str,
@@ -118,12 +123,7 @@ def lease_due(
     """
     rows = session.scalars(
         select(Notification)
-        .where(
-            Notification.state == PENDING,
-            Notification.next_at <= now,
-            or_(Notification.lease_until.is_(None), Notification.lease_until <= now),
-            Notification.receiver.not_in(busy),
-        )
+        .where(*_due(now, busy))
         .order_by(Notification.next_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -140,6 +140,15 @@ def lease_due(
         if changed(session, _held(row.id, row.tries).values(**held)):
             leased.append(notice)
     return leased
+
+
+def _due(now: float, busy: Collection[str]) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Notification.state == PENDING,
+        Notification.next_at <= now,
+        or_(Notification.lease_until.is_(None), Notification.lease_until <= now),
+        Notification.receiver.not_in(busy),
+    )
 
 
 def delivered(session: Session, notice: Notice, *, now: float) -> bool:
@@ -174,6 +183,12 @@ def switch_off(session: Session, notice: Notice, error: str, *, now: float) -> N
 def notifications_of(session: Session, job_id: str) -> Sequence[Notification]:
     """Return the notifications of a job, in the order in which they were written."""
     return session.scalars(_of(job_id).order_by(Notification.created_at, Notification.id)).all()
+
+
+def pending(session: Session) -> set[str]:
+    """Return the jobs of which somebody is still to be told."""
+    query = select(Notification.job_id).where(Notification.state == PENDING)
+    return set(session.scalars(query.distinct()))
 
 
 def untried(session: Session, job_id: str) -> bool:

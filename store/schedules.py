@@ -97,17 +97,23 @@ def edit(
     schedule: Schedule,
     *,
     revision: int,
+    state: str,
     next_at: float | None,
     now: float,
 ) -> bool:
     """Give a schedule a new definition; the old one stays in its history.
 
-    `revision` is that which was edited. False: somebody else was faster, or removed it.
+    `revision` is that which was edited, and `state` the one for which `next_at` was worked out.
+    False: somebody else was faster, or removed it.
     """
     edited = changed(
         session,
         update(tables.Schedule)
-        .where(tables.Schedule.id == schedule_id, tables.Schedule.revision == revision)
+        .where(
+            tables.Schedule.id == schedule_id,
+            tables.Schedule.revision == revision,
+            tables.Schedule.state == state,
+        )
         .values(
             definition=schedule.to_json(), revision=revision + 1, next_at=next_at, changed_at=now
         ),
@@ -164,15 +170,6 @@ def fires_of(
     return session.scalars(query.execution_options(populate_existing=True)).all()
 
 
-def schedule_of(session: Session, job_id: str) -> tables.Schedule | None:
-    """Return the schedule that brought a job; None if none did, or it was removed."""
-    return session.scalars(
-        select(tables.Schedule)
-        .join(ScheduleFire, ScheduleFire.schedule_id == tables.Schedule.id)
-        .where(ScheduleFire.job_id == job_id)
-    ).first()
-
-
 def runs_of(session: Session, schedule_id: str, *, limit: int | None = None) -> Sequence[Job]:
     """Return the jobs that a schedule has brought and that are still there, newest first."""
     query = select(Job).join(ScheduleFire, ScheduleFire.job_id == Job.id)
@@ -181,20 +178,12 @@ def runs_of(session: Session, schedule_id: str, *, limit: int | None = None) -> 
     return session.scalars(query.execution_options(populate_existing=True)).all()
 
 
-def last_run(session: Session, schedule_id: str) -> Job | None:
-    """Return the newest job that a schedule has brought and that is still there."""
-    return next(iter(runs_of(session, schedule_id, limit=1)), None)
-
-
-def last_end(session: Session) -> float | None:
-    """Return when a run of any schedule last ended, in seconds since the epoch."""
-    query = select(func.max(Job.finished_at)).join(ScheduleFire, ScheduleFire.job_id == Job.id)
-    return session.scalar(query)
-
-
-def schedule_with(session: Session, schedule_id: str) -> tables.Schedule | None:
-    """Return the schedule with this id; None if it was removed."""
-    return session.get(tables.Schedule, schedule_id, populate_existing=True)
+def last_ends(session: Session) -> dict[str, float]:
+    """Return when a run of each schedule last ended, in seconds since the epoch, by id."""
+    query = select(ScheduleFire.schedule_id, func.max(Job.finished_at))
+    query = query.join(Job, Job.id == ScheduleFire.job_id)
+    rows = session.execute(query.group_by(ScheduleFire.schedule_id))
+    return {schedule_id: end for schedule_id, end in rows if end is not None}
 
 
 def _move(

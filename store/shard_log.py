@@ -4,6 +4,7 @@ The logs of a worker lie on its machine; what they say about an item in quaranti
 """
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from sqlalchemy import select
@@ -46,7 +47,9 @@ def _storable(line: Line) -> dict[str, Any]:
 
 
 def _value(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float) and isfinite(value):  # JSON has no others
         return value
     text = storable(str(value)).replace("\0", "\\0")
     return text if len(text) <= _MOST_CHARACTERS else f"…{text[-_MOST_CHARACTERS:]}"

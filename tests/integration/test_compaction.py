@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import update
 from sqlalchemy.orm import Session
+from structlog.testing import capture_logs
 
 from cli.main import cli
 from core.comparison import Comparison
@@ -29,8 +31,7 @@ from scheduler.origins import Origins
 from scheduler.plan import PLANNED_KINDS, Planner
 from scheduler.removal import remove_job, superfluous, why_kept
 from scheduler.settle import Settler
-from scheduler.since import why_not_since
-from store import carried, jobs, references
+from store import carried, compactions, jobs, references
 from store.compactions import Compaction, compaction_of
 from store.devices import Device
 from store.locations import open_store, use_s3
@@ -323,6 +324,16 @@ def test_it_is_removed_with_its_job(yard: Yard) -> None:
     assert not Path(job.output).exists()
 
 
+def test_a_job_stays_for_each_of_its_compactions(sqlite_yard: Yard) -> None:
+    yard = sqlite_yard
+    accept(yard.bench.db, yard.job("a", ["a.jpg", "bad.jpg"], state=JobState.PARTIAL))
+    yard.retry("a")
+    yard.bench.db.write(lambda s: s.execute(update(Job).values(state=JobState.PARTIAL)))
+    accept(yard.bench.db, yard.bench.read_job("a"))
+    with pytest.raises(UsageError, match="which compacts it, has not ended"):
+        remove_job(yard.bench.db, "a", with_output=True)
+
+
 def test_people_do_not_meet_compactions_among_their_jobs(sqlite_yard: Yard) -> None:
     yard = sqlite_yard
     yard.job("a", ["a.jpg"])
@@ -334,8 +345,6 @@ def test_people_do_not_meet_compactions_among_their_jobs(sqlite_yard: Yard) -> N
     assert compaction.id not in db.read(jobs.job_names)
     assert db.read(lambda s: jobs.find_job(s, compaction.id)).kind == ShardKind.COMPACT
     assert ShardKind.COMPACT in PLANNED_KINDS
-    why = why_not_since(compaction)
-    assert why == f"job {compaction.id} compacts another one, and has no results of its own"
 
 
 def heir(yard: Yard, taken: dict[str, list[tuple[int, str]]], **values: Any) -> Job:
@@ -466,14 +475,113 @@ def test_nothing_moves_while_another_job_is_compared(sqlite_yard: Yard) -> None:
     heir(yard, {"old": [(0, "a.jpg")]})
     yard.look()
     yard.run()
-    yard.bench.job("y", state=JobState.PLANNING, kind="infer", plan_lease_until=1e12)
-    yard.bench.db.write(partial(references.add, job_id="y", refers_to="z", why="compares"))
-    yard.look()
-    assert (yard.of("z"), yard.refers("z")) == (None, {"old": "carries"})
-    yard.bench.db.write(partial(references.drop, job_id="y", why="compares"))
+    yard.bench.job("y", state=JobState.PLANNING, plan_lease_until=1e12, since_job="z")
+    # It has taken over something already, and is not planned to the end.
+    yard.bench.db.write(partial(references.add, job_id="y", refers_to="z", why="carries"))
+    with capture_logs() as logs:
+        yard.look()
+    assert (yard.of("z"), yard.refers("z"), logs) == (None, {"old": "carries"}, [])
+    yard.bench.db.write(lambda s: s.execute(update(Job).values(state=JobState.SUCCEEDED)))
     yard.look()
     assert yard.of("z") is not None
     assert "old" not in yard.refers("z")
+
+
+def test_what_moves_is_decided_once(sqlite_yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another planner goes on, and meanwhile retries have made more of what was taken over dead."""
+    yard = sqlite_yard
+    monkeypatch.setattr("scheduler.compacted_parts._SHARD_ITEMS", 1)
+    for old, name in (("old", "a.jpg"), ("other", "b.jpg")):
+        yard.job(old, [name])
+    job = heir(yard, {"old": [(0, "a.jpg")], "other": [(0, "b.jpg")]})
+    before = seen(yard, "z")
+    accept(yard.bench.db, job)
+    for _ in range(2):
+        yard.planner.tick()
+    yard.planner.close()
+    more = update(Shard).where(Shard.job_id.in_(["old", "other"])).values(succeeded=9)
+    yard.bench.db.write(lambda s: s.execute(more))
+    yard.run()
+    yard.look()
+    assert yard.of("z") is not None
+    assert seen(yard, "z") == before
+    assert {"old", "other"} <= set(yard.refers("z"))
+
+
+def test_one_job_whose_output_is_gone_keeps_no_other_from_being_compacted(
+    sqlite_yard: Yard,
+) -> None:
+    yard = sqlite_yard
+    yard.job("a", ["a.jpg"], ["b.jpg"])
+    yard.job("old", ["a.jpg", "b.jpg", "c.jpg"], finished_at=0.0)
+    heir(yard, {"old": [(0, "a.jpg")]}, finished_at=2000.0)
+    rmtree(yard.bench.read_job("z").output)
+    with capture_logs() as logs:
+        assert yard.look() == 1
+    assert [one.name for one in yard.compactions()] == ["compact-a"]
+    assert [entry["event"] for entry in logs] == [
+        "cannot tell whether to compact",
+        "compaction begins",
+    ]
+
+
+def test_a_job_that_was_retried_just_then_is_not_compacted(sqlite_yard: Yard) -> None:
+    yard = sqlite_yard
+    seen = yard.job("a", ["a.jpg", "bad.jpg"], state=JobState.PARTIAL)
+    yard.retry("a")
+    with pytest.raises(UsageError, match="was retried meanwhile"):
+        accept(yard.bench.db, seen)
+    assert yard.compactions() == []
+
+
+def test_a_job_whose_output_is_gone_can_be_removed(sqlite_yard: Yard) -> None:
+    yard = sqlite_yard
+    yard.job("old", ["a.jpg", "b.jpg", "c.jpg"])
+    heir(yard, {"old": [(0, "a.jpg")]})
+    yard.look()
+    yard.run()
+    rmtree(yard.bench.read_job("z").output)
+    yard.look()
+    remove_job(yard.bench.db, "z", with_output=True)
+    assert yard.compactions() == []
+
+
+def test_a_removal_is_stopped_with_its_scheduler(sqlite_yard: Yard) -> None:
+    yard = sqlite_yard
+    yard.job("a", ["a.jpg", "bad.jpg"], state=JobState.PARTIAL)
+    yard.compact(yard.bench.read_job("a"))
+    yard.retry("a")
+    Compactor(yard.bench.db, is_stopped=lambda: True).tick()
+    assert len(yard.compactions()) == 1
+    yard.look()
+    assert yard.compactions() == []
+
+
+def test_what_another_scheduler_has_removed_is_no_trouble(
+    sqlite_yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yard = sqlite_yard
+    for step in ("ended", "unneeded"):  # as they were a moment ago
+        monkeypatch.setattr(compactions, step, lambda *_, **__: ["gone"])
+    monkeypatch.setattr(compactions, "compactable", lambda *_, **__: [("gone", 0, 9)])
+    with capture_logs() as logs:
+        assert yard.look() == 0
+    assert logs == []
+
+
+def test_trouble_with_a_removal_is_said_ever_more_rarely(sqlite_yard: Yard) -> None:
+    yard = sqlite_yard
+    yard.job("a", ["a.jpg", "bad.jpg"], state=JobState.PARTIAL)
+    yard.compact(yard.bench.read_job("a"))
+    yard.retry("a")
+    which = update(Job).where(Job.kind == ShardKind.COMPACT)
+    yard.bench.db.write(lambda s: s.execute(which.values(output="gs://elsewhere/x")))
+    with capture_logs() as logs:
+        for _ in range(100):
+            yard.seconds += 2.5
+            yard.compactor.tick()
+    said = [entry for entry in logs if entry["event"] == "compaction not removed"]
+    assert 1 < len(said) < 10
 
 
 def test_the_next_run_takes_over_from_the_compaction(sqlite_yard: Yard) -> None:

@@ -1,5 +1,6 @@
 """Schedules fire: each time once, whoever fires it, and whatever happens in between."""
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy import update
 
 from core.errors import RetryableError, UsageError
 from core.options import JobOptions
@@ -144,9 +146,8 @@ def test_a_schedule_fires_at_its_times(nightly: Nightly) -> None:
     assert nightly.read().next_at == TWO + DAY
     nightly.tick_at(TWO + 10)
     assert len(nightly.jobs()) == 1
-    found = nightly.db.read(lambda s: rows.schedule_of(s, job.id))
-    assert found is not None
-    assert found.name == "nightly"
+    [run] = nightly.db.read(lambda s: rows.runs_of(s, schedule.id))
+    assert run.id == job.id
 
 
 def test_each_run_has_a_folder_in_the_schedules_output(alone: Nightly) -> None:
@@ -527,6 +528,9 @@ def test_passing_trouble_is_tried_again_until_the_next_time(
         assert fire.try_at == TWO + 4
         alone.tick_at(TWO + 3)
         assert alone.fires()[0].tries == 2
+        alone.db.write(lambda s: s.execute(update(ScheduleFire).values(tries=5000)))  # for weeks
+        alone.tick_at(TWO + HOUR)
+        assert (alone.fires()[0].tries, alone.fires()[0].try_at) == (5001, TWO + HOUR + 300)
         alone.tick_at(TWO + DAY)
         assert alone.states() == ["failed", "firing"]
         assert alone.fires()[0].why == "the bucket is away"
@@ -616,8 +620,17 @@ def test_an_edit_keeps_history_and_moves_the_next_time(nightly: Nightly) -> None
         nightly.db, replace(rows.definition_of(before), cron="0 5 * * *"), nightly.defaults
     )
     schedules.edit(nightly.db, before, drafted)
+    other = nightly.bench.root / "other"
+    shutil.copytree(nightly.request.terms.model[0], other)
+    (other / "model.json").write_text("{ }")
+    late = schedules.drafted(
+        nightly.db,
+        Schedule("0 6 * * *", "UTC", nightly.request.but(model=(str(other),))),
+        nightly.defaults,
+    )
     with pytest.raises(UsageError, match="somebody else"):
-        schedules.edit(nightly.db, before, drafted)
+        schedules.edit(nightly.db, before, late)
+    assert [one.name for one in nightly.db.read(models.list_models)] == ["boats"]
     after = nightly.read()
     assert (after.revision, after.next_at) == (2, MIDNIGHT + 5 * HOUR)
     known = nightly.db.read(lambda s: rows.revisions_of(s, after.id))
@@ -625,6 +638,17 @@ def test_an_edit_keeps_history_and_moves_the_next_time(nightly: Nightly) -> None
         (2, "0 5 * * *"),
         (1, "0 2 * * *"),
     ]
+
+
+def test_an_edit_while_somebody_resumes_the_schedule_does_not_stop_it(alone: Nightly) -> None:
+    schedule = alone.add()
+    alone.db.write(lambda s: rows.pause(s, schedule.id, now=MIDNIGHT))
+    paused = alone.read()
+    drafted = schedules.drafted(alone.db, rows.definition_of(paused), alone.defaults)
+    assert schedules.resume(alone.db, paused)
+    with pytest.raises(UsageError, match="somebody else has changed"):
+        schedules.edit(alone.db, paused, drafted)
+    assert (alone.read().state, alone.read().next_at) == ("active", TWO)
 
 
 def test_names_are_unique_and_near_ones_proposed(nightly: Nightly) -> None:

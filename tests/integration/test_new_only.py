@@ -565,3 +565,46 @@ def test_a_killed_planner_is_gone_on_for(
     check(bench, "b", [key for key in KEYS if key != "20.jpg"])
     kept = {info.key for info in bench.output("b").list("carried/")}
     assert kept == set(compared(bench.read_job("b")).manifests)  # what the dead wrote is gone
+
+
+def test_comparisons_at_the_same_time_do_not_drive_each_other_out(
+    sqlite_bench: Bench, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Schedules of one hour: each is got ready in several turns, and none begins anew for ever."""
+    bench = sqlite_bench
+    night(bench, "a", source, None)
+    monkeypatch.setattr("scheduler.plan._MOST_WALKS", 2)
+    monkeypatch.setattr("scheduler.continued._STEP_SECONDS", -1.0)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    write(source / "new.jpg")
+    for job in "bcde":
+        submit(bench, job, source, "a")
+    planner = Planner(bench.db, "p", lease_seconds=30)
+    for _ in range(40):
+        planner.tick()
+    assert [bench.read_job(job).state for job in "bcde"] == [JobState.RUNNING] * 4
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_a_comparison_that_makes_room_leaves_nothing_behind(
+    sqlite_bench: Bench, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = sqlite_bench
+    night(bench, "a", source, None)
+    monkeypatch.setattr("scheduler.plan._MOST_WALKS", 1)
+    monkeypatch.setattr("scheduler.plan._PART_ITEMS", 4)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    for number in range(8):
+        write(source / f"new{number}.jpg")
+    submit(bench, "b", source, "a", options=SMALL.but(threshold=0.4).to_json())
+    planner = Planner(bench.db, "p", lease_seconds=30)
+    planner.tick()
+    assert bench.read_job("b").plan_parts == 1
+    submit(bench, "c", source, None)
+    planner.tick()
+    assert bench.read_job("c").plan_parts == 1
+    assert list((tmp_path / "temporary").iterdir()) == []
+    finish(planner)
+    assert [bench.read_job(job).listed for job in "bc"] == [len(KEYS) + 8] * 2

@@ -12,7 +12,7 @@ from core.states import JobState
 from scheduler.old_runs import excess, needed_next
 from scheduler.removal import why_kept
 from scheduler.retention import Retention
-from store import references, schedules
+from store import notifications, references, schedules
 from store.jobs import get_job
 from store.tables import Job, ScheduleFire
 from tests.bench import Bench
@@ -144,8 +144,29 @@ def test_it_looks_rarely_and_after_a_run_has_ended(bench: Bench, nightly: str) -
     assert retention.tick() == 0
     now[0] += 301
     assert retention.tick() == 1, "it is time"
-    ran(bench, nightly, ("c", DONE))
-    assert retention.tick() == 1, "a run has ended"
+    other = scheduled(bench, "other", keep_runs=1)
+    bench.clock.now -= 9 * DAY
+    ran(bench, nightly, ("y", DONE))
+    bench.clock.now += 9 * DAY
+    ran(bench, other, ("c", DONE))
+    assert retention.tick() == 0, "no run of that schedule has ended"
+    ran(bench, nightly, ("d", DONE))
+    assert retention.tick() == 2, "a run has ended"
+
+
+def test_a_run_stays_until_all_were_told_that_it_ended(bench: Bench, nightly: str) -> None:
+    ran(bench, nightly, ("a", DONE), ("b", FAILED))
+    tell = {"on": "finish", "targets": [{"url": "https://example.org/"}]}
+    bench.db.write(lambda s: s.execute(update(Job).where(Job.id == "b").values(notify=tell)))
+    bench.db.write(lambda s: notifications.announce(s, "b", now=1.0))
+    ran(bench, nightly, ("c", DONE), ("d", DONE))
+    assert Retention(bench.db).tick() == 1
+    assert left(bench, nightly) == ["d", "c", "b"]
+    [notice] = bench.db.write(
+        lambda s: notifications.lease_due(s, "n", now=2.0, lease_seconds=9.0, limit=1)
+    )
+    bench.db.write(lambda s: notifications.delivered(s, notice, now=3.0))
+    assert Retention(bench.db).tick() == 1
 
 
 def test_a_removal_goes_on_where_a_stopped_one_was(bench: Bench, nightly: str) -> None:

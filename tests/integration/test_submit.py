@@ -429,6 +429,9 @@ def test_a_job_is_compared_with_one_that_has_ended(bench: Bench, request_: dict[
     bench.db.write(lambda s: s.execute(update(Job).values(**ended)))
     with pytest.raises(UsageError, match="before its source was listed to the end"):
         send(bench, request_, since_job="nightly")
+    bench.job("packed", kind="compact", state=JobState.SUCCEEDED)
+    with pytest.raises(UsageError, match="of the kind 'compact'"):
+        send(bench, request_, since_job="packed")
     bench.db.write(lambda s: s.execute(update(Job).values(planned_at=1.0)))
     with pytest.raises(UsageError, match="cannot go with a sample"):
         send(bench, request_, since_job="night", redo_on=("engine",), annotate=Sample(3))

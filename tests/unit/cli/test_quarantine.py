@@ -157,6 +157,9 @@ def test_a_failing_shard_keeps_what_was_logged_within_bounds(bench: Bench) -> No
     many = [{"timestamp": "", "event": "e", "n": n, **one} for n in range(999) for one in BOTH]
     kept = longer([], many)
     assert (len(kept), kept[-1]["n"]) == (MOST_LINES + MOST_ITEM_LINES, 998)
+    assert longer([], [{"difference": float("nan"), "share": 0.5}]) == [
+        {"difference": "nan", "share": 0.5}  # PostgreSQL takes no other JSON
+    ]
     assert len(longer([], [{"exception": "x\0" * 9999}])[0]["exception"]) <= 2001
 
 

@@ -1,6 +1,7 @@
 """Runs a job again: on what it was frozen to, or on what workers offer now."""
 
-from collections.abc import Collection, Sequence
+import shlex
+from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -73,8 +74,8 @@ def _chosen(
 
     if items:
         if job.state is not JobState.PARTIAL:
-            check_origins(db, job, items)
-            raise UsageError(
+            held = next((held for one in items if (held := _held_by_others(db, job, one))), None)
+            raise held or UsageError(
                 f"job {job.id} ended as {job.state}: single items can only be chosen of a job that "
                 "went on to its end",
                 hint=f"`regatta retry {job.id}` runs again all that it left undone",
@@ -123,60 +124,52 @@ def select_items(
 def check_found(
     db: Database, job: Job, patterns: Sequence[str], found: Sequence["QuarantinedItem"]
 ) -> None:
-    """Refuse names and globs that mean no quarantined item of the job's own.
+    """Refuse names and globs that mean no quarantined item of a job's own.
 
     Raises:
         UsageError: one means none.
     """
     for one in patterns:
         if not select_items(found, [one]):
-            check_origins(db, job, [one])
-            raise UsageError(
+            raise _held_by_others(db, job, one) or UsageError(
                 f"no quarantined item of job {job.id} is called {one!r}",
                 hint=f"`regatta quarantine list {job.id} --all` shows them",
             )
 
 
-def check_origins(db: Database, job: Job, patterns: Sequence[str]) -> None:
-    """Refuse names and globs of quarantined items that were carried over from earlier jobs.
+def _held_by_others(db: Database, job: Job, pattern: str | None = None) -> UsageError | None:
+    """Return what to say of quarantined items that a job carried over from others; None without any.
 
-    Raises:
-        UsageError: one means such an item; it names the job whose item it is.
+    They are those of a name, or that a glob matches, or all that it has.
     """
     if not (job.comparison or {}).get("quarantined"):
-        return
+        return None
     from store.carried import carried_manifests, origins  # noqa: PLC0415 - loads Arrow
 
+    names: dict[str, str] = {}  # an item of each job, as it is called there
     for origin in origins(carried_manifests(db, job)):
         columns = (origin.rows[name].to_pylist() for name in ("key", "item", "state"))
         for key, item, state in zip(*columns, strict=True):
-            if state == ItemState.QUARANTINED and any(
-                key == one or fnmatchcase(key, one) for one in patterns
-            ):
-                raise UsageError(
-                    f"{key!r} of job {job.id} was carried over from job {origin.job}",
-                    hint=f"name that job instead: it has it as {item!r}",
-                )
-
-
-def _held_by_others(db: Database, job: Job) -> UsageError | None:
-    """Return what to say if all that a job has in quarantine was carried over from others."""
-    if not (job.comparison or {}).get("quarantined"):
+            meant = pattern is None or key == pattern or fnmatchcase(key, pattern)
+            if meant and state == ItemState.QUARANTINED:
+                names.setdefault(origin.job, item)
+    if not names:
         return None
-    from store.carried import carried_manifests, origins  # noqa: PLC0415 - loads Arrow
+    what = f"job {job.id} left nothing undone: what it has in quarantine are"
+    if pattern is not None:
+        what = f"job {job.id} carried {pattern!r} over: such are"
+    return UsageError(f"{what} results of earlier jobs", hint=_how_tried_again(db, names))
 
-    others = {
-        origin.job
-        for origin in origins(carried_manifests(db, job))
-        if ItemState.QUARANTINED.value in origin.rows["state"].to_pylist()
-    }
-    if not others:
-        return None
-    commands = ", ".join(f"`regatta retry {other}`" for other in sorted(others))
-    return UsageError(
-        f"job {job.id} left nothing undone: what it has in quarantine are results of earlier jobs",
-        hint=f"{commands} tries them again, for this job's view as well",
-    )
+
+def _how_tried_again(db: Database, names: Mapping[str, str]) -> str:
+    """Return how quarantined items are tried again of which each of these jobs has one."""
+    kinds = db.read(lambda s: jobs.kinds_of(s, names))
+    theirs = sorted(name for name in names if kinds.get(name) != ShardKind.COMPACT)
+    if not theirs:  # the jobs that made them are gone, or may be
+        return "they are tried again once they change, or by a job without --since-job"
+    commands = ", ".join(f"`regatta retry {name}`" for name in theirs)
+    shown = f"regatta quarantine show {theirs[0]} {shlex.quote(names[theirs[0]])}"
+    return f"{commands} tries them again, for this job's view as well; `{shown}` shows one"
 
 
 def _check_items(db: Database, job: Job) -> None:

@@ -20,7 +20,7 @@ from scheduler.compact import accept, adopt
 def compact(ctx: click.Context, /, *, job: str, no_wait: bool) -> None:
     """Write the results of JOB, which has ended, into flat tables for fast queries.
 
-    What JOB took over from earlier jobs of which most is superseded is copied, so that these can be
+    What JOB carries over from earlier jobs of which most is superseded is copied, so that these can be
     removed. Large jobs are compacted by themselves (setting `compact_parts`). What is made belongs
     to JOB, lies in its output and goes with it; `regatta retry` discards the tables.
     What is needed (broker, scheduler, worker) is started, as by `regatta run`; with --no-wait, the
@@ -37,6 +37,7 @@ def compact(ctx: click.Context, /, *, job: str, no_wait: bool) -> None:
                 warn_if_nobody_schedules(db, settings)
             return
         if compaction.state in ENDED_JOBS:
+            adopt(db, compaction.id)  # it may have ended a moment ago
             say(f"job {of.id} is compacted already")
             return
         say(f"job {compaction.id} compacts job {of.id}")

@@ -28,9 +28,10 @@ from core.profile import EngineOffer, ExecutionProfile
 from core.reasons import OF_DRAWING, TRANSIENT
 from core.rendering import Drawn
 from core.request import JobRequest
+from core.sources import Source
 from core.states import ENDED_JOBS, ItemState
 from scheduler.earlier_view import EarlierView
-from store import carried
+from store import carried, processes
 from store.database import Database
 from store.jobs import get_job, sources_of
 from store.locations import open_store
@@ -41,6 +42,7 @@ from store.settling import items_keys
 from store.tables import Job
 
 _STEP_SECONDS = 3.0
+_HEARD_OF_SECONDS = 60.0
 
 _LISTED = ("key", "uri", "size", "etag", "modified", "kind")
 
@@ -136,15 +138,24 @@ class Continued:
         """Yield the numbers of parts that would be made otherwise today, and why."""
         assert self._view is not None
         profile = self._job.profile
-        now = None if profile is None else ExecutionProfile.from_json(profile).offers
+        now = self._offered() if profile is None else ExecutionProfile.from_json(profile).offers
         for number in range(len(self._view.origins.names)):
             then = self._view.origins.offers(number)
             if not then:
                 continue
-            if not are_present(then) or (now is not None and _differ(then, now)):
+            if not are_present(then) or _differ(then, now):
                 yield number, "numerics revision changed"
             elif "engine" in self._redo_on and then != now:
                 yield number, "engine changed"
+
+    def _offered(self) -> Sequence[EngineOffer]:
+        """Return what the job may run on, as it is not settled yet: what live workers offer."""
+        workers = self._db.read(
+            lambda s: processes.live(
+                s, processes.WORKER, now=self._db.now(s), within=_HEARD_OF_SECONDS
+            )
+        )
+        return processes.offered(workers, self._job.task)
 
     def sort(
         self,
@@ -271,6 +282,16 @@ class Continued:
             stop = start + len(indexes)
             yield NewShard(ShardKind.RENDER, queue, items_key, start, stop, spec=drawn.to_json())
             start = stop
+
+    def known_of(self, source: Source) -> int:
+        """Return how many items of one of several sources the earlier job has."""
+        assert self._view is not None
+        own, below = source.prefix, f"{source.prefix}/"
+        [[known]] = self._view.connection.execute(
+            "SELECT count(DISTINCT key) FROM known WHERE key = ? OR starts_with(key, ?)",
+            [own, below],
+        ).fetchall()
+        return int(known)
 
     def finished(self) -> Comparison:
         """Return the comparison with what the listing lacks, once all of it was sorted."""

@@ -212,11 +212,12 @@ def why_empty(
         entries = f"{total:,} {'entry' if total == 1 else 'entries'}"
         what = ", ".join([entries, *in_words(passed_over)])
     else:
-        what = "; ".join(map(_holds_nothing, sources))
+        what = "; ".join(map(holds_nothing, sources))
     return RegattaError(f"nothing to do: {what}", hint="; ".join(hints) or None)
 
 
-def _holds_nothing(source: Source) -> str:
+def holds_nothing(source: Source) -> str:
+    """Return that a source has no entries, in words."""
     if source.kind is SourceKind.GLOB:
         return f"nothing in {source.root!r} matches {source.name!r}"
     if source.kind.is_manifest:

@@ -18,6 +18,9 @@ from scheduler.repeated_names import Names, Seen
 from store.locations import open_store
 from store.objects import NoObject, ObjectInfo, ObjectStore
 
+SOURCE = "source"
+"""The name under which the cursor of several sources has the number of the one that is listed."""
+
 _KEY_FIELDS = ("key", "item", "path", "uri", "url")
 _MAGIC = re.compile(r"[*?\[]")
 _WHOLE = re.compile(r"\d{1,18}", re.ASCII)
@@ -52,10 +55,10 @@ def listing_of_all(sources: Sequence[Source], cursor: Mapping[str, Any] | None) 
     if len(sources) == 1:
         yield from listing(sources[0], cursor)
         return
-    reached, at = (int(cursor["source"]), cursor["at"]) if cursor else (0, None)
+    reached, at = (int(cursor[SOURCE]), cursor["at"]) if cursor else (0, None)
     for number, source in enumerate(sources[reached:], start=reached):
         for found in listing(source, at):
-            place = {"source": number, "at": found.cursor}
+            place = {SOURCE: number, "at": found.cursor}
             yield replace(found, key=source.item_key(found.key), cursor=place)
         at = None
 

@@ -20,17 +20,17 @@ from core.kinds import ShardKind
 from core.layout import items_part
 from core.messages import queue_for
 from core.options import JobOptions, ModelRef
-from core.passed_over import UNREADABLE_FILE, UNREADABLE_FOLDER
+from core.passed_over import TOO_OLD, UNREADABLE_FILE, UNREADABLE_FOLDER
 from core.plan_warnings import REPEATED, PlanWarnings
 from core.profile import ExecutionProfile
 from core.selection import Selection
 from core.sources import sources_by_prefix
 from scheduler.compacted_parts import compacted_parts
 from scheduler.continued import Continued
-from scheduler.dataset import why_empty, why_passed_over
+from scheduler.dataset import holds_nothing, why_empty, why_passed_over
 from scheduler.drawn_parts import drawn_parts
 from scheduler.expectation import note_expected
-from scheduler.listing import Listed, listing_of_all
+from scheduler.listing import SOURCE, Listed, listing_of_all
 from scheduler.planned_parts import PlannedParts
 from scheduler.troubles import Troubles
 from store import planning
@@ -50,6 +50,7 @@ _ASK_CLOCK_EVERY = 256
 PLANNED_KINDS = (ShardKind.INFER, ShardKind.RENDER, ShardKind.COMPACT)
 """The kinds of jobs that this planner plans."""
 
+_MET = "met"  # beside the place in the listing, in the cursor of a job that is compared
 _MOST_WALKS = 4  # each needs a turn before its lease ends
 
 _log = structlog.get_logger()
@@ -59,7 +60,8 @@ _log = structlog.get_logger()
 class _Walk:
     """A planning in progress: what is known about the job, and how far its listing got.
 
-    `continued` compares the listing with the results of an earlier job, if it is to.
+    `continued` compares the listing with the results of an earlier job, if it is to; `met` are
+    then the numbers of the sources that had items so far, or would have but for the time since.
     """
 
     hold: planning.PlanHold
@@ -72,6 +74,7 @@ class _Walk:
     listed: int
     parts: int
     continued: Continued | None = None
+    met: set[int] = field(default_factory=set)
 
     @property
     def planned(self) -> int:
@@ -225,6 +228,7 @@ class Planner:
             listed=job.listed,
             parts=job.plan_parts,
             continued=None if job.since_job is None else Continued(self._db, job),
+            met=set((job.plan_cursor or {}).get(_MET, ())),
         )
 
     def _shard_items(self, job: Job) -> int:
@@ -258,6 +262,10 @@ class Planner:
                 _log.info("nothing to do", job=walk.job.id, why=str(why))
                 self._fail(walk, why)
                 return
+        if isinstance(walk, _Walk) and (missed := _why_a_source_is_missed(walk)) is not None:
+            _log.info("a source is missed", job=walk.job.id, why=str(missed))
+            self._fail(walk, missed)
+            return
         compared = None
         if isinstance(walk, _Walk) and walk.continued is not None and self._renew(walk):
             compared = walk.continued.finished()
@@ -317,6 +325,8 @@ class Planner:
     @staticmethod
     def _sort_in(walk: _Walk, part: _Part, found: Listed) -> None:
         reason = why_passed_over(found, walk.selection)
+        if reason in {None, TOO_OLD}:
+            walk.met.add(int(found.cursor.get(SOURCE, 0)))
         if reason is not None:
             walk.passed_over[reason] += 1
             if reason in {UNREADABLE_FILE, UNREADABLE_FOLDER}:
@@ -356,6 +366,7 @@ class Planner:
     def _commit_sorted(self, walk: _Walk, continued: Continued, part: _Part) -> bool:
         """Commit a part of which only some items are to be done."""
         key = items_part(walk.parts, walk.hold.attempt)
+        cursor = {**(part.cursor or {}), _MET: sorted(walk.met)}
         found = continued.sort(
             part.items,
             key,
@@ -366,7 +377,6 @@ class Planner:
         if found.items:
             data = encode_items(found.items, found.whys)
             open_store(walk.job.output).put(key, data, durable=True)
-        cursor = part.cursor or {}
         committed = self._add(
             walk.hold, found.shards, cursor, walk.passed_over, walk.warnings, found.taken
         )
@@ -401,6 +411,26 @@ class Planner:
     def _fail(self, walk: _Walk | PlannedParts, error: RegattaError, what: str = "") -> None:
         why = f"{what}{text_of(error)}"
         self._db.write(lambda s: planning.fail_plan(s, walk.hold, now=self._db.now(s), error=why))
+
+
+def _why_a_source_is_missed(walk: _Walk) -> RegattaError | None:
+    """Return what to say if one of several sources has no items, and had some in the earlier job.
+
+    A disk that is not mounted must not wipe its part of the view, as it does not wipe all of it.
+    """
+    selection, continued = walk.selection, walk.continued
+    if continued is None or not selection.sources or selection.allow_empty or walk.is_over(0):
+        return None
+    sources = sources_by_prefix(walk.job.source, selection.sources).values()
+    for number, source in enumerate(sources):
+        had = 0 if number in walk.met else continued.known_of(source)
+        if had:
+            items = f"{had:,} {'item' if had == 1 else 'items'}"
+            return RegattaError(
+                f"{holds_nothing(source)}: job {walk.job.since_job} had {items} of it",
+                hint="run it again once it is there; if it is to be empty, add --allow-empty",
+            )
+    return None
 
 
 def _warn(walk: _Walk, kind: str, key: str) -> None:

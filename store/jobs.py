@@ -1,6 +1,6 @@
 """Jobs: create, find, move, count."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +107,12 @@ def forget_troubles(session: Session) -> None:
 def get_job(session: Session, job_id: str) -> Job:
     """Return the job with exactly this id."""
     return session.get_one(Job, job_id, populate_existing=True)
+
+
+def kinds_of(session: Session, job_ids: Collection[str]) -> dict[str, str]:
+    """Return the kinds of those of these jobs that are there, by their ids."""
+    query = select(Job.id, Job.kind).where(Job.id.in_(job_ids))
+    return {row.id: row.kind for row in session.execute(query)}
 
 
 def why_newer(job: Job) -> str | None:

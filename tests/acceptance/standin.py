@@ -13,7 +13,8 @@ While the file that `STANDIN_SICK` names exists, every run of a process fails af
 
 While the file that `STANDIN_GATE` names exists, the mark `gate` waits, having said so in a file
 beside it. `STANDIN_SECONDS` is how long a batch takes, until there is a file `gate.hurry` beside
-that one; `STANDIN_LARGEST_BATCH` is what fits.
+that one; `STANDIN_LARGEST_BATCH` is what fits, and `STANDIN_NUMERICS` the revision that it
+offers.
 """
 
 import itertools
@@ -65,7 +66,8 @@ class StandIn:
 
 
 def offers() -> tuple[Offered, ...]:
-    return (Offered(EngineOffer("standin", "1", "cpu-any", "fp32")),)
+    numerics = int(os.environ.get("STANDIN_NUMERICS", "1"))
+    return (Offered(EngineOffer("standin", "1", "cpu-any", "fp32", numerics)),)
 
 
 def ways(model_file: Path) -> tuple[Way, ...]:

@@ -11,10 +11,12 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
+from cli.main import cli
 from core.comparison import Comparison
 from core.errors import UsageError
 from core.items import ItemRef
@@ -213,6 +215,20 @@ def test_small_jobs_are_only_compacted_when_asked(sqlite_yard: Yard) -> None:
     found = yard.compact(yard.bench.read_job("a"))
     assert accept(yard.bench.db, yard.bench.read_job("a")).id == found.job
     assert read(found, ITEMS).num_rows == 1
+
+
+def test_one_that_has_just_ended_by_itself_counts_once_the_command_says_so(
+    sqlite_yard: Yard,
+) -> None:
+    yard = sqlite_yard
+    job = yard.job("a", ["a.jpg"], ["b.jpg"])
+    yard.look()
+    yard.run()
+    assert yard.of("a") is None
+    environment = {"REGATTA_HOME": str(yard.bench.root), "REGATTA_DATABASE_URL": yard.bench.db.url}
+    said = CliRunner().invoke(cli, ["compact", job.id], env=environment)
+    assert (said.exit_code, said.stderr) == (0, "job a is compacted already\n")
+    assert yard.of("a") is not None
 
 
 def test_what_cannot_be_compacted_is_refused(sqlite_yard: Yard) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,7 +19,8 @@ from core.items import ItemRef
 from core.kinds import ArtefactRole, ShardKind
 from core.layout import MANIFEST, results_part, staged_results_part
 from core.options import ModelRef
-from core.profile import ExecutionProfile
+from core.profile import EngineOffer, ExecutionProfile, Offered
+from core.selection import Selection
 from core.states import ItemState, JobMoves, JobState
 from core.work import Artefact, Counts, ShardResult, WorkUnit
 from scheduler.plan import Planner
@@ -239,6 +241,42 @@ def test_an_empty_listing_fails(sqlite_bench: Bench, source: Path) -> None:
     assert "is empty" in (bench.read_job("b").error or "")
 
 
+def test_one_of_several_sources_that_is_empty_fails(
+    sqlite_bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor must it wipe its part of the view; what was listed before a planner died counts, too."""
+    bench = sqlite_bench
+    monkeypatch.setattr(scheduler.plan, "_PART_ITEMS", 2)
+    folders = [tmp_path / name for name in ("one", "two", "three")]
+    for folder in folders:
+        for number in range(3):
+            write(folder / f"{number}.jpg")
+    several = tuple((folder.name, f"{folder}/") for folder in folders)
+    values: dict[str, Any] = {"options": OPTIONS.but(shard_items=1).to_json()}
+    values["selection"] = Selection(sources=several).to_json()
+    night(bench, "a", "for people", None, **values)
+    for number in range(3):
+        (folders[1] / f"{number}.jpg").unlink()
+    submit(bench, "b", "for people", "a", **values)
+    frozen = Planner(bench.db, "frozen", lease_seconds=30)
+    frozen.tick()
+    bench.clock.now += 31
+    plan(bench)
+    frozen.close()
+    error = bench.read_job("b").error or ""
+    assert bench.read_job("b").state is JobState.FAILING
+    assert f"'{folders[1]}/' is empty: job a had 3 items of it" in error
+    assert "add --allow-empty" in error
+
+    values["selection"] = Selection(sources=several, allow_empty=True).to_json()
+    words = night(bench, "c", "for people", "a", **values)
+    assert words == "6 unchanged, 0 new, 0 changed, 3 gone"
+    values["selection"] = Selection(sources=several).to_json()
+    assert night(bench, "d", "for people", "c", **values).startswith("6 unchanged")
+    values["selection"] = Selection(sources=several, limit=2).to_json()
+    assert night(bench, "e", "for people", "d", **values).startswith("2 unchanged")
+
+
 CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "model": (
         {"model": ModelRef("m", "detect", "e" * 64, "file:///models/m").to_json()},
@@ -360,6 +398,25 @@ def test_numerics_and_engines(
     words = night(bench, "e", source, "d", profile=PROFILE.to_json())
     assert words == ("26 unchanged, 0 new, 0 changed, 0 gone; numerics revision changed -> 25")
     assert {maker for maker, _ in view(bench, "e").values()} == {"d", "e"}
+
+
+def test_numerics_of_an_engine_that_is_not_ours_are_those_of_live_workers(
+    sqlite_bench: Bench, source: Path
+) -> None:
+    """It does not depend on whether the profile is settled before the comparison."""
+    bench = sqlite_bench
+    theirs = EngineOffer("theirs", "1", "cpu-any", "fp32")
+    profile = {**PROFILE.to_json(), **theirs.to_json()}
+    night(bench, "a", source, None, profile=profile)
+    bench.worker(offers=(Offered(replace(theirs, version="2")),))
+    submit(bench, "b", source, "a", profile=None)
+    plan(bench)
+    assert compared(bench.read_job("b")).words == "25 unchanged, 0 new, 0 changed, 0 gone"
+    bench.worker(offers=(Offered(replace(theirs, numerics=2)),))
+    submit(bench, "c", source, "a", profile=None)
+    plan(bench)
+    words = compared(bench.read_job("c")).words
+    assert words == "25 unchanged, 0 new, 0 changed, 0 gone; numerics revision changed -> all"
 
 
 def test_the_comparison_waits_for_a_profile(sqlite_bench: Bench, source: Path) -> None:

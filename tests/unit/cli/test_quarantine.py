@@ -4,6 +4,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from sqlalchemy import update
 
 from core.items import ItemRef
 from core.layout import carried_part
@@ -16,6 +17,7 @@ from store.carried import encode_carried
 from store.jobs import Choice, move_job, reopen
 from store.parts import ResultRow, encode_rows
 from store.shard_log import MOST_ITEM_LINES, MOST_LINES, log_of, longer
+from store.tables import Job
 from tests.bench import Bench, rows_artefact
 from tests.unit.cli.conftest import Regatta
 
@@ -136,7 +138,7 @@ def test_single_items_run_again_dismissed_or_not(bench: Bench, regatta: Regatta,
     assert [row["item"] for row in listed(regatta)] == ["1.jpg"]
 
 
-def test_what_was_taken_over_is_its_origins(bench: Bench, regatta: Regatta, job: str) -> None:
+def test_what_was_carried_over_is_listed_and_counted(bench: Bench, regatta: Regatta, job: str) -> None:
     taken = {"kind": "image", "job": job, "output": bench.read_job(job).output, "index": 0}
     taken |= {"part": "results/part-000000.parquet", "item": "0.jpg", "state": "quarantined"}
     key = carried_part(0, 1)
@@ -145,10 +147,6 @@ def test_what_was_taken_over_is_its_origins(bench: Bench, regatta: Regatta, job:
     manifest = pa.Table.from_pylist([taken | {"key": "moved.jpg", "why": "quarantined"}], CARRIED)
     bench.output("new").put(key, encode_carried(manifest))
     assert [row["item"] for row in listed(regatta, of="new")] == ["moved.jpg"]
-    for words in (["show"], ["retry"], ["dismiss", "--reason", "x"]):
-        said = refused(regatta, "quarantine", words[0], "new", "moved.jpg", *words[1:])
-        assert "was carried over from job abc" in said
-        assert "hint: name that job instead: it has it as '0.jpg'" in said
     header, *rows = regatta("jobs", "--format", "table").stdout.splitlines()
     assert header.split()[4:8] == ["ITEMS", "DONE", "QUARANTINED", "CARRIED"]
     [new] = [row for row in rows if row.startswith("new ")]
@@ -181,3 +179,36 @@ def test_a_failing_shard_keeps_what_was_logged_within_bounds(bench: Bench) -> No
 
 
 BOTH: tuple[dict[str, str], ...] = ({}, {"item": "a"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "hint"),
+    [
+        ("infer", "`regatta retry abc` tries them again"),
+        ("compact", "they are tried again once they change"),
+    ],
+)
+def test_what_was_carried_over_is_its_origins(
+    bench: Bench, regatta: Regatta, job: str, kind: str, hint: str
+) -> None:
+    """A compaction into which results were moved is not run again."""
+    bench.db.write(lambda s: s.execute(update(Job).where(Job.id == job).values(kind=kind)))
+    key = carried_part(0, 1)
+    bench.job("new", [], comparison={"manifests": [key], "quarantined": 1}, since_job=job)
+    taken = {"key": "my 0.jpg", "kind": "image", "job": job, "output": bench.read_job(job).output}
+    taken |= {"part": "results/part-000000.parquet", "index": 0, "item": "0.jpg"}
+    taken |= {"state": "quarantined", "reason": REASONS["0.jpg"], "why": "quarantined"}
+    bench.output("new").put(key, encode_carried(pa.Table.from_pylist([taken], CARRIED)))
+    bench.db.write(lambda s: move_job(s, "new", JobMoves.SUCCEED))
+    for words in (
+        ("show", "new", "my 0.jpg"),
+        ("retry", "new", "my*"),
+        ("dismiss", "new", "my 0.jpg", "--reason", "known"),
+    ):
+        said = refused(regatta, "quarantine", *words)
+        assert "carried 'my" in said
+        assert hint in said
+    said = refused(regatta, "retry", "new")
+    assert "left nothing undone: what it has in quarantine are results of earlier jobs" in said
+    assert hint in said
+    assert "is called 'other'" in refused(regatta, "quarantine", "show", "new", "other")

@@ -138,7 +138,7 @@ def check_found(
 
 
 def _held_by_others(db: Database, job: Job, pattern: str | None = None) -> UsageError | None:
-    """Return what to say of quarantined items that a job carried over from others; None without any.
+    """Return what to say of quarantined items that a job carried over; None without any.
 
     They are those of a name, or that a glob matches, or all that it has.
     """

@@ -38,7 +38,11 @@ def test_the_demo_goes_as_planned_and_leaves_a_report(terminal: Terminal) -> Non
     ("task", "truth"),
     [
         ("segment", "of the pixels are right"),
-        ("classify", "Truth: the weather of 12 of 12 pictures is right"),
+        pytest.param(
+            "classify",
+            "Truth: the weather of 12 of 12 pictures is right",
+            marks=pytest.mark.proof,
+        ),
         pytest.param("keypoint", "their joints are", marks=pytest.mark.proof),
         pytest.param("ocr", "of them were read right", marks=pytest.mark.proof),
     ],

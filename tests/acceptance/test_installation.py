@@ -100,6 +100,7 @@ def test_one_name_is_installed_and_everything_under_it(wheel: Path) -> None:
     assert {Path("regatta", name) for name in data} <= files
 
 
+@pytest.mark.proof
 def test_it_works_beside_files_of_the_same_names(
     installation: Installation, tmp_path: Path
 ) -> None:
@@ -115,6 +116,7 @@ def test_it_works_beside_files_of_the_same_names(
     assert len(list((tmp_path / "out").rglob("*.jpg"))) == SCENES
 
 
+@pytest.mark.proof
 def test_a_module_of_ours_is_found_before_others_of_its_name(installation: Installation) -> None:
     """Also where somebody has a `regatta`, which Python alone would find instead of this one."""
     name = Path(python_module("migrations")[2]).relative_to(ROOT)

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.fleet import Fleet
 from tests.acceptance.outcome import outcome
 from tests.acceptance.terminal import Terminal
 
 
+@pytest.mark.proof
 def test_a_job_file_and_what_is_like_a_job_give_the_same_parts(
     fleet: Fleet, pictures: Path, model: Path, tmp_path: Path
 ) -> None:

@@ -139,6 +139,7 @@ def dataset(request: pytest.FixtureRequest, fleet: Fleet, tmp_path: Path) -> Ite
     use_s3(S3Options())
 
 
+@pytest.mark.proof
 def test_each_night_does_what_is_new_and_shows_all(calm_fleet: Fleet, tmp_path: Path) -> None:
     prompt = Prompt(calm_fleet)
     photos = fill(folder(tmp_path / "photos"))

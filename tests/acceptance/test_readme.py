@@ -49,6 +49,7 @@ def terminal(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, web: Web) -> Iterato
     terminal.close()
 
 
+@pytest.mark.proof
 def test_the_first_jobs(terminal: Terminal, fleet: Fleet) -> None:
     """First on drawn scenes, then on the newcomer's photographs with a model from the catalogue."""
     sample, run, results, *others, pull, again = commands("Your own data")

@@ -228,6 +228,7 @@ def test_a_worker_killed_while_it_redraws_from_a_bucket_is_replaced(
     assert {shard.id for shard in shards if shard.tries == 2} == held
 
 
+@pytest.mark.proof
 def test_every_command_works_on_buckets(
     fleet: Fleet, harbour: Harbour, model: Path, in_calm_weather: Outcome
 ) -> None:

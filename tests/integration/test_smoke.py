@@ -100,6 +100,7 @@ def test_what_is_no_export(tmp_path: Path) -> None:
     assert answer["hint"]
 
 
+@pytest.mark.proof
 def test_a_short_class_list(
     segmenter: Path, classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -138,7 +138,9 @@ def test_single_items_run_again_dismissed_or_not(bench: Bench, regatta: Regatta,
     assert [row["item"] for row in listed(regatta)] == ["1.jpg"]
 
 
-def test_what_was_carried_over_is_listed_and_counted(bench: Bench, regatta: Regatta, job: str) -> None:
+def test_what_was_carried_over_is_listed_and_counted(
+    bench: Bench, regatta: Regatta, job: str
+) -> None:
     taken = {"kind": "image", "job": job, "output": bench.read_job(job).output, "index": 0}
     taken |= {"part": "results/part-000000.parquet", "item": "0.jpg", "state": "quarantined"}
     key = carried_part(0, 1)

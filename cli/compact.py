@@ -21,8 +21,8 @@ def compact(ctx: click.Context, /, *, job: str, no_wait: bool) -> None:
     """Write the results of JOB, which has ended, into flat tables for fast queries.
 
     What JOB carries over from earlier jobs of which most is superseded is copied, so that these
-    can be removed. Large jobs are compacted by themselves (setting `compact_parts`). What is made belongs
-    to JOB, lies in its output and goes with it; `regatta retry` discards the tables.
+    can be removed. Large jobs are compacted by themselves (setting `compact_parts`). What is made
+    belongs to JOB, lies in its output and goes with it; `regatta retry` discards the tables.
     What is needed (broker, scheduler, worker) is started, as by `regatta run`; with --no-wait, the
     id of the job that does it is printed instead.
     """

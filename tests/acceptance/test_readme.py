@@ -67,6 +67,7 @@ def test_the_first_jobs(terminal: Terminal, fleet: Fleet) -> None:
     assert "broken-0.jpg" not in terminal.run("quarantine", "list", "latest").out
 
 
+@pytest.mark.proof
 def test_a_stack_in_one_terminal_and_jobs_in_another(terminal: Terminal, fleet: Fleet) -> None:
     dataset_at(fleet.folder / "trial", 10)
     up, *others = commands("Jobs")

@@ -40,6 +40,7 @@ def bucket(moto_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str
     use_s3(S3Options())
 
 
+@pytest.mark.proof
 def test_a_mirror_in_a_bucket_and_a_prefix(
     bucket: str,
     blob_detector: Path,

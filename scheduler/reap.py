@@ -55,6 +55,8 @@ class Reaper:
                 within=self._silence,
             )
         )
+        if self._was_away():
+            return 0
         return sum(self._take_back(lapse, died=lapse.worker_id not in alive) for lapse in found)
 
     def _look_at_clocks(self) -> bool:
@@ -76,6 +78,14 @@ class Reaper:
         if is_over:
             self._had_mercy = False
         return not is_over
+
+    def _was_away(self) -> bool:
+        """Return whether the database was away since the clocks were read: the next turn sees it.
+
+        What was asked before says nothing about leases that ended meanwhile.
+        """
+        assert self._seen is not None
+        return not self._had_mercy and self._monotonic() - self._seen[1] > self._silence
 
     def _take_back(self, lapse: Lapsed, *, died: bool) -> bool:
         """End one lease. Only a death makes its shard a suspect; a slow worker doesn't."""

@@ -1,9 +1,13 @@
+from typing import Any
+
+import pytest
 from structlog.testing import capture_logs
 
 from core.retry import Failure
 from core.states import JobMoves, JobState
 from scheduler.reap import Reaper
 from store import jobs, leases, processes
+from store.settling import lapsed
 from store.tables import Shard
 from tests.bench import Bench
 
@@ -117,6 +121,32 @@ def test_a_database_that_was_away_costs_no_shard_a_try(bench: Bench) -> None:
     clocks.pass_(4)
     assert clocks.reaper.tick() == 1  # the other one is not
     assert bench.states("a") == ["running", "pending"]
+    assert bench.read_shard(hold.shard).tries == 1
+
+
+def test_a_database_that_goes_away_in_mid_turn_costs_no_shard_a_try(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clocks = Clocks(bench)
+    bench.worker("w")
+    bench.job("a", [1])
+    hold = bench.run("a", "w")
+    clocks.pass_(1)
+    with monkeypatch.context() as patch:
+        # The first question of the turn was answered; the next one comes through in ten minutes.
+        def late(*args: Any, **kwargs: Any) -> Any:
+            clocks.pass_(600)
+            return lapsed(*args, **(kwargs | {"now": bench.clock.now}))
+
+        patch.setattr("scheduler.reap.lapsed", late)
+        assert clocks.reaper.tick() == 0
+    assert clocks.reaper.tick() == 0  # workers have time to renew
+    bench.worker("w")
+    progress = {hold: leases.Progress(1, moved=True)}
+    bench.db.write(lambda s: leases.renew(s, progress, now=bench.clock.now, lease_seconds=30))
+    clocks.pass_(7)
+    assert clocks.reaper.tick() == 0
+    assert bench.states("a") == ["running"]
     assert bench.read_shard(hold.shard).tries == 1
 
 

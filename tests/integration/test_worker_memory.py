@@ -13,7 +13,7 @@ def test_pictures_of_all_sizes_take_no_more_than_promised(case: str) -> None:
         [sys.executable, "-m", "benchmarks.worker_memory", "--case", case],
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
-    assert "NOT MET" not in told.stdout, told.stdout
+    assert told.returncode == 0, told.stdout + told.stderr
     assert f"{case}, above" in told.stdout

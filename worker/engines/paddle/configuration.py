@@ -8,8 +8,6 @@ from worker.engines.paddle.doubts import doubted
 from worker.engines.paddle.graph import read_graph
 from worker.engines.paddle.vendor import paddle
 
-_SHAPES = 4
-
 
 def configuration(model_file: Path, params_file: Path, *, threads: int, way: Way) -> Any:
     """Return Paddle's `Config` for running a network in exactly this way.
@@ -31,8 +29,8 @@ def configuration(model_file: Path, params_file: Path, *, threads: int, way: Way
     if way is Way.PLAIN:
         config.disable_mkldnn()  # 3.2.2 switches it on by itself
         return config
-    # Compiled kernels are kept for this many shapes of inputs, some megabytes for each.
-    config.set_mkldnn_cache_capacity(_SHAPES)
+    # No capacity for its cache of kernels: with one, threads share the kernels, and what one of
+    # them drops is missing where another runs, which ends the process.
     config.enable_mkldnn()
     if way is Way.ONEDNN_UNPLACED:
         if new_ir:

@@ -51,7 +51,8 @@ class LeaseKeeper:
     def close(self) -> None:
         """Stop, and take this process off the list."""
         self._stop.set()
-        self._thread.join()
+        if self._thread.ident is not None:  # it may never have been started
+            self._thread.join()
         self._db.write(lambda s: processes.leave(s, self._heartbeat.id))
 
     def hold(self, run: ShardRun) -> bool:

@@ -63,7 +63,8 @@ class Watchdog:
     def close(self) -> None:
         """Stop watching."""
         self._stop.set()
-        self._thread.join()
+        if self._thread.ident is not None:  # it may never have been started
+            self._thread.join()
 
     def tick(self) -> bool:
         """End the process if a step takes too long or every run has stalled; return whether so.

@@ -3,13 +3,14 @@
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -97,6 +98,18 @@ class Fleet:
         """End a process at once, as `kill -9` does."""
         process.kill()
         process.wait()
+
+    def freeze(self, process: Started) -> None:
+        """Stop a process where it stands, but not while it holds the database's lock: all wait."""
+
+        def is_frozen() -> bool:
+            process.send_signal(signal.SIGSTOP)
+            if _is_free(self.folder / "regatta.db"):
+                return True
+            process.send_signal(signal.SIGCONT)
+            return False
+
+        self.until(is_frozen, "a process stands still without a lock")
 
     def stop(self, process: Started) -> int:
         """Ask a process to end and return its exit status."""
@@ -218,6 +231,16 @@ class Fleet:
     def _story(self) -> str:
         logs = sorted(self.folder.glob("*.log"))
         return "\n".join(f"--- {p.name}\n{p.read_text(errors='replace')[-3000:]}" for p in logs)
+
+
+def _is_free(database: Path) -> bool:
+    with closing(sqlite3.connect(database, timeout=0.5, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        connection.execute("ROLLBACK")
+    return True
 
 
 def _signal_group(process: Started, number: signal.Signals) -> None:

@@ -89,7 +89,7 @@ def test_a_frozen_worker_that_wakes_up_changes_nothing(
     fleet.close_gate()
     job = fleet.submit(pictures, model)
     fleet.until_held()
-    frozen.send_signal(signal.SIGSTOP)
+    fleet.freeze(frozen)
     fleet.start_worker(STANDIN_GATE="")
     assert outcome(fleet, job) == undisturbed
 
